@@ -1,0 +1,64 @@
+# make setup   the virtual environment .venv with everything a developer needs
+# make demo    the report of a sample log, written and shown (needs no developer tools)
+# make test    format, lint, types, layers, tests
+# make bench   speed and memory on a generated log of a million lines
+# make clean   removes what the others made
+#
+# Another interpreter: make PYTHON=python3.12 test   (run `make clean` first)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_LOG := sample_logs/digits_step
+DEMO_OUT := reports/demo
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench clean
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+# The files .pip, .runtime and .dev in the environment are stamps: a step is done again only when
+# the dependencies may have changed. The environment is editable, so sources need no stamp.
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "copilot needs Python 3.11 or newer as '$(PYTHON)'. Name another: make PYTHON=python3.12 ..." >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "No virtual environment could be made. On Debian: apt install python3-venv" >&2; \
+		rm -rf $(VENV); exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: pyproject.toml | $(VENV)/.pip
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.pip
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.runtime
+	@rm -rf $(DEMO_OUT)
+	@$(BIN)/copilot report $(DEMO_LOG) -o $(DEMO_OUT) --quiet
+	@find $(DEMO_OUT) -name '*.md' -exec cat {} +
+	@echo
+	@echo "The report is $$(find $(DEMO_OUT) -name '*.md'); its figures:"
+	@find $(DEMO_OUT) \( -name '*.png' -o -name '*.svg' \) | sort | sed 's/^/  /'
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+bench: $(VENV)/.runtime
+	$(BIN)/python benchmarks/bench_reading.py
+
+clean:
+	rm -rf $(VENV) build dist $(DEMO_OUT) benchmarks/out
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,258 @@
+"""Growing columns: what a run keeps of its records, cheap to append to and to view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from copilot_analytics.records import Block, Floats, Ints, Record
+
+_FIRST_CAPACITY = 64
+
+
+class Series(NamedTuple):
+    """The logged points of one metric, as views of equal length.
+
+    Rows that a later resume wrote again are left out, and so are rows without the metric.
+    """
+
+    step: Ints
+    value: Floats
+    epoch: Floats
+    time: Floats
+    line: Ints
+
+
+class _Growing:
+    """A one-dimensional array that grows by doubling."""
+
+    __slots__ = ("_room", "length")
+
+    def __init__(self, dtype: type, length: int = 0, fill: float = 0) -> None:
+        self._room: NDArray[Any] = np.full(max(length, _FIRST_CAPACITY), fill, dtype=dtype)
+        self.length = length
+
+    def reserve(self, more: int) -> None:
+        needed = self.length + more
+        if needed > len(self._room):
+            room = np.empty(max(needed, 2 * len(self._room)), dtype=self._room.dtype)
+            room[: self.length] = self._room[: self.length]
+            self._room = room
+
+    def append(self, value: float) -> None:
+        self.reserve(1)
+        self._room[self.length] = value
+        self.length += 1
+
+    def extend(self, values: NDArray[Any] | float, count: int) -> None:
+        self.reserve(count)
+        self._room[self.length : self.length + count] = values
+        self.length += count
+
+    @property
+    def view(self) -> NDArray[Any]:
+        return self._room[: self.length]
+
+    def __getstate__(self) -> NDArray[Any]:
+        return self.view.copy()
+
+    def __setstate__(self, state: NDArray[Any]) -> None:
+        self._room, self.length = state, len(state)
+
+
+class Table:
+    """Rows of records of one kind as columns.
+
+    Views that it hands out are of the moment: a later append may move the columns.
+
+    Parameters
+    ----------
+    rewinds
+        Whether a step at or below the newest one writes that stretch again. Samples of devices
+        share steps without writing anything again.
+
+    Examples
+    --------
+    >>> from copilot_analytics import Record
+    >>> table = Table()
+    >>> for step, loss in ((10, 2.0), (20, 1.0), (15, 1.5)):
+    ...     table.append(Record("train", step=step, metrics={"loss": loss}), step)
+    >>> table.series("loss").step  # step 20 was written again
+    array([10, 15])
+    >>> table.segment
+    array([0, 0, 1])
+    """
+
+    def __init__(self, *, rewinds: bool = True) -> None:
+        self._rewinds = rewinds
+        self._step = _Growing(np.int64)
+        self._epoch = _Growing(np.float64)
+        self._time = _Growing(np.float64)
+        self._line = _Growing(np.int64)
+        self._segment = _Growing(np.int64)
+        self._superseded = _Growing(np.bool_)
+        self._metrics: dict[str, _Growing] = {}
+        self._present: dict[str, _Growing] = {}
+        self._segment_now = 0
+        self._any_superseded = False
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._step.length
+
+    @property
+    def step(self) -> Ints:
+        """Steps of all rows, as they were logged."""
+        return self._step.view
+
+    @property
+    def epoch(self) -> Floats:
+        """Epochs of all rows, NaN where unknown."""
+        return self._epoch.view
+
+    @property
+    def time(self) -> Floats:
+        """Time stamps of all rows in seconds since 1970, NaN where unknown."""
+        return self._time.view
+
+    @property
+    def line(self) -> Ints:
+        """Lines of the log."""
+        return self._line.view
+
+    @property
+    def segment(self) -> Ints:
+        """Stretches between resumes, from 0."""
+        return self._segment.view
+
+    @property
+    def superseded(self) -> NDArray[np.bool_]:
+        """Rows that a later resume wrote again."""
+        return self._superseded.view
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics, in the order in which they first appeared."""
+        return tuple(self._metrics)
+
+    def new_segment(self, at_step: int | None = None) -> None:
+        """Begin a new segment; rows at or after `at_step` count as written again."""
+        self._segment_now += 1
+        if at_step is not None:
+            self._supersede(self._step.view >= at_step)
+
+    def append(self, record: Record, step: int) -> None:
+        """Add one row at a step."""
+        if self._rewinds and len(self) and step <= self._step.view[-1]:
+            self._rewind(step)
+        rows = len(self)
+        self._step.append(step)
+        self._epoch.append(np.nan if record.epoch is None else record.epoch)
+        self._time.append(np.nan if record.time is None else record.time)
+        self._line.append(record.line)
+        self._segment.append(self._segment_now)
+        self._superseded.append(False)  # a boolean column
+        for name, value in record.metrics.items():
+            self._column(name, rows).append(value)
+        self._close_row(record.metrics, rows, 1)
+
+    def extend(self, block: Block) -> None:
+        """Add the rows of a block, as if they came one by one."""
+        start = 0
+        steps = block.step
+        jumps = np.flatnonzero(steps[1:] <= steps[:-1]) + 1
+        for stop in (*jumps.tolist(), len(block)):
+            self._extend_rising(block[start:stop])
+            start = stop
+
+    def series(self, name: str) -> Series:
+        """Return the logged points of one metric; empty if it was never logged."""
+        column = self._metrics.get(name)
+        if column is None:
+            empty = np.empty(0)
+            whole = np.empty(0, dtype=np.int64)
+            return Series(whole, empty, empty, empty, whole)
+        present = self._present.get(name)
+        whole_series = Series(self.step, column.view, self.epoch, self.time, self.line)
+        if present is None and not self._any_superseded:
+            return whole_series
+        keep = ~self.superseded
+        if present is not None:
+            keep &= present.view
+        step, value, epoch, time, line = whole_series
+        return Series(step[keep], value[keep], epoch[keep], time[keep], line[keep])
+
+    def was_logged(self, name: str) -> NDArray[np.bool_]:
+        """Tell for every row whether the metric was logged in it."""
+        if name not in self._metrics:
+            return np.zeros(len(self), dtype=np.bool_)
+        present = self._present.get(name)
+        return np.ones(len(self), dtype=np.bool_) if present is None else present.view
+
+    def column(self, name: str) -> Floats:
+        """Return a metric for every row, NaN where it was not logged; see `was_logged`."""
+        return self._metrics[name].view
+
+    def row_metrics(self, start: int, stop: int) -> dict[str, Floats]:
+        """Return the metrics that were logged in all rows from `start` to `stop`."""
+        return {
+            name: column.view[start:stop]
+            for name, column in self._metrics.items()
+            if self.was_logged(name)[start:stop].all()
+        }
+
+    def _extend_rising(self, block: Block) -> None:
+        if not len(block):
+            return
+        first = int(block.step[0])
+        if len(self) and first <= self._step.view[-1]:
+            self._rewind(first)
+        rows, more = len(self), len(block)
+        self._step.extend(block.step, more)
+        self._epoch.extend(block.epoch, more)
+        self._time.extend(block.time, more)
+        self._line.extend(block.line, more)
+        self._segment.extend(self._segment_now, more)
+        self._superseded.extend(False, more)  # a boolean column
+        for name, column in block.metrics.items():
+            self._column(name, rows).extend(column, more)
+        self._close_row(block.metrics, rows, more)
+
+    def _column(self, name: str, rows: int) -> _Growing:
+        """Return a column filled up to `rows`, making it if it is new."""
+        column = self._metrics.get(name)
+        if column is None:
+            column = self._metrics[name] = _Growing(np.float64, rows, np.nan)
+            if rows:
+                self._present[name] = _Growing(np.bool_, rows, fill=False)
+        return column
+
+    def _close_row(self, logged: Iterable[str], rows: int, more: int) -> None:
+        """Note which columns had no part in the newest rows."""
+        names = set(logged)
+        for name, column in self._metrics.items():
+            present = self._present.get(name)
+            if name in names:
+                if present is not None:
+                    present.extend(True, more)  # a boolean column
+                continue
+            column.extend(np.nan, more)
+            if present is None:
+                present = self._present[name] = _Growing(np.bool_, rows, fill=True)
+            present.extend(False, more)  # a boolean column
+
+    def _rewind(self, step: int) -> None:
+        if step < self._step.view[-1]:
+            self._segment_now += 1
+        self._supersede(self._step.view >= step)
+
+    def _supersede(self, rows: NDArray[np.bool_]) -> None:
+        if rows.any():
+            self._superseded.view[rows] = True
+            self._any_superseded = True

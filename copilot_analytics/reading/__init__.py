@@ -1,0 +1,1 @@
+"""From bytes to records: lines, detection of the format, numbers, crashes, launches, files."""

@@ -1,0 +1,165 @@
+"""Recognises how a process died, in the text log of any trainer.
+
+Only what stands at the start of a line counts: a logger that prints the word "Error" says nothing
+about the end. A crash followed by more training is for the reader of the records to weigh.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST = 2000  # characters of a line that are looked at
+_FOREIGN_LINES = 40  # of other processes, within a traceback
+_SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
+
+_RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
+_TRACEBACK = re.compile(r"^\s{0,2}Traceback \(most recent call last\):\s*$")
+_RAISED = re.compile(
+    r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
+)
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|OutOfMemoryError|oom[-_ ]?kill|ALLOC_FAILED|can't allocate memory"
+    r"|^MemoryError|\.MemoryError",
+    re.IGNORECASE,
+)
+_SIGNAL_IN_MESSAGE = re.compile(
+    r"(?:(?:got|received) signal:? (\d{1,2})\b|received (\d{1,2}) death signal)", re.IGNORECASE
+)
+
+_SHELL = r"(?:\S{1,200}: line \d{1,7}: +\d{1,9} +)?"
+_LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
+    (re.compile(_SHELL + r"Segmentation fault\b"), "Segmentation fault", 11),
+    (re.compile(_SHELL + r"Bus error\b"), "Bus error", 7),
+    (re.compile(_SHELL + r"Aborted \(core dumped\)"), "Aborted", 6),
+    (re.compile(_SHELL + r"Killed(?:\s*$|  +\S)"), "Killed", 9),
+    (re.compile(_SHELL + r"Terminated(?:\s*$|  +\S)"), "Terminated", 15),
+    (re.compile(r"Fatal Python error: (.*)"), "Fatal Python error", None),
+    (re.compile(r"terminate called after throwing an instance of (.*)"), "terminate", 6),
+    (re.compile(r"srun: error: (.*)"), "srun: error", None),
+    (re.compile(r"slurmstepd: error: (.*(?:CANCELLED|oom[-_]kill|exceeded).*)"), "slurm", None),
+    (
+        re.compile(
+            r"(?:ERROR:|[EW]\d{4} .{0,120}\] )torch\.?/?distributed.{0,120}"
+            r"(failed \(exitcode: -?\d+\).*)"
+        ),
+        "torch.distributed.elastic",
+        None,
+    ),
+    (
+        re.compile(
+            r"(?:WARNING:|W\d{4} .{0,120}\] )torch\.?/?distributed.{0,120}"
+            r"(Received \d+ death signal.*)"
+        ),
+        "torch.distributed.elastic",
+        None,
+    ),
+    (
+        re.compile(
+            r"(?:\S{1,80}: )?"
+            r"((?:\S{1,80}\.)?(?:RuntimeError|OutOfMemoryError): .*out of memory.*)"
+        ),
+        "out of memory",
+        None,
+    ),
+)
+_ANY_LAST_WORD = re.compile("|".join(f"(?:{words.pattern})" for words, _, _ in _LAST_WORDS))
+_EXIT_CODE = re.compile(r"exitcode: -(\d{1,2})\b")
+_NAMED_SIGNAL = re.compile(r"\bSIG(KILL|TERM|INT|SEGV|ABRT|BUS)\b")
+
+
+class CrashWatcher:
+    """Follows the lines of a log that are no training lines and tells crashes.
+
+    Examples
+    --------
+    >>> watcher = CrashWatcher("train.log")
+    >>> lines = ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: no"]
+    >>> [r.facts for n, line in enumerate(lines, 1) for r in watcher.see(line, n)]
+    [{'error': 'ValueError', 'message': 'no'}]
+    """
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._open_at: int | None = None
+        self._framed = False
+        self._foreign = 0
+        self._told: set[tuple[str, str]] = set()
+
+    def training(self) -> None:
+        """Note that training goes on: a crash that comes now is a new one."""
+        self._told.clear()
+
+    def see(self, line: str, number: int) -> Iterator[Record]:
+        """Look at a line; yield a crash if it ends one."""
+        line = _RANK.sub("", line[:_LONGEST], count=1)
+        if _TRACEBACK.match(line):
+            self._open_at, self._framed, self._foreign = number, False, 0
+            return
+        if self._open_at is not None:
+            yield from self._within(line, number)
+        else:
+            yield from self._last_words(line, number)
+
+    def close(self) -> Iterator[Record]:
+        """Yield a crash if the log ends within a traceback."""
+        if self._open_at is not None:
+            text = "the log ends within a traceback"
+            yield from self._crash("traceback", text, self._open_at)
+            self._open_at = None
+
+    def _within(self, line: str, number: int) -> Iterator[Record]:
+        if line.startswith((" ", "\t")):
+            self._framed = self._framed or line.lstrip().startswith("File ")
+            return
+        raised = _RAISED.match(line) if self._framed else None
+        if raised is not None:
+            self._open_at = None
+            yield from self._crash(raised[1], (raised[2] or "").strip(), number)
+            return
+        self._foreign += 1
+        if self._foreign > _FOREIGN_LINES:
+            opened, self._open_at = self._open_at, None
+            yield from self._crash("traceback", "its last line is missing", opened or number)
+
+    def _last_words(self, line: str, number: int) -> Iterator[Record]:
+        if _ANY_LAST_WORD.match(line) is None:
+            return
+        for pattern, error, signal in _LAST_WORDS:
+            found = pattern.match(line)
+            if found is not None:
+                message = found[1] if pattern.groups else line
+                yield from self._crash(error, message.strip(), number, signal)
+                return
+
+    def _crash(
+        self, error: str, message: str, number: int, signal: int | None = None
+    ) -> Iterator[Record]:
+        if (error, message) in self._told:
+            return
+        self._told.add((error, message))
+        facts: dict[str, Any] = {"error": error, "message": message[:500]}
+        if _OUT_OF_MEMORY.search(f"{error}: {message}"):
+            facts["out_of_memory"] = True
+        if signal is None:
+            signal = _signal(error, message)
+        if signal is not None:
+            facts["signal"] = signal
+        yield Record("crash", facts=facts, line=number, file=self._file)
+
+
+def _signal(error: str, message: str) -> int | None:
+    if error.rpartition(".")[2] == "KeyboardInterrupt":
+        return 2
+    found = _SIGNAL_IN_MESSAGE.search(message) or _EXIT_CODE.search(message)
+    if found is not None:
+        return int(found[found.lastindex or 1])
+    named = _NAMED_SIGNAL.search(message)
+    if named is not None:
+        return _SIGNALS[named[1]]
+    return 9 if message.endswith(": Killed") else None

@@ -1,0 +1,218 @@
+"""Tells several runs in one file apart.
+
+People append to one log, or start a script again and again with the same output. A run that
+begins anew shows its header again or falls back to its first step. A resume falls back too, but
+says so, or falls to the middle; it is left to the run.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from copilot_analytics.records import Block, Item, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_HEADER_FACTS = frozenset(
+    {
+        "name",
+        "framework",
+        "gpus",
+        "gpu_name",
+        "log_interval",
+        "num_classes",
+        "optimizer",
+        "schedule",
+        "seed",
+        "val_interval",
+        "work_dir",
+    }
+)
+_MOST_HELD = 10_000
+
+
+class LaunchFilter:
+    """Puts a ``launch`` record before each further run in a log.
+
+    Items pass in their order. From a header that is printed again until the next training line
+    they are held back, because only that line tells whether the header belongs to a new run.
+
+    Examples
+    --------
+    >>> steps = [50, 100, 150, 50, 100]
+    >>> records = [Record("train", step=s, line=n) for n, s in enumerate(steps, 1)]
+    >>> told_apart = list(LaunchFilter().all(records))
+    >>> [(record.kind, record.line) for record in told_apart][3:5]
+    [('launch', 4), ('train', 4)]
+    >>> told_apart[3].facts["reason"]
+    'the steps fall from 150 back to 50, the beginning'
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Item] = []
+        self._log_facts: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
+        self._resumed = False
+        self._crashed = False
+        self._forget_run()
+
+    def all(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield items with launches between them, to the end."""
+        for item in items:
+            yield from self.see(item)
+        yield from self.close()
+
+    def see(self, item: Item) -> Iterator[Item]:
+        """Take one item; yield what can be told."""
+        if isinstance(item, Block):
+            yield from self._see_block(item)
+        elif item.kind == "train":
+            yield from self._before_training(item.step, item.epoch, item.line, item.file)
+            self._note(item.step, item.epoch)
+            yield item
+        else:
+            yield from self._see_other(item)
+
+    def close(self) -> Iterator[Item]:
+        """Yield what is still held back."""
+        yield from self._release()
+
+    def _forget_run(self) -> None:
+        self._first: int | None = None
+        self._second: int | None = None
+        self._last: int | None = None
+        self._first_epoch: float | None = None
+        self._last_epoch: float | None = None
+        self._rows = 0
+
+    def _see_other(self, record: Record) -> Iterator[Item]:
+        if record.kind == "launch":
+            yield from self._release()
+            self._forget_run()
+        elif record.kind == "resume":
+            self._resumed = True
+        elif record.kind == "crash":
+            self._crashed = True
+        elif record.kind == "config":
+            if "log_format" in record.facts:
+                self._log_facts.update(record.facts)
+            if self._rows and not self._held and _HEADER_FACTS & record.facts.keys():
+                self._held.append(record)
+                return
+        if not self._held:
+            self._learn(record)
+            yield record
+            return
+        self._held.append(record)
+        if record.kind in {"crash", "end"} or len(self._held) > _MOST_HELD:
+            yield from self._release()
+
+    def _see_block(self, block: Block) -> Iterator[Item]:
+        steps = block.step
+        falls = (np.flatnonzero(steps[1:] < steps[:-1]) + 1).tolist() if len(block) else []
+        start = 0
+        for stop in (*falls, len(block)):
+            piece = block[start:stop]
+            if len(piece):
+                yield from self._see_rising(piece)
+            start = stop
+
+    def _see_rising(self, block: Block) -> Iterator[Item]:
+        """Take a block in which only the first row can begin a run."""
+        first_epoch, last_epoch = float(block.epoch[0]), float(block.epoch[-1])
+        first, line = int(block.step[0]), int(block.line[0])
+        yield from self._before_training(first, _known(first_epoch), line, block.file)
+        self._note(first, _known(first_epoch))
+        if len(block) > 1:
+            if self._second is None:
+                above = block.step > (self._first or 0)
+                if above.any():
+                    self._second = int(block.step[above.argmax()])
+            self._note(int(block.step[-1]), _known(last_epoch))
+        self._rows += len(block) - 1 - (len(block) > 1)
+        yield block
+
+    def _before_training(
+        self, step: int | None, epoch: float | None, line: int, file: str
+    ) -> Iterator[Item]:
+        """Yield a launch if training begins anew with this line, then what was held back."""
+        reason = self._why_new(step, epoch)
+        held, self._held = self._held, []
+        if reason is not None:
+            at = next((item.line for item in held if isinstance(item, Record)), line) or line
+            facts = self._log_facts if held else {**self._facts, **self._log_facts}
+            self._forget_run()
+            self._facts = dict(facts)
+            yield Record("launch", facts={"reason": reason}, line=at, file=file)
+            if facts:
+                yield Record("config", facts=dict(facts), line=at, file=file)
+        for item in held:
+            self._learn(item)
+            yield item
+        self._resumed = self._crashed = False
+
+    def _why_new(self, step: int | None, epoch: float | None) -> str | None:
+        if not self._rows or self._resumed:
+            return None
+        again = bool(self._held)
+        if step is not None and self._last is not None and self._first is not None:
+            fell = step < self._last or (step == self._last and (again or self._crashed))
+            if not fell or not self._is_beginning(step, epoch):
+                return None
+            where = f"the steps fall from {self._last} back to {step}, the beginning"
+        elif epoch is not None and self._last_epoch is not None and self._first_epoch is not None:
+            if epoch >= self._last_epoch or epoch > self._first_epoch:
+                return None
+            where = f"the epochs fall from {self._last_epoch:g} back to {epoch:g}"
+        else:
+            return None
+        return f"the header is printed again and {where}" if again else where
+
+    def _is_beginning(self, step: int, epoch: float | None) -> bool:
+        """Tell whether a step is where this log begins its runs, and not the middle of one."""
+        first = self._first or 0
+        gap = max((self._second or first) - first, 1)
+        interval = next(
+            (
+                item.facts["log_interval"]
+                for item in self._held
+                if isinstance(item, Record) and "log_interval" in item.facts
+            ),
+            0,
+        )
+        if epoch is not None and epoch > 1 and step > max(2 * gap, interval):
+            return False
+        if step <= first:
+            return epoch is not None or first <= 2 * gap or self._second is None
+        return bool(self._held) and step <= max(2 * gap, interval)
+
+    def _note(self, step: int | None, epoch: float | None) -> None:
+        self._rows += 1
+        if step is not None:
+            if self._first is None:
+                self._first = step
+            elif self._second is None and step > self._first:
+                self._second = step
+            self._last = step
+        if epoch is not None:
+            if self._first_epoch is None:
+                self._first_epoch = epoch
+            self._last_epoch = epoch
+
+    def _learn(self, item: Item) -> None:
+        if isinstance(item, Record) and item.kind == "config":
+            self._facts.update(item.facts)
+
+    def _release(self) -> Iterator[Item]:
+        held, self._held = self._held, []
+        for item in held:
+            self._learn(item)
+            yield item
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number

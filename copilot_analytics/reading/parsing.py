@@ -1,0 +1,240 @@
+"""Reads a log from bytes to records, in one go or while it grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.formats._base import LineParser, LogFormat
+from copilot_analytics.reading.detect import Detection, Detector, format_named, known_formats
+from copilot_analytics.reading.lines import Lines, LineSplitter
+from copilot_analytics.reading.objects import ObjectReader
+from copilot_analytics.reading.text import TextReader
+from copilot_analytics.records import Block, Item, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from copilot_analytics.reading.gathering import Reader
+
+_MOST_WITHOUT_FORMAT = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What became of the lines of a log.
+
+    Parameters
+    ----------
+    lines
+        Lines seen.
+    records
+        Records that they gave; the one that names the format is not counted.
+    training, evaluations
+        How many of them are training lines and results of evaluations.
+    skipped
+        Lines that are not blank and gave no record.
+    too_long
+        Lines that were left out because they are longer than 1 MiB.
+    """
+
+    lines: int = 0
+    records: int = 0
+    training: int = 0
+    evaluations: int = 0
+    skipped: int = 0
+    too_long: int = 0
+
+
+class LogReader:
+    r"""Turns the bytes of one log into records; where the bytes are cut never matters.
+
+    Parameters
+    ----------
+    file
+        Name of the log, for records and messages.
+    log_format
+        Name of its format; None tells it by the content.
+    formats
+        Formats to choose from, by name; None takes all that are installed.
+
+    Attributes
+    ----------
+    detection : Detection or None
+        The format, None while it is not settled.
+
+    Raises
+    ------
+    UnknownFormatError
+        If no format has that name.
+
+    Examples
+    --------
+    >>> reader = LogReader("notes.txt")
+    >>> reader.feed(b"Dear diary,\n")
+    []
+    >>> reader.close()
+    Traceback (most recent call last):
+    ...
+    copilot_analytics.errors.NotATrainingLogError: notes.txt holds no training that copilot knows...
+    """
+
+    def __init__(
+        self,
+        file: str,
+        log_format: str | None = None,
+        *,
+        formats: Mapping[str, LogFormat] | None = None,
+    ) -> None:
+        self.detection: Detection | None = None
+        self._file = file
+        self._formats = known_formats() if formats is None else dict(formats)
+        self._splitter = LineSplitter()
+        self._detector = Detector(self._formats)
+        self._held: list[Lines] = []
+        self._reader: Reader | None = None
+        self._records = self._training = self._evaluations = 0
+        self._begun: list[Item] = []
+        if log_format is not None:
+            form = format_named(log_format, self._formats)
+            self._begin(form, Detection(form.name, 1.0, "as asked for"))
+
+    @property
+    def stats(self) -> Stats:
+        """What became of the lines so far."""
+        return Stats(
+            self._splitter.line - 1,
+            self._records,
+            self._training,
+            self._evaluations,
+            self._reader.skipped if self._reader else 0,
+            self._splitter.too_long,
+        )
+
+    def feed(self, chunk: bytes) -> list[Item]:
+        """Take the next bytes; return the records that they complete.
+
+        Raises
+        ------
+        NotATrainingLogError
+            If the first 64 MiB look like no known format.
+        """
+        lines = self._splitter.feed(chunk)
+        if not lines.size:
+            return self._counted(self._start())
+        if self._reader is None:
+            self._look(lines)
+            if self._reader is None:
+                return []
+        else:
+            self._held.append(lines)
+        return self._counted(self._start() + self._read_held())
+
+    def close(self) -> list[Item]:
+        """Say that the log ends here; return what only that tells.
+
+        Raises
+        ------
+        NotATrainingLogError
+            If no format knows the log.
+        """
+        tail = self._splitter.close()
+        if self._reader is None:
+            self._look(tail, final=True)
+            if self._reader is None:
+                self._conclude()
+            if tail.size:
+                self._held.pop()
+        assert self._reader is not None  # noqa: S101  # _conclude raises otherwise
+        items = self._start() + self._read_held()
+        if tail.size:
+            items += self._reader.read_cut(tail)
+        items += self._reader.close()
+        items = self._counted(items)
+        self._refuse_a_wrong_choice()
+        return items
+
+    def _look(self, lines: Lines, *, final: bool = False) -> None:
+        """Look for the format in more lines, and hold them until it is found."""
+        self._held.append(lines)
+        for seen, (_, text) in enumerate(lines.cleaned(), 1):
+            if self._detector.see(text):
+                self._conclude()
+                return
+            if self._detector.at_limit and not final:
+                detection = self._detector.conclude()
+                if detection.format is not None:
+                    self._begin(self._formats[detection.format], detection)
+                    return
+                self._held = [lines.after(seen)]
+                if self._detector.characters > _MOST_WITHOUT_FORMAT:
+                    raise self._no_training(detection)
+
+    def _conclude(self) -> None:
+        detection = self._detector.conclude()
+        if detection.format is None:
+            raise self._no_training(detection)
+        self._begin(self._formats[detection.format], detection)
+
+    def _begin(self, form: LogFormat, detection: Detection) -> None:
+        self.detection = detection
+        parser = form.parser(self._file)
+        kind = TextReader if isinstance(parser, LineParser) else ObjectReader
+        self._reader = kind(parser, self._file)  # type: ignore[arg-type]  # each has its parser
+        facts: dict[str, object] = {"log_format": form.name}
+        if form.smoothing is not None:
+            facts["smoothing"] = form.smoothing
+        self._begun = [Record("config", facts=facts, file=self._file)]
+
+    def _start(self) -> list[Item]:
+        begun, self._begun = self._begun, []
+        self._records -= len(begun)
+        return begun
+
+    def _read_held(self) -> list[Item]:
+        held, self._held = self._held, []
+        items: list[Item] = []
+        for lines in held:
+            items += self._reader.read(lines) if self._reader else ()
+        return items
+
+    def _counted(self, items: list[Item]) -> list[Item]:
+        kept: list[Item] = []
+        for item in items:
+            if isinstance(item, Block):
+                if not len(item):
+                    continue
+                self._records += len(item)
+                self._training += len(item)
+            else:
+                self._records += 1
+                self._training += item.kind == "train"
+                self._evaluations += item.kind == "eval"
+            kept.append(item)
+        return kept
+
+    def _refuse_a_wrong_choice(self) -> None:
+        asked = self.detection is not None and self.detection.why == "as asked for"
+        if asked and not self._records:
+            assert self.detection is not None  # noqa: S101  # for the type checker
+            msg = (
+                f"{self._file}, read as {self.detection.format}, holds no training "
+                f"({self.stats.lines} lines read). Leave out --log-format to let its content decide"
+            )
+            raise NotATrainingLogError(msg)
+
+    def _no_training(self, detection: Detection) -> NotATrainingLogError:
+        closest = [c for c in detection.candidates if c.confidence > 0][:3]
+        looked_for = ", ".join(sorted(c.title for c in detection.candidates))
+        if closest:
+            near = ", ".join(f"{c.name} ({c.confidence:.2f})" for c in closest)
+            near = f"Closest: {near}; none is sure enough to be believed."
+        else:
+            near = "Nothing in it looks like any of these."
+        msg = (
+            f"{self._file} holds no training that copilot knows ({self._detector.lines} lines "
+            f"read). It looked for: {looked_for}. {near} If you know its format, name it with "
+            f"--log-format; `copilot formats` lists them"
+        )
+        return NotATrainingLogError(msg)

@@ -1,0 +1,178 @@
+"""Names that every format translates into, with their units, and the direction of metrics.
+
+A format keeps the log's own name for a loss or an evaluation metric (``loss_cls``,
+``coco/bbox_mAP``) and translates what every trainer logs under some name into the columns below.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Direction: TypeAlias = Literal["min", "max"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A canonical column.
+
+    Parameters
+    ----------
+    dtype
+        NumPy dtype in frames.
+    unit
+        Unit in words; empty for pure numbers.
+    meaning
+        What it says.
+    """
+
+    dtype: str
+    unit: str
+    meaning: str
+
+
+COLUMNS: dict[str, Column] = {
+    "step": Column("int64", "optimizer updates", "updates done so far, the x-axis"),
+    "epoch": Column("float64", "epochs", "progress; 2.5 is the middle of the third epoch"),
+    "time": Column("datetime64[ns]", "", "time stamp of the line; naive unless meta says UTC"),
+    "line": Column("int64", "", "line of the log, from 1"),
+    "segment": Column("int64", "", "stretch between resumes, from 0"),
+    "loss": Column("float64", "", "total training loss, averaged as meta.smoothing says"),
+    "lr": Column("float64", "", "learning rate of the first parameter group"),
+    "base_lr": Column("float64", "", "learning rate before layer-wise scaling"),
+    "grad_norm": Column("float64", "", "norm of the gradient, before clipping as a rule"),
+    "iter_time_s": Column("float64", "seconds", "time of one iteration"),
+    "data_time_s": Column("float64", "seconds", "part of it spent waiting for data"),
+    "memory_mib": Column("float64", "MiB", "peak memory of the framework's allocator"),
+    "eta_s": Column("float64", "seconds", "the log's own estimate of the time left"),
+}
+"""Canonical columns of `Run.train` and `Run.eval`; every other column is a float64 metric."""
+
+BOOKKEEPING = frozenset(
+    {"lr", "base_lr", "grad_norm", "iter_time_s", "data_time_s", "memory_mib", "eta_s"}
+)
+"""Metrics that describe the training and never its quality."""
+
+FACTS: dict[str, tuple[str, ...]] = {
+    "launch": ("reason",),
+    "config": (
+        "name",  # experiment name
+        "framework",  # e.g. "mmengine 0.10.4"
+        "planned_epochs",
+        "planned_steps",
+        "steps_per_epoch",
+        "steps_per_epoch_exact",  # False while it is only a lower bound
+        "step_unit",  # "iteration", or "epoch" where the log counts nothing else
+        "val_interval",
+        "val_unit",  # "epoch" or "step"
+        "checkpoint_interval",
+        "checkpoint_unit",
+        "log_interval",
+        "smoothing",  # iterations that a printed training value averages
+        "schedule",  # copilot_analytics.schedule.Schedule
+        "optimizer",  # e.g. "AdamW(lr=0.0001)"
+        "base_lr",
+        "save_best",  # metric that chooses the best checkpoint, as the log names it
+        "save_best_direction",
+        "num_classes",
+        "gpus",
+        "gpu_name",
+        "seed",
+        "work_dir",
+        "time_is_utc",
+        "eval_samples",
+    ),
+    "resume": ("epoch", "step", "checkpoint"),
+    "eval": ("split",),
+    "checkpoint": ("path", "best_metric", "best_metric_name", "epoch", "step", "replaces"),
+    "gpu": (
+        "uuid",
+        "index",
+        "name",
+        "mig",  # True for a device that is split, and for its instances
+        "parent",  # UUID of the device that an instance belongs to
+        "pid",  # the process of the training whose memory is told
+        "lost",  # True once the device fell off the bus
+        "telemetry_lost",  # True once the driver stopped answering
+    ),
+    "tick": ("silence_s", "final"),
+    "crash": ("error", "message", "out_of_memory", "signal"),
+    "end": ("reason",),
+}
+"""Names in `Record.facts`, by kind of record."""
+
+_UP = """
+    mAP AP AP50 AP75 AP.5 AR NDS PCK mIoU mAcc aAcc pixAcc IoU mDice Dice Acc accuracy acc top1 top5
+    test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
+    mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
+    ep_rew_mean reward return average_return success_rate ndcg MRR hits map50 map50-95
+    mean_token_accuracy AUROC kappa MCC fitness word_acc char_recall char_precision N.E.D MOTA
+    IDF1 HOTA PQ SQ RQ
+""".split()
+_DOWN = """
+    loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
+    MAE MAPE NIQE rse rae logloss rmsle EER bpb bits_per_byte cost nll EPE SAD ECE AbsRel SqRel
+    SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
+""".split()
+_NEITHER = """
+    time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
+    entropy approx_kl explained_variance cardinality_error code_perplexity seg_size
+""".split()
+_WRAPPING = re.compile(r"^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$")
+_UP_PART = re.compile(
+    r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
+    r"|reward|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
+)
+_DOWN_PART = re.compile(
+    r"loss|error|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|wer|cer|nme|fid)($|[^a-z])|perplex"
+)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_\-./]", "", name).lower()
+
+
+_TABLE: dict[str, Direction | None] = {
+    **{_key(name): "max" for name in _UP},
+    **{_key(name): "min" for name in _DOWN},
+    **{_key(name): None for name in _NEITHER},
+}
+
+
+def direction_of(name: str) -> tuple[Direction | None, str]:
+    """Tell whether a metric of this name is better when it is lower or higher.
+
+    Parameters
+    ----------
+    name
+        Metric as the log names it.
+
+    Returns
+    -------
+    direction : {"min", "max", None}
+        None if the name does not tell, or names no quality.
+    reason : str
+        Where the answer comes from.
+
+    Examples
+    --------
+    >>> direction_of("coco/bbox_mAP")
+    ('max', 'a known metric')
+    >>> direction_of("val/loss_ce")[0], direction_of("data_time")[0], direction_of("foo")[0]
+    ('min', None, None)
+    """
+    candidates = [name, *re.split(r"[/.]", name)[-1:]]
+    stripped = _WRAPPING.sub("", candidates[-1].strip().lower())
+    tail = stripped.rsplit("_", 1)[-1]
+    for candidate in (*candidates, stripped):
+        if _key(candidate) in _TABLE:
+            return _TABLE[_key(candidate)], "a known metric"
+    lower = name.strip().lower()
+    if _key(tail) in _TABLE and _TABLE[_key(tail)] is not None:
+        return _TABLE[_key(tail)], "a known metric"
+    if _DOWN_PART.search(lower):
+        return "min", "its name"
+    if _UP_PART.search(lower):
+        return "max", "its name"
+    return None, "its name does not tell"

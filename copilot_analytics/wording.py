@@ -1,0 +1,117 @@
+"""How numbers, durations and chances are written for people."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number with so many significant digits, without noise.
+
+    Examples
+    --------
+    >>> number(0.97331), number(12.0), number(1.2e-5), number(float("nan")), number(None)
+    ('0.9733', '12', '1.2e-05', 'nan', '–')
+    >>> number(25012.4)
+    '25,012'
+    """
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration with its two leading units.
+
+    Examples
+    --------
+    >>> duration(4805), duration(95), duration(3.25), duration(200000), duration(None)
+    ('1 h 20 min', '1 min 35 s', '3.2 s', '2 d 8 h', 'unknown')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min" + (f" {rest} s" if rest and minutes < 10 else "")
+    if whole < 86400:
+        hours, rest = divmod(round(whole / 60), 60)
+        return f"{hours} h" + (f" {rest:02d} min" if rest else "")
+    days, rest = divmod(round(whole / 3600), 24)
+    return f"{days} d" + (f" {rest} h" if rest else "")
+
+
+def share(value: float | None) -> str:
+    """Write a probability or share in per cent, never as certain.
+
+    Examples
+    --------
+    >>> share(0.043), share(0.0004), share(0.9999), share(None)
+    ('4 %', '< 1 %', '> 99 %', 'unknown')
+    """
+    if value is None or not math.isfinite(value):
+        return "unknown"
+    if value < 0.01:
+        return "< 1 %"
+    if value > 0.995:
+        return "> 99 %"
+    return f"{100 * value:.0f} %"
+
+
+def is_share(value: float | None) -> str:
+    """Write a probability behind what it is of.
+
+    Examples
+    --------
+    >>> is_share(0.23), is_share(0.0004)
+    ('= 23 %', '< 1 %')
+    """
+    text = share(value)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+def moment(time: float | None) -> str:
+    """Write a time stamp to the minute, as the log gives it.
+
+    Examples
+    --------
+    >>> moment(0.0), moment(None)
+    ('1970-01-01 00:00', 'unknown')
+    """
+    if time is None:
+        return "unknown"
+    return datetime.fromtimestamp(time, tz=UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def place(step: int | None, epoch: float | None = None) -> str:
+    """Write where in the run something is: by its epoch if that is known, else by its step.
+
+    Examples
+    --------
+    >>> place(1200, 3.0), place(1200, 8.263), place(1200), place(None)
+    ('epoch 3', 'epoch 8.3', 'step 1,200', 'an unknown place')
+    """
+    if epoch is not None and math.isfinite(epoch):
+        near = abs(epoch - round(epoch)) < 0.005
+        return f"epoch {round(epoch)}" if near else f"epoch {epoch:.1f}"
+    return "an unknown place" if step is None else f"step {step:,}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "epoch"), plural(1200, "step")
+    ('1 epoch', '1,200 steps')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+
+from copilot_analytics.reading.crashes import CrashWatcher
+
+
+def crashes(text):
+    watcher = CrashWatcher("x.log")
+    found = [r for n, line in enumerate(text.split("\n"), 1) for r in watcher.see(line, n)]
+    return [(r.line, dict(r.facts)) for r in [*found, *watcher.close()]]
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "train.py", line 3, in <module>
+    main()
+    ~~~~^^
+"""
+
+
+@pytest.mark.parametrize(("last", "facts"), [
+    ("ValueError: bad shape", {"error": "ValueError", "message": "bad shape"}),
+    ("AssertionError", {"error": "AssertionError", "message": ""}),
+    ("zlib.error: broken", {"error": "zlib.error", "message": "broken"}),
+    ("KeyboardInterrupt", {"error": "KeyboardInterrupt", "message": "", "signal": 2}),
+    ("torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
+     {"error": "torch.cuda.OutOfMemoryError", "out_of_memory": True,
+      "message": "CUDA out of memory. Tried to allocate 2 GiB"}),
+    ("torch.distributed.elastic.multiprocessing.api.SignalException: Process 7 got signal: 15",
+     {"error": "torch.distributed.elastic.multiprocessing.api.SignalException", "signal": 15,
+      "message": "Process 7 got signal: 15"}),
+    ("torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ",
+     {"error": "torch.distributed.elastic.multiprocessing.errors.ChildFailedError",
+      "message": ""}),
+])  # fmt: skip
+def test_a_traceback_ends_with_its_error(last, facts):
+    assert crashes(TRACEBACK + last + "\n") == [(5, facts)]
+    ranked = "\n".join(f"[rank3]: {line}" for line in (TRACEBACK + last).split("\n"))
+    assert crashes(ranked) == [(5, facts)]
+
+
+def test_lines_of_other_processes_do_not_end_a_traceback():
+    text = TRACEBACK.replace("    main()", "2024/01/01 - INFO - loss: 0.5\n    main()")
+    assert [c[1]["error"] for c in crashes(text + "RuntimeError: x")] == ["RuntimeError"]
+
+
+@pytest.mark.parametrize(("line", "facts"), [
+    ("Killed", {"error": "Killed", "signal": 9}),
+    ("run.sh: line 12: 4711 Killed                  python train.py",
+     {"error": "Killed", "signal": 9}),
+    ("Segmentation fault (core dumped)", {"error": "Segmentation fault", "signal": 11}),
+    ("Terminated", {"error": "Terminated", "signal": 15}),
+    ("Bus error (core dumped)", {"error": "Bus error", "signal": 7}),
+    ("srun: error: node3: task 0: Exited with exit code 1",
+     {"error": "srun: error", "message": "node3: task 0: Exited with exit code 1"}),
+    ("srun: error: node3: task 0: Killed", {"signal": 9}),
+    ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2024-01-01 DUE TO TIME LIMIT ***",
+     {"error": "slurm"}),
+    ("slurmstepd: error: Detected 1 oom-kill event(s) in step 7.0", {"out_of_memory": True}),
+    ("ERROR:torch.distributed.elastic.multiprocessing.api:failed (exitcode: -9) local_rank: 0",
+     {"error": "torch.distributed.elastic", "signal": 9}),
+    ("WARNING:torch.distributed.elastic.agent.server.api:Received 15 death signal, shutting down",
+     {"signal": 15}),
+    ("RuntimeError: CUDA out of memory. Tried to allocate 20 MiB", {"out_of_memory": True}),
+    ("Fatal Python error: Segmentation fault", {"error": "Fatal Python error"}),
+])  # fmt: skip
+def test_last_words_are_heard(line, facts):
+    ((number, found),) = crashes(f"fine\n{line}\nmore")
+    assert number == 2
+    assert facts.items() <= found.items()
+
+
+@pytest.mark.parametrize("line", [
+    "2024/01/01 - ERROR - RuntimeError happened",
+    "mean squared Error: 0.5",
+    "Error: 0.3",
+    "ValueError: handled",
+    "Killed 3 workers on purpose",
+    "Terminated early by patience",
+    "  Killed",
+    "note: Segmentation fault is a kind of crash",
+    "WARNING: out of memory may occur",
+    "Segmentation: mIoU 0.5",
+])  # fmt: skip
+def test_a_mere_word_is_no_crash(line):
+    assert crashes(line) == []
+
+
+def test_the_same_crash_of_eight_processes_is_told_once_until_training_goes_on():
+    watcher = CrashWatcher("x.log")
+    lines = (TRACEBACK + "ValueError: x\n").split("\n") * 8
+    told = [r for n, line in enumerate(lines) for r in watcher.see(line, n)]
+    assert len(told) == 1
+    watcher.training()
+    assert len([r for n, line in enumerate(lines) for r in watcher.see(line, n)]) == 1
+
+
+def test_a_log_that_ends_within_a_traceback():
+    assert crashes(TRACEBACK)[0][1]["error"] == "traceback"
+    lost = crashes(TRACEBACK + "foreign line\n" * 100)
+    assert [c[0] for c in lost] == [1], "told once, and not held for ever"

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toy_formats import comparable, expanded
+
+from copilot_analytics.reading.launches import LaunchFilter
+from copilot_analytics.records import Block, Record
+
+
+def train(step, epoch=None, line=0):
+    return Record("train", step=step, epoch=epoch, metrics={"loss": 1.0}, line=line)
+
+
+def header(**facts):
+    return Record("config", facts={"framework": "toy 1", **facts})
+
+
+def kinds(items):
+    """Kinds of records, with steps for training."""
+    return [r.step if r.kind == "train" else r.kind for r in items]
+
+
+def told(items):
+    return kinds(LaunchFilter().all(items))
+
+
+RISE = [train(s) for s in (50, 100, 150, 200)]
+
+
+def test_a_fall_to_the_beginning_is_a_launch():
+    assert told([*RISE, *RISE]) == [50, 100, 150, 200, "launch", 50, 100, 150, 200]
+
+
+def test_a_fall_to_the_middle_is_left_alone():
+    assert told([*RISE, train(120), train(170)]) == [50, 100, 150, 200, 120, 170]
+
+
+def test_a_resume_is_no_launch():
+    assert "launch" not in told([*RISE, Record("resume"), *RISE])
+    assert "launch" not in told([*RISE, header(), Record("resume"), *RISE])
+
+
+def test_two_processes_at_the_same_step_are_one_run():
+    assert "launch" not in told([train(s) for s in (50, 50, 100, 100)])
+
+
+def test_a_log_that_begins_after_a_resume_may_fall_below_its_first_step():
+    assert "launch" not in told([train(s, s / 1000) for s in (5000, 5050, 5100, 4050, 4100)])
+    assert "launch" not in told([train(s) for s in (5000, 5050, 5100, 4050, 4100)])
+
+
+def test_a_header_belongs_to_the_run_that_it_begins():
+    items = [header(), *RISE, Record("eval"), header(seed=2), Record("eval"), *RISE]
+    result = list(LaunchFilter().all(items))
+    assert kinds(result) == [
+        "config", 50, 100, 150, 200, "eval", "launch", "config", "eval", 50, 100, 150, 200,
+    ]  # fmt: skip
+    assert "header is printed again" in result[6].facts["reason"]
+
+
+def test_a_header_before_a_resumed_middle_stays_where_it_is():
+    assert told([*RISE, header(), train(120)]) == [50, 100, 150, 200, "config", 120]
+    assert told([*RISE, header()]) == [50, 100, 150, 200, "config"]
+    assert told([*RISE, header(), Record("crash")])[-2:] == ["config", "crash"]
+
+
+def test_another_interval_after_a_header_is_still_the_beginning():
+    items = [*RISE, header(log_interval=100), train(100)]
+    assert told(items)[4:] == ["launch", "config", 100]
+
+
+def test_what_the_log_said_once_holds_for_the_next_run_too():
+    log = Record("config", facts={"log_format": "toy"})
+    plan = Record("config", facts={"planned_steps": 900, "framework": "toy 1"})
+    silent = list(LaunchFilter().all([log, plan, *RISE, *RISE]))
+    assert silent[7].facts == {"log_format": "toy", "planned_steps": 900, "framework": "toy 1"}
+    again = list(LaunchFilter().all([log, plan, *RISE, header(), *RISE]))
+    assert [dict(r.facts) for r in again[7:9]] == [{"log_format": "toy"}, {"framework": "toy 1"}]
+
+
+def test_epochs_tell_where_no_steps_are():
+    epochs = [Record("train", epoch=float(e), metrics={"loss": 1.0}) for e in (1, 2, 3, 1, 2)]
+    assert [r.kind for r in LaunchFilter().all(epochs)].index("launch") == 3
+
+
+EVENTS = st.sampled_from(["resume", "eval", "header", "crash", "checkpoint"])
+
+
+@given(
+    st.lists(st.one_of(EVENTS, st.lists(st.integers(0, 12), min_size=1, max_size=9)), max_size=9),
+    st.lists(st.integers(1, 4), max_size=30),
+    st.booleans(),
+)
+@pytest.mark.parametrize("with_epochs", [True, False])
+def test_blocks_change_nothing(with_epochs, plan, cuts, rising):
+    whole, cut, line, sizes = [], [], 0, iter(cuts)
+    for part in plan:
+        if isinstance(part, str):
+            record = header(line=line) if part == "header" else Record(part, line=line)
+            whole.append(record)
+            cut.append(record)
+            line += 1
+            continue
+        steps = np.array(sorted(part) if rising else part) * 10
+        epoch = steps / 40 if with_epochs else np.full(len(steps), np.nan)
+        lines = np.arange(line, line + len(steps))
+        block = Block(steps, epoch, np.full(len(steps), np.nan), lines, {"loss": steps * 1.0})
+        whole.append(block)
+        line += len(steps)
+        start = 0
+        while start < len(block):
+            stop = start + next(sizes, 1)
+            cut.append(block[start:stop])
+            start = stop
+    single = expanded(whole)
+    expected = comparable(expanded(LaunchFilter().all(single)))
+    assert comparable(expanded(LaunchFilter().all(whole))) == expected
+    assert comparable(expanded(LaunchFilter().all(cut))) == expected
+    pickled, result = LaunchFilter(), []
+    for item in cut:
+        pickled = pickle.loads(pickle.dumps(pickled))  # noqa: S301  # our own bytes
+        result += pickled.see(item)
+    assert comparable(expanded([*result, *pickled.close()])) == expected
+    passed = [r for r in expanded(LaunchFilter().all(whole)) if r.kind != "launch"]
+    kept = [r for r in passed if not (r.kind == "config" and r.facts and "line" not in r.facts)]
+    assert sorted(r.line for r in kept if r.kind == "train") == sorted(
+        r.line for r in single if r.kind == "train"
+    )
