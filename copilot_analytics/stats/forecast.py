@@ -1,0 +1,305 @@
+"""Where a learning curve will end, and how likely a worthwhile gain is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.errors import NotEnoughPoints
+from copilot_analytics.stats._grid import WARP, grid_posterior, prepare
+from copilot_analytics.stats._paths import (
+    N_DRAWS,
+    Corrected,
+    Draws,
+    Priors,
+    Situation,
+    blocks_ahead,
+    corrected_paths,
+    correction,
+    draw,
+    gain_survival,
+    shipped_priors,
+)
+from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
+from copilot_analytics.stats.finite import as_floats
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from copilot_analytics.stats.finite import FloatArray
+
+__all__ = ["Direction", "FanTable", "Forecast", "Predictive", "forecast"]
+
+PATH_QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
+TAIL_KNOTS = (0.1, 0.4, 0.8)
+FEW = 6
+
+
+def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[FloatArray, FloatArray]:
+    if direction not in ("min", "max"):
+        raise ValueError(f"direction is {direction!r}; give 'min' or 'max'")
+    across = np.asarray(steps, dtype=np.float64)
+    up = as_floats(values)
+    if across.ndim != 1 or across.size != up.size:
+        raise ValueError(f"steps has shape {across.shape} for {up.size} values; give one a value")
+    if not np.isfinite(across).all() or (np.diff(across) <= 0.0).any():
+        raise ValueError("steps must increase; sort them, and keep one value of a repeated step")
+    return across, up
+
+
+def _scale(fit: FloatArray, direction: str, bounds: tuple[float | None, float | None]) -> Scale:
+    """Choose the scale by the values that are fitted."""
+    low = -math.inf if bounds[0] is None else float(bounds[0])
+    high = math.inf if bounds[1] is None else float(bounds[1])
+    smallest, largest = float(fit.min()), float(fit.max())
+    late = float(np.ptp(fit[-max(fit.size // 3, 3) :]))
+    far_from_zero = low == 0.0 or smallest > min(0.02 * largest, 0.1 * late)
+    is_log = direction == "min" and smallest > 0.0 and far_from_zero
+    scale = Scale(is_log, 1.0 if direction == "max" else -1.0, 0.0, 1.0, low, high)
+    u = scale.inward(fit)
+    # The first third is left out: a fall from the untrained start says little of what is ahead.
+    seen = u[min(u.size // 3, u.size - 3) :] if u.size > 3 else u
+    unit = float(np.ptp(seen))
+    floor = 1e-6 if is_log else 1e-9 * max(abs(smallest), abs(largest))
+    unit = max(unit, floor, 1e-300)
+    return Scale(is_log, scale.sign, float(u[-1]), unit, low, high)
+
+
+def _point(value: float) -> Predictive:
+    return Predictive(np.array([value]), np.array([1.0]))
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """A prefix conditioned on, before the learned correction; the fit script starts here."""
+
+    scale: Scale
+    situation: Situation
+    draws: Draws
+    found: Corrected
+    ahead: FloatArray
+    sizes: FloatArray
+
+
+def _situation(
+    across: FloatArray,
+    up: FloatArray,
+    planned: FloatArray,
+    direction: str,
+    bounds: tuple[float | None, float | None],
+    first_eval_untrained: bool,
+) -> tuple[Scale, Situation, FloatArray, FloatArray]:
+    """Put a prefix into the model's units."""
+    horizon = float(planned[-1])
+    start = 1 if first_eval_untrained and up.size > 3 else 0
+    steps, fit = across[start:], up[start:]
+    scale = _scale(fit, direction, bounds)
+    # Runs that count from 0 or resume below it: the first step must have some progress.
+    zero = min(0.0, float(across[0]) - (float(steps[1] - steps[0]) if across[0] <= 0.0 else 0.0))
+    x = (steps - zero) / (horizon - zero)
+    u = np.clip(scale.inward(fit), -30.0, 30.0)
+    whole = scale.inward(np.clip(up, 1e-300, None)) if scale.is_log else scale.inward(up)
+    place = int(np.argmax(whole))
+    bound = scale.high if direction == "max" else scale.low
+    headroom = math.inf
+    if math.isfinite(bound) and not scale.is_log:
+        headroom = abs(bound - float(fit[-1])) / scale.unit
+    sizes = blocks_ahead(planned.size)
+    ahead = (planned[np.cumsum(sizes).astype(np.int64) - 1] - zero) / (horizon - zero)
+    situation = Situation(
+        prefix=prepare(x, u),
+        best=float(whole[place]),
+        since_best=(up.size - 1 - place) / up.size,
+        is_log=scale.is_log,
+        headroom=headroom,
+        n_ahead=planned.size,
+        n=fit.size,
+    )
+    return scale, situation, ahead, sizes
+
+
+def forecast(
+    steps: ArrayLike,
+    values: ArrayLike,
+    *,
+    horizon: float,
+    direction: Direction,
+    bounds: tuple[float | None, float | None] | None = None,
+    future_steps: ArrayLike | None = None,
+    first_eval_untrained: bool = False,
+    min_points: int = 3,
+    _priors: Priors | None = None,
+) -> Forecast:
+    """Forecast the rest of a learning curve.
+
+    A Bayesian average over a grid of curve shapes, drifts and noises, in closed form; its final
+    value is shifted and stretched by a linear rule, and its chance of a gain mapped by a logistic
+    one. Weights and rules were fitted to real curves (see ``forecast_priors.json``). The same
+    input gives the same answer.
+
+    Parameters
+    ----------
+    steps : array_like, shape (n,)
+        Optimizer steps of the evaluations, increasing.
+    values : array_like, shape (n,)
+        The metric in its own units. NaN and infinities are left out and counted.
+    horizon : float
+        Last step of the run, or of the look-ahead. Not beyond the last step: nothing remains.
+    direction : {"min", "max"}
+        Which is better.
+    bounds : (float or None, float or None), optional
+        Smallest and largest possible value.
+    future_steps : array_like, shape (m,), optional
+        Planned evaluations; only those after the last step count. Default: at the recent median
+        spacing, and at the horizon.
+    first_eval_untrained : bool
+        Leave the first evaluation out of the fit; as a best value it counts.
+    min_points : int
+        Fewest finite evaluations, at least 3.
+
+    Returns
+    -------
+    Forecast
+        Equivariant under a change of units: ``a * values + b`` with a > 0 for "max" (with the
+        bounds changed alike), ``a * values`` for "min" of positive values.
+
+    Raises
+    ------
+    NotEnoughPoints
+        If fewer than `min_points` evaluations are finite.
+    ValueError
+        If lengths differ, steps do not increase, or direction, bounds or horizon make no sense.
+
+    References
+    ----------
+    Domhan, Springenberg and Hutter, IJCAI 2015 (average over curve families).
+    Gneiting et al., Monthly Weather Review 133 (2005) (correction fitted by minimum CRPS).
+    Platt, Advances in Large Margin Classifiers (1999) (logistic calibration).
+
+    Examples
+    --------
+    >>> steps = np.arange(1, 31) * 100
+    >>> accuracy = 0.9 - 0.5 * (steps / 100) ** -0.5
+    >>> ahead = forecast(steps, accuracy, horizon=6000, direction="max", bounds=(0, 1))
+    >>> low, high = ahead.final.interval(0.8)
+    >>> low < 0.9 - 0.5 * 60**-0.5 < high
+    True
+    >>> ahead.p_gain(0.001) > 0.8 > 0.2 > ahead.p_gain(0.1)
+    True
+    """
+    across, up = _checked(steps, values, direction)
+    finite = np.isfinite(up)
+    ignored = int(up.size - finite.sum())
+    across, up = across[finite], up[finite]
+    needed = max(int(min_points), 3)
+    if up.size < needed:
+        raise NotEnoughPoints(
+            f"a forecast needs {needed} finite evaluations and there are {up.size}; "
+            "wait for more of them"
+        )
+    if not math.isfinite(horizon):
+        raise ValueError(f"horizon is {horizon}; give the last step of the run")
+    limits = bounds if bounds is not None else (None, None)
+    if None not in limits and not limits[0] < limits[1]:  # type: ignore[operator]  # None is out
+        raise ValueError(f"bounds are {limits}; give the smaller first")
+    last = float(across[-1])
+    best = float(up.max() if direction == "max" else up.min())
+    planned = _planned(across, horizon, future_steps)
+    if planned.size == 0:
+        value = float(up[-1])
+        return Forecast(
+            _point(value), _point(best), best, direction, last, last, 0, math.nan, value,
+            up.size, ignored, ("nothing remains: the horizon is not after the last evaluation",),
+            np.array([last]), np.full((len(PATH_QUANTILES), 1), value),
+        )  # fmt: skip
+    priors = _priors if _priors is not None else shipped_priors()
+    scale, situation, ahead, sizes = _situation(
+        across, up, planned, direction, limits, first_eval_untrained
+    )
+    prefix = situation.prefix
+    draws = draw(prefix, grid_posterior(prefix, ahead), priors, ahead, sizes)
+    found = correction(situation, draws)
+    way = (ahead**WARP - prefix.now**WARP) / (1.0 - prefix.now**WARP)
+    level, noise = corrected_paths(draws, found, priors, way)
+    path = level + noise
+    final_u, best_u = _distributions(path, situation, found, priors)
+    final_values, best_values = scale.outward(final_u), scale.outward(best_u)
+    if direction == "max":
+        best_values = np.maximum(best_values, best)
+        final_values = np.minimum(final_values, best_values)
+    else:
+        best_values = np.minimum(best_values, best)[::-1]
+        final_values = np.maximum(final_values[::-1], best_values)
+    probabilities = np.array(PATH_QUANTILES)
+    quantiles = np.quantile(np.column_stack((draws.now, level)), probabilities, axis=0)
+    levels = scale.outward(quantiles if direction == "max" else quantiles[::-1])
+    now = float(scale.outward(np.array([np.median(draws.now)]))[0])
+    spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
+    at = planned[np.cumsum(sizes).astype(np.int64) - 1]
+    return Forecast(
+        final=Predictive(final_values, _MIDDLES),
+        best=Predictive(best_values, _MIDDLES),
+        best_so_far=best,
+        direction=direction,
+        horizon=float(planned[-1]),
+        last_step=last,
+        n_ahead=planned.size,
+        noise=float(spread),
+        level_now=now,
+        n_used=up.size,
+        n_ignored=ignored,
+        notes=_notes(situation, ignored),
+        _steps=np.append(last, at),
+        _levels=levels,
+    )
+
+
+_MIDDLES = (np.arange(N_DRAWS) + 0.5) / N_DRAWS
+
+
+def _distributions(
+    path: FloatArray, situation: Situation, found: Corrected, priors: Priors
+) -> tuple[FloatArray, FloatArray]:
+    """Quantiles of the final and of the best value at `_MIDDLES`."""
+    now = situation.prefix.now
+    final = np.sort(path[:, -1])
+    middle = np.median(final)
+    # Only the outer parts are stretched, so the bulk keeps its shape.
+    inner, outer = (float(np.interp(now, TAIL_KNOTS, column)) for column in priors.tails.T)
+    edge = np.abs(2.0 * _MIDDLES - 1.0)
+    final = middle + (final - middle) * np.interp(edge, (0.0, 0.8, 0.9), (1.0, inner, outer))
+    final = np.maximum.accumulate(final)
+    best = np.sort(np.maximum(path.max(axis=1), situation.best))
+    below = 1.0 - gain_survival(1.0 - _MIDDLES, found, priors, now)
+    # At equal probability the best is nowhere worse than the final value.
+    best = np.interp(_MIDDLES, np.maximum.accumulate(below), best)
+    return np.minimum(final, best), best
+
+
+def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None) -> FloatArray:
+    """Return the steps of the evaluations ahead; the last is the horizon."""
+    last = float(across[-1])
+    if horizon <= last:
+        return np.empty(0)
+    if future_steps is not None:
+        given = np.unique(as_floats(future_steps))
+        return given[(given > last) & (given <= horizon)]
+    gap = float(np.median(np.diff(across[-6:])))
+    count = int(min(max(math.floor((horizon - last) / gap + 1e-6), 1), 100_000))
+    planned = last + gap * np.arange(1, count + 1)
+    planned[-1] = horizon
+    return np.asarray(planned)
+
+
+def _notes(situation: Situation, ignored: int) -> tuple[str, ...]:
+    notes = []
+    if situation.n < FEW:
+        notes.append(f"few evaluations ({situation.n}): what other runs did decides the forecast")
+    if situation.prefix.now < 0.05:
+        notes.append("less than 5 % of the way is done: expect little of this forecast")
+    if ignored:
+        notes.append(f"{ignored} evaluations that are not finite were left out")
+    return tuple(notes)

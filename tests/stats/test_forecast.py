@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copilot_analytics.errors import CopilotError, NotEnoughPoints
+from copilot_analytics.stats._grid import DRIFTS, NOISES
+from copilot_analytics.stats._paths import N_GAIN, N_MEMBERS, N_WIDTH, shipped_priors
+from copilot_analytics.stats.curve_families import SHAPE_NAMES
+from copilot_analytics.stats.forecast import forecast
+
+QS = np.linspace(0.0, 1.0, 41)
+
+
+def learning(n: int, noise: float = 0.004, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    steps = np.arange(1, n + 1) * 100.0
+    jitter = noise * np.random.default_rng(seed).normal(size=n)
+    return steps, 0.85 - 0.6 * np.arange(1, n + 1) ** -0.6 + jitter
+
+
+@st.composite
+def curves(draw):
+    n = draw(st.integers(3, 40))
+    values = draw(
+        st.lists(
+            st.floats(-1e4, 1e4, allow_subnormal=False).map(lambda v: round(v, 6)),
+            min_size=n,
+            max_size=n,
+        )
+    )
+    gaps = draw(st.lists(st.floats(0.5, 500.0), min_size=n, max_size=n))
+    steps = np.cumsum(gaps)
+    horizon = float(steps[-1]) * draw(st.floats(1.001, 30.0))
+    return steps, np.array(values), horizon, draw(st.sampled_from(["min", "max"]))
+
+
+@given(curves())
+def test_quantiles_never_decrease_and_match_the_cdf(curve):
+    steps, values, horizon, direction = curve
+    ahead = forecast(steps, values, horizon=horizon, direction=direction)
+    for predictive in (ahead.final, ahead.best):
+        quantiles = np.asarray(predictive.quantile(QS))
+        assert np.isfinite(quantiles).all()
+        assert (np.diff(quantiles) >= 0.0).all()
+        for q, value in zip(QS, quantiles, strict=True):
+            # A constant curve has draws that lie few units in the last place apart.
+            resolution = 4 * np.spacing(abs(value))
+            assert predictive.cdf_strict(value - resolution) <= q + 1e-6
+            assert predictive.cdf(value + resolution) >= q - 1e-6
+        cdf = [predictive.cdf(x) for x in np.sort(values)]
+        assert cdf == sorted(cdf)
+
+
+@given(curves(), st.floats(0.0, 1e4), st.floats(0.0, 1e4))
+def test_p_gain_is_the_tail_of_best_and_falls_with_delta(curve, delta, more):
+    steps, values, horizon, direction = curve
+    ahead = forecast(steps, values, horizon=horizon, direction=direction)
+    sign = 1.0 if direction == "max" else -1.0
+    threshold = ahead.best_so_far + sign * delta
+    chance = ahead.p_gain(delta)
+    tail = 1.0 - ahead.best.cdf(threshold) if sign > 0 else ahead.best.cdf_strict(threshold)
+    assert chance == tail
+    assert 0.0 <= ahead.p_gain(delta + more) <= chance <= 1.0
+
+
+@given(curves())
+def test_best_is_never_worse_than_best_so_far_or_final(curve):
+    steps, values, horizon, direction = curve
+    ahead = forecast(steps, values, horizon=horizon, direction=direction)
+    best, final = np.asarray(ahead.best.quantile(QS)), np.asarray(ahead.final.quantile(QS))
+    tolerance = 1e-9 * np.abs(final).max() + 1e-12
+    if direction == "max":
+        assert best.min() >= values.max()
+        assert (final <= best + tolerance).all()
+    else:
+        assert best.max() <= values.min()
+        assert (final >= best - tolerance).all()
+    assert ahead.expected_gain >= 0.0
+
+
+@given(st.floats(0.01, 1000.0), st.floats(-100.0, 100.0), st.integers(3, 50))
+def test_a_score_may_change_its_units(scale, offset, n):
+    steps, values = learning(n)
+    plain = forecast(steps, values, horizon=8000, direction="max", bounds=(0, 1))
+    other = forecast(
+        steps, values * scale + offset, horizon=8000, direction="max",
+        bounds=(offset, offset + scale),
+    )  # fmt: skip
+    expected = np.asarray(plain.final.quantile(QS)) * scale + offset
+    np.testing.assert_allclose(other.final.quantile(QS), expected, rtol=1e-5, atol=1e-5 * scale)
+    assert other.p_gain(0.01 * scale) == pytest.approx(plain.p_gain(0.01), abs=1e-4)
+
+
+@given(st.floats(0.01, 1000.0))
+def test_a_loss_may_change_its_units(scale):
+    steps, values = learning(20)
+    loss = 1.2 - values
+    plain = forecast(steps, loss, horizon=5000, direction="min")
+    other = forecast(steps, loss * scale, horizon=5000, direction="min")
+    expected = np.asarray(plain.best.quantile(QS)) * scale
+    np.testing.assert_allclose(other.best.quantile(QS), expected, rtol=1e-5)
+    assert other.p_gain(0.01, relative=True) == pytest.approx(plain.p_gain(0.01, relative=True))
+
+
+def test_the_unit_of_steps_does_not_matter():
+    steps, values = learning(25)
+    one = forecast(steps, values, horizon=9000, direction="max")
+    other = forecast(steps / 100, values, horizon=90, direction="max")
+    np.testing.assert_allclose(one.final.quantile(QS), other.final.quantile(QS), rtol=1e-9)
+
+
+def test_values_that_are_not_finite_are_ignored_and_counted():
+    steps, values = learning(20)
+    holes = values.copy()
+    holes[[3, 7]] = math.nan, -math.inf
+    kept = np.isfinite(holes)
+    with_holes = forecast(steps, holes, horizon=4000, direction="max")
+    without = forecast(steps[kept], values[kept], horizon=4000, direction="max")
+    assert (with_holes.n_used, with_holes.n_ignored) == (18, 2)
+    assert with_holes.final.quantile(0.3) == without.final.quantile(0.3)
+    assert any("not finite" in note for note in with_holes.notes)
+
+
+def test_three_points_give_a_wide_answer():
+    steps, values = learning(60)
+    early = forecast(steps[:3], values[:3], horizon=6000, direction="max", bounds=(0, 1))
+    late = forecast(steps[:50], values[:50], horizon=6000, direction="max", bounds=(0, 1))
+    widths = [high - low for low, high in (early.final.interval(), late.final.interval())]
+    assert widths[0] > 5 * widths[1]
+    assert any("few evaluations" in note for note in early.notes)
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [0.5, 0.6], [0.5, math.nan, 0.6]])
+def test_fewer_than_three_points_are_refused_in_words(values):
+    with pytest.raises(NotEnoughPoints, match="3 finite evaluations") as refusal:
+        forecast(range(1, len(values) + 1), values, horizon=10, direction="max")
+    assert isinstance(refusal.value, CopilotError)
+    assert isinstance(refusal.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"direction": "up"}, "direction"),
+        ({"steps": [1, 2, 3]}, "values"),
+        ({"steps": [1, 2, 2, 3]}, "increase"),
+        ({"horizon": math.nan}, "horizon"),
+        ({"bounds": (1.0, 0.0)}, "smaller first"),
+    ],
+)
+def test_misuse_is_refused(change, words):
+    call = {
+        "steps": [1, 2, 3, 4], "values": [0.1, 0.2, 0.3, 0.35], "horizon": 9, "direction": "max"
+    } | change  # fmt: skip
+    with pytest.raises(ValueError, match=words):
+        forecast(call.pop("steps"), call.pop("values"), **call)
+
+
+def test_a_negative_delta_is_refused():
+    steps, values = learning(10)
+    with pytest.raises(ValueError, match="delta"):
+        forecast(steps, values, horizon=2000, direction="max").p_gain(-0.1)
+
+
+def test_nothing_remains_at_or_before_the_last_step():
+    steps, values = learning(10)
+    done = forecast(steps, values, horizon=steps[-1], direction="max")
+    assert done.final.interval() == (values[-1], values[-1])
+    assert done.best.median == values.max()
+    assert done.p_gain(0.0) == 0.0
+    assert done.n_ahead == 0
+    assert "nothing remains" in done.notes[0]
+
+
+def test_planned_evaluations_count():
+    steps, values = learning(40, noise=0.02)
+    once = forecast(steps, values, horizon=5000, direction="max", future_steps=[5000])
+    often = forecast(
+        steps, values, horizon=5000, direction="max", future_steps=np.arange(4010, 5001, 10)
+    )
+    assert (once.n_ahead, often.n_ahead) == (1, 100)
+    assert often.p_gain(0.02) > once.p_gain(0.02)
+
+
+def test_the_default_plan_goes_on_at_the_recent_spacing():
+    steps, values = learning(20)
+    assert forecast(steps, values, horizon=3000, direction="max").n_ahead == 10
+    assert forecast(steps, values, horizon=2050, direction="max").n_ahead == 1
+
+
+def test_bounds_hold():
+    steps = np.arange(1.0, 30.0)
+    ahead = forecast(steps, 1.0 - 0.5 / steps, horizon=100, direction="max", bounds=(0.0, 1.0))
+    assert ahead.best.quantile(1.0) <= 1.0
+    assert ahead.path(np.linspace(29, 100, 9)).q95.max() <= 1.0
+
+
+def test_a_loss_stays_positive():
+    steps = np.arange(1.0, 40.0)
+    ahead = forecast(steps, 5.0 * steps**-1.5, horizon=400, direction="min")
+    assert ahead.final.quantile(0.0) > 0.0
+
+
+def test_an_untrained_first_evaluation_leaves_the_fit_but_not_the_best():
+    steps, values = learning(12)
+    odd = np.concatenate(([0.99], values[1:]))
+    ahead = forecast(steps, odd, horizon=2400, direction="max", first_eval_untrained=True)
+    assert ahead.best_so_far == 0.99
+    assert ahead.final.median < 0.9
+
+
+def test_the_fan_is_ordered_and_starts_at_the_level_now():
+    steps, values = learning(30)
+    ahead = forecast(steps, values, horizon=6000, direction="max")
+    fan = ahead.path([3000, 4000, 5000, 6000])
+    rows = np.stack((fan.q05, fan.q10, fan.q50, fan.q90, fan.q95))
+    assert (np.diff(rows, axis=0) >= 0.0).all()
+    assert fan.q50[0] == pytest.approx(ahead.level_now)
+    assert (rows[-1] - rows[0])[-1] > (rows[-1] - rows[0])[0]
+
+
+@pytest.mark.parametrize("noise", [0.002, 0.02])
+def test_the_noise_is_found(noise):
+    steps, values = learning(80, noise=noise, seed=3)
+    found = forecast(steps, values, horizon=16000, direction="max").noise
+    assert noise / 2 < found < noise * 2
+
+
+def test_a_rising_curve_promises_more_than_one_past_its_peak():
+    steps = np.arange(1.0, 41.0)
+    wiggle = 0.003 * np.random.default_rng(5).normal(size=40)
+    rising = 0.2 + 0.01 * steps + wiggle
+    fallen = 0.6 - 0.01 * np.abs(steps - 15) + wiggle
+    up = forecast(steps, rising, horizon=80, direction="max", bounds=(0, 1))
+    down = forecast(steps, fallen, horizon=80, direction="max", bounds=(0, 1))
+    assert up.p_gain(0.005) > 0.9
+    assert down.p_gain(0.005) < 0.2
+    assert down.final.median < down.best_so_far
+
+
+def test_a_constant_curve_is_expected_to_stay():
+    ahead = forecast(range(1, 21), [0.5] * 20, horizon=40, direction="max", bounds=(0, 1))
+    assert ahead.final.median == pytest.approx(0.5, abs=1e-6)
+    assert ahead.p_gain(0.005) < 0.05
+
+
+def test_steps_may_start_at_zero_or_be_log_spaced():
+    zero = forecast([0, 1, 2, 3], [0.1, 0.3, 0.4, 0.45], horizon=20, direction="max")
+    assert math.isfinite(zero.final.median)
+    steps = 2.0 ** np.arange(10)
+    spaced = forecast(steps, 0.1 * np.log2(steps + 1), horizon=143000, direction="max")
+    assert math.isfinite(spaced.final.median)
+
+
+def test_the_same_call_gives_the_same_answer_and_leaves_its_input_alone():
+    steps, values = learning(30)
+    before = values.copy()
+    one = forecast(steps, values, horizon=6000, direction="max")
+    two = forecast(steps, values, horizon=6000, direction="max")
+    assert np.array_equal(one.final.support, two.final.support)
+    assert np.array_equal(one.best.below, two.best.below)
+    assert np.array_equal(values, before)
+
+
+def test_a_forecast_is_fast():
+    steps, values = learning(100)
+    forecast(steps, values, horizon=20000, direction="max")
+    spent = []
+    for _ in range(15):
+        started = time.process_time()
+        forecast(steps, values, horizon=20000, direction="max")
+        spent.append(time.process_time() - started)
+    # Written for 5 ms; the rest is room for a slow machine.
+    assert min(spent) < 0.025
+
+
+def test_intervals_hold_on_simulated_curves():
+    rng = np.random.default_rng(11)
+    inside = []
+    for _ in range(60):
+        n = 60
+        x = np.arange(1, n + 1)
+        top, rise, power = rng.uniform(0.6, 0.95), rng.uniform(0.2, 0.6), rng.uniform(0.3, 1.2)
+        values = top - rise * x**-power + rng.uniform(0.002, 0.02) * rng.normal(size=n)
+        low, high = forecast(x[:24], values[:24], horizon=n, direction="max").final.interval()
+        inside.append(low <= values[-1] <= high)
+    assert np.mean(inside) > 0.65
+
+
+HOSTILE = {
+    "huge": [1e300, -1e300, 1e300, 5.0, 1e299],
+    "zero": [0.0, 0.0, 0.0],
+    "subnormal": [1e-320, 2e-320, 1e-320, 3e-320],
+    "jump": [1.0, 1.0, 1.0, 1e305],
+    "flat but for a digit": [-5.0, -5.0, -5.0000001, -5.0],
+    "collapse": [3.0, 2.0, 1.0, 1e-9, 1e-10],
+}
+
+
+@pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("direction", ["min", "max"])
+@pytest.mark.parametrize("bounds", [None, (0.0, None), (0.0, 1.0)])
+@pytest.mark.parametrize("ahead_by", [1e-9, 1.0, 1e9])
+def test_any_numbers_give_an_answer_and_no_warning(values, direction, bounds, ahead_by):
+    n = len(values)
+    ahead = forecast(
+        range(1, n + 1), values, horizon=n + ahead_by, direction=direction, bounds=bounds
+    )
+    assert np.isfinite(ahead.final.quantile(QS)).all()
+    assert np.isfinite(ahead.best.quantile(QS)).all()
+    assert 0.0 <= ahead.p_gain(0.0) <= 1.0
+    assert math.isfinite(ahead.expected_gain)
+    assert np.isfinite(ahead.path([n, n + ahead_by]).q50).all()
+
+
+def test_the_shipped_numbers_fit_the_code():
+    priors = shipped_priors()
+    assert priors.drift.shape == DRIFTS.shape
+    assert priors.shape.shape == (len(SHAPE_NAMES),)
+    assert priors.noise.shape == NOISES.shape
+    assert priors.shift.shape == (N_MEMBERS,)
+    assert priors.width.shape == (N_WIDTH,)
+    assert priors.gain.shape == priors.gain_turn.shape == (N_GAIN,)
+    assert priors.temper > 0.0
+
+
+@pytest.mark.parametrize("script", ["bench_forecast.py", "fit_forecast_priors.py"])
+def test_a_benchmark_without_curves_says_so_in_one_sentence(repository, tmp_path, script):
+    done = subprocess.run(
+        [sys.executable, str(repository / "benchmarks" / script)],
+        env={**os.environ, "COPILOT_SHARED": str(tmp_path), "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1 and "shared/curves" in done.stdout
