@@ -1,0 +1,88 @@
+"""Whether a run never began to learn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from copilot_analytics.analyzers._plan import planned_end
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.analyzers.trend import TrendAnalyzer
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+FEWEST_ROWS = 50
+SHARE_OF_PLAN = 0.05
+NEAR_CHANCE = 0.02
+_FEWEST_EVALS = 5
+_FEWEST_UNKNOWN = 200
+_FLAT = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A run that learns nothing.
+
+    Parameters
+    ----------
+    start, now
+        Level of the training loss in the beginning and now.
+    chance
+        Loss of guessing among the known number of classes; None if that number is unknown.
+    moved
+        How far the loss may move by noise alone.
+    rows
+        Training records that show it.
+    evals
+        Evaluations that show no gain either.
+    """
+
+    start: float
+    now: float
+    chance: float | None
+    moved: float
+    rows: int
+    evals: int
+
+
+def dead_run(run: Run, results: Results) -> Dead | None:
+    """Return what shows that the run learns nothing; None if it learns or it is too early."""
+    trend, health = results.of(TrendAnalyzer), results.of(DivergenceAnalyzer)
+    rows, start, now = len(run.train_log), trend.loss_start, trend.loss_now
+    if start is None or now is None or rows < FEWEST_ROWS or health.state != "healthy":
+        return None
+    if results.of(LearningRateAnalyzer).warming_up:
+        return None
+    planned = planned_end(run)
+    if planned is not None and run.last_step < SHARE_OF_PLAN * planned:
+        return None
+    noise = trend.loss_noise or 0.0
+    main = results.of(MetricAnalyzer)
+    learned = False
+    if main.n >= 2 and main.best is not None and main.first is not None:
+        learned = abs(main.best - main.first) > max(3.0 * (main.noise or 0.0), main.delta)
+    chance = _chance(run)
+    if chance is not None and not learned:
+        near = NEAR_CHANCE * chance
+        if abs(start - now) <= near and abs(now - chance) <= near:
+            return Dead(start, now, chance, near, rows, main.n)
+    moved = max(_FLAT * abs(start), 0.5 * noise)
+    speed = trend.loss
+    flat = speed is not None and speed.low <= 0.0
+    enough = rows >= _FEWEST_UNKNOWN and main.n >= _FEWEST_EVALS and main.noise is not None
+    if enough and flat and not learned and abs(start - now) <= moved and start > 0:
+        return Dead(start, now, None, moved, rows, main.n)
+    return None
+
+
+def _chance(run: Run) -> float | None:
+    """Loss of guessing; only where the loss is one cross-entropy and nothing else."""
+    classes = run.meta.num_classes
+    if classes is None or classes < 2 or len(run.loss_names) > 2:
+        return None
+    return math.log(classes)

@@ -1,0 +1,489 @@
+"""One judgement of the phase from what the analyzers say at a look, without memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
+from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.analyzers.metric import (
+    MainMetric,
+    MetricAnalyzer,
+    difference_text,
+    usable_rows,
+)
+from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
+from copilot_analytics.analyzers.trend import Trend, TrendAnalyzer, epoch_or_stand_in
+from copilot_analytics.findings import Evidence, NotJudged
+from copilot_analytics.wording import is_share, number, place
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.records import Record
+    from copilot_analytics.run import Run
+
+
+class Phase(StrEnum):
+    """The eight phases."""
+
+    INITIALIZING = "INITIALIZING"
+    WARMUP = "WARMUP"
+    LEARNING_FAST = "LEARNING_FAST"
+    STABLE_CONVERGENCE = "STABLE_CONVERGENCE"
+    PLATEAU = "PLATEAU"
+    OVERFITTING_RISK = "OVERFITTING_RISK"
+    DIVERGING = "DIVERGING"
+    CONVERGED = "CONVERGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What the newest evaluations brought.
+
+    Parameters
+    ----------
+    n
+        Evaluations looked at.
+    gained
+        Mean improvement over them, positive when better.
+    error
+        Standard error of that.
+    grows
+        Whether it is beyond noise.
+    ahead
+        What the same pace would bring until the end.
+    worth
+        Whether that is worth having.
+    surely_flat
+        Whether even the upper bound of the pace brings little until the end.
+    """
+
+    n: int
+    gained: float
+    error: float
+    grows: bool
+    ahead: float
+    worth: bool
+    surely_flat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The phase that the evidence at one look speaks for.
+
+    Parameters
+    ----------
+    phase, reason, evidence
+        As in a span.
+    at_once
+        Whether it needs no second look.
+    awaiting_decay
+        Whether a scheduled drop of the learning rate is still to come.
+    finished
+        Whether the run reached its planned end.
+    """
+
+    phase: Phase
+    reason: str
+    evidence: tuple[Evidence, ...]
+    at_once: bool = False
+    awaiting_decay: bool = False
+    finished: bool = False
+    not_judged: tuple[NotJudged, ...] = ()
+
+    @classmethod
+    def of(cls, run: Run, results: Results, current: Phase | None) -> Outlook:
+        """Judge the run as it stands."""
+        return _Judge(run, results, current).outlook()
+
+    def beginning(self, run: Run, record: Record) -> tuple[str, tuple[Evidence, ...]]:
+        """Say why a run begins as initializing."""
+        seen = f"{len(run.train_log)} training records, {len(run.eval_log)} evaluations"
+        lines = (record.line,) if record.line else ()
+        return "too few records to judge", (Evidence("seen", seen, "20 records", lines),)
+
+
+@dataclass
+class _Judge:
+    run: Run
+    results: Results
+    current: Phase | None
+    main: MainMetric = field(init=False)
+    rate: LearningRate = field(init=False)
+    trend: Trend = field(init=False)
+    health: Divergence = field(init=False)
+    over: Overfitting = field(init=False)
+    forecast: MetricForecast = field(init=False)
+
+    def __post_init__(self) -> None:
+        of = self.results.of
+        self.main, self.rate = of(MetricAnalyzer), of(LearningRateAnalyzer)
+        self.trend, self.health = of(TrendAnalyzer), of(DivergenceAnalyzer)
+        self.over, self.forecast = of(OverfittingAnalyzer), of(ForecastAnalyzer)
+
+    def outlook(self) -> Outlook:
+        """Ask for each phase in the order of urgency."""
+        health = self._diverging()
+        if health is not None:
+            return health
+        rows, evals = len(self.run.train_log), len(self.run.eval_log)
+        if self.rate.warming_up and rows >= _FEWEST_FOR_WARM_UP:
+            now, peak = self.rate.now, self.rate.peak
+            rate = f"{now:.3g}" if now is not None else "not logged"
+            reason = f"the learning rate still rises ({rate} now)"
+            line = self._line()
+            seen = Evidence("learning rate", rate, f"highest so far {peak or 0.0:.3g}", line)
+            return self._with(Phase.WARMUP, reason, (seen,))
+        if not self._ready(rows, evals):
+            reason, evidence = f"{rows} training records and {evals} evaluations so far", ()
+            seen = Evidence("training records", str(rows), f"{_FEWEST_ROWS}", self._line())
+            return self._with(Phase.INITIALIZING, reason, (*evidence, seen))
+        if self.over.overfitting:
+            return self._overfits()
+        return self._by_trend()
+
+    def _ready(self, rows: int, evals: int) -> bool:
+        if self.current not in {None, Phase.INITIALIZING}:
+            return True
+        if rows == 0:
+            return evals >= _FEWEST_EVALS
+        progress = self.run.progress or 0.0
+        if rows >= _FEWEST_ROWS:
+            return True
+        return rows >= _FEWEST_COARSE_ROWS and (evals >= _FEWEST_EVALS or progress >= 0.1)
+
+    def _diverging(self) -> Outlook | None:
+        health = self.health
+        if health.state == "healthy":
+            return None
+        where = f"since step {health.since_step}"
+        lines = (health.since_line,) if health.since_line else ()
+        observed = "unknown" if health.level is None else f"{health.level:.4g}"
+        bound = "" if health.threshold is None else f"{health.threshold:.4g}"
+        reasons = {
+            "nan": f"{health.column} is {observed} {where}",
+            "exploded": f"{health.column} exploded to {observed} {where}",
+            "rising": f"{health.column} rises without recovery {where}, to {observed}",
+            "masked": f"{health.column} looks like a hidden NaN {where} ({observed})",
+        }
+        what = Evidence(health.column, observed, bound or "finite", lines)
+        return self._with(Phase.DIVERGING, reasons[health.state], (what,), at_once=True)
+
+    def _overfits(self) -> Outlook:
+        over = self.over
+        column = over.column or "validation"
+        scale = self.main.scale if over.column == self.main.name else "other"
+        lost = difference_text(over.lost or 0.0, scale)
+        noise = difference_text(over.noise or 0.0, scale)
+        reason = (
+            f"{column} got worse by {lost} since step {over.since_step} (noise {noise}) "
+            "while the training loss does not rise"
+        )
+        lines = tuple(line for line in (over.since_line, *self._line()) if line)
+        return self._with(
+            Phase.OVERFITTING_RISK, reason, (Evidence(f"{column} lost", lost, noise, lines),)
+        )
+
+    def _by_trend(self) -> Outlook:
+        gain = self._metric_gain()
+        loss_falls, maybe, loss_text, loss_evidence = self._loss_trend(gain)
+        metric_text, metric_evidence = self._gain_in_words(gain)
+        evidence = tuple(e for e in (metric_evidence, loss_evidence) if e is not None)
+        if self._climbs(gain):
+            first, best = self.main.first or 0.0, self.main.best or 0.0
+            metric_text = f"{self.main.name} went from {first:.4g} to {best:.4g}"
+        words = "; ".join(text for text in (metric_text, loss_text) if text)
+        improving = loss_falls or (gain is not None and gain.grows and gain.worth)
+        improving = improving or self._climbs(gain)
+        spent = self.rate.at_floor and self._over()
+        if improving and not spent and self._fast(gain, loss_falls=loss_falls):
+            return self._with(Phase.LEARNING_FAST, words, evidence)
+        if self._converged(gain, loss_falls=loss_falls):
+            return self._with(Phase.CONVERGED, f"{words}; {self._nothing_left()}", evidence)
+        if improving:
+            return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
+        if gain is None and self.trend.loss is None:
+            keep = self.current or Phase.INITIALIZING
+            return self._with(keep, "too few points to see a trend", evidence)
+        if gain is None and self._early():
+            return self._with(self._meanwhile(), f"{words}; too early for a plateau", evidence)
+        if (gain is None and maybe and self.current in _IMPROVING) or self._blind(gain):
+            return self._with(self._meanwhile(), f"{words}; too little to call it flat", evidence)
+        chance = self.forecast.p_gain
+        likely = gain is not None and chance is not None and chance >= _LIKELY
+        if likely and self.current in _IMPROVING and not self._dead():
+            words = f"{words}; a further gain is likely (P = {chance:.2f})"
+            return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
+        waits = self.rate.next_drop is not None
+        if waits and self.rate.next_drop is not None:
+            drop = self.rate.next_drop
+            words = f"{words}; flat, but the learning rate drops at "
+            words += f"{place(drop.step, drop.epoch)}: decide {self._decide_at(drop.step)}"
+        elif self._dead():
+            words = f"{words}; the loss never fell by more than noise"
+        return self._with(Phase.PLATEAU, words, evidence, awaiting=waits)
+
+    def _climbs(self, gain: Gain | None) -> bool:
+        """Tell whether the few evaluations so far end with the best, by much."""
+        main = self.main
+        if gain is not None or main.n < 2 or main.best is None or main.first is None:
+            return False
+        return main.best_step == main.last_step and abs(main.best - main.first) > 2 * main.delta
+
+    def _meanwhile(self) -> Phase:
+        """Return the phase to keep while nothing can be told."""
+        speed = self.trend.loss
+        if self.current is Phase.WARMUP and speed is not None and speed.per_epoch_pct > 0:
+            return Phase.LEARNING_FAST
+        return self.current or Phase.INITIALIZING
+
+    def _blind(self, gain: Gain | None) -> bool:
+        """Tell whether neither curve is known well enough to be called flat."""
+        if gain is not None and gain.n >= _FEWEST_AFTER_DROP:
+            return False
+        speed = self.trend.loss
+        if speed is None:
+            return True
+        per_epoch, _ = epoch_or_stand_in(self.run)
+        ahead = min(self._left(), 0.5 * (self.trend.loss_window or math.inf))
+        return (speed.high - speed.low) / 2 * ahead / per_epoch > _BLIND_PCT
+
+    def _early(self) -> bool:
+        """Tell whether a flat loss alone may still be the beginning of something."""
+        progress = self.run.progress
+        few = len(self.run.train_log) < _FEWEST_FOR_PLATEAU and (progress or 0.0) < 0.5
+        if few or (progress is not None and progress < 0.05):
+            return True
+        speed = self.trend.loss
+        rises = speed is not None and speed.high < 0
+        return rises and progress is not None and progress < 0.1
+
+    def _decide_at(self, drop_step: int) -> str:
+        run = self.run
+        per_epoch, gaps = epoch_or_stand_in(run)
+        planned = run.planned_steps
+        later = drop_step + max(0.03 * (planned or drop_step), 2.0 * self._eval_gap())
+        if planned is not None:
+            later = min(later, planned)
+        if gaps or run.last_epoch is None:
+            return f"at step {later:.0f}"
+        return f"at epoch {math.ceil(later / per_epoch - 1e-9)}"
+
+    def _eval_gap(self) -> float:
+        steps = self.run.eval_log.step[-8:]
+        gaps = np.diff(steps)
+        return float(np.median(gaps)) if len(gaps) else 0.0
+
+    def _left(self) -> float:
+        """Return the steps over which a gain counts: to the end, at least a tenth of the run."""
+        done = float(self.run.last_step)
+        planned = self.run.planned_steps
+        left = done if planned is None else planned - done
+        return max(left, 0.1 * done)
+
+    def _over(self) -> bool:
+        progress = self.run.progress
+        return progress is not None and progress >= _ALMOST_DONE
+
+    def _metric_gain(self) -> Gain | None:
+        main = self.main
+        if main.name is None or main.n < _FEWEST_FOR_GAIN:
+            return None
+        series = self.run.eval_series(main.name)
+        keep = usable_rows(main.name, series.value)
+        value, step = series.value[keep], series.step[keep]
+        better = value if main.direction == "max" else -value
+        # A drop of the rate is news of its own: the pace is measured on one side of it.
+        for drop in reversed(self.rate.drops):
+            later = step > drop.step
+            if np.count_nonzero(later) >= 2 * _FEWEST_AFTER_DROP:
+                better, step = better[later], step[later]
+                break
+        n = min(max(4, math.ceil(0.2 * len(better))), 40, len(better) // 2)
+        new, old = better[-n:], better[-2 * n : -n]
+        noise = main.noise if main.noise is not None else float(np.std(better[-2 * n :]))
+        gained = float(np.mean(new) - np.mean(old))
+        error = max(noise, 1e-12) * math.sqrt(2.0 / n)
+        apart = max(float(step[-n:].mean() - step[-2 * n : -n].mean()), 1e-12)
+        # Curves level off: a pace is trusted for twice the stretch that showed it.
+        reach = min(self._left() / apart, 2.0)
+        ahead = gained * reach
+        most = (gained + 2.0 * error) * reach
+        z = _SURE if self.current not in _IMPROVING else _STILL_SURE
+        before = float(better[:-n].max())
+        fresh_best = float(new.max()) - before > max(2.0 * noise, main.delta)
+        worth = ahead > main.delta or fresh_best
+        grows = gained > z * error or fresh_best
+        return Gain(n, gained, error, grows, ahead, worth, most < 2.0 * main.delta)
+
+    def _gain_in_words(self, gain: Gain | None) -> tuple[str, Evidence | None]:
+        main = self.main
+        if gain is None or main.name is None:
+            return "", None
+        amount = difference_text(abs(gain.gained), main.scale)
+        error = difference_text(1.96 * gain.error, main.scale)
+        word = "gained" if gain.gained >= 0 else "lost"
+        text = f"{main.name} {word} {amount} ± {error} over the last {gain.n} evals"
+        seen = f"{'+' if gain.gained >= 0 else '−'}{amount} ± {error}"
+        lines = tuple(int(i) for i in self.run.eval_log.line[-1:] if i)
+        what = f"{main.name} over {gain.n} evaluations"
+        return text, Evidence(what, seen, f"{main.delta_text} until the end", lines)
+
+    def _loss_trend(self, gain: Gain | None) -> tuple[bool, bool, str, Evidence | None]:
+        """Tell whether the loss falls beyond doubt, and whether it may, in words too."""
+        speed = self.trend.loss
+        if speed is None or not math.isfinite(speed.per_epoch_pct):
+            return False, False, "", None
+        _, gaps = epoch_or_stand_in(self.run)
+        unit = "% an epoch" if not gaps else "% a hundredth of the run"
+        window = self.trend.loss_window or math.inf
+        share = min(2.0 * self._left() / window, 1.0)
+        reach = min((self.trend.loss_ahead_pct or 0.0) * share, 100.0)
+        needed = _WORTH_PCT
+        slow = bool(gaps) or speed.per_epoch_pct < _SLOW_PCT
+        if slow and gain is not None and gain.n >= _FEWEST_AFTER_DROP and gain.surely_flat:
+            needed = _WORTH_PCT_BESIDE_A_FLAT_METRIC
+        falls = speed.low > 0.0 and reach > needed and not self._dead()
+        word = "falls" if speed.per_epoch_pct >= 0 else "rises"
+        low, high = (speed.low, speed.high) if word == "falls" else (-speed.high, -speed.low)
+        known = math.isfinite(low + high)
+        bounds = f" ({number(low, 2)} to {number(high, 2)})" if known else ""
+        pace = f"{number(abs(speed.per_epoch_pct), 2)} {unit}{bounds}"
+        text = "the training loss is flat within noise"
+        if speed.low * speed.high > 0:
+            text = f"the training loss {word} by {pace}"
+        seen = Evidence(
+            "training loss improvement",
+            f"{number(speed.per_epoch_pct, 3)} {unit}{bounds}",
+            f"0, and {needed:g} % to come",
+            self._line(),
+        )
+        maybe = reach > _PERHAPS * needed and not self._dead()
+        return falls, maybe, text, seen
+
+    def _fast(self, gain: Gain | None, *, loss_falls: bool) -> bool:
+        if gain is not None and gain.n >= _FEWEST_AFTER_DROP and not gain.grows:
+            return False
+        inside = self.current is Phase.LEARNING_FAST
+        share = self.trend.recent_share
+        speed = self.trend.loss
+        if loss_falls and speed is not None and share is not None:
+            per_epoch, gaps = epoch_or_stand_in(self.run)
+            if not gaps and speed.per_epoch_pct < (_SLOW_PCT / 2 if inside else _SLOW_PCT):
+                return False
+            length = 0.05 * (self.run.planned_steps or self.run.last_step) / per_epoch
+            recently = speed.per_epoch_pct * length
+            if share >= (_FAST_SHARE / 2 if inside else _FAST_SHARE) and recently > (
+                _FAST_PCT / 2 if inside else _FAST_PCT
+            ):
+                return True
+            limit = _FAST_PCT / 2 if inside else _FAST_PCT
+            return speed.per_epoch_pct > limit and share >= _FAST_SHARE / 2
+        speed = self.trend.metric
+        if gain is None or speed is None or not gain.grows:
+            return False
+        if loss_falls or share is None:
+            return speed.per_epoch_pct > (_FAST_PCT / 2 if inside else _FAST_PCT)
+        return False
+
+    def _dead(self) -> bool:
+        """Tell whether nothing was ever learned: a loss that never left its start."""
+        trend, main = self.trend, self.main
+        if trend.loss_start is None or trend.loss_now is None:
+            return False
+        progress = abs(trend.loss_start - trend.loss_now)
+        noise = trend.loss_noise or 0.0
+        learned = progress > max(_LEARNED * abs(trend.loss_start), noise)
+        if learned or main.best is None or main.first is None:
+            return not learned
+        value = self.run.eval_series(main.name or "").value
+        value = value[usable_rows(main.name or "", value)]
+        moved = abs(float(np.mean(value[-4:]) - np.mean(value[: max(min(3, len(value) - 4), 1)])))
+        return moved <= max(3.0 * (main.noise or 0.0), main.delta)
+
+    def _converged(self, gain: Gain | None, *, loss_falls: bool) -> bool:
+        over = self._over() or self._finished()
+        if not (self.rate.at_floor or over) or self._dead():
+            return False
+        speed = self.trend.loss
+        if gain is None and speed is None:
+            return False
+        chance = self.forecast.p_gain if self.main.name is not None else None
+        if gain is not None:
+            if gain.grows and gain.worth:
+                return False
+            if not over:
+                half_done = (self.run.progress or 0.0) >= _HALF
+                return chance < _UNLIKELY if chance is not None else half_done and not loss_falls
+            if loss_falls:
+                # Only the end of the schedule makes a falling loss a thing of the past.
+                return self.rate.at_floor and gain.n >= _FEWEST_AFTER_DROP
+            return True
+        if speed is None or loss_falls or self._climbs(gain) or self._blind(gain):
+            return False
+        half_done = (self.run.progress or 0.0) >= _HALF
+        return over or (half_done and abs(speed.per_epoch_pct) < _FLAT_PCT)
+
+    def _finished(self) -> bool:
+        return self.results.of(LifecycleAnalyzer).status == "finished"
+
+    def _nothing_left(self) -> str:
+        chance = self.forecast.p_gain
+        parts = []
+        if self.rate.at_floor:
+            parts.append("nothing of the learning-rate schedule is left")
+        elif self._over():
+            parts.append("the plan is done")
+        if chance is not None:
+            parts.append(f"P(gain ≥ {self.main.delta_text}) {is_share(chance)}")
+        return ", ".join(parts) or "the run is over"
+
+    def _line(self) -> tuple[int, ...]:
+        line = self.run.last.line if self.run.last is not None else 0
+        return (line,) if line else ()
+
+    def _with(
+        self,
+        phase: Phase,
+        reason: str,
+        evidence: tuple[Evidence, ...],
+        *,
+        at_once: bool = False,
+        awaiting: bool = False,
+    ) -> Outlook:
+        gaps: tuple[NotJudged, ...] = ()
+        if self.rate.now is None and not self.rate.schedule:
+            gaps = (NotJudged("warm-up", "the log has no learning rate"),)
+        return Outlook(phase, reason, evidence, at_once, awaiting, self._finished(), gaps)
+
+
+_FEWEST_ROWS = 20
+_FEWEST_COARSE_ROWS = 8
+_FEWEST_EVALS = 3
+_FEWEST_FOR_WARM_UP = 3
+_FEWEST_FOR_GAIN = 5
+_FEWEST_AFTER_DROP = 3
+_FEWEST_FOR_PLATEAU = 50
+_IMPROVING = frozenset({Phase.LEARNING_FAST, Phase.STABLE_CONVERGENCE})
+_SURE = 2.5
+_STILL_SURE = 1.8
+_WORTH_PCT = 1.0
+_WORTH_PCT_BESIDE_A_FLAT_METRIC = 5.0
+_BLIND_PCT = 10.0
+_SLOW_PCT = 1.0
+_PERHAPS = 3.0
+_FAST_PCT = 5.0
+_FAST_SHARE = 0.1
+_FLAT_PCT = 1.0
+_LIKELY = 0.7
+_UNLIKELY = 0.05
+_HALF = 0.5
+_LEARNED = 0.02
+_ALMOST_DONE = 0.97

@@ -1,0 +1,117 @@
+"""Where the run ends, and how many evaluations and checkpoints lie before that."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.analyzers._course import epoch_length
+
+if TYPE_CHECKING:
+    from copilot_analytics.records import Floats, Record
+    from copilot_analytics.run import Run
+
+_NEWEST = 12
+
+
+def planned_end(run: Run) -> int | None:
+    """Return the planned end in steps; None if the log does not tell.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run()
+    >>> run.append(Record("config", facts={"planned_epochs": 12}))
+    >>> run.append(Record("train", step=50, epoch=0.5))
+    >>> run.append(Record("train", step=100, epoch=1.0))
+    >>> planned_end(run)
+    1200
+    """
+    planned = run.planned_steps
+    if planned is None and run.meta.planned_epochs:
+        per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+        if per_epoch is None:
+            per_epoch = epoch_length(run.eval_log, None)
+        if per_epoch is not None:
+            planned = round(run.meta.planned_epochs * per_epoch)
+    return planned if planned and planned > 0 else None
+
+
+def eval_steps(run: Run) -> Floats:
+    """Return the distinct steps of the newest evaluations, in order."""
+    log = run.eval_log
+    newest = slice(max(len(log) - 4 * _NEWEST, 0), None)
+    keep = ~log.superseded[newest]
+    return np.unique(log.step[newest][keep])[-_NEWEST:].astype(np.float64)
+
+
+def eval_spacing(run: Run) -> float | None:
+    """Return the steps between evaluations: as seen lately, or else as stated."""
+    gaps = np.diff(eval_steps(run))
+    stated = _in_steps(run, run.meta.val_interval, run.meta.val_unit)
+    if len(gaps) >= 2 or (len(gaps) and stated is None):
+        return float(np.median(gaps[-5:]))
+    return stated
+
+
+def evals_left(run: Run, planned: int) -> int | None:
+    """Return how many evaluations are still to come; None if their spacing is unknown."""
+    spacing = eval_spacing(run)
+    if spacing is None or spacing <= 0:
+        return None
+    done = eval_steps(run)
+    if not len(done) and run.last_step > 2.0 * spacing:
+        return 0
+    last = float(done[-1]) if len(done) else 0.0
+    return _left(last, spacing, run.last_step, planned)
+
+
+def saved_at(run: Run, record: Record) -> int | None:
+    """Return the step of a checkpoint; None if the log does not tell."""
+    step = record.facts.get("step", record.step)
+    if step is not None:
+        return int(step)
+    epoch = record.facts.get("epoch", record.epoch)
+    if epoch is None:
+        return None
+    per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+    return None if per_epoch is None else round(float(epoch) * per_epoch)
+
+
+def checkpoints_left(run: Run, planned: int) -> int | None:
+    """Return how many regular checkpoints are still to come; None if unknown."""
+    steps = regular_checkpoints(run)
+    gaps = np.diff(steps)
+    spacing = _in_steps(run, run.meta.checkpoint_interval, run.meta.checkpoint_unit)
+    if len(gaps) >= 2 or (len(gaps) and spacing is None):
+        spacing = float(np.median(gaps[-5:]))
+    if spacing is None or spacing <= 0:
+        return None
+    last = float(steps[-1]) if len(steps) else 0.0
+    return _left(last, spacing, run.last_step, planned)
+
+
+def regular_checkpoints(run: Run) -> Floats:
+    """Return the steps of the newest checkpoints that were not saved for being the best."""
+    newest = run.checkpoints[-4 * _NEWEST :]
+    known = [saved_at(run, r) for r in newest if r.facts.get("best_metric") is None]
+    return np.unique(np.array([step for step in known if step is not None], dtype=np.float64))
+
+
+def _left(last: float, spacing: float, now: int, planned: int) -> int:
+    """Count the places after `last`, those left out that are long past."""
+    to_end = math.ceil((planned - last) / spacing - 0.02)
+    missed = max(math.ceil((now - last) / spacing - 0.5) - 1, 0)
+    return max(to_end - missed, 0)
+
+
+def _in_steps(run: Run, interval: float | None, unit: str | None) -> float | None:
+    if not interval or not math.isfinite(interval) or interval <= 0:
+        return None
+    if unit != "epoch":
+        return float(interval)
+    per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+    return None if per_epoch is None else interval * per_epoch

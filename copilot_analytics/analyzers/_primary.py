@@ -1,0 +1,154 @@
+"""Which of the metrics of an evaluation is the one that people compare runs by."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# In the order of preference; matched against the last part of a name without blanks and case.
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    ("NDS", r"nds$"),
+    ("PQ", r"pq$|panoptic_?quality$"),
+    ("box mAP", r"bbox_?m?ap|bbox/ap|box_?ap"),
+    ("keypoint AP", r"keypoints?_?ap"),
+    ("mAP", r"(mean_?average_?precision|map|^ap|[_/]ap|dota_?map|det_?map)"),
+    ("segm mAP", r"(segm|mask)_?m?ap"),
+    ("PCK", r"m?pckh?(@|$)|pck_?accuracy"),
+    ("NME", r"nme$"),
+    ("EPE", r"epe$"),
+    ("MPJPE", r"(p-)?mpjpe"),
+    ("mIoU", r"m(ean)?_?iou"),
+    ("mDice", r"m(ean)?_?dice"),
+    ("dice", r"dice"),
+    ("IoU", r"iou"),
+    ("accuracy", r"top-?1|acc(uracy)?_?1$|^acc(uracy)?$|[_/]acc(uracy)?$|acc/mean1|top1_acc"),
+    ("hmean", r"hmean"),
+    ("word accuracy", r"word_?acc"),
+    ("F1", r"f1|f-?score|fscore"),
+    ("AUC", r"auc|auroc"),
+    ("accuracy", r"acc"),
+    ("error", r"(top-?1_?)?err(or)?$"),
+    ("PSNR", r"psnr"),
+    ("SSIM", r"ssim"),
+    ("FID", r"fid"),
+    ("error rate", r"[wc]er$"),
+    ("BLEU", r"bleu|rouge"),
+    ("reward", r"reward|return|success"),
+    ("recall", r"recall|^ar|[_/]ar"),
+    ("precision", r"precision"),
+    ("perplexity", r"ppl|perplexity"),
+)
+_PATTERNS = tuple((title, re.compile(pattern)) for title, pattern in _FAMILIES)
+_LOSS = re.compile(r"loss")
+_PART = re.compile(
+    r"([_/\s](s|m|l|xs|small|medium|large|easy|hard|novel|base)$)"
+    r"|([_@/\s]?0?\.\d+)|((?<=ap)|(?<=recall)|(?<=map))[_@]?\d{2}(?!-)|top-?[2-9]\d?|acc_?[2-9]$"
+    r"|copypaste|iou_\d+|\((s|m|l|e|h)\)$"
+)
+_RANGE = re.compile(r"0?\.?5\d?[-:]0?\.?95")
+_OVERALL = re.compile(r"(^|[._/\-@ ])(mean|macro|avg|average|overall|total|all|m(?=iou|dice|acc))")
+UNRANKED = 60
+
+
+def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
+    """Rank a metric among its fellows: family, part of the data, place in the log.
+
+    Examples
+    --------
+    >>> names = ["aAcc", "mIoU", "IoU.wall", "loss"]
+    >>> min(names, key=lambda name: rank_of(name, names))
+    'mIoU'
+    """
+    lower = name.strip().lower()
+    key = re.sub(r"\s+", "_", lower)
+    tail = re.split(r"/", key)[-1]
+    part = 0
+    without_range = re.sub(r"ap_?(11|40)(?=_|$)", "ap", _RANGE.sub("", key))
+    if _PART.search(without_range):
+        part += 1
+    if _is_one_of_many(name, names):
+        part += 2
+    if tail.startswith("aacc"):
+        part += 1
+    if re.search(r"_(easy|hard)_", key) or ("kitti" in key and "overall" not in key):
+        part += 1
+    place = names.index(name) if name in names else len(names)
+    if _LOSS.search(key):
+        exact = tail in {"loss", "val_loss", "valid_loss", "eval_loss", "validation_loss"}
+        return 50, part + (0 if exact else 1), place
+    for rank, (_, pattern) in enumerate(_PATTERNS):
+        if pattern.search(tail) or (tail != key and pattern.search(key)):
+            return rank, part, place
+    return UNRANKED, part, place
+
+
+def better_ranked(name: str, names: Sequence[str]) -> tuple[int, int, int]:
+    """Rank for choosing: a part of the data comes after the whole of any ranked family."""
+    family, part, place = rank_of(name, names)
+    return (part if family < UNRANKED else 9, family, place)
+
+
+def _is_one_of_many(name: str, names: Sequence[str]) -> bool:
+    """Tell per-class metrics such as ``IoU.wall``, which come in groups, from their mean."""
+    head, dot, tail = name.rpartition(".")
+    if not dot or tail.isdigit() or _OVERALL.search(name.lower()):
+        return False
+    return sum(other.startswith(head + ".") for other in names) >= 2
+
+
+def matching(wanted: str, names: Sequence[str]) -> str | None:
+    """Find the metric that another part of the log calls by a slightly different name.
+
+    Examples
+    --------
+    >>> matching("bbox_mAP", ["coco/bbox_mAP_50", "coco/bbox_mAP"])
+    'coco/bbox_mAP'
+    >>> matching("accuracy", ["accuracy_top-1", "accuracy_top-5"])
+    'accuracy_top-1'
+    """
+    if wanted in names:
+        return wanted
+    flat = _flat(wanted)
+    if not flat:
+        return None
+    tests: tuple[Callable[[str], bool], ...] = (
+        lambda other: _flat(other) == flat,
+        lambda other: _flat(re.split(r"/", other)[-1]) == _flat(re.split(r"/", wanted)[-1]),
+        lambda other: _flat(other).endswith(flat) or flat.endswith(_flat(other)),
+        lambda other: _flat(other).startswith(flat),
+    )
+    for test in tests:
+        found = [name for name in names if _flat(name) and test(name)]
+        if found:
+            return min(found, key=lambda name: better_ranked(name, names))
+    return None
+
+
+def _flat(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_BOUNDED = re.compile(
+    r"m?ap(?![a-z])|iou|acc|dice|f1|fscore|precision|recall|auc|auroc|pck|hmean|top-?\d|nds|"
+    r"(^|[_/])(ar|ap|pq|sq|rq)|err|[wc]er$|success"
+)
+
+
+def is_share(name: str) -> bool:
+    """Tell whether a metric of this name is a share, printed as a fraction or in per cent.
+
+    Examples
+    --------
+    >>> is_share("coco/bbox_mAP"), is_share("PSNR")
+    (True, False)
+    """
+    lower = name.lower()
+    return _BOUNDED.search(lower) is not None and _LOSS.search(lower) is None
+
+
+def minus_one_means_nothing(name: str) -> bool:
+    """Tell whether -1 in this metric means that there was nothing to measure, as in COCO's AP."""
+    return re.search(r"(^|[_/. ])(m?ap|ar|map|recall|ap)(?![a-z])|map", name.lower()) is not None

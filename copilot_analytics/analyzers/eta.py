@@ -1,0 +1,346 @@
+"""When the run will end, as a prediction interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._intervals import Intervals
+from copilot_analytics.analyzers._plan import checkpoints_left, evals_left, planned_end
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.findings import NotJudged
+from copilot_analytics.stats.rates import Overhead, remaining_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Floats, Ints, Record
+    from copilot_analytics.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Eta:
+    """The time left.
+
+    Parameters
+    ----------
+    remaining_s, low_s, high_s
+        Median and bounds of the prediction interval; None if it cannot be told.
+    level
+        Probability of the interval.
+    planned_steps
+        The end it runs to.
+    step_s
+        Seconds of one step at the present rate, evaluations and checkpoints left out.
+    eval_s, checkpoint_s
+        Measured duration of one evaluation and of one checkpoint, None if not seen.
+    evals_left
+        Evaluations still to come, None if unknown.
+    source
+        ``time stamps``, or ``printed iteration time`` where there are none.
+    log_eta_s
+        What the log itself last printed, None if nothing.
+    drift
+        Rate of the newest fifth of the run over that of the first, above 1 when slower.
+    """
+
+    remaining_s: float | None = None
+    low_s: float | None = None
+    high_s: float | None = None
+    level: float = 0.8
+    planned_steps: int | None = None
+    step_s: float | None = None
+    eval_s: float | None = None
+    checkpoint_s: float | None = None
+    evals_left: int | None = None
+    source: str = ""
+    log_eta_s: float | None = None
+    drift: float | None = None
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class EtaAnalyzer(Analyzer[Eta]):
+    """Predicts the time left.
+
+    Time is measured between the time stamps of consecutive training records of one process. An
+    interval in which an evaluation or a checkpoint fell costs more; what it costs beyond the
+    usual time of its steps is the duration of that evaluation or checkpoint.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run.from_records(
+    ...     [
+    ...         Record("config", facts={"planned_steps": 1000}),
+    ...         *(
+    ...             Record("train", step=s, time=0.5 * s, metrics={"loss": 1.0})
+    ...             for s in range(10, 410, 10)
+    ...         ),
+    ...     ]
+    ... )
+    >>> EtaAnalyzer.of(run).remaining_s
+    300.0
+    """
+
+    name: ClassVar[str] = "eta"
+    needs = (LifecycleAnalyzer,)
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = Eta()
+        self._clock = _Clock()
+        self._printed = _Clock()
+        self._evals = _Clock()
+        self._rows = 0
+        self._eval_rows = 0
+        self._checkpoint_rows = 0
+        self._checkpoint_lines: list[int] = []
+        self._eval_s: list[float] = []
+        self._checkpoint_s: list[float] = []
+        self._both_s: list[float] = []
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        self._follow(run)
+        self._rows, self._eval_rows = len(run.train_log), len(run.eval_log)
+        life = results.of(LifecycleAnalyzer)
+        self._now = self._predict(run, life.status)
+        return ()
+
+    def result(self) -> Eta:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _follow(self, run: Run) -> None:
+        """Take the rows that came since the last look."""
+        saved = run.checkpoints[self._checkpoint_rows :]
+        self._checkpoint_lines.extend(one.line for one in saved)
+        del self._checkpoint_lines[:-_MOST_MEASURED]
+        self._checkpoint_rows = len(run.checkpoints)
+        log, first = run.train_log, self._rows
+        if len(log) > first:
+            start = max(first - 1, 0)
+            step, time = log.step[start:].astype(np.float64), log.time[start:]
+            segment, line = log.segment[start:], log.line[start:]
+            if "iter_time_s" in log.metric_names:
+                iter_s = log.column("iter_time_s")[start + 1 :]
+                self._take(self._printed, segment, step, iter_s * np.diff(step))
+            interrupted = self._measure(run, segment, step, time, line)
+            duration = np.diff(time)
+            duration[interrupted] = np.nan
+            self._take(self._clock, segment, step, duration)
+        evals = run.eval_log
+        if not len(log) and len(evals) > self._eval_rows:
+            start = max(self._eval_rows - 1, 0)
+            step, time = evals.step[start:].astype(np.float64), evals.time[start:]
+            self._take(self._evals, evals.segment[start:], step, np.diff(time))
+
+    def _take(self, clock: _Clock, segment: Ints, step: Floats, duration: Floats) -> None:
+        """Add durations to a clock, starting it anew where a process starts."""
+        steps = np.diff(step)
+        ends = np.flatnonzero(np.diff(segment)).tolist()
+        start = 0
+        for end in (*ends, len(steps)):
+            clock.take(duration[start:end], steps[start:end])
+            if end < len(steps) or end in ends:
+                clock.restart()
+            start = end + 1
+
+    def _measure(
+        self, run: Run, segment: Ints, step: Floats, time: Floats, line: Ints
+    ) -> NDArray[np.bool_]:
+        """Measure evaluations and checkpoints; return which intervals they fell into."""
+        inside = np.zeros(len(step) - 1 if len(step) else 0, dtype=np.bool_)
+        if not len(inside):
+            return inside
+        evals = run.eval_log.line[-_MOST_MEASURED:]
+        with_eval = _holding(inside, line, evals)
+        if not len(evals) or not line[-1]:
+            steps = run.eval_log.step[-_MOST_MEASURED:].astype(np.float64)
+            with_eval = _holding(inside, step - 0.5, steps)
+        saved = np.array(self._checkpoint_lines, dtype=np.int64)
+        with_save = _holding(inside, line, saved)
+        inside = with_eval | with_save
+        usual = self._clock.usual_s(np.diff(time)[~inside], np.diff(step)[~inside])
+        for i in np.flatnonzero(inside).tolist():
+            extra = float(time[i + 1] - time[i]) - usual * float(step[i + 1] - step[i])
+            if segment[i] != segment[i + 1] or not math.isfinite(extra):
+                continue
+            kept = (
+                self._both_s
+                if with_eval[i] and with_save[i]
+                else (self._eval_s if with_eval[i] else self._checkpoint_s)
+            )
+            kept.append(max(extra, 0.0))
+            del kept[:-_MOST_MEASURED]
+        return inside
+
+    def _overheads(self) -> tuple[list[float], list[float]]:
+        """Return durations of evaluations and of checkpoints; shared ones count as evaluations."""
+        evals, saves, both = self._eval_s, self._checkpoint_s, self._both_s
+        if not both:
+            return evals, saves
+        if evals and not saves:
+            alone = float(np.median(evals))
+            return evals, [max(one - alone, 0.0) for one in both]
+        if not evals:
+            alone = float(np.median(saves)) if saves else 0.0
+            return [max(one - alone, 0.0) for one in both], saves
+        return evals, saves
+
+    def _predict(self, run: Run, status: str) -> Eta:
+        planned = planned_end(run)
+        log_eta = _printed_eta(run)
+        if status == "finished":
+            return Eta(planned_steps=planned, log_eta_s=log_eta, source="the run is over")
+        if planned is None:
+            why = "the log does not say how long training should be"
+            return Eta(log_eta_s=log_eta, not_judged=(NotJudged("ETA", why),))
+        known = Eta(planned_steps=planned, log_eta_s=log_eta)
+        left = max(planned - run.last_step, 0)
+        coming = evals_left(run, planned)
+        evals, saves = self._overheads()
+        saves_left = checkpoints_left(run, planned)
+        clock, source, overhead = (
+            self._clock,
+            "time stamps",
+            [
+                Overhead(evals, float(coming or 0)),
+                Overhead(saves, float(saves_left or 0) if saves else 0.0),
+            ],
+        )
+        if len(run.train_log) == 0:
+            clock, source, overhead = self._evals, "time stamps of evaluations", []
+        elif clock.n < _FEWEST and self._printed.n >= _FEWEST:
+            clock, source = self._printed, "printed iteration time"
+            if evals:
+                source += " and measured evaluations"
+        if clock.n < _FEWEST:
+            why = "fewer than two intervals between time stamps are known"
+            return replace(known, not_judged=(NotJudged("ETA", why),))
+        time_s, steps = clock.intervals()
+        found = remaining_time(time_s, steps, remaining_units=float(left), overhead=overhead)
+        if not math.isfinite(found.median_s):
+            why = "the time stamps of the log do not advance"
+            return replace(known, not_judged=(NotJudged("ETA", why),))
+        wider = _WIDER.get(found.dispersion_class, _WIDEST)
+        low, high = found.low_s * (1.0 - wider[0]), found.high_s * (1.0 + wider[1])
+        if clock is self._printed:
+            low, high = _PRINTED_LOW * low, _PRINTED_HIGH * high
+        if found.unmeasured:
+            high *= _UNMEASURED
+        if found.unmeasured and clock is not self._evals:
+            source += f"; {found.unmeasured:.0f} evaluations to come are not measured yet"
+        if status in {"crashed", "interrupted"}:
+            source += "; what the rest would take if training went on"
+        return Eta(
+            remaining_s=max(found.median_s, 0.0),
+            low_s=max(low, 0.0),
+            high_s=max(high, found.median_s, 0.0),
+            planned_steps=planned,
+            step_s=found.rate_s_per_step,
+            eval_s=float(np.median(evals)) if evals else None,
+            checkpoint_s=float(np.median(saves)) if saves else None,
+            evals_left=coming,
+            source=source,
+            log_eta_s=log_eta,
+            drift=_drift(time_s, steps),
+        )
+
+
+ANALYZER = EtaAnalyzer
+
+_FEWEST = 2
+_MOST_MEASURED = 200
+_ENOUGH_ALONE = 4
+# The widths of `remaining_time` come mostly from runs on machines that nobody else used. Logs of
+# shared ones, whose caches warm up and whose augmentation is switched off at the end, wander more.
+_WIDER = {"steady": (0.01, 0.01), "even": (0.02, 0.015)}
+_WIDEST = (0.06, 0.03)
+_UNMEASURED = 1.1
+_PRINTED_LOW = 0.97
+_PRINTED_HIGH = 1.15
+_ABSURD_S = 30 * 86400.0
+
+
+class _Clock:
+    """Intervals of the present process, and of the one before until there are enough."""
+
+    def __init__(self) -> None:
+        self.now = Intervals()
+        self.before = Intervals()
+        self._recent: Floats = np.empty(0)
+
+    @property
+    def n(self) -> int:
+        return len(self.now) + len(self.before)
+
+    def restart(self) -> None:
+        if len(self.now) >= _ENOUGH_ALONE:
+            self.before = self.now
+        self.now = Intervals()
+
+    def take(self, time_s: Floats, steps: Floats) -> None:
+        """Add intervals; those that no clock could have measured are left out."""
+        good = np.isfinite(time_s) & (time_s >= 0) & (time_s < _ABSURD_S) & (steps > 0)
+        time_s, steps = time_s[good], steps[good]
+        if len(time_s):
+            self.now.take(time_s, steps)
+            self._recent = np.append(self._recent, time_s / steps)[-_MOST_MEASURED:]
+
+    def usual_s(self, time_s: Floats, steps: Floats) -> float:
+        """Return the usual seconds per step, the newest intervals counted in."""
+        good = np.isfinite(time_s) & (time_s >= 0) & (steps > 0)
+        each = np.append(self._recent, time_s[good] / steps[good])[-_MOST_MEASURED:]
+        if not len(each):
+            return math.nan
+        cut = len(each) // 10
+        # A mean, as stamps of whole seconds make a median jump.
+        return float(np.mean(np.sort(each)[cut : len(each) - cut]))
+
+    def intervals(self) -> tuple[Floats, Floats]:
+        now, before = self.now, self.before
+        if len(now) >= _ENOUGH_ALONE:
+            # The first holds what the process did for the first time.
+            skip = 1 if len(now) > _ENOUGH_ALONE else 0
+            return now.time_s[skip:], now.steps[skip:]
+        return (
+            np.concatenate([before.time_s, now.time_s]),
+            np.concatenate([before.steps, now.steps]),
+        )
+
+
+def _holding(
+    like: NDArray[np.bool_], edges: Floats | Ints, marks: Floats | Ints
+) -> NDArray[np.bool_]:
+    """Tell for the intervals between neighbouring edges whether a mark lies inside."""
+    if not len(marks):
+        return like.copy()
+    return np.diff(np.searchsorted(np.sort(marks), edges, side="right")) > 0
+
+
+def _drift(time_s: Floats, steps: Floats) -> float | None:
+    """Rate of the newest fifth over that of the first."""
+    n = len(time_s) // 5
+    if n < 2:
+        return None
+    first = float(time_s[:n].sum() / steps[:n].sum())
+    last = float(time_s[-n:].sum() / steps[-n:].sum())
+    return last / first if first > 0 and last > 0 else None
+
+
+def _printed_eta(run: Run) -> float | None:
+    log = run.train_log
+    if "eta_s" not in log.metric_names or not len(log):
+        return None
+    printed = log.column("eta_s")[-_MOST_MEASURED:]
+    printed = printed[np.isfinite(printed)]
+    return float(printed[-1]) if len(printed) else None

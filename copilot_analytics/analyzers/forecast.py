@@ -1,0 +1,284 @@
+"""How good the main metric will be at the planned end, and the chance of a worthwhile gain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._plan import eval_spacing, planned_end
+from copilot_analytics.analyzers._primary import is_share
+from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, usable_rows
+from copilot_analytics.errors import NotEnoughPoints
+from copilot_analytics.findings import NotJudged
+from copilot_analytics.stats.forecast import Forecast, Predictive, forecast
+from copilot_analytics.wording import place, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Floats, Record
+    from copilot_analytics.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """A predicted value.
+
+    Parameters
+    ----------
+    median, low, high
+        Median and bounds of the prediction interval, in the metric's units.
+    level
+        Probability of the interval.
+    """
+
+    median: float
+    low: float
+    high: float
+    level: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """The forecast path for a figure: arrays of equal length ``(n,)``.
+
+    Parameters
+    ----------
+    steps
+        Future steps.
+    q05, q10, q50, q90, q95
+        Quantiles of the level of the metric there.
+    """
+
+    steps: Floats
+    q05: Floats
+    q10: Floats
+    q50: Floats
+    q90: Floats
+    q95: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class MetricForecast:
+    """The forecast as of the last evaluation.
+
+    Parameters
+    ----------
+    metric
+        Its name; None if there is no forecast.
+    horizon
+        The step it looks at: the planned end, or as many steps again if the end is unknown.
+    end_known
+        Whether the horizon is the planned end.
+    final, best
+        Value at the horizon, and best value by then (never worse than the best so far).
+    p_gain
+        P(best among the evaluations still to come beats the best so far by at least `delta`).
+    delta
+        That gain, in the metric's units.
+    expected_gain
+        Mean gain of the best over the best so far, never negative.
+    fan
+        Path for a figure.
+    made_at_step
+        The evaluation it rests on.
+    notes
+        What a reader should know of its limits.
+    past
+        Earlier forecasts (step, median of final, low, high) for looking back; at most 200.
+    """
+
+    metric: str | None = None
+    horizon: int | None = None
+    end_known: bool = False
+    final: Predicted | None = None
+    best: Predicted | None = None
+    p_gain: float | None = None
+    delta: float = 0.0
+    expected_gain: float | None = None
+    fan: Fan | None = None
+    made_at_step: int | None = None
+    notes: tuple[str, ...] = ()
+    past: tuple[tuple[int, float, float, float], ...] = ()
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class ForecastAnalyzer(Analyzer[MetricForecast]):
+    """Forecasts the main metric at every evaluation.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run.from_records(
+    ...     [
+    ...         Record("config", facts={"planned_steps": 4000}),
+    ...         *(
+    ...             Record("eval", step=s, metrics={"accuracy": 0.9 - 0.5 * (s / 100) ** -0.5})
+    ...             for s in range(100, 2100, 100)
+    ...         ),
+    ...     ]
+    ... )
+    >>> found = ForecastAnalyzer.of(run)
+    >>> found.horizon, found.end_known, found.final.low < 0.82 < found.final.high
+    (4000, True, True)
+    """
+
+    name: ClassVar[str] = "forecast"
+    needs = (MetricAnalyzer, LearningRateAnalyzer)
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = MetricForecast()
+        self._seen = (-1, "")
+        self._past: list[tuple[int, float, float, float]] = []
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        main = results.of(MetricAnalyzer)
+        seen = (main.n, main.name or "")
+        if record.kind == "train" or seen == self._seen:
+            return ()
+        if seen[1] != self._seen[1]:
+            self._past.clear()
+        self._seen = seen
+        found = self._forecast(run, main, results.of(LearningRateAnalyzer))
+        if found.final is not None and found.made_at_step is not None:
+            final = found.final
+            self._past.append((found.made_at_step, final.median, final.low, final.high))
+            if len(self._past) > _MOST_PAST:
+                # Every second of the older half: looking back needs no more.
+                half = len(self._past) // 2
+                self._past = self._past[:half:2] + self._past[half:]
+        self._now = replace(found, past=tuple(self._past))
+        return ()
+
+    def result(self) -> MetricForecast:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _forecast(self, run: Run, main: MainMetric, rate: LearningRate) -> MetricForecast:
+        if main.name is None or main.last is None or main.best is None or main.last_step is None:
+            why = "no evaluation metric can be judged"
+            return MetricForecast(not_judged=(NotJudged("forecast", why),))
+        step, value = _distinct(run, main.name)
+        planned = planned_end(run)
+        if planned is not None and main.last_step >= planned * (1 - _SLACK):
+            over = Predicted(main.last, main.last, main.last)
+            best = Predicted(main.best, main.best, main.best)
+            return MetricForecast(
+                main.name,
+                main.last_step,
+                True,
+                over,
+                best,
+                0.0,
+                main.delta,
+                0.0,
+                made_at_step=main.last_step,
+                notes=("the planned end is reached",),
+            )
+        if len(value) < _FEWEST:
+            why = f"{plural(len(value), 'evaluation')} of {_FEWEST} needed so far"
+            return MetricForecast(
+                main.name,
+                planned,
+                planned is not None,
+                delta=main.delta,
+                not_judged=(NotJudged("forecast", why),),
+            )
+        # A metric kept at one value in the beginning says nothing about the shape; the newest do.
+        step, value = step[-_LONGEST:], value[-_LONGEST:]
+        horizon = planned if planned is not None else int(2 * step[-1])
+        bounds = _BOUNDS.get(main.scale) if is_share(main.name) else None
+        try:
+            found = forecast(
+                step,
+                value,
+                horizon=float(horizon),
+                direction=main.direction,
+                bounds=bounds,
+                future_steps=_ahead(run, float(step[-1]), float(horizon)),
+                first_eval_untrained=step[0] <= 0,
+            )
+        except NotEnoughPoints as error:
+            return MetricForecast(main.name, not_judged=(NotJudged("forecast", str(error)),))
+        return MetricForecast(
+            metric=main.name,
+            horizon=horizon,
+            end_known=planned is not None,
+            final=_predicted(found.final),
+            best=_predicted(found.best),
+            p_gain=float(found.p_gain(main.delta)),
+            delta=main.delta,
+            expected_gain=float(found.expected_gain),
+            fan=_fan(found, float(step[-1]), float(horizon)),
+            made_at_step=main.last_step,
+            notes=(*found.notes, *_limits(run, rate, planned, horizon)),
+        )
+
+
+ANALYZER = ForecastAnalyzer
+
+_FEWEST = 3
+_LONGEST = 1500
+_MOST_AHEAD = 2000
+_MOST_PAST = 200
+_SLACK = 1e-3
+_FAN_POINTS = 40
+_LEVEL = 0.8
+_BOUNDS: dict[str, tuple[float | None, float | None]] = {
+    "fraction": (0.0, 1.0),
+    "percent": (0.0, 100.0),
+}
+
+
+def _distinct(run: Run, name: str) -> tuple[Floats, Floats]:
+    """Return the usable evaluations in the order of their steps, the last of each step."""
+    series = run.eval_series(name)
+    keep = usable_rows(name, series.value)
+    step, value = series.step[keep].astype(np.float64), series.value[keep]
+    if len(step) > 1 and not bool(np.all(np.diff(step) > 0)):
+        step, last = np.unique(step[::-1], return_index=True)
+        value = value[::-1][last]
+    return step, value
+
+
+def _ahead(run: Run, last: float, horizon: float) -> Floats | None:
+    spacing = eval_spacing(run)
+    if spacing is None or spacing <= 0 or (horizon - last) / spacing > _MOST_AHEAD:
+        return None
+    ahead = np.arange(last + spacing, horizon + 0.5 * spacing, spacing)
+    ahead = np.minimum(ahead, horizon)
+    return np.unique(ahead) if len(ahead) else np.array([horizon])
+
+
+def _predicted(found: Predictive) -> Predicted:
+    low, high = found.interval(_LEVEL)
+    return Predicted(float(found.median), low, high, _LEVEL)
+
+
+def _fan(found: Forecast, last: float, horizon: float) -> Fan:
+    table = found.path(np.linspace(last, horizon, _FAN_POINTS))
+    return Fan(table.steps, table.q05, table.q10, table.q50, table.q90, table.q95)
+
+
+def _limits(run: Run, rate: LearningRate, planned: int | None, horizon: int) -> tuple[str, ...]:
+    notes = []
+    if rate.next_drop is not None and rate.next_drop.step < horizon:
+        where = place(rate.next_drop.step, rate.next_drop.epoch)
+        notes.append(
+            f"it does not know the drop of the learning rate at {where}, which often brings a gain"
+        )
+    elif rate.decays_to_end and not rate.at_floor:
+        notes.append("it does not know that the learning rate decays to the end")
+    if planned is None:
+        notes.append("the planned end is unknown; it looks as many steps ahead as were done")
+    elif not run.meta.steps_per_epoch_exact:
+        notes.append("the planned end in steps is estimated")
+    return tuple(notes)

@@ -1,0 +1,292 @@
+"""The learning rate: warming up, dropped, at its floor, and what the schedule still holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._course import Course, epoch_length, recent
+from copilot_analytics.analyzers._news import news
+from copilot_analytics.findings import NotJudged
+from copilot_analytics.wording import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Record
+    from copilot_analytics.run import Run
+    from copilot_analytics.schedule import Drop, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class LrDrop:
+    """A drop that happened.
+
+    Parameters
+    ----------
+    step, epoch, line
+        First record with the lower rate.
+    before, after
+        The rates.
+    """
+
+    step: int
+    epoch: float | None
+    line: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRate:
+    """The learning rate as it stands.
+
+    Parameters
+    ----------
+    now, peak
+        Rates; None if the log has none.
+    warming_up
+        Whether it still rises to its peak; None without a learning rate.
+    at_floor
+        Whether nothing of the schedule is left to come.
+    drops
+        Step-wise drops so far (by at least a third at once), restarts are not drops.
+    next_drop
+        The next scheduled step-wise drop; None if there is none or the schedule is unknown.
+    decays_to_end
+        Whether the declared or observed schedule lowers the rate smoothly until the end.
+    schedule
+        The schedule in words, empty if unknown.
+    source
+        Where the schedule comes from.
+    """
+
+    now: float | None = None
+    peak: float | None = None
+    warming_up: bool | None = None
+    at_floor: bool = False
+    drops: tuple[LrDrop, ...] = ()
+    next_drop: Drop | None = None
+    decays_to_end: bool = False
+    schedule: str = ""
+    source: Literal["config", "series", "unknown"] = "unknown"
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class LearningRateAnalyzer(Analyzer[LearningRate]):
+    """Follows the learning rate and its schedule.
+
+    Examples
+    --------
+    >>> from copilot_analytics import Record, Run
+    >>> rates = [0.1] * 6 + [0.01] * 2
+    >>> run = Run.from_records(
+    ...     Record("train", step=step, metrics={"lr": rate}) for step, rate in enumerate(rates)
+    ... )
+    >>> LearningRateAnalyzer.of(run).drops
+    (LrDrop(step=6, epoch=None, line=0, before=0.1, after=0.01),)
+    """
+
+    name: ClassVar[str] = "learning_rate"
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = LearningRate()
+        self._rows = 0
+        self._drops: list[LrDrop] = []
+        self._peak: float | None = None
+        self._peak_row = -1
+        self._course = Course(64)
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        column = next((n for n in ("lr", "base_lr") if n in run.train_log.metric_names), None)
+        found = []
+        if column is not None:
+            found = [_told(run, record, drop) for drop in self._scan(run, column)]
+            self._course.take(run.train_log, column)
+        self._rows = len(run.train_log)
+        self._now = self._state(run, column)
+        return found
+
+    def result(self) -> LearningRate:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _scan(self, run: Run, column: str) -> list[LrDrop]:
+        """Return the drops among the rows that are new, and follow the peak."""
+        log = run.train_log
+        first = max(self._rows - _CONTEXT - 1, 0)
+        rate = log.column(column)[first:]
+        usable = np.flatnonzero(np.isfinite(rate) & (rate >= 0))
+        row, rate = usable + first, rate[usable]
+        fresh = row >= self._rows
+        if not fresh.any():
+            return []
+        self._forget_rewritten(run)
+        top = int(np.argmax(np.where(fresh, rate, -1.0)))
+        if self._peak is None or rate[top] > self._peak * (1 + _SAME):
+            self._peak, self._peak_row = float(rate[top]), int(row[top])
+        if len(rate) < 2:
+            return []
+        tiny = 1e-9 * (self._peak or 1.0) + 1e-300
+        change = np.diff(np.log(np.maximum(rate, tiny)))
+        same_stretch = log.segment[row[1:]] == log.segment[row[:-1]]
+        change = np.where(same_stretch, change, 0.0)
+        found = []
+        for i in np.flatnonzero((change <= _DROP) & fresh[1:] & same_stretch).tolist():
+            before = np.abs(change[max(i - _CONTEXT, 0) : i])
+            steady = min(_SMOOTH * -float(change[i]), _STEADY)
+            if not len(before) or max(float(before[-1]), float(np.median(before))) > steady:
+                continue  # it was falling already: the steps of a smooth decay grow near its end
+            at = int(row[i + 1])
+            epoch = float(log.epoch[at])
+            found.append(
+                LrDrop(
+                    int(log.step[at]),
+                    None if math.isnan(epoch) else epoch,
+                    int(log.line[at]),
+                    float(rate[i]),
+                    float(rate[i + 1]),
+                )
+            )
+        self._drops.extend(found)
+        del self._drops[:-_MOST_DROPS]
+        return found
+
+    def _forget_rewritten(self, run: Run) -> None:
+        log = run.train_log
+        if self._rows and log.segment[self._rows - 1] != log.segment[-1]:
+            started = int(np.argmax(log.segment == log.segment[-1]))
+            again_from = int(log.step[started])
+            self._drops = [drop for drop in self._drops if drop.step < again_from]
+
+    def _state(self, run: Run, column: str | None) -> LearningRate:
+        schedule = run.meta.schedule
+        per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+        planned = run.planned_steps
+        known = schedule is not None and bool(schedule.stages)
+        now = None
+        if column is not None:
+            rates = recent(run.train_log, column, len(run.train_log) - 50).value
+            now = float(rates[-1]) if len(rates) else self._now.now
+        next_drop, gradual = None, None
+        if schedule is not None:
+            next_drop = schedule.next_drop(run.last_step, per_epoch)
+            if next_drop is not None and planned is not None and next_drop.step >= planned:
+                next_drop = None
+            gradual = schedule.gradual(planned, per_epoch)
+        falls = self._falls_smoothly()
+        warming = self._warms_up(run, now, per_epoch)
+        gaps: tuple[NotJudged, ...] = ()
+        if not known and column is None:
+            why = "the log has neither a learning rate nor a schedule"
+            gaps = (NotJudged("learning rate", why),)
+        return LearningRate(
+            now=now,
+            peak=self._peak,
+            warming_up=warming,
+            at_floor=not warming and self._at_floor(run, now, known, next_drop, gradual),
+            drops=tuple(self._drops),
+            next_drop=next_drop,
+            decays_to_end=gradual is not None or (not known and falls),
+            schedule=str(schedule) if known else "",
+            source="config" if known else "series" if now is not None else "unknown",
+            not_judged=gaps,
+        )
+
+    def _warms_up(self, run: Run, now: float | None, per_epoch: float | None) -> bool | None:
+        schedule, step = run.meta.schedule, run.last_step
+        ends = schedule.warmup_end(per_epoch) if schedule is not None else None
+        if ends is not None and (now is None or len(self._course) < 3 or self._rising(run)):
+            return step < ends
+        if now is None:
+            return None
+        if ends is not None and step >= ends:
+            return False
+        progress = run.progress
+        early = progress is None or progress < _LATEST_WARM_UP
+        return early and self._rising(run)
+
+    def _rising(self, run: Run) -> bool:
+        """Tell whether the rate has only risen so far, and still does."""
+        rate = self._course.value
+        if len(rate) < 3 or self._peak is None or self._peak <= 0 or not len(run.train_log):
+            return len(rate) > 0 and len(rate) < 3 and rate[-1] > rate[0] * (1 + _SAME)
+        moves = np.diff(rate)
+        if np.any(moves < -_SAME * self._peak):
+            return False
+        rows = len(run.train_log)
+        # A slow rise stands still for some rows where few digits are printed.
+        patience = 2 if self._now.warming_up else 1
+        back = min(max(_RISES_OVER, int(0.03 * rows)) * patience, 200)
+        newest = recent(run.train_log, self._course.name, rows - back).value
+        return len(newest) >= 2 and bool(newest[-1] > newest[0] * (1 + _SAME))
+
+    def _falls_smoothly(self) -> bool:
+        rate = self._course.value[-max(len(self._course) // 3, 8) :]
+        if len(rate) < 8 or self._peak is None or self._peak <= 0:
+            return False
+        moves = np.diff(rate)
+        if np.any(moves > _SAME * self._peak):
+            return False
+        falling = np.count_nonzero(moves < 0) >= 0.6 * len(moves)
+        largest = float(-moves.min())
+        total = float(rate[0] - rate[-1])
+        return bool(falling and total > 0.01 * self._peak and largest < 0.5 * total)
+
+    def _at_floor(
+        self,
+        run: Run,
+        now: float | None,
+        known: bool,
+        next_drop: Drop | None,
+        gradual: Stage | None,
+    ) -> bool:
+        peak = self._peak
+        progress = run.progress
+        if known:
+            if next_drop is not None:
+                return False
+            if gradual is None:
+                return not self._falls_smoothly() or self._small(now)
+            done = progress is not None and progress >= _ALMOST_DONE
+            if done and now is not None and now < _LOW * (peak or 0.0):
+                return True
+            if now is None or peak is None or gradual.final_factor is None:
+                return self._small(now)
+            return now <= gradual.final_factor * peak * 1.05 or self._small(now)
+        if now is None:
+            return False
+        if self._falls_smoothly() and progress is not None and progress >= _ALMOST_DONE:
+            return True
+        return self._small(now)
+
+    def _small(self, now: float | None) -> bool:
+        return now is not None and bool(self._peak) and now <= _FLOOR * (self._peak or 0.0)
+
+
+ANALYZER = LearningRateAnalyzer
+
+_CONTEXT = 5
+_DROP = math.log(2.0 / 3.0)
+_SMOOTH = 0.2
+_STEADY = 0.2
+_SAME = 1e-4
+_RISES_OVER = 6
+_MOST_DROPS = 200
+_LATEST_WARM_UP = 0.45
+_ALMOST_DONE = 0.97
+_FLOOR = 0.011
+_LOW = 0.2
+
+
+def _told(run: Run, record: Record, drop: LrDrop) -> Event:
+    where = place(drop.step, drop.epoch)
+    text = f"learning rate dropped from {drop.before:.3g} to {drop.after:.3g} at {where}"
+    return news(run, record, "lr", f"drop@{drop.step}", text)

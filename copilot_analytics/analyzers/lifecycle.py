@@ -1,0 +1,350 @@
+"""Whether the run waits, runs, evaluates, stalls, crashed, was interrupted or finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._news import news
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.findings import NotJudged, Severity
+from copilot_analytics.wording import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Record
+    from copilot_analytics.run import Run
+
+Status: TypeAlias = Literal[
+    "waiting", "running", "evaluating", "stalled", "crashed", "interrupted", "finished"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How the run lives.
+
+    Parameters
+    ----------
+    status
+        Its state.
+    reason
+        Why, in half a sentence.
+    started, last_time
+        First and last time stamp, seconds since 1970; None without time stamps.
+    active_s
+        Time spent in all segments, the pauses between them left out; None without time stamps.
+    segments
+        Stretches between resumes.
+    error
+        First line of the failure if it crashed.
+    line
+        Line that shows the status, 0 if none does.
+    """
+
+    status: Status
+    reason: str
+    started: float | None = None
+    last_time: float | None = None
+    active_s: float | None = None
+    segments: int = 1
+    error: str | None = None
+    line: int = 0
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class LifecycleAnalyzer(Analyzer[Lifecycle]):
+    """Follows the life of the run.
+
+    Examples
+    --------
+    >>> from copilot_analytics import Record, Run
+    >>> run = Run.from_records([Record("train", step=1, metrics={"loss": 1.0}), Record("end")])
+    >>> LifecycleAnalyzer.of(run).status
+    'finished'
+    """
+
+    name: ClassVar[str] = "lifecycle"
+    needs = (LearningRateAnalyzer,)
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = Lifecycle("waiting", "no training is logged yet")
+        self._crash: tuple[Record, int] | None = None
+        self._end: tuple[Record, int] | None = None
+        self._spans: dict[int, tuple[float, float]] = {}
+        self._segments: set[int] = set()
+        self._rows = 0
+        self._eval_waits: list[float] = []
+        self._evals = 0
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        said = len(run.train_log) + len(run.eval_log)
+        if record.kind == "crash":
+            self._crash = (record, said)
+        elif record.kind == "end":
+            self._end = (record, said)
+        self._follow_time(run, record)
+        before = self._now
+        status, reason, line, gaps = self._judge(run, results, record)
+        crash = self._crash
+        self._now = Lifecycle(
+            status,
+            reason,
+            run.first_time,
+            run.last_time,
+            self._active_s(),
+            max(len(self._segments), 1),
+            _failure(crash[0]) if crash is not None and status == "crashed" else None,
+            line,
+            gaps,
+        )
+        found = []
+        if record.kind == "resume":
+            found.append(news(run, record, "resume", "resume", _resumed(record)))
+        calm = {"running", "evaluating"}
+        if status != before.status and not {status, before.status} <= calm:
+            severity = _URGENCY.get(status, Severity.INFO)
+            found.append(news(run, record, "status", status, f"{status}: {reason}", severity))
+        return found
+
+    def result(self) -> Lifecycle:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _follow_time(self, run: Run, record: Record) -> None:
+        log = run.train_log
+        new = slice(self._rows, len(log))
+        self._rows = len(log)
+        segments, times = log.segment[new], log.time[new]
+        if len(segments):
+            cuts = [0, *(np.flatnonzero(np.diff(segments)) + 1).tolist(), len(segments)]
+            for start, stop in pairwise(cuts):
+                self._segments.add(int(segments[start]))
+                known = times[start:stop][np.isfinite(times[start:stop])]
+                if len(known):
+                    self._stretch(int(segments[start]), float(known[0]), float(known[-1]))
+        if record.kind == "eval":
+            if record.time is not None:
+                self._stretch(int(log.segment[-1]) if len(log) else 0, record.time, record.time)
+                if self._evals < len(run.eval_log) and len(log) and np.isfinite(log.time[-1]):
+                    self._eval_waits.append(max(record.time - float(log.time[-1]), 0.0))
+                    del self._eval_waits[:-50]
+            self._evals = len(run.eval_log)
+
+    def _stretch(self, segment: int, first: float, last: float) -> None:
+        start, stop = self._spans.get(segment, (first, last))
+        self._spans[segment] = (start, max(stop, last))
+
+    def _active_s(self) -> float | None:
+        if not self._spans:
+            return None
+        return sum(stop - start for start, stop in self._spans.values())
+
+    def _judge(
+        self, run: Run, results: Results, record: Record
+    ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
+        said = len(run.train_log) + len(run.eval_log)
+        if self._end is not None and self._end[1] == said and said:
+            why = self._end[0].facts.get("reason") or "the log says that training has finished"
+            return "finished", str(why), self._end[0].line, ()
+        if self._crash is not None and self._crash[1] == said:
+            return (*_ending(self._crash[0]), ())
+        if not said:
+            return "waiting", "no training is logged yet", 0, ()
+        line = run.last.line if run.last is not None else 0
+        silence = record.facts.get("silence_s") if record.kind == "tick" else None
+        over = record.kind == "tick" and bool(record.facts.get("final")) and silence is None
+        planned = _planned(run)
+        if planned is not None:
+            done = self._reached_end(run)
+            if done == "yes" or (done == "train" and over and not _awaits_eval(run)):
+                return "finished", f"it reached the planned {planned}", line, ()
+            if over:
+                if done == "train":
+                    why = f"it trained to the planned {planned}, but the last evaluation is missing"
+                else:
+                    why = f"the log ends at {_reached(run)} of {planned}"
+                return "interrupted", why, line, ()
+        elif over:
+            return self._ending_without_plan(run, results, line)
+        if silence is not None:
+            return (*self._judge_silence(run, float(silence), line), ())
+        return "running", f"at {_reached(run)}", line, ()
+
+    def _ending_without_plan(
+        self, run: Run, results: Results, line: int
+    ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
+        gap = (NotJudged("planned end", "the log does not say how long training should be"),)
+        last = run.last
+        evals = run.eval_log
+        trained = len(run.train_log)
+        ends_with_eval = len(evals) > 0 and (
+            not trained or int(evals.line[-1]) > int(run.train_log.line[-1])
+        )
+        if ends_with_eval and last is not None and last.kind in {"eval", "checkpoint", "config"}:
+            why = "the log ends right after an evaluation; its plan is unknown"
+            return "finished", why, line, gap
+        rate = results.of(LearningRateAnalyzer)
+        if rate.at_floor and rate.now is not None and rate.now < 0.5 * (rate.peak or rate.now):
+            return "finished", "the learning rate is at its floor; the plan is unknown", line, gap
+        return "interrupted", f"the log ends at {_reached(run)}; its plan is unknown", line, gap
+
+    def _judge_silence(self, run: Run, silence_s: float, line: int) -> tuple[Status, str, int]:
+        evaluating = _at_eval(run)
+        limit_s = max(_LEAST_SILENCE_S, _PATIENCE * _usual_gap_s(run))
+        if evaluating:
+            unseen_s = _FIRST_EVAL_S if not self._eval_waits else 0.0
+            longest_s = max(self._eval_waits, default=0.0)
+            limit_s = max(limit_s, unseen_s, _PATIENCE * longest_s)
+        if silence_s > limit_s:
+            why = f"silent for {silence_s:.0f} s, over {limit_s:.0f} s, at {_reached(run)}"
+            return "stalled", why, line
+        if evaluating:
+            return "evaluating", f"an evaluation is due at {_reached(run)}", line
+        return "running", f"at {_reached(run)}", line
+
+    def _reached_end(self, run: Run) -> Literal["no", "train", "yes"]:
+        """Tell whether training reached its planned end, and whether all else is done too."""
+        left = _left(run)
+        if left is None:
+            return "no"
+        tolerance = _tolerance(run)
+        if left > 0 and left >= tolerance:
+            return "no"
+        trained, evals = run.train_log, run.eval_log
+        last_line = int(trained.line[-1]) if len(trained) else -1
+        if not len(trained) or (len(evals) and int(evals.line[-1]) > last_line):
+            return "yes"
+        saved = run.checkpoints[-1] if run.checkpoints else None
+        if saved is not None and saved.line > last_line and not saved.facts.get("best_metric"):
+            return "train" if _awaits_eval(run) and _saves_before_eval(run) else "yes"
+        return "yes" if left <= 0 and not _awaits_eval(run) else "train"
+
+
+ANALYZER = LifecycleAnalyzer
+
+_LEAST_SILENCE_S = 180.0
+_FIRST_EVAL_S = 1800.0
+_PATIENCE = 5.0
+_URGENCY = {
+    "crashed": Severity.CRITICAL,
+    "stalled": Severity.CRITICAL,
+    "interrupted": Severity.WARNING,
+}
+_STOPPED = ("keyboardinterrupt", "sigterm", "sigint", "sigkill", "cancelled", "preempt")
+
+
+def _failure(record: Record) -> str:
+    facts = record.facts
+    parts = [str(facts[key]) for key in ("error", "message") if facts.get(key)]
+    text = ": ".join(parts) or (f"signal {facts['signal']}" if facts.get("signal") else "")
+    if facts.get("out_of_memory"):
+        return f"out of memory: {text}" if text else "out of memory"
+    return text or "the process failed"
+
+
+def _ending(record: Record) -> tuple[Status, str, int]:
+    failure = _failure(record)
+    told = f"{failure} {record.facts.get('signal') or ''}".lower()
+    if any(word in told for word in _STOPPED) and not record.facts.get("out_of_memory"):
+        return "interrupted", f"it was stopped: {failure}", record.line
+    return "crashed", failure, record.line
+
+
+def _resumed(record: Record) -> str:
+    where = record.facts.get("epoch"), record.facts.get("step", record.step)
+    text = "training continues"
+    if where[0] is not None or where[1] is not None:
+        text += f" from {place(where[1], where[0])}"
+    if record.facts.get("checkpoint"):
+        text += f" with {record.facts['checkpoint']}"
+    return text
+
+
+def _planned(run: Run) -> str | None:
+    if run.meta.planned_epochs and (run.last_epoch is not None or run.counts_epochs):
+        return f"{run.meta.planned_epochs} epochs"
+    return f"{run.planned_steps} steps" if run.planned_steps else None
+
+
+def _reached(run: Run) -> str:
+    return place(run.last_step, run.last_epoch)
+
+
+def _left(run: Run) -> float | None:
+    """Return the steps left, or epochs left where steps cannot tell."""
+    planned = run.planned_steps
+    if planned is not None:
+        return float(planned - run.last_step)
+    if run.meta.planned_epochs and run.last_epoch is not None:
+        return run.meta.planned_epochs - run.last_epoch
+    return None
+
+
+def _tolerance(run: Run) -> float:
+    """How far from the end the last training line may stand, in the unit of `_left`."""
+    log = run.train_log
+    in_steps = run.planned_steps is not None
+    places = (log.step if in_steps else log.epoch)[-20:]
+    gaps = np.diff(places.astype(np.float64))
+    gaps = gaps[gaps > 0]
+    usual = float(np.median(gaps)) if len(gaps) else 0.0
+    stated = float(run.meta.log_interval or 0) if in_steps and not run.counts_epochs else 0.0
+    return max(usual, stated) * 1.000001
+
+
+def _eval_every(run: Run) -> float | None:
+    """Return the evaluations' interval in the unit of the steps."""
+    interval = run.meta.val_interval
+    if not interval:
+        return None
+    if run.meta.val_unit == "epoch":
+        per_epoch = run.steps_per_epoch
+        return None if not per_epoch else interval * per_epoch
+    return float(interval)
+
+
+def _awaits_eval(run: Run) -> bool:
+    """Tell whether an evaluation should follow the last planned step."""
+    if not len(run.eval_log):
+        return False
+    every, planned = _eval_every(run), run.planned_steps
+    if every is None or planned is None:
+        return True
+    return planned % every < 0.5 or every - planned % every < 0.5
+
+
+def _saves_before_eval(run: Run) -> bool:
+    """Tell whether this log notes its checkpoints before the evaluation at the same place."""
+    evals, lines = run.eval_log, [c.line for c in run.checkpoints[-20:]]
+    if not len(evals) or not lines:
+        return False
+    return any(line < int(evals.line[-1]) for line in lines)
+
+
+def _at_eval(run: Run) -> bool:
+    """Tell whether an evaluation is due where training stands."""
+    every = _eval_every(run)
+    if every is None and len(run.eval_log) >= 2:
+        every = float(np.median(np.diff(run.eval_log.step[-10:])))
+    log = run.train_log
+    if not every or every <= 0 or not len(log):
+        return False
+    if len(run.eval_log) and int(run.eval_log.line[-1]) > int(log.line[-1]):
+        return False
+    past = float(log.step[-1]) % every
+    return past < 0.5 or every - past < _tolerance(run)
+
+
+def _usual_gap_s(run: Run) -> float:
+    gaps = np.diff(run.train_log.time[-2000:])
+    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
+    return float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0

@@ -1,0 +1,355 @@
+"""The metric that the run is judged by: which, why, how noisy, and its best values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._news import news
+from copilot_analytics.analyzers._primary import (
+    UNRANKED,
+    better_ranked,
+    is_share,
+    matching,
+    minus_one_means_nothing,
+    rank_of,
+)
+from copilot_analytics.errors import UnknownMetricError
+from copilot_analytics.findings import NotJudged
+from copilot_analytics.schema import Direction, direction_of
+from copilot_analytics.stats.checkpoints import tie_set
+from copilot_analytics.stats.noise import difference_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Floats, Record
+    from copilot_analytics.run import Run
+
+Scale: TypeAlias = Literal["fraction", "percent", "loss", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """An evaluation as good as the best within noise.
+
+    Parameters
+    ----------
+    step, epoch, value, line
+        Where and what; epoch None if unknown.
+    """
+
+    step: int
+    epoch: float | None
+    value: float
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class MainMetric:
+    """The main metric as it stands.
+
+    Parameters
+    ----------
+    name
+        As the log names it; None if nothing was evaluated or nothing can be judged.
+    direction
+        Better lower or higher.
+    reason
+        Why this metric and this direction.
+    n
+        Finite evaluations so far.
+    first, last, best
+        Values.
+    last_step, best_step
+        Their steps.
+    best_epoch
+        Epoch of the best, None if unknown.
+    noise
+        Standard deviation of one evaluation; None if there are too few.
+    delta
+        Smallest gain worth having, in the metric's units; 0.0 if there is no metric.
+    delta_text
+        The same for a reader, e.g. ``"0.5 pt"``.
+    scale
+        What its numbers are.
+    ties
+        Evaluations within one standard error of the best, the best first.
+    """
+
+    name: str | None = None
+    direction: Direction = "max"
+    reason: str = ""
+    n: int = 0
+    first: float | None = None
+    last: float | None = None
+    last_step: int | None = None
+    best: float | None = None
+    best_step: int | None = None
+    best_epoch: float | None = None
+    noise: float | None = None
+    delta: float = 0.0
+    delta_text: str = ""
+    scale: Scale = "other"
+    ties: tuple[Tie, ...] = ()
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class MetricAnalyzer(Analyzer[MainMetric]):
+    """Chooses and follows the main metric.
+
+    Examples
+    --------
+    >>> from copilot_analytics import Record, Run
+    >>> run = Run.from_records(
+    ...     Record("eval", step=step, epoch=step, metrics={"aAcc": 0.9, "mIoU": value})
+    ...     for step, value in enumerate([0.2, 0.5, 0.4], start=1)
+    ... )
+    >>> main = MetricAnalyzer.of(run)
+    >>> main.name, main.best, main.best_step, main.delta_text
+    ('mIoU', 0.5, 2, '0.5 pt')
+    """
+
+    name: ClassVar[str] = "metric"
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = MainMetric()
+        self._choice: _Choice | None = None
+        self._evals = -1
+        self._named = ""
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        if record.kind == "tick" and record.facts.get("final"):
+            self._insist(run)
+        named = _name_in_checkpoints(run, self._named)
+        fresh = len(run.eval_log) != self._evals or named != self._named
+        if not fresh and record.kind == "train":
+            return ()
+        self._evals, self._named = len(run.eval_log), named
+        before = self._now
+        self._now = self._judge(run)
+        now = self._now
+        same = now.name == before.name and before.best is not None
+        if not same or now.best == before.best or record.kind != "eval" or now.best is None:
+            return ()
+        text = f"{now.name} {now.best:.5g} is the best so far, after {before.best:.5g}"
+        return (news(run, record, "best", str(now.name), text),)
+
+    def result(self) -> MainMetric:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _insist(self, run: Run) -> None:
+        """Complain about a metric that was asked for and never came."""
+        wanted = self.options.metric
+        if wanted is None or matching(wanted, run.metric_names) is not None:
+            return
+        there = ", ".join(run.metric_names) or "no evaluation metrics at all"
+        msg = f"no metric {wanted!r} in the log; it has: {there}. Name one of these with --metric"
+        raise UnknownMetricError(msg)
+
+    def _judge(self, run: Run) -> MainMetric:
+        names = run.metric_names
+        if not names:
+            why = "the log holds no evaluations"
+            if len(run.eval_log):
+                why = "the evaluations of the log hold no numbers"
+            return MainMetric(not_judged=(NotJudged("metric", why),))
+        self._choice = self._choose(run, names)
+        if self._choice is None:
+            shown = ", ".join(names[:5])
+            why = f"none of its metrics ({shown}) has a known direction; say it with --direction"
+            if self.options.metric is not None:
+                why = f"{self.options.metric!r} is not logged yet; there are: {shown}"
+            elif any(direction_of(name)[0] for name in names):
+                why = f"its metrics ({shown}) hold no usable numbers yet"
+            return MainMetric(not_judged=(NotJudged("metric", why),))
+        return self._measure(run, self._choice)
+
+    def _choose(self, run: Run, names: tuple[str, ...]) -> _Choice | None:
+        wanted = self.options.metric
+        if wanted is not None:
+            found = matching(wanted, names)
+            return None if found is None else self._directed(run, found, "asked for", _ASKED)
+        stated = run.meta.save_best
+        if stated is not None and stated.lower() not in {"auto", "true"}:
+            found = matching(stated, names)
+            choice = found and self._directed(run, found, "save_best names it", _STATED)
+            if choice:
+                return choice
+        if self._named:
+            found = matching(self._named, names)
+            why = "the best checkpoints are chosen by it"
+            choice = found and self._directed(run, found, why, _STATED)
+            if choice:
+                return choice
+        old = self._choice
+        ranked = sorted(names, key=lambda name: better_ranked(name, names))
+        for name in ranked:
+            if direction_of(name)[0] is None and self.options.direction is None:
+                continue
+            if not _usable(run, name):
+                continue
+            if old is not None and old.name != name and _usable(run, old.name):
+                new_rank, old_rank = better_ranked(name, names), better_ranked(old.name, names)
+                if new_rank[:2] >= old_rank[:2]:
+                    return old
+            family = rank_of(name, names)[0]
+            why = "the usual metric of its task" if family < 50 else "the validation loss"
+            if family >= UNRANKED:
+                why = "the first metric with a known direction"
+            return self._directed(run, name, why, _RANKED)
+        return None
+
+    def _directed(self, run: Run, name: str, why: str, grade: int) -> _Choice | None:
+        direction, source = direction_of(name)
+        if run.meta.save_best_direction is not None and grade == _STATED:
+            direction, source = run.meta.save_best_direction, "the log says so"
+        if self.options.direction is not None:
+            direction, source = self.options.direction, "asked for"
+        if direction is None:
+            return None
+        word = "higher" if direction == "max" else "lower"
+        return _Choice(name, direction, f"{why}; {word} is better ({source})")
+
+    def _measure(self, run: Run, choice: _Choice) -> MainMetric:
+        series = run.eval_series(choice.name)
+        keep = usable_rows(choice.name, series.value)
+        step, value = series.step[keep], series.value[keep]
+        epoch, line = series.epoch[keep], series.line[keep]
+        scale = _scale(choice.name, value)
+        if not len(value):
+            why = f"{choice.name} has no finite value yet"
+            gap = (NotJudged("metric", why),)
+            return MainMetric(choice.name, choice.direction, choice.reason, not_judged=gap)
+        best = int(np.argmax(value) if choice.direction == "max" else np.argmin(value))
+        noise = eval_noise(value)
+        ties = [best]
+        if noise is not None:
+            ties = tie_set(step, value, direction=choice.direction, noise=noise).tolist()
+        delta, text = self._delta(scale, float(value[best]))
+        return MainMetric(
+            name=choice.name,
+            direction=choice.direction,
+            reason=choice.reason,
+            n=len(value),
+            first=float(value[0]),
+            last=float(value[-1]),
+            last_step=int(step[-1]),
+            best=float(value[best]),
+            best_step=int(step[best]),
+            best_epoch=_known(epoch[best]),
+            noise=noise,
+            delta=delta,
+            delta_text=text,
+            scale=scale,
+            ties=tuple(
+                Tie(int(step[i]), _known(epoch[i]), float(value[i]), int(line[i]))
+                for i in ties[:_MOST_TIES]
+            ),
+        )
+
+    def _delta(self, scale: Scale, best: float) -> tuple[float, str]:
+        asked, unit = self.options.delta, self.options.delta_unit
+        if asked is not None and unit == "relative":
+            return abs(asked * best), f"{100 * asked:g} % of {best:.4g}"
+        if asked is not None and unit == "points":
+            return asked / (100 if scale == "fraction" else 1), f"{asked:g} pt"
+        if asked is not None:
+            return asked, difference_text(asked, scale)
+        if scale == "percent":
+            return 0.5, "0.5 pt"
+        if scale == "fraction":
+            return 0.005, "0.5 pt"
+        return 0.005 * abs(best), f"0.5 % of {best:.4g}"
+
+
+ANALYZER = MetricAnalyzer
+
+_ASKED, _STATED, _RANKED = 3, 2, 1
+_MOST_TIES = 50
+_FEWEST_FOR_NOISE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    name: str
+    direction: Direction
+    reason: str
+
+
+def difference_text(difference: float, scale: Scale) -> str:
+    """Print a difference of the metric for a reader: in points for shares.
+
+    Examples
+    --------
+    >>> difference_text(0.004, "fraction"), difference_text(0.012, "loss")
+    ('0.4 pt', '0.012')
+    """
+    if scale == "fraction":
+        return f"{100 * difference:.2g} pt"
+    if scale == "percent":
+        return f"{difference:.2g} pt"
+    return f"{difference:.3g}"
+
+
+def usable_rows(name: str, value: Floats) -> NDArray[np.bool_]:
+    """Tell which evaluations measured something: finite, and not the -1 of an empty class."""
+    keep = np.isfinite(value)
+    if minus_one_means_nothing(name):
+        keep = keep & (value != -1.0)
+    return keep
+
+
+def eval_noise(value: Floats) -> float | None:
+    """Estimate the standard deviation of one evaluation; None for fewer than five.
+
+    The newest three fifths count (at least eight, at most 200), because the steep start of a
+    curve looks like noise. A log of few digits falls back on the mean absolute difference.
+    """
+    if len(value) < _FEWEST_FOR_NOISE:
+        return None
+    newest = value[-min(max(8, math.ceil(0.6 * len(value))), 200) :]
+    noise = difference_noise(newest)
+    if not math.isfinite(noise) or noise <= 0.0:
+        moves = np.diff(newest)
+        noise = 1.2533 / math.sqrt(2.0) * float(np.mean(np.abs(moves - np.median(moves))))
+    return noise if math.isfinite(noise) else None
+
+
+def _usable(run: Run, name: str) -> bool:
+    value = run.eval_series(name).value
+    value = value[usable_rows(name, value)]
+    return len(value) > 0
+
+
+def _known(epoch: float) -> float | None:
+    return None if math.isnan(epoch) else float(epoch)
+
+
+def _scale(name: str, value: Floats) -> Scale:
+    if is_share(name):
+        largest = float(np.max(np.abs(value))) if len(value) else 0.0
+        if largest <= 1.0 + 1e-9:
+            return "fraction"
+        return "percent" if largest <= 100.0 + 1e-6 else "other"
+    return "loss" if "loss" in name.lower() else "other"
+
+
+def _name_in_checkpoints(run: Run, known: str) -> str:
+    if known:
+        return known
+    for saved in run.checkpoints[-3:]:
+        named = saved.facts.get("best_metric_name")
+        if named and matching(str(named), run.metric_names) is not None:
+            return str(named)
+    return ""

@@ -1,0 +1,353 @@
+"""Whether to go on, wait for the schedule, stop, or kill the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._dead import dead_run
+from copilot_analytics.analyzers._keepers import Saved, keepers
+from copilot_analytics.analyzers._news import news
+from copilot_analytics.analyzers._plan import eval_spacing, evals_left, planned_end
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.eta import EtaAnalyzer
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
+from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, difference_text
+from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
+from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
+from copilot_analytics.findings import NotJudged, Severity
+from copilot_analytics.wording import duration, place, plural, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Record
+    from copilot_analytics.run import Run
+    from copilot_analytics.schedule import Drop
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointChoice:
+    """A checkpoint worth keeping.
+
+    Parameters
+    ----------
+    step, epoch
+        Where the metric was measured.
+    value
+        The metric there.
+    path
+        The checkpoint as the log names it, None if the log does not say that one was saved there.
+    best
+        Whether it is the best, and not only tied with it.
+    """
+
+    step: int
+    epoch: float | None
+    value: float
+    path: str | None
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopAdvice:
+    """What to do about the run.
+
+    Parameters
+    ----------
+    advice
+        ``continue``, ``wait`` (until `until_step`), ``stop``, ``kill`` (it cannot recover) or
+        ``none`` (it is over, or nothing can be said).
+    reason
+        Why, with numbers.
+    until_step, until_epoch
+        When to decide, with ``wait``.
+    saves_s, saves_gpu_h, saves_money
+        What stopping now would save (what it would have saved, for ``none``); None if unknown.
+    may_lose
+        Expected gain given up, in the metric's units.
+    checkpoints
+        The checkpoints to use, the best first, then those that tie with it.
+    """
+
+    advice: Literal["continue", "wait", "stop", "kill", "none"] = "none"
+    reason: str = ""
+    until_step: int | None = None
+    until_epoch: float | None = None
+    saves_s: float | None = None
+    saves_gpu_h: float | None = None
+    saves_money: float | None = None
+    may_lose: float | None = None
+    checkpoints: tuple[CheckpointChoice, ...] = ()
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class StoppingAnalyzer(Analyzer[StopAdvice]):
+    """Advises on stopping.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run.from_records(
+    ...     [
+    ...         Record("config", facts={"planned_steps": 4000}),
+    ...         *(
+    ...             Record("eval", step=s, metrics={"accuracy": 0.9 - 0.5 * (s / 100) ** -0.5})
+    ...             for s in range(100, 2100, 100)
+    ...         ),
+    ...     ]
+    ... )
+    >>> StoppingAnalyzer.of(run).advice
+    'continue'
+    """
+
+    name: ClassVar[str] = "stopping"
+    needs = (PhaseAnalyzer, EtaAnalyzer)
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = StopAdvice()
+        self._saved = Saved()
+        self._low = 0
+        self._made_at: int | None = None
+        self._stopped_at: float | None = None
+        self._checkpoints: tuple[CheckpointChoice, ...] = ()
+        self._choice_rests_on = (-1, -1)
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        self._saved.follow(run)
+        main = results.of(MetricAnalyzer)
+        rests_on = (len(run.eval_log), len(run.checkpoints))
+        if rests_on != self._choice_rests_on:
+            self._choice_rests_on = rests_on
+            self._checkpoints = self._choose(run, main)
+        self._count(run, results)
+        before, verdict = self._now, self._decide(run, results)
+        stop = verdict.advice in {"stop", "kill"}
+        if stop and self._stopped_at is None:
+            self._stopped_at = run.last_time
+        elif verdict.advice in {"continue", "wait"}:
+            self._stopped_at = None
+        saves_s = self._saves(run, results, verdict)
+        gpus = self.options.gpus or run.meta.gpus or 1
+        gpu_h = None if saves_s is None else saves_s * gpus / 3600.0
+        price = self.options.price_per_gpu_hour
+        gaps = verdict.gaps
+        if saves_s is not None and not (self.options.gpus or run.meta.gpus):
+            why = "the log does not say how many there are; one is assumed"
+            gaps = (*gaps, NotJudged("number of GPUs", why))
+        self._now = StopAdvice(
+            advice=verdict.advice,
+            reason=verdict.reason,
+            until_step=verdict.until_step,
+            until_epoch=verdict.until_epoch,
+            saves_s=saves_s,
+            saves_gpu_h=gpu_h,
+            saves_money=None if gpu_h is None or price is None else gpu_h * price,
+            may_lose=results.of(ForecastAnalyzer).expected_gain if stop else None,
+            checkpoints=self._checkpoints,
+            not_judged=gaps,
+        )
+        told = {"stop", "kill", "wait"}
+        over = verdict.advice == "none"
+        if before.advice == verdict.advice or over or not {before.advice, verdict.advice} & told:
+            return ()
+        text = f"{verdict.advice}: {verdict.reason}"
+        return (news(run, record, "advice", verdict.advice, text, _URGENCY[verdict.advice]),)
+
+    def result(self) -> StopAdvice:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _choose(self, run: Run, main: MainMetric) -> tuple[CheckpointChoice, ...]:
+        return tuple(
+            CheckpointChoice(
+                one.tie.step, one.tie.epoch, one.tie.value, one.path,
+                one.tie.value == main.best and one.tie.step == main.best_step,
+            )
+            for one in keepers(run, self._saved, main)
+        )  # fmt: skip
+
+    def _count(self, run: Run, results: Results) -> None:
+        """Count the forecasts in a row that promise little."""
+        ahead = results.of(ForecastAnalyzer)
+        if ahead.made_at_step == self._made_at or ahead.p_gain is None:
+            return
+        self._made_at = ahead.made_at_step
+        limit = _limit(run)
+        if ahead.p_gain < limit:
+            self._low += 1
+        elif ahead.p_gain >= 2.0 * limit:
+            self._low = 0
+
+    def _decide(self, run: Run, results: Results) -> _Verdict:
+        life = results.of(LifecycleAnalyzer)
+        if life.status == "waiting":
+            return _Verdict("none", "no training is logged yet")
+        if life.status == "finished":
+            return _Verdict("none", "the run is over")
+        if life.status in {"crashed", "interrupted"}:
+            return _Verdict("none", self._after_failure(results, life.status))
+        hopeless = _hopeless(run, results)
+        if hopeless is not None:
+            return _Verdict("kill", hopeless)
+        main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
+        if main.name is None:
+            why = "no evaluation metric can be judged"
+            return _Verdict("none", why, gaps=(NotJudged("stop advice", why),))
+        if ahead.p_gain is None:
+            why = ahead.not_judged[0].why if ahead.not_judged else "there is no forecast yet"
+            return _Verdict("continue", f"too early to tell: {why}")
+        return self._weigh(run, results, main, ahead)
+
+    def _weigh(
+        self, run: Run, results: Results, main: MainMetric, ahead: MetricForecast
+    ) -> _Verdict:
+        """Weigh what is ahead of a run that can go on."""
+        phases, rate = results.of(PhaseAnalyzer), results.of(LearningRateAnalyzer)
+        over = results.of(OverfittingAnalyzer)
+        p_gain = ahead.p_gain if ahead.p_gain is not None else 1.0
+        by = "the planned end" if ahead.end_known else "twice the steps so far"
+        words = f"P({main.name} gains {main.delta_text} or more by {by}) = {share(p_gain)}"
+        limit = _limit(run)
+        flat = phases.current in _FLAT or self._now.advice == "stop"
+        if rate.next_drop is not None and (phases.current is Phase.PLATEAU or self._low):
+            return _wait(run, rate.next_drop, main)
+        if rate.warming_up and (run.progress or 0.0) < _LATEST_WARM_UP:
+            return _Verdict("continue", f"the learning rate still warms up; {words}")
+        if rate.next_drop is not None:
+            return _Verdict("continue", words)
+        if rate.decays_to_end and not rate.at_floor and not _nearly_at_floor(rate):
+            return _Verdict("continue", f"the learning rate still decays; {words}")
+        planned = planned_end(run)
+        left = None if planned is None else evals_left(run, planned)
+        if left is not None and left <= 1 and self._now.advice != "stop":
+            return _Verdict("continue", f"{plural(left, 'evaluation')} to come; {words}")
+        decayed = over.overfitting and over.by == "metric"
+        if decayed and p_gain < _LIMIT:
+            lost = difference_text(over.lost or 0.0, main.scale)
+            since = place(over.since_step, None)
+            return _Verdict("stop", f"{main.name} lost {lost} since {since}; {words}")
+        if self._low >= _TWICE and flat and p_gain < 2.0 * limit and main.n >= _FEWEST_EVALS:
+            best = place(main.best_step, main.best_epoch)
+            text = f"{words}, below {share(limit)}; the best is {main.best:.5g} of {best}"
+            return _Verdict("stop", text)
+        return _Verdict("continue", words)
+
+    def _after_failure(self, results: Results, status: str) -> str:
+        eta, ahead = results.of(EtaAnalyzer), results.of(ForecastAnalyzer)
+        text = f"the run {'crashed' if status == 'crashed' else 'was interrupted'}"
+        if eta.remaining_s:
+            text += f"; the rest would take about {duration(eta.remaining_s)} if it is resumed"
+        if ahead.p_gain is not None and ahead.end_known:
+            text += f", with a worthwhile gain at a chance of {share(ahead.p_gain)}"
+        return text
+
+    def _saves(self, run: Run, results: Results, verdict: _Verdict) -> float | None:
+        if verdict.advice != "none":
+            return results.of(EtaAnalyzer).remaining_s
+        if self._stopped_at is None or run.last_time is None:
+            return None
+        return max(run.last_time - self._stopped_at, 0.0)
+
+
+ANALYZER = StoppingAnalyzer
+
+Advice: TypeAlias = Literal["continue", "wait", "stop", "kill", "none"]
+
+_LIMIT = 0.10
+_TWICE = 2
+_FEWEST_EVALS = 6
+_FLAT = frozenset({Phase.PLATEAU, Phase.OVERFITTING_RISK, Phase.CONVERGED})
+_URGENCY = {
+    "continue": Severity.INFO,
+    "wait": Severity.INFO,
+    "stop": Severity.WARNING,
+    "kill": Severity.CRITICAL,
+}
+_LATEST_WARM_UP = 0.4
+_NAN_ROWS = 5
+_LOST_ROWS = 20
+_LOST_SHARE = 0.02
+_FLOOR = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    advice: Advice
+    reason: str
+    until_step: int | None = None
+    until_epoch: float | None = None
+    gaps: tuple[NotJudged, ...] = ()
+
+
+def _limit(run: Run) -> float:
+    """Return the chance of a gain below which stopping pays, stricter the earlier it is.
+
+    Without a plan the forecast looks as far ahead as the run has come, which is half-way.
+    """
+    progress = run.progress
+    if progress is None:
+        progress = 0.5
+    return _LIMIT * min(max((progress - 0.1) / 0.5, 0.1), 1.0)
+
+
+def _hopeless(run: Run, results: Results) -> str | None:
+    """Say why the run cannot recover; None if it can."""
+    health = results.of(DivergenceAnalyzer)
+    if health.state in {"nan", "exploded", "masked"} and health.since_step is not None:
+        log = run.train_log
+        newest = log.step[-_MOST_ROWS:]
+        rows = int(np.count_nonzero(newest >= health.since_step))
+        needed = _NAN_ROWS
+        if health.state != "nan":
+            needed = min(max(_LOST_ROWS, int(_LOST_SHARE * len(log))), _MOST_ROWS)
+        if rows < needed:
+            return None
+        shown = {
+            "nan": "is not finite",
+            "exploded": f"exploded to {health.level or 0.0:.4g}",
+            "masked": "shows what a filtered NaN looks like",
+        }[health.state]
+        text = f"{health.column} {shown} since step {health.since_step}, {rows} records in a row"
+        if health.last_good_step is not None:
+            text += f"; go back to a checkpoint of step {health.last_good_step} or earlier"
+        return text
+    dead = dead_run(run, results)
+    if dead is not None and dead.chance is not None:
+        return (
+            f"the loss is {dead.now:.4g} after {dead.rows} records, which is guessing among "
+            f"{run.meta.num_classes} classes ({dead.chance:.4g})"
+        )
+    return None
+
+
+_MOST_ROWS = 400
+
+
+def _nearly_at_floor(rate: LearningRate) -> bool:
+    return bool(rate.peak) and rate.now is not None and rate.now <= _FLOOR * (rate.peak or 0.0)
+
+
+def _wait(run: Run, drop: Drop, main: MainMetric) -> _Verdict:
+    """Advise to wait until two evaluations after a drop of the learning rate."""
+    spacing = eval_spacing(run) or 0.0
+    until = drop.step + 2.0 * spacing
+    planned = planned_end(run)
+    if planned is not None:
+        until = min(until, float(planned))
+    epoch: float | None = None
+    if drop.epoch is not None and drop.step > 0:
+        epoch = round(until * drop.epoch / drop.step, 2)
+    where = place(drop.step, drop.epoch)
+    decide = place(round(until), epoch)
+    text = f"{main.name} is flat, but the learning rate drops ×{drop.factor:g} at {where}"
+    return _Verdict("wait", f"{text}: decide at {decide}", round(until), epoch)

@@ -1,0 +1,274 @@
+"""How fast loss and metric improve, with uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._course import Course, epoch_length, recent, total_loss
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, usable_rows
+from copilot_analytics.findings import NotJudged
+from copilot_analytics.stats.noise import difference_noise
+from copilot_analytics.stats.thinning import thin
+from copilot_analytics.stats.trend import Velocity, theil_sen, velocity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.records import Floats, Record
+    from copilot_analytics.run import Run
+    from copilot_analytics.schema import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Velocities as they stand; positive means improving, whatever the direction.
+
+    Parameters
+    ----------
+    loss, metric
+        Velocity of the training loss and of the main metric in per cent per epoch, None while
+        there are too few points.
+    loss_window
+        Steps over which the velocity of the loss was measured.
+    loss_ahead_pct
+        Fall of the loss expected over half as many steps to come, in per cent of the same scale;
+        a curve that levels off has less ahead than behind.
+    loss_start, loss_now
+        Smoothed training loss in the beginning and now.
+    recent_share
+        Share of all progress of the training loss that the last twentieth of the plan (or of the
+        run so far, if the plan is unknown) brought.
+    loss_noise
+        Standard deviation of one logged loss around its trend.
+    """
+
+    loss: Velocity | None = None
+    metric: Velocity | None = None
+    loss_window: float | None = None
+    loss_ahead_pct: float | None = None
+    loss_start: float | None = None
+    loss_now: float | None = None
+    recent_share: float | None = None
+    loss_noise: float | None = None
+    not_judged: tuple[NotJudged, ...] = ()
+
+
+class TrendAnalyzer(Analyzer[Trend]):
+    """Measures velocity on the smoothed curves.
+
+    Examples
+    --------
+    >>> from copilot_analytics import Record, Run
+    >>> run = Run.from_records(
+    ...     Record("train", step=10 * i, epoch=i / 10, metrics={"loss": 0.98**i})
+    ...     for i in range(1, 101)
+    ... )
+    >>> round(TrendAnalyzer.of(run).loss.per_epoch_pct)
+    20
+    """
+
+    name: ClassVar[str] = "trend"
+    needs = (MetricAnalyzer, LearningRateAnalyzer)
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        self._now = Trend()
+        self._course = Course(_POINTS)
+        self._evals = -1
+
+    def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
+        """Look at the run as it stands after `record`."""
+        log = run.train_log
+        column = total_loss(log)
+        if column is not None:
+            fresh = len(log) != self._course.seen
+            self._course.take(log, column)
+            if fresh:
+                self._follow_loss(run, results, column)
+        if len(run.eval_log) != self._evals:
+            self._evals = len(run.eval_log)
+            self._follow_metric(run, results.of(MetricAnalyzer))
+        return ()
+
+    def result(self) -> Trend:
+        """Return the answer as of the last look."""
+        return self._now
+
+    def _follow_loss(self, run: Run, results: Results, column: str) -> None:
+        step, value = self._course.step, self._course.value
+        if len(value) < _FEWEST:
+            return
+        per_epoch, gaps = epoch_or_stand_in(run)
+        start = float(np.median(value[:_ENDS]))
+        now = float(np.median(value[-_ENDS:]))
+        log = run.train_log
+        raw = recent(log, column, len(log) - _NOISE_ROWS).value
+        noise = difference_noise(raw[np.isfinite(raw)])
+        speed, window, ahead = self._loss_velocity(run, results, per_epoch)
+        self._now = replace(
+            self._now,
+            loss=speed,
+            loss_window=window,
+            loss_ahead_pct=ahead,
+            loss_start=start,
+            loss_now=now,
+            recent_share=_recent_share(run, step, value, start),
+            loss_noise=noise if math.isfinite(noise) else None,
+            not_judged=gaps,
+        )
+
+    def _loss_velocity(
+        self, run: Run, results: Results, per_epoch: float
+    ) -> tuple[Velocity | None, float | None, float | None]:
+        """Return the velocity over the shortest recent window that shows one beyond noise.
+
+        A slow fall drowns in the noise of a short window, so longer ones are asked next; the
+        newer half of a longer one must go the same way, and none reaches across a drop of the
+        learning rate.
+        """
+        step, value = self._course.step, self._course.value
+        log = run.train_log
+        last = float(step[-1])
+        span = last - float(step[0])
+        rows = last - float(log.step[max(len(log) - _LEAST_ROWS, 0)])
+        least = max(rows, last - float(step[-_FEWEST]), 1.0)
+        room = math.inf
+        after = [last - drop.step for drop in results.of(LearningRateAnalyzer).drops]
+        room = next((back for back in reversed(after) if back > least), math.inf)
+        found: Velocity | None = None
+        asked, used, ahead = 0.0, None, None
+        for share in _WINDOWS:
+            window = min(max(share * span, least), room) * 1.000001
+            if window <= asked:
+                continue
+            asked = window
+            if found is None:
+                newest = step > last - window
+                found = _velocity(step, value, newest, "min", window, per_epoch)
+                if found is None:
+                    continue
+                ahead = found.per_epoch_pct * window / 2.0 / per_epoch
+            else:
+                wider = _wider(step, value, window, per_epoch, found.scale)
+                if wider is None:
+                    continue
+                found, ahead = wider
+            used = window
+            if found.low * found.high > 0:
+                break
+        return found, used, ahead
+
+    def _follow_metric(self, run: Run, main: MainMetric) -> None:
+        if main.name is None or main.n < _FEWEST_EVALS:
+            self._now = replace(self._now, metric=None)
+            return
+        series = run.eval_series(main.name)
+        keep = usable_rows(main.name, series.value)
+        step, value = series.step[keep].astype(np.float64), series.value[keep]
+        count = min(max(_LEAST_EVALS, math.ceil(_EVAL_WINDOW * len(value))), len(value))
+        window = max(float(step[-1] - step[-count]) * 1.000001, 1e-9)
+        per_epoch, gaps = epoch_or_stand_in(run)
+        newest = np.arange(len(value)) >= len(value) - count
+        moved = _velocity(step, value, newest, main.direction, window, per_epoch)
+        self._now = replace(self._now, metric=moved, not_judged=gaps)
+
+
+ANALYZER = TrendAnalyzer
+
+_POINTS = 160
+_FEWEST = 8
+_LEAST_ROWS = 30
+_WINDOWS = (0.1, 0.2, 0.35, 0.5)
+_ENDS = 5
+_THINNED = 40
+_STRICT = 0.99
+_NOISE_ROWS = 200
+_FEWEST_EVALS = 4
+_LEAST_EVALS = 5
+_EVAL_WINDOW = 0.25
+_SHARE_OF_PLAN = 0.05
+
+
+def epoch_or_stand_in(run: Run) -> tuple[float, tuple[NotJudged, ...]]:
+    """Return the steps of an epoch, or a hundredth of the plan where epochs are unknown."""
+    per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+    if per_epoch is not None:
+        return per_epoch, ()
+    per_epoch = epoch_length(run.eval_log, None)
+    if per_epoch is not None:
+        return per_epoch, ()
+    length = (run.planned_steps or max(run.last_step, 1)) / 100.0
+    why = "the log does not tell how long an epoch is; a hundredth of the run stands for it"
+    return max(length, 1e-9), (NotJudged("velocity per epoch", why),)
+
+
+def _velocity(
+    step: Floats,
+    value: Floats,
+    newest: NDArray[np.bool_],
+    direction: Direction,
+    window: float,
+    per_epoch: float,
+) -> Velocity | None:
+    """Return the velocity of the newest points on the scale of the whole curve."""
+    if np.count_nonzero(newest) < _FEWEST_EVALS:
+        return None
+    found = velocity(step, value, direction=direction, window=window, steps_per_epoch=per_epoch)
+    return None if math.isnan(found.per_epoch_pct) else found
+
+
+def _wider(
+    step: Floats, value: Floats, window: float, per_epoch: float, scale: float
+) -> tuple[Velocity, float] | None:
+    """Return velocity and fall ahead over a wider window; None if its newer half turned."""
+    newest = step > step[-1] - window
+    course = thin(step[newest], value[newest], _THINNED)
+    whole = theil_sen(course.x, course.y, _STRICT)
+    if math.isnan(whole.slope) or scale <= 0:
+        return None
+    half = theil_sen(course.x[len(course.x) // 2 :], course.y[len(course.y) // 2 :])
+    if whole.low * whole.high > 0 and half.slope * whole.slope <= 0:
+        return None
+    low, slope, high = sorted(
+        -100.0 * per_epoch * rate / scale for rate in (whole.low, whole.slope, whole.high)
+    )
+    # Falls that shrink by the same factor from half to half, as an exponential does.
+    total = slope * window / per_epoch
+    second = -100.0 * half.slope * window / 2.0 / scale
+    first = total - second
+    levels_off = first > 0 and second > 0
+    shrinking = second * min(second / first, 1.0) if levels_off else min(second, total)
+    # The halves are noisier than the whole, so half of the weight stays with its even pace.
+    ahead = 0.5 * (max(shrinking, 0.0) + total / 2.0)
+    return Velocity(slope, low, high, int(newest.sum()), scale), ahead
+
+
+def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> float | None:
+    """Share of the loss's progress that the last twentieth of the plan brought, in [0, 1]."""
+    length = _SHARE_OF_PLAN * (run.planned_steps or float(step[-1]))
+    last = float(step[-1])
+    if float(step[0]) > last - length:
+        return 1.0
+    width = max(length / 4.0, 1e-9)
+    now = value[step > last - width]
+    now = value[-_ENDS:] if len(now) < _ENDS else now
+    at = last - length
+    before = value[(step > at - width) & (step <= at)]
+    if len(before) < _ENDS:
+        place = int(np.searchsorted(step, at, side="right"))
+        before = value[max(place - _ENDS, 0) : max(place, 1)]
+    level = float(np.median(now))
+    top = max(start, float(np.quantile(value, 0.98)))
+    progress = top - level
+    if progress <= 0:
+        return 0.0
+    return float(min(max((float(np.median(before)) - level) / progress, 0.0), 1.0))

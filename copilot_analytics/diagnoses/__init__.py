@@ -1,0 +1,1 @@
+"""The diagnoses, one file a pathology; each names its rule ``DIAGNOSIS``."""

@@ -1,0 +1,44 @@
+"""What every diagnosis is: a rule that reads results and says what it found, if anything."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Analyzer, Results
+    from copilot_analytics.findings import Finding
+    from copilot_analytics.run import Run
+
+
+class Diagnosis(ABC):
+    """One pathology.
+
+    A subclass sets the class variables and writes `check`, which must depend on nothing but its
+    arguments and keep no state: how long a rule must hold before anyone hears of it is
+    declared, not coded.
+
+    Attributes
+    ----------
+    name : str
+        Id of its findings.
+    needs : tuple of type
+        Analyzers whose results it reads.
+    holds_for : int
+        Looks in a row at which it must hold before the finding counts, and fail before it is
+        taken back.
+    counted_in : {"look", "eval"}
+        Whether only looks at an evaluation count.
+    lasting : bool
+        Whether the finding, once it counts, stays for the rest of the run.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[tuple[type[Analyzer[Any]], ...]] = ()
+    holds_for: ClassVar[int] = 1
+    counted_in: ClassVar[Literal["look", "eval"]] = "look"
+    lasting: ClassVar[bool] = False
+
+    @abstractmethod
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding if the pathology is there now."""

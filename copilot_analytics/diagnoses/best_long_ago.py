@@ -1,0 +1,67 @@
+"""The best evaluation is long past."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text
+from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import last_line, line_at, where
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+_FEWEST = 10
+
+
+class BestLongAgo(Diagnosis):
+    """No best in the newer half of the evaluations, and nothing scheduled that could bring one."""
+
+    name: ClassVar[str] = "best_long_ago"
+    needs = (MetricAnalyzer, LearningRateAnalyzer, OverfittingAnalyzer)
+    holds_for: ClassVar[int] = 2
+    counted_in: ClassVar[Literal["look", "eval"]] = "eval"
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while the best is in the older half."""
+        main, rate = results.of(MetricAnalyzer), results.of(LearningRateAnalyzer)
+        if main.n < _FEWEST or main.best_step is None or main.best is None or main.last is None:
+            return None
+        if rate.next_drop is not None or (rate.decays_to_end and not rate.at_floor):
+            return None
+        if results.of(OverfittingAnalyzer).overfitting:
+            return None
+        step = run.eval_series(main.name or "").step
+        since = int((step > main.best_step).sum())
+        if since <= main.n / 2:
+            return None
+        return Finding(
+            self.name,
+            Severity.INFO,
+            main.best_step,
+            f"{main.name} was best {since} of {main.n} evaluations ago, at "
+            f"{where(run, main.best_step)}",
+            "More than half of all evaluations brought no new best.",
+            (
+                Evidence(
+                    "evaluations since the best",
+                    str(since),
+                    f"half of {main.n}",
+                    (*line_at(run.eval_log, main.best_step), *last_line(run.eval_log)),
+                ),
+                Evidence(
+                    f"{main.name} now against its best",
+                    difference_text(abs(main.best - main.last), main.scale),
+                    main.delta_text,
+                ),
+            ),
+            f"Keep the checkpoint of {where(run, main.best_step)}; lower the learning rate, or "
+            "train for a shorter time.",
+        )
+
+
+DIAGNOSIS = BestLongAgo()

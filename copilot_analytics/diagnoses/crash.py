@@ -1,0 +1,49 @@
+"""The process failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.analyzers._plan import saved_at
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+
+class Crash(Diagnosis):
+    """The log shows a failure that ended the run, other than want of memory."""
+
+    name: ClassVar[str] = "crash"
+    needs = (LifecycleAnalyzer,)
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding once the log shows the crash."""
+        life = results.of(LifecycleAnalyzer)
+        failure = life.error or life.reason
+        if life.status != "crashed" or failure.startswith("out of memory"):
+            return None
+        evidence = [Evidence("failure", failure, "", lines(life.line))]
+        todo = "Mend the cause and start again; the log names no checkpoint to resume from."
+        if run.checkpoints:
+            saved = run.checkpoints[-1]
+            step, path = saved_at(run, saved), saved.facts.get("path")
+            place = "the last checkpoint" if step is None else f"the one of {where(run, step)}"
+            todo = f"Mend the cause and resume from {path or place}."
+            evidence.append(Evidence("last checkpoint", str(path or place), "", lines(saved.line)))
+        return Finding(
+            self.name,
+            Severity.CRITICAL,
+            run.last_step,
+            f"the run crashed at {where(run, run.last_step)}: {failure[:120]}",
+            "The log ends with this failure and nothing was trained after it.",
+            tuple(evidence),
+            todo,
+        )
+
+
+DIAGNOSIS = Crash()

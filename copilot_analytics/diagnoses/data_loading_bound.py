@@ -1,0 +1,53 @@
+"""The steps wait for data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.analyzers.throughput import ThroughputAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import last_line
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+_SHARE = 0.3
+_FEWEST = 30
+
+
+class DataLoadingBound(Diagnosis):
+    """A third of each iteration goes to loading; the start of an epoch does not count."""
+
+    name: ClassVar[str] = "data_loading_bound"
+    needs = (ThroughputAnalyzer,)
+    holds_for: ClassVar[int] = 3
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while loading takes that much."""
+        speed = results.of(ThroughputAnalyzer)
+        share = speed.data_share
+        if share is None or share <= _SHARE or len(run.train_log) < _FEWEST:
+            return None
+        return Finding(
+            self.name,
+            Severity.WARNING,
+            run.last_step,
+            f"{share:.0%} of the iteration time waits for data",
+            "The device idles while batches are made; training could be up to "
+            f"{1 / max(1 - share, 0.01):.1f} times as fast.",
+            (
+                Evidence(
+                    "data_time / time over the newest records",
+                    f"{share:.2f}",
+                    f"{_SHARE:.2f}",
+                    last_line(run.train_log),
+                ),
+            ),
+            "Use more loader workers, keep them alive between epochs, move decoding and "
+            "augmentation off the critical path, or put the data on faster storage.",
+        )
+
+
+DIAGNOSIS = DataLoadingBound()

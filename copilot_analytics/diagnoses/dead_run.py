@@ -1,0 +1,62 @@
+"""The run learns nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.analyzers._dead import dead_run
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.analyzers.trend import TrendAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import last_line
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+
+class DeadRun(Diagnosis):
+    """The loss is that of guessing, or never left its start while evaluations do not improve."""
+
+    name: ClassVar[str] = "dead_run"
+    needs = (TrendAnalyzer, DivergenceAnalyzer, MetricAnalyzer, LearningRateAnalyzer)
+    holds_for: ClassVar[int] = 3
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while nothing was learned."""
+        dead = dead_run(run, results)
+        if dead is None:
+            return None
+        at = last_line(run.train_log)
+        moved = Evidence(
+            "change of the training loss since its start", f"{dead.start - dead.now:.3g}",
+            f"more than {dead.moved:.3g}", at,
+        )  # fmt: skip
+        if dead.chance is not None:
+            title = (
+                f"the loss is still {dead.now:.4g} after {dead.rows} records, as from guessing "
+                f"among {run.meta.num_classes} classes"
+            )
+            chance = Evidence("training loss", f"{dead.now:.4g}", f"ln K = {dead.chance:.4g}", at)
+            evidence: tuple[Evidence, ...] = (chance, moved)
+        else:
+            title = f"the loss never left its start of {dead.start:.4g} in {dead.rows} records"
+            main = results.of(MetricAnalyzer)
+            shown = f"{main.first:.4g} to {main.best:.4g}" if main.first is not None else "none"
+            evidence = (moved, Evidence(f"{main.name} from first to best", shown, main.delta_text))
+        return Finding(
+            self.name,
+            Severity.WARNING,
+            None,
+            title,
+            "Neither the loss nor an evaluation improved by more than noise since the beginning.",
+            evidence,
+            "Stop and try to overfit a single batch: check labels, that parameters are passed to "
+            "the optimizer and are not frozen, and the learning rate.",
+        )
+
+
+DIAGNOSIS = DeadRun()

@@ -1,0 +1,51 @@
+"""The training loss has exploded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+
+class LossExplosion(Diagnosis):
+    """Far above its level for several records in a row, and not back."""
+
+    name: ClassVar[str] = "loss_explosion"
+    needs = (DivergenceAnalyzer,)
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while the loss is exploded."""
+        health = results.of(DivergenceAnalyzer)
+        if health.state != "exploded" or health.level is None:
+            return None
+        limit = "" if health.threshold is None else f"{health.threshold:.4g}"
+        good = health.last_good_step
+        back = "an earlier checkpoint"
+        if good is not None:
+            back = f"a checkpoint of {where(run, good)} or earlier"
+        return Finding(
+            self.name,
+            Severity.CRITICAL,
+            health.since_step,
+            f"{health.column} exploded to {health.level:.4g} at {where(run, health.since_step)}",
+            "Five records in a row stand far above the level before; runs seldom come back.",
+            (
+                Evidence(
+                    f"{health.column}, median of the newest records",
+                    f"{health.level:.4g}",
+                    limit,
+                    lines(health.since_line),
+                ),
+            ),
+            f"Go back to {back} and divide the learning rate by 10, or clip gradients.",
+        )
+
+
+DIAGNOSIS = LossExplosion()

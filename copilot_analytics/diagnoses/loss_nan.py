@@ -1,0 +1,64 @@
+"""The training loss is not a finite number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+
+class LossNan(Diagnosis):
+    """NaN or infinite loss; a passing one, as of a skipped mixed-precision step, is only noted."""
+
+    name: ClassVar[str] = "loss_nan"
+    needs = (DivergenceAnalyzer,)
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while the loss is not finite, or a note once it recovered."""
+        health = results.of(DivergenceAnalyzer)
+        if health.state == "nan":
+            good = health.last_good_step
+            back = "the last checkpoint before it"
+            if good is not None:
+                back = f"a checkpoint of {where(run, good)} or earlier"
+            return Finding(
+                self.name,
+                Severity.CRITICAL,
+                health.since_step,
+                f"{health.column} is not finite since {where(run, health.since_step)}",
+                "Weights that were updated with such a loss are spoilt; the run does not recover.",
+                (
+                    Evidence(health.column, f"{health.level}", "finite", lines(health.since_line)),
+                    Evidence("records with a loss that is not finite", str(health.not_finite)),
+                ),
+                f"Stop, go back to {back}, and lower the learning rate or clip gradients; look "
+                "for a logarithm or division without epsilon and for bad samples.",
+            )
+        if not health.recovered_nan:
+            return None
+        share = health.not_finite / max(len(run.train_log), 1)
+        return Finding(
+            self.name,
+            Severity.INFO,
+            None,
+            f"{health.column} was not finite in {health.not_finite} records and recovered",
+            "Mixed-precision training skips such steps; often it is harmless.",
+            (
+                Evidence(
+                    "records with a loss that is not finite",
+                    f"{health.not_finite} ({share:.1%} of all)",
+                    "0",
+                ),
+            ),
+            "Check the loss scale, and whether the steps were skipped.",
+        )
+
+
+DIAGNOSIS = LossNan()

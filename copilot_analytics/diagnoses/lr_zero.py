@@ -1,0 +1,66 @@
+"""The learning rate is zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.trend import TrendAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import lines
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+_ROWS = 50
+_EARLY = 0.02
+_LATE = 0.9
+
+
+class LrZero(Diagnosis):
+    """Exactly zero for a long stretch before the end, while the loss does not improve.
+
+    A rate that is only printed as zero still trains: then the loss falls.
+    """
+
+    name: ClassVar[str] = "lr_zero"
+    needs = (LearningRateAnalyzer, TrendAnalyzer)
+    holds_for: ClassVar[int] = 2
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while the rate is zero."""
+        log, progress = run.train_log, run.progress
+        if results.of(LearningRateAnalyzer).now != 0.0 or len(log) < _ROWS:
+            return None
+        if progress is None or not _EARLY < progress < _LATE or "lr" not in log.metric_names:
+            return None
+        rate = log.column("lr")[-_ROWS:]
+        if not bool(np.all(rate == 0.0)):
+            return None
+        speed = results.of(TrendAnalyzer).loss
+        if speed is not None and speed.low > 0.0:
+            return None
+        return Finding(
+            self.name,
+            Severity.WARNING,
+            int(log.step[-_ROWS]),
+            f"the learning rate is 0 with {1 - progress:.0%} of the plan still to come",
+            "Without a learning rate nothing is learned; the schedule is probably too short.",
+            (
+                Evidence(
+                    "learning rate",
+                    f"0 in the newest {_ROWS} records",
+                    "above 0",
+                    lines(int(log.line[-_ROWS]), int(log.line[-1])),
+                ),
+            ),
+            "Check the length of the schedule against the length of training (epochs or steps, "
+            "accumulation, number of GPUs).",
+        )
+
+
+DIAGNOSIS = LrZero()

@@ -1,0 +1,51 @@
+"""Validation gets worse while training improves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import last_line, lines, where
+from copilot_analytics.findings import Evidence, Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+
+class OverfittingFound(Diagnosis):
+    """Worse than its best by more than noise, over several evaluations."""
+
+    name: ClassVar[str] = "overfitting"
+    needs = (OverfittingAnalyzer,)
+    holds_for: ClassVar[int] = 2
+    counted_in: ClassVar[Literal["look", "eval"]] = "eval"
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while the run overfits."""
+        over = results.of(OverfittingAnalyzer)
+        if not over.overfitting or over.lost is None or over.noise is None:
+            return None
+        since = where(run, over.since_step)
+        spent = f"{over.best:.4g} to {over.now:.4g}" if over.best is not None else "its best"
+        return Finding(
+            self.name,
+            Severity.WARNING,
+            over.since_step,
+            f"overfitting: {over.column} got worse since {since}, from {spent}",
+            "The training loss held or fell meanwhile, so the model learns the training set.",
+            (
+                Evidence(
+                    f"{over.column} lost since its best, mean of 4 evaluations",
+                    f"{over.lost:.4g}",
+                    f"3 × noise = {3 * over.noise:.4g}",
+                    (*lines(over.since_line), *last_line(run.eval_log)),
+                ),
+            ),
+            f"Use the checkpoint near {since}; for the next run shorten it, or add augmentation, "
+            "weight decay or dropout.",
+        )
+
+
+DIAGNOSIS = OverfittingFound()

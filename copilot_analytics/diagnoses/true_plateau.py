@@ -1,0 +1,82 @@
+"""The run is flat and nothing is scheduled that would change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
+from copilot_analytics.diagnoses._base import Diagnosis
+from copilot_analytics.diagnoses._shown import last_line, where
+from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.wording import share
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+_LIKELY = 0.5
+
+
+class TruePlateau(Diagnosis):
+    """A plateau with no decay of the learning rate ahead."""
+
+    name: ClassVar[str] = "true_plateau"
+    needs = (
+        PhaseAnalyzer,
+        ForecastAnalyzer,
+        LearningRateAnalyzer,
+        MetricAnalyzer,
+        LifecycleAnalyzer,
+    )
+    holds_for: ClassVar[int] = 2
+    counted_in: ClassVar[Literal["look", "eval"]] = "eval"
+
+    def check(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding while the plateau lasts."""
+        phases, rate = results.of(PhaseAnalyzer), results.of(LearningRateAnalyzer)
+        if phases.current is not Phase.PLATEAU or not phases.history:
+            return None
+        if phases.awaiting_decay or rate.next_drop is not None:
+            return None
+        if rate.decays_to_end and not rate.at_floor:
+            return None
+        main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
+        span = phases.history[-1]
+        evidence = list(span.evidence[:2])
+        words = "its worth cannot be told from the evaluations"
+        if ahead.p_gain is not None:
+            if ahead.p_gain >= _LIKELY:
+                return None
+            words = f"a gain of {main.delta_text} has a chance of {share(ahead.p_gain)}"
+            evidence.append(
+                Evidence(
+                    f"P(gain of {main.delta_text} or more)",
+                    share(ahead.p_gain),
+                    share(_LIKELY),
+                    last_line(run.eval_log),
+                )
+            )
+        if not evidence:
+            return None
+        todo = (
+            f"Going on pays little: {words}. Lower the learning rate, or stop with the best "
+            "checkpoint."
+        )
+        if results.of(LifecycleAnalyzer).status == "finished":
+            todo = "Lower the learning rate earlier in the next run, or make it shorter."
+        return Finding(
+            self.name,
+            Severity.INFO,
+            span.from_step,
+            f"flat since {where(run, span.from_step)}, with no drop of the learning rate ahead",
+            f"{span.reason[:1].upper()}{span.reason[1:]}.",
+            tuple(evidence),
+            todo,
+        )
+
+
+DIAGNOSIS = TruePlateau()

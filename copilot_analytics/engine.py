@@ -1,0 +1,162 @@
+"""The session: records in, findings and events out, for a finished log and a growing one alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from copilot_analytics.analyzers._base import Analyzer, Fold, Options, Results
+from copilot_analytics.events import Event
+from copilot_analytics.plugins import discover
+from copilot_analytics.records import Item, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from copilot_analytics.diagnoses._base import Diagnosis
+    from copilot_analytics.findings import Finding, NotJudged
+    from copilot_analytics.run import Run
+
+
+@dataclass
+class _Standing:
+    """How long a diagnosis has held or failed, and what it found."""
+
+    finding: Finding | None = None
+    active: bool = False
+    streak: int = 0
+
+
+class Session:
+    """Runs analyzers and diagnoses over the records of one log.
+
+    Parameters
+    ----------
+    options
+        What the user asks for.
+    analyzers
+        Analyzer classes; None takes all that are installed.
+    diagnoses
+        Rules; None takes all that are installed.
+    path
+        The log, for people.
+
+    Attributes
+    ----------
+    events : list of Event
+        Everything that became known, in the order of the log.
+
+    Examples
+    --------
+    >>> session = Session()
+    >>> nan = Record("train", step=10, metrics={"loss": float("nan")}, line=3)
+    >>> session.update(nan)
+    >>> [finding.id for finding in session.findings]
+    ['loss_nan']
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        analyzers: Iterable[type[Analyzer[Any]]] | None = None,
+        diagnoses: Iterable[Diagnosis] | None = None,
+        path: str = "",
+    ) -> None:
+        if analyzers is None:
+            analyzers = discover("copilot_analytics.analyzers", "ANALYZER").values()
+        if diagnoses is None:
+            diagnoses = discover("copilot_analytics.diagnoses", "DIAGNOSIS").values()
+        self._diagnoses = tuple(diagnoses)
+        kinds = [*analyzers, *(need for rule in self._diagnoses for need in rule.needs)]
+        self._fold = Fold(kinds, options, on_look=self._judge, path=path)
+        self._standing: dict[str, _Standing] = {}
+        self._judged_run = self._fold.run
+        self.events: list[Event] = []
+
+    @property
+    def run(self) -> Run:
+        """The run as it stands."""
+        return self._fold.run
+
+    @property
+    def earlier_runs(self) -> list[Run]:
+        """Runs that the log held before its last launch."""
+        return self._fold.earlier
+
+    @property
+    def results(self) -> Results:
+        """What the analyzers say now."""
+        return self._fold.results
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the diagnoses say now, the most urgent first, then in the order of the log."""
+        active = [s.finding for s in self._standing.values() if s.active and s.finding]
+        return sorted(active, key=lambda finding: (-finding.severity, finding.step or 0))
+
+    @property
+    def not_judged(self) -> list[NotJudged]:
+        """Questions that the log does not answer."""
+        answers = self.results.by_name().values()
+        return [gap for answer in answers for gap in getattr(answer, "not_judged", ())]
+
+    def update(self, item: Item) -> None:
+        """Take one record or block."""
+        self._fold.update(item)
+
+    def close(self, *, silence_s: float | None = None) -> None:
+        """Say that the log ends here.
+
+        Parameters
+        ----------
+        silence_s
+            Seconds since its last sign of life; None if it is over for good.
+        """
+        facts: dict[str, Any] = {"final": True}
+        if silence_s is not None:
+            facts["silence_s"] = silence_s
+        last = self.run.last
+        tick = Record("tick", line=last.line if last else 0, facts=facts)
+        self.update(replace(tick, time=self.run.last_time))
+
+    def _judge(self, run: Run, results: Results, record: Record, news: list[Event]) -> None:
+        if run is not self._judged_run:
+            self._standing, self._judged_run = {}, run
+        self.events.extend(news)
+        for rule in self._diagnoses:
+            if rule.counted_in == "eval" and record.kind not in {"eval", "end", "tick"}:
+                continue
+            if record.kind == "gpu" and not any(need.follows_gpu for need in rule.needs):
+                continue
+            standing = self._standing.setdefault(rule.name, _Standing())
+            if rule.lasting and standing.active:
+                continue
+            self._weigh(rule, standing, rule.check(run, results), record)
+
+    def _weigh(
+        self, rule: Diagnosis, standing: _Standing, finding: Finding | None, record: Record
+    ) -> None:
+        """Let a finding count, or take it back, once it has held or failed long enough."""
+        if (finding is not None) == standing.active:
+            standing.streak = 0
+            standing.finding = finding or standing.finding
+            return
+        standing.streak += 1
+        if finding is not None:
+            standing.finding = finding
+        if standing.streak < rule.holds_for or standing.finding is None:
+            return
+        standing.active, standing.streak = finding is not None, 0
+        kept = standing.finding
+        self.events.append(
+            Event(
+                "finding" if standing.active else "resolved",
+                kept.id,
+                self.run.last_step,
+                record.time if record.time is not None else self.run.last_time,
+                record.line,
+                kept.title if standing.active else f"No longer so: {kept.title}",
+                kept.severity,
+            )
+        )

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from made_up_runs import falling, growing, made_up, rising
+
+from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.records import Record
+
+
+def judge(losses, name="loss", **columns):
+    fold = Fold([DivergenceAnalyzer])
+    for number, loss in enumerate(losses, start=1):
+        more = {key: column[number - 1] for key, column in columns.items()}
+        fold.update(Record("train", step=number, metrics={name: loss, **more}, line=number))
+    fold.update(Record("tick", facts={"final": True}))
+    return fold.results.of(DivergenceAnalyzer)
+
+
+def noisy(n=300, level=1.0, noise=0.05, seed=0):
+    chance = np.random.default_rng(seed)
+    return (level * (1 + noise * chance.normal(size=n))).tolist()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("at", [0, 5, 200])
+def test_a_loss_that_is_not_finite(bad, at):
+    losses = noisy()[: at + 1]
+    losses[at] = bad
+    found = judge(losses)
+    assert found.state == "nan"
+    assert (found.since_step, found.since_line) == (at + 1, at + 1)
+    assert found.last_good_step == (at or None)
+    assert found.not_finite == 1
+
+
+def test_it_recovers_after_three_finite_losses():
+    losses = noisy(50)
+    losses[20] = math.nan
+    assert judge(losses[:23]).state == "nan"
+    found = judge(losses)
+    assert found.state == "healthy"
+    assert found.recovered_nan
+
+
+def test_a_component_is_told_apart_from_the_total():
+    found = judge(noisy(30), loss_cls=[*noisy(20), *[math.nan] * 10])
+    assert found.state == "healthy"
+    assert found.components == (("loss_cls", "nan", 21),)
+    assert judge([math.nan], name="loss_cls").state == "nan"
+
+
+def test_an_infinite_gradient_is_a_skipped_step():
+    gradient = [1.0] * 30
+    gradient[10] = math.inf
+    assert judge(noisy(30), grad_norm=gradient).state == "healthy"
+
+
+def test_hidden_nan():
+    assert judge([*noisy(40), *[0.0] * 5]).state == "masked"
+    assert judge([*noisy(40), *[0.0] * 4]).state == "healthy"
+    shrinking = [2.0 * 0.8**i for i in range(80)]
+    assert judge([*(v if v > 5e-5 else 0.0 for v in shrinking)]).state == "healthy"
+    assert judge(noisy(40), grad_norm=[1.0] * 30 + [math.nan] * 10).state == "masked"
+
+
+def test_an_explosion():
+    found = judge([*noisy(), *(30.0 + i for i in range(8))])
+    assert found.state == "exploded"
+    assert found.since_step == 301
+    assert found.last_good_step == 300
+    assert found.level is not None and found.threshold is not None
+    assert found.level > found.threshold
+
+
+def test_an_explosion_in_the_first_rows():
+    assert judge([1.0, 3.0, 40.0, 500.0, 9e3, 2e5]).state == "exploded"
+
+
+def test_an_explosion_that_passes_is_over():
+    assert judge([*noisy(), *[30.0] * 8, *noisy(60)]).state == "healthy"
+
+
+def test_a_spike_that_recovers_and_one_that_is_open():
+    losses = noisy()
+    losses[200] = 5.0
+    found = judge(losses)
+    assert found.state == "healthy"
+    assert [(s.step, s.recovered) for s in found.spikes] == [(201, True)]
+    assert found.spikes[0].baseline == pytest.approx(1.0, abs=0.1)
+    assert judge(losses[:201]).spikes[-1].recovered is None
+
+
+def test_a_signed_loss_needs_a_multiple_of_its_noise():
+    chance = np.random.default_rng(0)
+    losses = chance.normal(size=600).tolist()
+    assert judge(losses).state == "healthy"
+    assert judge([*losses, *[80.0] * 6]).state == "exploded"
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("noise", [0.02, 0.2, 0.5])
+def test_noise_of_any_size_is_healthy(seed, noise):
+    chance = np.random.default_rng(seed)
+    skewed = np.exp(noise * chance.normal(size=1500)) * np.linspace(3, 1, 1500)
+    states = set()
+    fold = Fold(
+        [DivergenceAnalyzer],
+        on_look=lambda _r, results, _c, _n: states.add(results.of(DivergenceAnalyzer).state),
+    )
+    for number, loss in enumerate(skewed.tolist()):
+        fold.update(Record("train", step=number, metrics={"loss": loss}))
+    assert states == {"healthy"}
+
+
+def test_adversarial_losses_may_rise():
+    chance = np.random.default_rng(1)
+    rising_loss = (1 + np.linspace(0, 4, 800) + 0.1 * chance.normal(size=800)).tolist()
+    assert judge(rising_loss, name="loss_g", loss_d=noisy(800, 0.5)).state == "healthy"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rising_loss_with_a_climbing_metric_is_healthy(seed):
+    def loss(share):
+        return (0.07 + 1.1 * (1 - math.exp(-40 * share))) * (1 - 0.3 * share)
+
+    states = set()
+    fold = Fold(
+        [DivergenceAnalyzer],
+        on_look=lambda _r, results, _c, _n: states.add(results.of(DivergenceAnalyzer).state),
+    )
+    for record in made_up(loss, lambda s: rising(s, 10), seed=seed):
+        fold.update(record)
+    assert states == {"healthy"}
+
+
+def test_a_slow_rise_needs_a_worse_metric():
+    def loss(share):
+        return falling(share) if share < 0.5 else falling(0.5) + 2 * (share - 0.5)
+
+    def state(metric):
+        fold = Fold([DivergenceAnalyzer])
+        for record in made_up(loss, metric):
+            fold.update(record)
+        return fold.results.of(DivergenceAnalyzer).state
+
+    assert state(growing) == "healthy"
+    assert state(lambda s: growing(min(s, 0.5)) - 0.4 * max(s - 0.5, 0)) == "rising"
+
+
+def test_a_resume_begins_with_a_clean_slate():
+    fold = Fold([DivergenceAnalyzer])
+    for step, loss in [*enumerate([*noisy(60), *[math.nan] * 5], start=1), (50, 1.0), (51, 1.0)]:
+        fold.update(Record("train", step=step, metrics={"loss": loss}))
+    fold.update(Record("tick", facts={"final": True}))
+    found = fold.results.of(DivergenceAnalyzer)
+    assert found.state == "healthy"
+    assert found.recovered_nan
+
+
+def test_without_a_loss_it_is_not_judged():
+    fold = Fold([DivergenceAnalyzer])
+    fold.update(Record("train", step=1, metrics={"acc": 1.0}))
+    assert fold.results.of(DivergenceAnalyzer).not_judged

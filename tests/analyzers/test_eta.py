@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import math
+import pickle
+
+import pytest
+from simulated_runs import START, Simulated
+
+from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers.eta import Eta, EtaAnalyzer
+from copilot_analytics.records import Record
+
+PLAN = Record("config", facts={"planned_steps": 1000})
+
+
+def eta_of(records: list[Record]) -> Eta:
+    fold = Fold([EtaAnalyzer])
+    for record in records:
+        fold.update(record)
+    fold.update(Record("tick", facts={"silence_s": 0.0}))
+    return fold.results.of(EtaAnalyzer)
+
+
+def steps(first: int, last: int, *, each_s: float = 0.5, at: float = START) -> list[Record]:
+    return [
+        Record("train", s, time=at + each_s * (s - first), metrics={"loss": 1.0}, line=s)
+        for s in range(first, last + 1, 10)
+    ]
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.81])
+@pytest.mark.parametrize("eval_every", [1, 3])
+def test_remaining_time_counts_evaluations_and_checkpoints(share: float, eval_every: int) -> None:
+    made = Simulated(eval_every=eval_every)
+    records = made.first(share)
+    now = max(r.time for r in records if r.time is not None) - START
+    eta = eta_of(records)
+    assert eta.remaining_s == pytest.approx(made.total_s - now, rel=0.02)
+    assert eta.low_s <= eta.remaining_s <= eta.high_s
+    assert eta.step_s == pytest.approx(0.5)
+    assert eta.source == "time stamps"
+
+
+def test_evaluations_and_checkpoints_are_told_apart_where_they_can_be() -> None:
+    eta = eta_of(Simulated(eval_every=3, save_every=1).first(0.5))
+    assert eta.checkpoint_s == pytest.approx(3.0)
+    assert eta.eval_s == pytest.approx(20.0)
+    assert eta.evals_left == 5
+
+
+def test_a_finished_run_has_no_eta() -> None:
+    eta = eta_of(Simulated().records())
+    assert eta.remaining_s is None
+    assert eta.not_judged == ()
+
+
+def test_an_interrupted_run_says_what_the_rest_would_take() -> None:
+    fold = Fold([EtaAnalyzer])
+    for record in [*Simulated().first(0.5), Record("tick", facts={"final": True})]:
+        fold.update(record)
+    eta = fold.results.of(EtaAnalyzer)
+    assert eta.remaining_s > 0
+    assert "if training went on" in eta.source
+
+
+def test_an_unknown_plan_is_a_reason() -> None:
+    eta = eta_of(steps(10, 200))
+    assert eta.remaining_s is None
+    assert "how long" in eta.not_judged[0].why
+
+
+def test_one_interval_is_too_few() -> None:
+    assert eta_of([PLAN, *steps(10, 20)]).remaining_s is None
+    assert eta_of([PLAN, *steps(10, 30)]).remaining_s == pytest.approx(970 * 0.5)
+
+
+def test_a_pause_is_no_rate() -> None:
+    late = steps(260, 500, at=START + 125 + 36_000)
+    eta = eta_of([PLAN, *steps(10, 250), *late])
+    assert eta.remaining_s == pytest.approx(250, rel=0.02)
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0, -1e9, 1e9])
+def test_a_clock_that_jumps_does_no_harm(jump_s: float) -> None:
+    late = steps(260, 500, at=START + 125 + jump_s)
+    eta = eta_of([PLAN, *steps(10, 250), *late])
+    assert eta.remaining_s == pytest.approx(250, rel=0.02)
+    assert eta.low_s >= 0
+
+
+def test_the_clock_starts_anew_at_a_resume() -> None:
+    resumed = Record("resume", line=251, facts={"step": 250})
+    faster = steps(260, 500, each_s=0.25, at=START + 9e5)
+    eta = eta_of([PLAN, *steps(10, 250), resumed, *faster])
+    assert eta.remaining_s == pytest.approx(125, rel=0.02)
+
+
+def test_a_slow_down_is_followed() -> None:
+    slow = steps(260, 700, each_s=1.0, at=START + 125)
+    eta = eta_of([PLAN, *steps(10, 250), *slow])
+    assert eta.remaining_s == pytest.approx(300, rel=0.05)
+    assert eta.drift == pytest.approx(2.0, rel=0.05)
+
+
+def test_printed_iteration_times_stand_in_for_time_stamps() -> None:
+    rows = [Record("train", s, metrics={"iter_time_s": 0.4}, line=s) for s in range(10, 510, 10)]
+    eta = eta_of([PLAN, *rows])
+    stamped = eta_of([PLAN, *steps(10, 500, each_s=0.4)])
+    assert eta.remaining_s == pytest.approx(200)
+    assert eta.source.startswith("printed iteration time")
+    assert eta.high_s - eta.low_s > stamped.high_s - stamped.low_s
+
+
+def test_evaluations_alone_give_an_eta() -> None:
+    evals = [
+        Record("eval", e, float(e), START + 60.0 * e, {"acc": 0.5}, line=e) for e in range(1, 11)
+    ]
+    plan = Record("config", facts={"planned_epochs": 30, "step_unit": "epoch"})
+    assert eta_of([plan, *evals]).remaining_s == pytest.approx(1200)
+
+
+def test_the_word_of_the_log_is_kept() -> None:
+    row = Record("train", 10, metrics={"eta_s": 77.0})
+    assert eta_of([PLAN, row]).log_eta_s == 77.0
+
+
+def test_unmeasured_evaluations_are_named_and_widen() -> None:
+    facts = {"planned_steps": 1000, "val_interval": 500, "val_unit": "step"}
+    eta = eta_of([Record("config", facts=facts), *steps(10, 300)])
+    bare = eta_of([PLAN, *steps(10, 300)])
+    assert "not measured" in eta.source
+    assert eta.high_s > bare.high_s
+
+
+def test_stamps_that_never_advance_are_a_reason() -> None:
+    eta = eta_of([PLAN, *steps(10, 300, each_s=0.0)])
+    assert eta.remaining_s is None
+    assert eta.not_judged
+
+
+def test_long_logs_are_merged_and_stay_right() -> None:
+    plan = Record("config", facts={"planned_steps": 100_000})
+    eta = eta_of([plan, *steps(10, 60_000)])
+    assert eta.remaining_s == pytest.approx(20_000, rel=1e-6)
+
+
+def test_state_survives_pickling() -> None:
+    made = Simulated().first(0.5)
+    fold = Fold([EtaAnalyzer])
+    for record in made[:120]:
+        fold.update(record)
+    other = pickle.loads(pickle.dumps(fold))  # noqa: S301  # our own bytes
+    for record in made[120:]:
+        fold.update(record)
+        other.update(record)
+    assert fold.results.of(EtaAnalyzer) == other.results.of(EtaAnalyzer)
+
+
+def test_no_answer_is_negative_or_nan() -> None:
+    fold = Fold([EtaAnalyzer])
+    for record in Simulated(epochs=6).records():
+        fold.update(record)
+        eta = fold.results.of(EtaAnalyzer)
+        for seconds in (eta.remaining_s, eta.low_s, eta.high_s):
+            assert seconds is None or (math.isfinite(seconds) and seconds >= 0)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from simulated_runs import Simulated
+
+from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
+from copilot_analytics.records import Record
+
+
+def forecast_of(records: list[Record]) -> MetricForecast:
+    fold = Fold([ForecastAnalyzer])
+    for record in records:
+        fold.update(record)
+    return fold.results.of(ForecastAnalyzer)
+
+
+def evals(values: list[float], *, planned: int | None = 3000, every: int = 100) -> list[Record]:
+    facts = {} if planned is None else {"planned_steps": planned}
+    rows = [
+        Record("eval", every * i, metrics={"accuracy": value}, line=i)
+        for i, value in enumerate(values, start=1)
+    ]
+    return [Record("config", facts=facts), *rows]
+
+
+def rising(n: int) -> list[float]:
+    return [0.9 - 0.5 * i**-0.5 for i in range(1, n + 1)]
+
+
+def test_it_looks_at_the_planned_end() -> None:
+    found = forecast_of(evals(rising(15)))
+    assert (found.metric, found.horizon, found.end_known) == ("accuracy", 3000, True)
+    assert found.made_at_step == 1500
+    assert found.final.low <= found.final.median <= found.final.high <= 1.0
+    assert found.best.low >= max(rising(15)) - 1e-12
+    assert 0.0 <= found.p_gain <= 1.0
+    assert found.expected_gain >= 0.0
+    assert found.fan.steps[0] == 1500 and found.fan.steps[-1] == 3000
+
+
+def test_without_a_plan_it_looks_as_far_ahead_again() -> None:
+    found = forecast_of(evals(rising(15), planned=None))
+    assert (found.horizon, found.end_known) == (3000, False)
+    assert any("planned end is unknown" in note for note in found.notes)
+
+
+def test_two_evaluations_are_too_few() -> None:
+    found = forecast_of(evals(rising(2)))
+    assert found.p_gain is None
+    assert "2 evaluations" in found.not_judged[0].why
+
+
+def test_nothing_is_left_at_the_end() -> None:
+    found = forecast_of(evals(rising(30)))
+    assert (found.p_gain, found.expected_gain) == (0.0, 0.0)
+    assert found.final.median == pytest.approx(rising(30)[-1])
+    assert "reached" in found.notes[0]
+
+
+def test_no_metric_is_a_reason() -> None:
+    rows = [Record("eval", i, metrics={"strange": 1.0}) for i in range(1, 9)]
+    assert forecast_of(rows).not_judged
+
+
+def test_a_drop_ahead_is_named() -> None:
+    fold = Fold([ForecastAnalyzer])
+    for record in Simulated().first(0.4):
+        fold.update(record)
+    notes = fold.results.of(ForecastAnalyzer).notes
+    assert any("drop of the learning rate at epoch 18" in note for note in notes)
+    for record in Simulated().records():
+        if record.step is not None and record.step > 1200 and record.step <= 2700:
+            fold.update(record)
+    assert not any("drop" in note for note in fold.results.of(ForecastAnalyzer).notes)
+
+
+def test_a_smooth_decay_ahead_is_named() -> None:
+    found = forecast_of(Simulated(schedule="cosine").first(0.4))
+    assert any("decays to the end" in note for note in found.notes)
+
+
+def test_past_forecasts_are_kept_and_bounded() -> None:
+    few = forecast_of(evals(rising(10)))
+    assert [step for step, *_ in few.past] == list(range(300, 1001, 100))
+    many = forecast_of(evals(rising(400), planned=80_000))
+    assert len(many.past) <= 200
+    assert many.past[-1][0] == 40_000
+
+
+def test_steps_written_again_are_forecast_once() -> None:
+    again = [*evals(rising(10)), *evals(rising(12))[6:]]
+    found = forecast_of(again)
+    assert found.made_at_step == 1200
+    assert found.p_gain is not None
+
+
+def test_nan_evaluations_are_left_out() -> None:
+    values = rising(12)
+    values[5] = math.nan
+    assert forecast_of(evals(values)).p_gain is not None
+
+
+def test_a_loss_goes_down() -> None:
+    rows = [
+        Record("eval", 100 * i, metrics={"val_loss": 2.0 * i**-0.5}, line=i) for i in range(1, 16)
+    ]
+    found = forecast_of([Record("config", facts={"planned_steps": 3000}), *rows])
+    assert found.best.high <= 2.0 * 15**-0.5 + 1e-12
+    assert found.final.median < 2.0 * 10**-0.5
+
+
+def test_flat_has_less_chance_than_rising() -> None:
+    rng = np.random.default_rng(0)
+    flat = [0.7 + 0.001 * x for x in rng.normal(size=25)]
+    assert forecast_of(evals(flat)).p_gain < forecast_of(evals(rising(10))).p_gain
+
+
+def test_a_train_record_changes_nothing_and_state_pickles() -> None:
+    fold = Fold([ForecastAnalyzer])
+    for record in evals(rising(8)):
+        fold.update(record)
+    before = fold.results.of(ForecastAnalyzer)
+    copy = pickle.loads(pickle.dumps(fold))  # noqa: S301  # our own bytes
+    copy.update(Record("train", 810, metrics={"loss": 1.0}))
+    assert copy.results.of(ForecastAnalyzer).p_gain == before.p_gain

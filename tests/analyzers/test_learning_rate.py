@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.records import Record
+from copilot_analytics.schedule import Drop, Schedule, Stage
+
+
+def judge(rates, *, facts=None, step=10):
+    events = []
+    fold = Fold([LearningRateAnalyzer], on_look=lambda _r, _s, _c, news: events.extend(news))
+    fold.update(Record("config", facts=facts or {}))
+    for number, rate in enumerate(rates, start=1):
+        fold.update(Record("train", step=number * step, metrics={"lr": rate}, line=number))
+    fold.update(Record("tick", facts={"final": True}))
+    return fold.results.of(LearningRateAnalyzer), events
+
+
+STEPS = [0.1] * 60 + [0.01] * 30 + [0.001] * 10
+
+
+def test_drops_are_found_at_their_rows():
+    rate, events = judge(STEPS)
+    assert [(d.step, d.line, d.before, d.after) for d in rate.drops] == [
+        (610, 61, 0.1, 0.01),
+        (910, 91, 0.01, 0.001),
+    ]
+    assert [e.kind for e in events] == ["lr", "lr"]
+    assert rate.source == "series"
+    assert rate.at_floor
+
+
+@pytest.mark.parametrize("rows", [8, 12, 50, 1000])
+def test_a_smooth_decay_has_no_drops(rows):
+    cosine = [0.05 * (1 + math.cos(math.pi * i / rows)) for i in range(rows + 1)]
+    linear = [0.1 * (1 - i / rows) for i in range(rows + 1)]
+    exponential = [0.5**i for i in range(min(rows, 30))]
+    for rates in (cosine, linear, exponential):
+        assert judge(rates)[0].drops == ()
+
+
+def test_an_observed_decay_is_known_as_one():
+    rate, _ = judge([0.05 * (1 + math.cos(math.pi * i / 400)) for i in range(300)])
+    assert rate.decays_to_end
+    assert not rate.at_floor
+
+
+def test_warm_up_is_rising_below_the_peak():
+    rising = [0.001 * i for i in range(1, 30)]
+    assert judge(rising)[0].warming_up is True
+    assert judge(rising + [0.03] * 30)[0].warming_up is False
+    assert judge([0.1] * 20)[0].warming_up is False
+    assert judge([])[0].warming_up is None
+
+
+def test_the_schedule_knows_when_warm_up_ends():
+    schedule = Schedule((Stage("warmup", "step", end=200), Stage("cosine", "step", end=2000)))
+    rates = [0.001 * i for i in range(1, 20)]
+    assert judge(rates, facts={"schedule": schedule})[0].warming_up is True
+    rate, _ = judge([*rates, 0.02, 0.02, 0.02], facts={"schedule": schedule})
+    assert rate.warming_up is False
+    assert rate.source == "config"
+    assert rate.decays_to_end
+
+
+def test_the_next_drop_lies_before_the_planned_end():
+    schedule = Schedule((Stage("multistep", "step", milestones=(600, 900), gamma=0.1),))
+    facts = {"schedule": schedule, "planned_steps": 1000}
+    rate, _ = judge(STEPS[:30], facts=facts)
+    assert rate.next_drop == Drop(600, None, 0.1)
+    assert not rate.at_floor
+    short, _ = judge(STEPS[:30], facts={**facts, "planned_steps": 500})
+    assert short.next_drop is None
+    assert judge(STEPS, facts=facts)[0].at_floor
+
+
+def test_a_rewind_takes_its_drops_back():
+    fold = Fold([LearningRateAnalyzer])
+    rows = [(i * 10, rate) for i, rate in enumerate(STEPS[:70], start=1)]
+    for step, rate in [*rows, *((s, 0.1) for s in range(400, 600, 10))]:
+        fold.update(Record("train", step=step, metrics={"lr": rate}))
+    fold.update(Record("tick", facts={"final": True}))
+    assert fold.results.of(LearningRateAnalyzer).drops == ()
+
+
+def test_no_rate_and_no_schedule_is_not_judged():
+    fold = Fold([LearningRateAnalyzer])
+    fold.update(Record("train", step=1, metrics={"loss": 1.0}))
+    assert fold.results.of(LearningRateAnalyzer).not_judged

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from copilot_analytics.analyzers._base import Fold, Options
+from copilot_analytics.analyzers._primary import better_ranked
+from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.errors import UnknownMetricError
+from copilot_analytics.records import Record
+
+
+def judge(rows, *, facts=None, others=(), options=None):
+    fold = Fold([MetricAnalyzer], options)
+    fold.update(Record("config", facts=facts or {}))
+    for number, metrics in enumerate(rows, start=1):
+        fold.update(Record("eval", step=number * 10, epoch=number, metrics=metrics, line=number))
+    for record in others:
+        fold.update(record)
+    fold.update(Record("tick", facts={"final": True}))
+    return fold.results.of(MetricAnalyzer)
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        ("coco/bbox_mAP_50 coco/bbox_mAP_s coco/bbox_mAP coco/segm_mAP", "coco/bbox_mAP"),
+        ("coco/segm_mAP_50 coco/segm_mAP", "coco/segm_mAP"),
+        ("coco/AR (M)|coco/AP .5|coco/AP|coco/AR", "coco/AP"),
+        ("aAcc mIoU mAcc", "mIoU"),
+        ("IoU.wall IoU.floor mIoU", "mIoU"),
+        ("dice.car dice.road mDice", "mDice"),
+        ("accuracy/top5 accuracy/top1", "accuracy/top1"),
+        ("accuracy_top-5 accuracy_top-1", "accuracy_top-1"),
+        ("pascal_voc/AP50 pascal_voc/mAP", "pascal_voc/mAP"),
+        ("val_loss accuracy", "accuracy"),
+        ("SSIM PSNR", "PSNR"),
+        ("icdar/precision icdar/recall icdar/hmean", "icdar/hmean"),
+        ("loss data_time", "loss"),
+    ],
+)
+def test_the_metric_that_people_compare_by(names, chosen):
+    split = names.split("|") if "|" in names else names.split()
+    assert min(split, key=lambda name: better_ranked(name, split)) == chosen
+    assert judge([dict.fromkeys(split, 0.5)] * 3).name == chosen
+
+
+def test_save_best_wins_though_it_is_spelled_differently():
+    rows = [{"coco/bbox_mAP": 0.2, "coco/bbox_mAP_50": 0.4}] * 2
+    main = judge(rows, facts={"save_best": "bbox_mAP_50"})
+    assert main.name == "coco/bbox_mAP_50"
+    assert "save_best" in main.reason
+
+
+def test_auto_is_what_the_checkpoints_name():
+    saved = Record("checkpoint", facts={"best_metric": 0.4, "best_metric_name": "bbox_mAP_50"})
+    rows = [{"coco/bbox_mAP": 0.2, "coco/bbox_mAP_50": 0.4}] * 2
+    main = judge(rows, facts={"save_best": "auto"}, others=[saved])
+    assert main.name == "coco/bbox_mAP_50"
+
+
+def test_the_user_decides():
+    rows = [{"acc": 0.5, "odd": 3.0}] * 2
+    main = judge(rows, options=Options(metric="odd", direction="min"))
+    assert (main.name, main.direction) == ("odd", "min")
+
+
+def test_an_unknown_metric_is_refused_with_those_there_are():
+    with pytest.raises(UnknownMetricError, match="acc"):
+        judge([{"acc": 0.5}], options=Options(metric="mIoU"))
+
+
+def test_no_direction_no_judgement():
+    main = judge([{"flumph": 0.5}] * 3)
+    assert main.name is None
+    assert "direction" in main.not_judged[0].why
+
+
+def test_minus_one_and_nan_are_no_values():
+    rows = [{"coco/bbox_mAP": v} for v in (-1.0, 0.3, math.nan, 0.2)]
+    main = judge(rows)
+    assert (main.best, main.n, main.last) == (0.3, 2, 0.2)
+    only = judge([{"coco/bbox_mAP_s": -1.0, "coco/bbox_mAP_m": 0.4}] * 3)
+    assert only.name == "coco/bbox_mAP_m"
+
+
+def test_lower_is_better_for_losses():
+    main = judge([{"val_loss": v} for v in (3.0, 1.0, 2.0)])
+    assert (main.direction, main.best, main.best_step, main.scale) == ("min", 1.0, 20, "loss")
+
+
+def test_scale_and_smallest_gain():
+    assert judge([{"mIoU": v} for v in (10.0, 60.0)]).delta == 0.5
+    assert judge([{"mIoU": v} for v in (0.1, 0.6)]).delta == 0.005
+    assert judge([{"PSNR": v} for v in (20.0, 30.0)]).delta == pytest.approx(0.15)
+    asked = judge([{"mIoU": 0.5}], options=Options(delta=0.02, delta_unit="relative"))
+    assert asked.delta == pytest.approx(0.01)
+
+
+def test_noise_and_ties():
+    chance = np.random.default_rng(0)
+    value = 0.5 + 0.01 * chance.normal(size=200)
+    main = judge([{"mIoU": float(v)} for v in value])
+    assert main.noise == pytest.approx(0.01, rel=0.25)
+    assert main.ties[0].value == main.best == value.max()
+    assert all(tie.value >= main.best - 1.01 * main.noise for tie in main.ties)
+    assert judge([{"mIoU": 0.5}] * 4).noise is None
+
+
+def test_a_new_best_is_news():
+    events = []
+    fold = Fold([MetricAnalyzer], on_look=lambda _r, _s, _c, news: events.extend(news))
+    for number, value in enumerate((0.1, 0.3, 0.2, 0.4), start=1):
+        fold.update(Record("eval", step=number, metrics={"mIoU": value}, line=number))
+    assert [(e.kind, e.line) for e in events] == [("best", 2), ("best", 4)]
+
+
+def test_once_chosen_it_stays_unless_something_better_founded_comes():
+    rows = [{"val_loss": 1.0}, {"val_loss": 0.9, "mIoU": 0.3}, {"val_loss": 0.8}]
+    assert judge(rows).name == "mIoU"
+    rows = [{"mIoU": 0.3}, {"mIoU": 0.3, "mDice": 0.4}]
+    assert judge(rows).name == "mIoU"

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import math
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from made_up_runs import (
+    PER_EPOCH,
+    STEP,
+    cosine,
+    cosine_schedule,
+    dropping,
+    falling,
+    growing,
+    levelling,
+    made_up,
+    rising,
+    step_schedule,
+)
+
+from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
+from copilot_analytics.records import Record
+
+pytestmark = pytest.mark.usefixtures("no_forecast")
+
+FINAL = {"final": True}
+
+
+def follow(records, *, final=True):
+    events = []
+    fold = Fold([PhaseAnalyzer], on_look=lambda _run, _results, _record, news: events.extend(news))
+    for record in records:
+        fold.update(record)
+    if final:
+        fold.update(Record("tick", time=fold.run.last_time, facts=FINAL))
+    return fold.results.of(PhaseAnalyzer), [e for e in events if e.kind == "phase"]
+
+
+def names(phases):
+    return [span.phase for span in phases.history]
+
+
+def at_epoch(phases, epoch):
+    step = epoch * PER_EPOCH * STEP
+    return [s.phase for s in phases.history if s.from_step <= step][-1]
+
+
+def warmed_up(share):
+    return min(share / 0.1, 1.0) * 0.01
+
+
+def before_and_after(share):
+    drop = 0.25 * (1 - math.exp(-60 * (share - 0.6))) if share > 0.6 else 0.0
+    return levelling(share, 15) - drop
+
+
+def metric_before_and_after(share):
+    more = 0.08 * (1 - math.exp(-60 * (share - 0.6))) if share > 0.6 else 0.0
+    return rising(share, 15, 0.3) + more
+
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_keeps_learning_is_never_a_plateau(seed):
+    phases, _ = follow(made_up(falling, growing, seed=seed))
+    assert names(phases) == ["INITIALIZING", "LEARNING_FAST", "STABLE_CONVERGENCE"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("noise", [0.01, 0.03])
+def test_a_falling_loss_alone_is_never_a_plateau(seed, noise):
+    phases, _ = follow(made_up(falling, noise=noise, seed=seed))
+    assert Phase.PLATEAU not in names(phases)
+    assert phases.current is Phase.STABLE_CONVERGENCE
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_levelling_off_under_a_cosine_ends_converged(seed):
+    run = made_up(levelling, rising, rate=cosine, schedule=cosine_schedule(), seed=seed)
+    phases, _ = follow(run)
+    assert at_epoch(phases, 5) is Phase.LEARNING_FAST
+    assert at_epoch(phases, 24) is Phase.STABLE_CONVERGENCE
+    assert phases.current is Phase.CONVERGED
+    assert Phase.DIVERGING not in names(phases)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_plateau_before_a_drop_waits_for_it(seed):
+    run = made_up(
+        before_and_after,
+        metric_before_and_after,
+        rate=dropping,
+        schedule=step_schedule(),
+        seed=seed,
+        until=0.59,
+    )
+    phases, events = follow(run, final=False)
+    assert phases.current is Phase.PLATEAU
+    assert phases.awaiting_decay
+    reason = phases.history[-1].reason
+    assert "flat, but the learning rate drops at epoch 36: decide at epoch 38" in reason
+    assert events[-1].text.startswith("STABLE_CONVERGENCE → PLATEAU: coco/bbox_mAP ")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_after_the_drop_it_learns_again(seed):
+    run = made_up(
+        before_and_after,
+        metric_before_and_after,
+        rate=dropping,
+        schedule=step_schedule(),
+        seed=seed,
+    )
+    phases, _ = follow(run)
+    assert at_epoch(phases, 35) is Phase.PLATEAU
+    assert at_epoch(phases, 44) in {Phase.LEARNING_FAST, Phase.STABLE_CONVERGENCE}
+    assert phases.current is Phase.CONVERGED
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_dead_run_is_a_plateau_and_never_converged(seed):
+    run = made_up(
+        lambda _: math.log(10),
+        lambda _: 0.1,
+        rate=cosine,
+        schedule=cosine_schedule(),
+        noise=0.003,
+        metric_name="accuracy/top1",
+        seed=seed,
+    )
+    phases, _ = follow(run)
+    assert phases.current is Phase.PLATEAU
+    assert Phase.CONVERGED not in names(phases)
+    assert "never fell" in phases.history[-1].reason
+
+
+def test_nan_in_the_first_record_diverges_at_that_record():
+    nan = Record("train", step=10, metrics={"loss": math.nan}, line=3)
+    phases, events = follow([nan], final=False)
+    assert names(phases) == ["DIVERGING"]
+    assert phases.history[0].line == 3
+    assert phases.history[0].evidence[0].lines == (3,)
+    assert str(events[0].severity) == "critical"
+
+
+def test_nan_in_the_middle_diverges_at_once():
+    run = list(made_up(lambda s: falling(s) if s <= 0.505 else math.nan, growing))
+    phases, events = follow(run)
+    first = next(r for r in run if r.kind == "train" and math.isnan(r.metrics["loss"]))
+    assert phases.current is Phase.DIVERGING
+    assert phases.history[-1].from_step == first.step
+    assert events[-1].line == first.line
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_explosion_diverges_within_a_few_records(seed):
+    run = made_up(lambda s: falling(s) * (50 if s > 0.5 else 1), growing, seed=seed)
+    phases, _ = follow(run)
+    assert phases.current is Phase.DIVERGING
+    assert 0 < phases.history[-1].from_step - 15000 <= 6 * STEP
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_loss_that_creeps_up_diverges_when_validation_agrees(seed):
+    run = made_up(
+        lambda s: falling(s) if s < 0.5 else falling(0.5) + 2 * (s - 0.5),
+        lambda s: growing(s) if s < 0.5 else growing(0.5) - 0.4 * (s - 0.5),
+        seed=seed,
+    )
+    phases, _ = follow(run)
+    assert phases.current is Phase.DIVERGING
+    assert "rises without recovery" in phases.history[-1].reason
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_loss_may_rise_while_the_metric_climbs(seed):
+    run = made_up(
+        lambda s: (0.07 + 1.1 * (1 - math.exp(-40 * s))) * (1 - 0.3 * s),
+        lambda s: rising(s, 10),
+        seed=seed,
+    )
+    phases, _ = follow(run)
+    assert Phase.DIVERGING not in names(phases)
+    assert at_epoch(phases, 20) in {Phase.STABLE_CONVERGENCE, Phase.LEARNING_FAST}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_overfitting_is_a_risk_by_metric_and_by_loss(seed):
+    by_metric, _ = follow(
+        made_up(falling, lambda s: rising(s, 12) - 0.3 * max(0, s - 0.35), seed=seed)
+    )
+    by_loss, _ = follow(
+        made_up(
+            falling,
+            val_loss=lambda s: 0.8 + 1.5 * math.exp(-12 * s) + 1.2 * max(0, s - 0.3),
+            seed=seed,
+        )
+    )
+    assert by_metric.current is Phase.OVERFITTING_RISK
+    assert by_loss.current is Phase.OVERFITTING_RISK
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_memorising_without_loss_of_quality_is_no_overfitting(seed):
+    phases, _ = follow(
+        made_up(lambda s: 2.3 * math.exp(-25 * s) + 1e-5, lambda s: rising(s, 15), seed=seed)
+    )
+    assert Phase.OVERFITTING_RISK not in names(phases)
+    assert phases.current in {Phase.PLATEAU, Phase.CONVERGED}
+
+
+def test_a_rising_rate_is_warm_up():
+    phases, _ = follow(made_up(falling, growing, rate=warmed_up))
+    assert names(phases)[:3] == ["INITIALIZING", "WARMUP", "LEARNING_FAST"]
+    end = phases.history[1].to_step
+    assert 3000 <= end <= 4000
+
+
+def test_few_records_are_initializing():
+    phases, _ = follow(list(made_up(falling))[:15], final=False)
+    assert names(phases) == ["INITIALIZING"]
+
+
+def test_evaluations_alone_are_judged_by_the_metric():
+    evals = [r for r in made_up(falling, rising, metric_noise=0.002) if r.kind != "train"]
+    phases, _ = follow(evals)
+    assert names(phases)[0] is Phase.INITIALIZING
+    assert Phase.STABLE_CONVERGENCE in names(phases)
+    assert phases.current in {Phase.PLATEAU, Phase.CONVERGED}
+
+
+def test_the_unit_of_the_loss_does_not_matter():
+    one, _ = follow(made_up(levelling, rising, rate=cosine))
+    thousand, _ = follow(made_up(levelling, rising, rate=cosine, scale=1024.0))
+    assert [(s.phase, s.from_step) for s in one.history] == [
+        (s.phase, s.from_step) for s in thousand.history
+    ]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_thinner_logs_give_the_same_phases(seed):
+    dense, _ = follow(made_up(falling, growing, epochs=100, seed=seed))
+    thin, _ = follow(made_up(falling, growing, epochs=100, seed=seed, keep_every=5))
+    assert names(thin) == names(dense)
+
+
+def test_what_was_said_is_never_changed():
+    records = list(made_up(levelling, rising, rate=cosine, schedule=cosine_schedule()))
+    fold = Fold([PhaseAnalyzer])
+    told = []
+    for record in records:
+        fold.update(record)
+        history = fold.results.of(PhaseAnalyzer).history
+        assert list(history[: len(told)]) == told
+        told = list(history[:-1])
+    for earlier, later in pairwise(told):
+        assert earlier.to_step == later.from_step
+
+
+def test_state_survives_pickling():
+    records = list(made_up(levelling, rising, rate=cosine, schedule=cosine_schedule()))
+    half = len(records) // 2
+    fold, whole = Fold([PhaseAnalyzer]), Fold([PhaseAnalyzer])
+    for record in records[:half]:
+        fold.update(record)
+        whole.update(record)
+    again = pickle.loads(pickle.dumps(fold))  # noqa: S301  # our own
+    for record in records[half:]:
+        again.update(record)
+        whole.update(record)
+    assert again.results.of(PhaseAnalyzer) == whole.results.of(PhaseAnalyzer)
+
+
+def test_result_changes_nothing():
+    analyzer = PhaseAnalyzer()
+    for record in made_up(falling, growing, until=0.3):
+        analyzer.update(record)
+    assert analyzer.result() == analyzer.result()
+
+
+def test_spans_carry_reason_and_evidence():
+    phases, _ = follow(made_up(levelling, rising))
+    for span in phases.history:
+        assert span.reason
+        assert span.evidence
+        assert any(char.isdigit() for char in span.reason)
+    assert np.all(np.diff([span.from_step for span in phases.history]) >= 0)

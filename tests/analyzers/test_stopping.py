@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated_runs import Simulated
+
+from copilot_analytics.analyzers._base import Fold, Options
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
+from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
+from copilot_analytics.records import Record
+from copilot_analytics.run import Run
+
+
+def advice_of(records: list[Record], options: Options | None = None) -> StopAdvice:
+    fold = Fold([StoppingAnalyzer], options)
+    for record in records:
+        fold.update(record)
+    return fold.results.of(StoppingAnalyzer)
+
+
+def flat_metric(share: float) -> float:
+    return 0.4 * (1 - math.exp(-25 * share))
+
+
+def flat_run(**changes: object) -> Simulated:
+    made = Simulated(
+        epochs=60, schedule="none", warmup=False, metric=flat_metric, metric_noise=0.0005,
+        loss=lambda share: 0.5 + 2.0 * math.exp(-25 * share), noise=0.03,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def sure(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Let every forecast give the chance named in the dictionary that is returned."""
+    chance = {"p": 0.01}
+    told = ForecastAnalyzer._forecast
+
+    def forecast(self: ForecastAnalyzer, *given: object) -> MetricForecast:
+        found = told(self, *given)
+        return found if found.p_gain is None else replace(found, p_gain=chance["p"])
+
+    monkeypatch.setattr(ForecastAnalyzer, "_forecast", forecast)
+    return chance
+
+
+def test_a_healthy_run_goes_on() -> None:
+    advice = advice_of(Simulated(schedule="none").first(0.3))
+    assert advice.advice == "continue"
+    assert "P(" in advice.reason
+
+
+def test_a_flat_run_without_a_schedule_stops(sure: dict[str, float]) -> None:
+    advice = advice_of(flat_run().first(0.7))
+    assert advice.advice == "stop"
+    assert "1 %" in advice.reason and "below 10 %" in advice.reason
+    assert advice.saves_s == pytest.approx(0.3 * flat_run().total_s, rel=0.05)
+    assert advice.saves_gpu_h == pytest.approx(advice.saves_s / 3600)
+    assert advice.may_lose is not None
+    assert any(gap.what == "number of GPUs" for gap in advice.not_judged)
+
+
+def test_gpus_and_price_count(sure: dict[str, float]) -> None:
+    advice = advice_of(flat_run().first(0.7), Options(gpus=8, price_per_gpu_hour=2.0))
+    assert advice.saves_gpu_h == pytest.approx(8 * advice.saves_s / 3600)
+    assert advice.saves_money == pytest.approx(2.0 * advice.saves_gpu_h)
+    assert advice.not_judged == ()
+    logged = advice_of(flat_run(facts={"gpus": 4}).first(0.7))
+    assert logged.saves_gpu_h == pytest.approx(4 * logged.saves_s / 3600)
+
+
+def test_it_is_stricter_early(sure: dict[str, float]) -> None:
+    sure["p"] = 0.05
+    assert advice_of(flat_run().first(0.25)).advice == "continue"
+    assert advice_of(flat_run().first(0.8)).advice == "stop"
+
+
+def test_one_low_forecast_is_not_enough(sure: dict[str, float]) -> None:
+    fold = Fold([StoppingAnalyzer])
+    records = flat_run().first(0.8)
+    last = max(i for i, record in enumerate(records) if record.kind == "eval")
+    sure["p"] = 0.5
+    for record in records[:last]:
+        fold.update(record)
+    sure["p"] = 0.01
+    fold.update(records[last])
+    assert fold.results.of(StoppingAnalyzer).advice == "continue"
+
+
+def test_a_drop_ahead_means_wait(sure: dict[str, float]) -> None:
+    advice = advice_of(flat_run(schedule="multistep").first(0.5))
+    assert advice.advice == "wait"
+    assert (advice.until_step, advice.until_epoch) == (3800, 38)
+    assert "epoch 36" in advice.reason and "epoch 38" in advice.reason
+
+
+def test_a_smooth_decay_means_go_on(sure: dict[str, float]) -> None:
+    advice = advice_of(flat_run(schedule="cosine").first(0.7))
+    assert advice.advice == "continue"
+    assert "still decays" in advice.reason
+
+
+def test_a_lasting_nan_kills_and_a_passing_one_does_not() -> None:
+    def broken(first: float, last: float) -> Simulated:
+        def change(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+            return {**metrics, "loss": math.nan} if first < share <= last else metrics
+
+        return Simulated(change_row=change)
+
+    killed = advice_of(broken(0.4, 1.0).first(0.5))
+    assert killed.advice == "kill"
+    assert "step 1200" in killed.reason
+    assert advice_of(broken(0.4, 0.405).first(0.5)).advice != "kill"
+
+
+def test_guessing_kills() -> None:
+    dead = Simulated(
+        loss=lambda _: math.log(1000), noise=0.002, metric=lambda _: 0.001, metric_noise=0.0002,
+        facts={"num_classes": 1000}, schedule="none",
+    )  # fmt: skip
+    advice = advice_of(dead.first(0.4))
+    assert advice.advice == "kill"
+    assert "1000 classes" in advice.reason
+
+
+def test_a_run_that_is_over_gets_no_advice_but_its_checkpoints() -> None:
+    advice = advice_of(Simulated().records())
+    assert advice.advice == "none"
+    assert advice.checkpoints[0].best
+    assert advice.checkpoints[0].path == f"epoch_{advice.checkpoints[0].epoch:g}.pth"
+
+
+def test_nothing_evaluated_is_a_reason() -> None:
+    advice = advice_of(Simulated(evaluates=False).first(0.5))
+    assert advice.advice == "none"
+    assert advice.not_judged[0].what == "stop advice"
+
+
+def test_overfitting_stops_with_the_best(sure: dict[str, float]) -> None:
+    made = flat_run(metric=lambda share: 0.4 - 1.2 * abs(share - 0.3), metric_noise=0.002)
+    advice = advice_of(made.first(0.7))
+    assert advice.advice == "stop"
+    assert advice.checkpoints[0].epoch == pytest.approx(18, abs=2)
+
+
+def saved(step: int, path: str, **facts: object) -> Record:
+    return Record("checkpoint", step, facts={"path": path, **facts}, line=step)
+
+
+def measured(step: int, value: float) -> Record:
+    return Record("eval", step, metrics={"accuracy": value}, line=step)
+
+
+def test_replaced_checkpoints_are_not_offered() -> None:
+    advice = advice_of(
+        [
+            *(measured(100 * i, v) for i, v in enumerate([0.5, 0.6, 0.61, 0.7], start=1)),
+            saved(100, "best_1.pth", best_metric=0.5),
+            saved(200, "best_2.pth", best_metric=0.6, replaces="work/best_1.pth"),
+            saved(400, "epoch_4.pth"),
+            saved(400, "best_4.pth", best_metric=0.7, replaces="best_2.pth"),
+        ]
+    )
+    fold_end = advice_of(
+        [
+            *(measured(100 * i, v) for i, v in enumerate([0.5, 0.6, 0.61, 0.7], start=1)),
+            saved(100, "best_1.pth", best_metric=0.5),
+            saved(200, "best_2.pth", best_metric=0.6, replaces="work/best_1.pth"),
+            saved(400, "epoch_4.pth"),
+            saved(400, "best_4.pth", best_metric=0.7, replaces="best_2.pth"),
+            Record("tick", facts={"final": True}),
+        ]
+    )
+    assert advice.checkpoints[0].path is None  # the checkpoints came after the last look
+    assert fold_end.checkpoints[0].path == "best_4.pth"
+    assert not any(c.path in {"best_1.pth", "best_2.pth"} for c in fold_end.checkpoints)
+
+
+def test_ties_follow_the_best_and_are_at_most_five() -> None:
+    rng = np.random.default_rng(0)
+    records = []
+    for i in range(1, 41):
+        records += [
+            measured(100 * i, 0.7 + 0.01 * float(rng.normal())),
+            saved(100 * i, f"epoch_{i}.pth"),
+        ]
+    choices = advice_of([*records, Record("tick", facts={"final": True})]).checkpoints
+    assert 1 < len(choices) <= 5
+    assert [c.best for c in choices] == [True] + [False] * (len(choices) - 1)
+    assert all(c.value <= choices[0].value for c in choices)
+
+
+def test_advice_is_news_once(sure: dict[str, float]) -> None:
+    told = []
+    fold = Fold([StoppingAnalyzer], on_look=lambda _run, _results, _record, news: told.extend(news))
+    for record in flat_run().records():
+        fold.update(record)
+    advice = [event.key for event in told if event.kind == "advice"]
+    assert advice == ["stop"]
+
+
+def test_what_following_it_would_have_saved(sure: dict[str, float]) -> None:
+    advice = advice_of(flat_run().records())
+    assert advice.advice == "none"
+    assert 0 < advice.saves_s < flat_run().total_s
+
+
+def test_state_survives_pickling(sure: dict[str, float]) -> None:
+    fold = Fold([StoppingAnalyzer])
+    records = flat_run().first(0.8)
+    for record in records[:400]:
+        fold.update(record)
+    other = pickle.loads(pickle.dumps(fold))  # noqa: S301  # our own bytes
+    for record in records[400:]:
+        fold.update(record)
+        other.update(record)
+    assert fold.results.of(StoppingAnalyzer) == other.results.of(StoppingAnalyzer)
+
+
+def test_an_empty_run_has_no_advice() -> None:
+    assert StoppingAnalyzer.of(Run()).advice == "none"

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from simulated_runs import Simulated, found
+
+from copilot_analytics.engine import Session
+from copilot_analytics.findings import Finding, Severity
+from copilot_analytics.records import Record
+
+
+def crashed(**facts: Any) -> dict[str, Finding]:
+    session = Simulated().session(0.5)
+    session.update(Record("crash", facts=facts, line=999))
+    session.close()
+    return found(session)
+
+
+def test_out_of_memory() -> None:
+    findings = crashed(error="OutOfMemoryError", message="CUDA out of memory", out_of_memory=True)
+    finding = findings["out_of_memory"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.evidence[0].lines == (999,)
+    assert finding.evidence[1].observed == "5000 MiB"
+    assert "crash" not in findings
+
+
+def test_crash() -> None:
+    findings = crashed(error="RuntimeError", message="shape mismatch")
+    finding = findings["crash"]
+    assert finding.severity is Severity.CRITICAL
+    assert "RuntimeError: shape mismatch" in finding.title
+    assert "epoch_15.pth" in finding.recommendation
+    assert "out_of_memory" not in findings
+
+
+def test_a_user_who_stops_a_run_is_no_crash() -> None:
+    findings = crashed(error="KeyboardInterrupt", message="")
+    assert not {"crash", "out_of_memory"} & set(findings)
+
+
+def test_training_that_goes_on_after_a_failure_is_no_crash() -> None:
+    session = Session()
+    records = Simulated().records()
+    for record in [*records[:150], Record("crash", facts={"error": "E"}, line=5), *records[150:]]:
+        session.update(record)
+    session.close()
+    assert "crash" not in found(session)
+
+
+def resumed(change: Any, *, rate: float = 1.0, share: float = 0.95) -> dict[str, Finding]:
+    def row(step: int, done: float, metrics: dict[str, float]) -> dict[str, float]:
+        if done <= 0.5:
+            return metrics
+        return {**metrics, "loss": change(done, metrics["loss"]), "lr": rate * metrics["lr"]}
+
+    made = Simulated(schedule="none", change_row=row)
+    session = Session()
+    for record in made.first(share):
+        if record.kind == "train" and record.step == 1510:
+            session.update(Record("resume", facts={"step": 1500}, line=record.line))
+        session.update(record)
+    return found(session)
+
+
+def test_resume_damage() -> None:
+    finding = resumed(lambda _, loss: 1.6 * loss)["resume_damage"]
+    assert finding.severity is Severity.WARNING
+    assert finding.step == 1510
+
+
+@pytest.mark.parametrize(
+    "change", [lambda _, loss: loss, lambda done, loss: loss * (2 if done < 0.51 else 1)]
+)
+def test_a_clean_resume_and_a_warm_up_of_meters_are_fine(change: Any) -> None:
+    assert "resume_damage" not in resumed(change)
+
+
+def test_a_restart_with_a_higher_rate_is_meant() -> None:
+    assert "resume_damage" not in resumed(lambda _, loss: 1.6 * loss, rate=3.0)

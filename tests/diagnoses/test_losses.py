@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from simulated_runs import Simulated, found
+
+from copilot_analytics.findings import Finding, Severity
+
+
+def with_losses(change: Any, share: float = 0.6, **settings: Any) -> dict[str, Finding]:
+    """Return the findings of a run whose loss a function of (share, loss) changes."""
+
+    def row(step: int, done: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, **change(done, metrics["loss"])}
+
+    settings = {"schedule": "none", **settings}
+    return found(Simulated(change_row=row, **settings).session(share))
+
+
+LOSSES = {
+    "loss_nan", "loss_component_nan", "masked_nan", "loss_explosion", "loss_spike",
+    "slow_divergence", "dead_run",
+}  # fmt: skip
+
+
+def test_loss_nan() -> None:
+    findings = with_losses(lambda done, loss: {"loss": math.nan if done > 0.5 else loss})
+    finding = findings["loss_nan"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.step == 1510
+    assert "epoch 15" in finding.title
+    assert finding.evidence[0].observed == "nan" and finding.evidence[0].lines
+
+
+def test_a_passing_nan_is_only_noted() -> None:
+    findings = with_losses(lambda done, loss: {"loss": math.nan if 0.5 < done <= 0.504 else loss})
+    assert findings["loss_nan"].severity is Severity.INFO
+    assert "recovered" in findings["loss_nan"].title
+
+
+def test_loss_component_nan() -> None:
+    def parts(done: float, loss: float) -> dict[str, float]:
+        return {"loss_cls": 0.6 * loss, "loss_bbox": math.nan if done > 0.4 else 0.4 * loss}
+
+    finding = with_losses(parts)["loss_component_nan"]
+    assert finding.severity is Severity.WARNING
+    assert "loss_bbox" in finding.title and finding.step == 1210
+
+
+def test_a_component_that_is_zero_is_not_nan() -> None:
+    findings = with_losses(lambda _, loss: {"loss_cls": loss, "loss_rare": 0.0})
+    assert not LOSSES & set(findings)
+
+
+def test_masked_nan_by_zeros() -> None:
+    finding = with_losses(lambda done, loss: {"loss": 0.0 if done > 0.5 else loss})["masked_nan"]
+    assert finding.severity is Severity.CRITICAL
+    assert "exactly 0" in finding.title
+
+
+def test_masked_nan_by_gradient() -> None:
+    findings = with_losses(lambda done, _: {"grad_norm": math.nan if done > 0.5 else 1.0})
+    assert "grad_norm" in findings["masked_nan"].title
+
+
+def test_a_loss_that_sinks_to_zero_is_no_masked_nan() -> None:
+    findings = with_losses(lambda done, _: {"loss": max(0.0, round(math.exp(-40 * done), 4))})
+    assert "masked_nan" not in findings
+
+
+def test_loss_explosion() -> None:
+    findings = with_losses(lambda done, loss: {"loss": loss * (1 if done < 0.5 else 40)})
+    finding = findings["loss_explosion"]
+    assert finding.severity is Severity.CRITICAL
+    assert finding.step == pytest.approx(1500, abs=20)
+
+
+def test_a_recovered_spike_is_only_noted() -> None:
+    findings = with_losses(lambda done, loss: {"loss": loss * (6 if abs(done - 0.4) < 1e-3 else 1)})
+    assert findings["loss_spike"].severity is Severity.INFO
+    assert LOSSES & set(findings) == {"loss_spike"}
+
+
+def test_a_spike_that_stays_is_a_warning() -> None:
+    def stays(done: float, loss: float) -> dict[str, float]:
+        if abs(done - 0.4) < 3e-4:
+            return {"loss": 4.0}
+        return {"loss": 1.5 * loss if done > 0.4 else loss}
+
+    findings = with_losses(stays, noise=0.02, rows=40, loss=lambda s: 0.6 + 2 * math.exp(-20 * s))
+    assert findings["loss_spike"].severity is Severity.WARNING
+    assert "did not come back" in findings["loss_spike"].title
+
+
+def test_slow_divergence() -> None:
+    def creeps(done: float, _: float) -> dict[str, float]:
+        rng = np.random.default_rng(int(done * 1e6))
+        level = 2.5 - 4 * done if done < 0.3 else 1.3 + 2.0 * (done - 0.3)
+        return {"loss": level * (1 + 0.03 * rng.normal())}
+
+    findings = with_losses(
+        creeps, 0.9, metric=lambda share: 0.3 - 0.4 * abs(share - 0.3), metric_noise=0.002
+    )
+    assert findings["slow_divergence"].severity is Severity.WARNING
+
+
+def test_a_loss_that_rises_while_evaluations_improve_is_no_divergence() -> None:
+    findings = with_losses(lambda done, _: {"loss": 1.0 + 0.5 * done}, 0.9)
+    assert "slow_divergence" not in findings
+
+
+def test_a_run_that_guesses_is_dead() -> None:
+    findings = with_losses(
+        lambda done, _: {"loss": math.log(80) * (1 + 0.003 * math.sin(1e4 * done))},
+        facts={"num_classes": 80}, metric=lambda _: 0.01, metric_noise=0.0005,
+    )  # fmt: skip
+    finding = findings["dead_run"]
+    assert finding.severity is Severity.WARNING
+    assert "80 classes" in finding.title
+    assert finding.evidence[0].threshold == "ln K = 4.382"
+
+
+def test_a_run_that_never_left_its_start_is_dead() -> None:
+    rng = np.random.default_rng(0)
+    findings = with_losses(
+        lambda _, __: {"loss": 6.1 * (1 + 0.02 * rng.normal())},
+        0.9, metric=lambda _: 0.01, metric_noise=0.0005,
+    )  # fmt: skip
+    assert "never left" in findings["dead_run"].title
+
+
+def test_a_flat_loss_whose_evaluations_improve_is_alive() -> None:
+    rng = np.random.default_rng(0)
+    findings = with_losses(lambda _, __: {"loss": 6.1 * (1 + 0.02 * rng.normal())}, 0.9)
+    assert "dead_run" not in findings
+
+
+def test_a_detector_at_the_loss_of_guessing_is_not_dead() -> None:
+    """Several components add up to ln K by chance."""
+    rng = np.random.default_rng(0)
+
+    def row(_: float, __: float) -> dict[str, float]:
+        total = math.log(80) * (1 + 0.003 * rng.normal())
+        return {"loss": total, "loss_cls": 0.5 * total, "loss_bbox": 0.5 * total}
+
+    assert "dead_run" not in with_losses(row, facts={"num_classes": 80})
