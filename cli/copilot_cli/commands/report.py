@@ -1,0 +1,68 @@
+"""``copilot report``: the post-mortem of a log, finished or not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OutputFormat(StrEnum):
+    """What the command writes."""
+
+    md = "md"
+    json = "json"
+
+
+def report(
+    log: Annotated[
+        Path, typer.Argument(metavar="LOG", help="A log, or a directory: then its newest run.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Directory for the report and its figures.")
+    ] = Path("reports"),
+    output_format: Annotated[
+        OutputFormat,
+        typer.Option(
+            "--format", help="md writes files; json prints one document and nothing else."
+        ),
+    ] = OutputFormat.md,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Evaluation metric to judge by; default: the log's own choice."),
+    ] = None,
+    delta: Annotated[
+        str | None,
+        typer.Option(help="Smallest gain worth having: 0.5% of the best value, 0.5pt, or 0.005."),
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs in use, for GPU-hours.")] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="Price of one GPU-hour, to say what stopping saves.")
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="Name of the log's format; default: found by its content.")
+    ] = None,
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Say what happened in a training run, how good it will get, and what to do."""
+    from copilot_analytics import analyze
+    from copilot_cli.text import plain_summary
+
+    analysis = analyze(
+        log, metric=metric, delta=delta, gpus=gpus, price_per_gpu_hour=price, log_format=log_format
+    )
+    if output_format is OutputFormat.json:
+        from copilot_analytics.report.document import to_json
+
+        typer.echo(to_json(analysis))
+        return
+    path = analysis.save(output)
+    if not quiet:
+        typer.echo(plain_summary(analysis))
+        typer.echo(f"\nReport: {path}")
+
+
+COMMAND = report

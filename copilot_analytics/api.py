@@ -1,0 +1,210 @@
+"""What most callers want: a log in, a run out."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from copilot_analytics.analyzers._base import DeltaUnit, Options
+from copilot_analytics.engine import Session
+from copilot_analytics.errors import LogError, UnknownMetricError, UsageError
+from copilot_analytics.live.processes import process_of
+from copilot_analytics.reading.launches import LaunchFilter
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.records import Item, Record
+from copilot_analytics.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from copilot_analytics.analysis import Analysis
+    from copilot_analytics.schema import Direction
+
+_DELTA = re.compile(
+    r"\s*(?P<amount>\d*\.?\d+(?:e-?\d+)?)\s*(?P<unit>%|pts?|points?)?\s*", re.IGNORECASE
+)
+_DAY_S = 86400.0
+_OVER_S = 900.0
+_OVER_WITHOUT_STAMPS_S = 3600.0
+
+
+def iter_items(path: str | Path, log_format: str | None = None) -> Iterator[Item]:
+    """Yield what a log says, in its order, with a ``launch`` record before each further run.
+
+    Parameters
+    ----------
+    path
+        A log, or a directory: then the newest run in it.
+    log_format
+        Name of the format; None tells it by the content.
+
+    Raises
+    ------
+    LogError
+        If it cannot be read or is no training log.
+    UnknownFormatError
+        If no format has that name.
+    """
+    log = find_run(path)
+    reader, launches = LogReader(str(log), log_format), LaunchFilter()
+    for chunk in read_chunks(log):
+        for item in reader.feed(chunk):
+            yield from launches.see(item)
+    for item in reader.close():
+        yield from launches.see(item)
+    yield from launches.close()
+
+
+def read_run(path: str | Path, *, log_format: str | None = None) -> Run:
+    """Read the last run of a log.
+
+    Parameters
+    ----------
+    path
+        A log, or a directory: then the newest run in it.
+    log_format
+        Name of the format, as ``copilot formats`` lists them; None tells it by the content.
+
+    Returns
+    -------
+    Run
+        Its `meta.notes` say how many earlier runs the log holds.
+
+    Raises
+    ------
+    LogError
+        If it cannot be read or is no training log.
+    UnknownFormatError
+        If no format has that name.
+
+    Examples
+    --------
+    >>> from copilot_analytics import read_run
+    >>> run = read_run("sample_logs/digits_step")  # doctest: +SKIP
+    >>> run.train["loss"].iloc[-1]  # doctest: +SKIP
+    """
+    log = find_run(path)
+    run, earlier = Run(str(log)), 0
+    for item in iter_items(log, log_format):
+        if isinstance(item, Record) and item.kind == "launch":
+            earlier += 1
+            run = Run(str(log))
+        if isinstance(item, Record):
+            run.append(item)
+        else:
+            run.extend(item)
+    if earlier:
+        were = "an earlier run was" if earlier == 1 else f"{earlier} earlier runs were"
+        note = f"{were} found in the same log and left out"
+        run.meta = run.meta.updated({"note": note})
+    return run
+
+
+def analyze(
+    log: str | Path | Run,
+    *,
+    metric: str | None = None,
+    direction: Direction | None = None,
+    delta: str | float | None = None,
+    gpus: int | None = None,
+    price_per_gpu_hour: float | None = None,
+    log_format: str | None = None,
+    now: float | None = None,
+) -> Analysis:
+    """Say what there is to say about a run.
+
+    Parameters
+    ----------
+    log
+        A log, a directory (then its newest run), or a run that was read before.
+    metric
+        Evaluation metric to judge by; None takes the log's own choice.
+    direction
+        Whether that metric is better lower (``"min"``) or higher (``"max"``); None asks the
+        log or its name.
+    delta
+        Smallest gain worth having: ``"0.5%"`` of the best value, ``"0.5pt"`` (percentage points,
+        whether the log prints fractions or per cent), or a number in the metric's own units.
+    gpus, price_per_gpu_hour
+        To say what stopping saves.
+    log_format
+        Name of the log's format; None tells it by the content.
+    now
+        Seconds since 1970, to tell a run that still writes from one that ended; None asks the
+        clock. A run that was read before counts as over.
+
+    Raises
+    ------
+    LogError
+        If the log cannot be read or holds no training.
+    UsageError
+        If an argument makes no sense, the log has no such metric, or no format has that name.
+
+    Examples
+    --------
+    >>> analyze("sample_logs/digits_step").life.status  # doctest: +SKIP
+    'finished'
+    """
+    from copilot_analytics.analysis import Analysis
+
+    amount, unit = parse_delta(delta)
+    options = Options(metric, direction, amount, unit, gpus, price_per_gpu_hour)
+    if isinstance(log, Run):
+        session = Session(options, path=log.path)
+        for record in log.iter_records():
+            session.update(record)
+        session.close()
+    else:
+        path = find_run(log)
+        session = Session(options, path=str(path))
+        for item in iter_items(path, log_format):
+            session.update(item)
+        session.close(silence_s=_silence_s(path, session.run, time.time() if now is None else now))
+    analysis = Analysis.of(session)
+    if metric is not None and analysis.metric.name != metric:
+        names = ", ".join(session.run.metric_names) or "none at all"
+        msg = f"the log has no evaluation metric {metric!r}; it has: {names}"
+        raise UnknownMetricError(msg)
+    return analysis
+
+
+def parse_delta(delta: str | float | None) -> tuple[float | None, DeltaUnit]:
+    """Read a smallest gain as users write it.
+
+    Examples
+    --------
+    >>> parse_delta("0.5%"), parse_delta("0.5 pt"), parse_delta(0.01), parse_delta(None)
+    ((0.005, 'relative'), (0.5, 'points'), (0.01, 'metric'), (None, 'metric'))
+    """
+    if delta is None:
+        return None, "metric"
+    found = _DELTA.fullmatch(str(delta))
+    if found is None or not float(found["amount"]) > 0:
+        msg = f"{delta!r} is no gain; write 0.5% (of the best), 0.5pt, or a number like 0.005"
+        raise UsageError(msg)
+    amount = float(found["amount"])
+    if found["unit"] is None:
+        return amount, "metric"
+    return (amount / 100, "relative") if found["unit"] == "%" else (amount, "points")
+
+
+def _silence_s(path: Path, run: Run, now: float) -> float | None:
+    """Return for how long the log has been silent; None if it is over for good.
+
+    A copied log has a young file and old time stamps. Time stamps are naive, so that they may be
+    off by a time zone; only those more than a day old count against the file's own age. A log that
+    no process holds open, and that has been silent for longer than evaluations of its kind last,
+    is over, too.
+    """
+    try:
+        age = now - path.stat().st_mtime
+    except OSError as error:
+        msg = f"{path} vanished while it was read: {error.strerror}; name it again"
+        raise LogError(msg) from error
+    if run.last_time is not None and run.last_time > _DAY_S and now - run.last_time > _DAY_S:
+        return None
+    quiet = _OVER_S if run.last_time is not None else _OVER_WITHOUT_STAMPS_S
+    return None if age > quiet and process_of(path).state != "alive" else max(0.0, age)

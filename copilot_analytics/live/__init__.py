@@ -1,0 +1,1 @@
+"""Following a training that still runs: its log, its process and its devices."""

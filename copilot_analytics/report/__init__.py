@@ -1,0 +1,1 @@
+"""Renderings of an analysis: figures, tables, Markdown, JSON."""

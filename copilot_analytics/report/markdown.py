@@ -1,0 +1,285 @@
+"""The report in Markdown, to be read from the top down by someone in a hurry."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from copilot_analytics.report.verdict import actions, chance, headline, verdict
+from copilot_analytics.report.wording import escaped, extent, place
+from copilot_analytics.wording import duration, moment, number, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from copilot_analytics.analysis import Analysis
+    from copilot_analytics.findings import Finding
+
+_MANY_PHASES = 14
+_ENDING = re.compile(r"(\.log)?\.(log|json|txt|out|py)$")
+_NO_NAME = re.compile(
+    r"[\d_\-.:T]*|scalars|None|console|train(ing)?|log|output|std(out|err)|nohup|vis_data",
+    re.IGNORECASE,
+)
+_BADGES = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
+_FIGURES = {
+    "loss": "Training loss, learning rate and phases",
+    "metric": "Main metric with best, ties and forecast",
+    "speed": "Time of an iteration and of waiting for data",
+    "memory": "Memory that the log reports",
+}
+
+
+def render(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    """Return the report.
+
+    Parameters
+    ----------
+    analysis
+        What there is to say.
+    figures
+        Paths of figures by name (``loss``, ``metric``, ``speed``, ``memory``), as the report is
+        to link them.
+    """
+    sections = [
+        _top(analysis),
+        _section("What to do", [f"- {line}" for line in actions(analysis)]),
+        _phases(analysis, figures),
+        _forecast(analysis, figures),
+        _time(analysis, figures),
+        _findings(analysis),
+        _memory(analysis, figures),
+        _not_judged(analysis),
+        _plan(analysis),
+        _footer(analysis),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def name_of(analysis: Analysis) -> str:
+    """Return the run's name for titles: what it calls itself, unless that is only a time stamp."""
+    parts = re.split(r"[/\\]", analysis.run.path)
+    candidates = [
+        _ENDING.sub("", name) for name in (analysis.run.meta.name or "", *reversed(parts))
+    ]
+    named = (name for name in candidates if name and not _NO_NAME.fullmatch(name))
+    return next(named, candidates[1] or "run")
+
+
+def _top(analysis: Analysis) -> str:
+    title = f"# {escaped(name_of(analysis))}: {headline(analysis)}"
+    return f"{title}\n\n> {verdict(analysis)}"
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    body = "\n".join(lines)
+    return f"## {title}\n\n{body}" if body else ""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [" | ".join(row) for row in (header, ["---"] * len(header), *rows)]
+    return [f"| {line} |" for line in lines]
+
+
+def _figure(figures: Mapping[str, str], name: str) -> list[str]:
+    return ["", f"![{_FIGURES[name]}]({figures[name]})"] if name in figures else []
+
+
+def _phases(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    run, spans = analysis.run, analysis.phases.history
+    shown = list(spans)
+    note = []
+    if len(spans) > _MANY_PHASES:
+        shown = [*spans[:4], *spans[-(_MANY_PHASES - 4) :]]
+        note = ["", f"{len(spans) - len(shown)} stretches in the middle are left out."]
+    rows = [
+        (
+            span.phase.value,
+            f"{place(run, span.from_step)} – {place(run, span.to_step)}",
+            str(span.line or ""),
+            span.reason,
+        )
+        for span in shown
+    ]
+    table = _table(("phase", "from – to", "line", "why"), rows) if rows else []
+    return _section("Phases", [*table, *note, *_figure(figures, "loss")])
+
+
+def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    forecast, metric, run = analysis.forecast, analysis.metric, analysis.run
+    lines = []
+    if metric.name is not None:
+        better = "higher" if metric.direction == "max" else "lower"
+        lines.append(
+            f"Judged by **{escaped(metric.name)}**, {better} is better ({metric.reason}); "
+            f"noise of one evaluation {_noise(metric.noise)}."
+        )
+    if forecast.final is not None and forecast.best is not None and forecast.horizon is not None:
+        end = (
+            "the planned end" if forecast.end_known else "twice the steps done, the end is unknown"
+        )
+        final, best = forecast.final, forecast.best
+        level = share(final.level)
+        lines += [
+            "",
+            (
+                f"By {place(run, forecast.horizon)} ({end}), seen from "
+                f"{place(run, forecast.made_at_step)}:"
+            ),
+            "",
+            *_table(
+                ("", "median", f"{level} prediction interval"),
+                [
+                    ("final value", number(final.median), _interval(final.low, final.high)),
+                    ("best value", number(best.median), _interval(best.low, best.high)),
+                ],
+            ),
+            "",
+            f"**{chance(analysis)}**"
+            + (
+                f"; expected gain {number(forecast.expected_gain, 2)}."
+                if forecast.expected_gain
+                else "."
+            ),
+        ]
+    lines += [f"- {note}" for note in forecast.notes]
+    lines += _looking_back(analysis)
+    return _section("Metric and forecast", [*lines, *_figure(figures, "metric")])
+
+
+def _noise(noise: float | None) -> str:
+    return "unknown, too few evaluations" if noise is None else f"± {number(noise, 2)}"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{number(low)} – {number(high)}"
+
+
+def _looking_back(analysis: Analysis) -> list[str]:
+    """Show earlier forecasts beside what came, for a run that reached its planned end."""
+    run, metric, forecast = analysis.run, analysis.metric, analysis.forecast
+    planned = run.planned_steps
+    if not planned or metric.last is None or analysis.life.status != "finished":
+        return []
+    rows = []
+    for fraction in (0.1, 0.3, 0.5, 0.7):
+        made = [past for past in forecast.past if past[0] <= fraction * planned]
+        if not made or made[-1][0] < 0.5 * fraction * planned:
+            continue
+        step, median, low, high = made[-1]
+        hit = "yes" if low <= metric.last <= high else "no"
+        rows.append((place(run, step), number(median), _interval(low, high), hit))
+    if not rows:
+        return []
+    header = ("as of", "final value, median", "80 % interval", f"holds {number(metric.last)}")
+    return ["", "What was forecast on the way:", "", *_table(header, rows)]
+
+
+def _time(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    eta, life, speed = analysis.eta, analysis.life, analysis.throughput
+    rows = []
+    if life.started is not None:
+        rows.append(("started", moment(life.started)))
+        rows.append(("last line", moment(life.last_time)))
+    if life.active_s is not None:
+        rows.append(("time in training", duration(life.active_s)))
+    if eta.remaining_s is not None and life.status != "finished":
+        bounds = f"{duration(eta.low_s)} – {duration(eta.high_s)}"
+        text = f"{duration(eta.remaining_s)} ({share(eta.level)}: {bounds})"
+        word = "time left" if life.status in {"running", "evaluating"} else "time left if resumed"
+        rows.append((word, f"**{text}**, from {eta.source}"))
+        if eta.log_eta_s is not None:
+            rows.append(("the log's own estimate", duration(eta.log_eta_s)))
+    if speed.iter_time_s is not None:
+        waiting = ""
+        if speed.data_share is not None:
+            waiting = f", {share(speed.data_share)} of it waiting for data"
+        rows.append(("one iteration", f"{duration(speed.iter_time_s)}{waiting}"))
+    if eta.eval_s is not None:
+        rows.append(("one evaluation", duration(eta.eval_s)))
+    if eta.checkpoint_s is not None and eta.checkpoint_s >= 1:
+        rows.append(("one checkpoint", duration(eta.checkpoint_s)))
+    table = _table(("", ""), rows) if rows else []
+    return _section("Time", [*table, *_figure(figures, "speed")])
+
+
+def _findings(analysis: Analysis) -> str:
+    lines: list[str] = []
+    for finding in analysis.findings:
+        lines += _finding(analysis, finding)
+    return _section("Findings", lines or ["Nothing stood out."])
+
+
+def _finding(analysis: Analysis, finding: Finding) -> list[str]:
+    badge = _BADGES[str(finding.severity)]
+    where = f" ({place(analysis.run, finding.step)})" if finding.step is not None else ""
+    lines = [f"### {badge} {finding.title}{where}", "", finding.explanation, ""]
+    lines += [f"- {escaped(str(evidence))}" for evidence in finding.evidence]
+    if finding.recommendation:
+        lines += ["", f"**Do:** {finding.recommendation}"]
+    return [*lines, ""]
+
+
+def _memory(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    memory = analysis.memory
+    if memory.peak_mib is None:
+        return ""
+    text = f"Peak {number(memory.peak_mib / 1024, 3)} GiB"
+    if memory.limit_mib is not None:
+        text += f" of {number(memory.limit_mib / 1024, 3)} GiB"
+    if not memory.growing:
+        text += "; it does not keep growing"
+    return _section("Memory", [text + ".", *_figure(figures, "memory")])
+
+
+def _not_judged(analysis: Analysis) -> str:
+    gaps = dict.fromkeys((gap.what, gap.why) for gap in analysis.not_judged)
+    return _section("Not judged", [f"- **{what}**, because {why}." for what, why in gaps])
+
+
+def _plan(analysis: Analysis) -> str:
+    run, life = analysis.run, analysis.life
+    meta = run.meta
+    steps = run.planned_steps
+    planned = "unknown"
+    if meta.planned_epochs:
+        planned = f"{meta.planned_epochs} epochs"
+        if steps and not run.counts_epochs:
+            planned += f" ({steps:,} steps)"
+    elif steps:
+        planned = f"{steps:,} steps"
+    rows = [("length", planned, extent(run))]
+    interval = meta.val_interval
+    evals = str(len(run.eval_log))
+    every = f"every {interval:g} {meta.val_unit or 'epoch'}s" if interval else "unknown"
+    rows.append(("evaluations", every.replace("every 1 epochs", "every epoch"), evals))
+    schedule = analysis.learning_rate
+    seen = ", ".join(
+        f"{number(drop.before, 2)} → {number(drop.after, 2)} at {place(run, drop.step, drop.epoch)}"
+        for drop in schedule.drops[:4]
+    )
+    if len(schedule.drops) > 4:
+        seen += f" and {len(schedule.drops) - 4} more drops"
+    now = f"now {number(schedule.now, 3)}" if schedule.now is not None else ""
+    rows.append(
+        ("learning rate", schedule.schedule or "unknown", "; ".join(filter(None, (seen, now))))
+    )
+    if meta.optimizer:
+        rows.append(("optimizer", escaped(meta.optimizer), ""))
+    segments = "none" if life.segments <= 1 else str(life.segments - 1)
+    rows.append(("resumes", "", segments))
+    if analysis.earlier_runs:
+        rows.append(("earlier launches in this log", "", f"{analysis.earlier_runs}, not judged"))
+    return _section("Plan and course", _table(("", "planned", "so far"), rows))
+
+
+def _footer(analysis: Analysis) -> str:
+    run = analysis.run
+    parts = [f"log format {run.meta.log_format or 'unknown'}"]
+    if run.meta.framework:
+        parts.append(escaped(run.meta.framework))
+    if run.meta.gpu_name:
+        parts.append(escaped(run.meta.gpu_name))
+    parts.append(f"{len(run.train_log):,} training records, {len(run.eval_log):,} evaluations")
+    parts += [escaped(note) for note in run.meta.notes]
+    return "---\n\n" + "; ".join(parts) + "."

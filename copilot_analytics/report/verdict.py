@@ -1,0 +1,159 @@
+"""The verdict in two sentences, and what to do: the first lines that anyone reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot_analytics.findings import Severity
+from copilot_analytics.report.wording import extent, place
+from copilot_analytics.wording import duration, is_share, number
+
+if TYPE_CHECKING:
+    from copilot_analytics.analysis import Analysis
+
+_OVER = "the run is over"
+_STATES = {
+    "waiting": "The log holds no training step yet",
+    "running": "The run is going",
+    "evaluating": "The run is evaluating",
+    "stalled": "The run has gone silent",
+    "crashed": "The run crashed",
+    "interrupted": "The run ended early",
+    "finished": "The run finished",
+}
+
+
+def verdict(analysis: Analysis) -> str:
+    """Say in two sentences what happened and what it means."""
+    return f"{_what_happened(analysis)} {_what_it_means(analysis)}"
+
+
+def headline(analysis: Analysis) -> str:
+    """Say the state and the phase in a few words, for a title.
+
+    The state comes first, since a phase without it misleads.
+    """
+    phase = analysis.phases.current.value.replace("_", " ").lower()
+    return f"{analysis.life.status}, {phase}"
+
+
+def actions(analysis: Analysis) -> list[str]:
+    """Say what to do now, the most urgent first; at least one line."""
+    stop = analysis.stop
+    lines = []
+    if stop.advice == "kill":
+        lines.append(f"**Kill it.** {stop.reason}")
+    elif stop.advice == "stop":
+        lines.append(f"**Stop now.** {stop.reason}{_savings(analysis)}")
+    elif stop.advice == "wait":
+        lines.append(f"**Wait.** {stop.reason}")
+    elif stop.advice == "continue":
+        lines.append(f"**Let it run.** {stop.reason}")
+    elif stop.reason and stop.reason != _OVER:
+        lines.append(sentence(stop.reason) + ".")
+    lines += [
+        f"{sentence(finding.title)}: {finding.recommendation}"
+        for finding in analysis.findings
+        if finding.severity >= Severity.WARNING and finding.recommendation
+    ]
+    choice = _checkpoints(analysis)
+    if choice:
+        lines.append(choice)
+    seen: set[str] = set()
+    unique = [line for line in lines if not (line in seen or seen.add(line))]  # type: ignore[func-returns-value]  # keeps the order
+    return unique or ["Nothing needs doing."]
+
+
+def sentence(text: str) -> str:
+    """Begin a text with a capital letter, and leave out a full stop at its end.
+
+    Examples
+    --------
+    >>> sentence("the run is over.")
+    'The run is over'
+    """
+    return (text[:1].upper() + text[1:]).rstrip(".")
+
+
+def _what_happened(analysis: Analysis) -> str:
+    life, run = analysis.life, analysis.run
+    text = _STATES[life.status]
+    if life.status == "waiting":
+        return text + "."
+    text += f" after {extent(run)}" if life.status != "finished" else f": {extent(run)}"
+    if life.active_s:
+        text += f" in {duration(life.active_s)}"
+    if life.status == "crashed" and life.error:
+        text += f" ({life.error})"
+    metric = analysis.metric
+    if metric.name is not None and metric.best is not None:
+        text += f"; best {metric.name} {number(metric.best)}"
+        text += f" at {place(run, metric.best_step, metric.best_epoch)}"
+        if len(metric.ties) > 1:
+            text += f", as good within noise at {_and_others(analysis)}"
+    elif run.loss_names:
+        series = run.train_series(run.loss_names[0])
+        if len(series.value):
+            text += f"; {run.loss_names[0]} {number(series.value[0])} → {number(series.value[-1])}"
+    return text + "."
+
+
+def _and_others(analysis: Analysis) -> str:
+    run, ties = analysis.run, analysis.metric.ties[1:]
+    shown = [place(run, tie.step, tie.epoch) for tie in ties[:3]]
+    if len(ties) > 3:
+        return f"{shown[0]} and {len(ties) - 1} other evaluations"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _what_it_means(analysis: Analysis) -> str:
+    worst = analysis.findings[0] if analysis.findings else None
+    if worst is not None and worst.severity >= Severity.CRITICAL:
+        return f"{worst.explanation}"
+    reason = analysis.phases.reason
+    phase = analysis.phases.current.value.replace("_", " ").lower()
+    text = f"It {_tense(analysis)} in {phase}" + (f": {reason}" if reason else "")
+    if worst is not None and worst.severity >= Severity.WARNING:
+        text += f"; {worst.title[0].lower()}{worst.title[1:]}"
+    return text.rstrip(".") + "."
+
+
+def _tense(analysis: Analysis) -> str:
+    return "is" if analysis.life.status in {"running", "evaluating", "stalled"} else "ended"
+
+
+def _savings(analysis: Analysis) -> str:
+    stop = analysis.stop
+    if stop.saves_s is None:
+        return ""
+    text = f" Saves {duration(stop.saves_s)}"
+    if stop.saves_gpu_h is not None and stop.saves_gpu_h >= 0.1:
+        text += f" (≈ {number(stop.saves_gpu_h, 2)} GPU-hours"
+        text += f", {stop.saves_money:,.2f} in money)" if stop.saves_money is not None else ")"
+    return text + "."
+
+
+def _checkpoints(analysis: Analysis) -> str:
+    run, choices = analysis.run, analysis.stop.checkpoints
+    if not choices:
+        return ""
+    best = choices[0]
+    at = place(run, best.step, best.epoch)
+    named = f"`{best.path}`" if best.path else f"the checkpoint of {at} (the log names no file)"
+    text = f"Use {named}: {analysis.metric.name} {number(best.value)} at {at}"
+    others = [f"`{c.path}`" if c.path else place(run, c.step, c.epoch) for c in choices[1:4]]
+    if others:
+        text += (
+            f"; {', '.join(others)} {'ties' if len(others) == 1 else 'tie'} with it within noise"
+        )
+    return text + "."
+
+
+def chance(analysis: Analysis) -> str:
+    """Say P(gain) in words, with its δ and its horizon; empty without a forecast."""
+    forecast = analysis.forecast
+    if forecast.p_gain is None or forecast.horizon is None:
+        return ""
+    until = place(analysis.run, forecast.horizon)
+    gain = analysis.metric.delta_text or number(forecast.delta)
+    return f"P(best improves by ≥ {gain} until {until}) {is_share(forecast.p_gain)}"

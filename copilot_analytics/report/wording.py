@@ -1,0 +1,58 @@
+"""Where in a run something is, and text from a log, as they are written in reports."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from copilot_analytics import wording
+from copilot_analytics.wording import plural
+
+if TYPE_CHECKING:
+    from copilot_analytics.run import Run
+
+# An underscore inside a word is no markup.
+_MARKUP = re.compile(r"[\\`*{}\[\]<>|#!]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def place(run: Run, step: int | None, epoch: float | None = None) -> str:
+    """Write where in a run something is: by its epoch if epochs are known, else by its step.
+
+    Examples
+    --------
+    >>> from copilot_analytics.run import Run
+    >>> place(Run(), 1200), place(Run(), 1200, 12.0)
+    ('step 1,200', 'epoch 12')
+    """
+    return wording.place(step, run.epoch_of(step) if epoch is None else epoch)
+
+
+def extent(run: Run) -> str:
+    """Write how far the run came, against its plan where there is one.
+
+    Examples
+    --------
+    >>> from copilot_analytics.run import Run
+    >>> extent(Run())
+    'nothing yet'
+    """
+    epoch, planned = run.last_epoch, run.meta.planned_epochs
+    if epoch is not None and (planned or run.counts_epochs or not run.last_step):
+        done = f"{round(epoch)}" if abs(epoch - round(epoch)) < 0.005 else f"{epoch:.1f}"
+        return f"{done} of {plural(planned, 'epoch')}" if planned else f"{done} epochs"
+    if run.last_step:
+        steps = run.planned_steps
+        return f"{run.last_step:,} of {steps:,} steps" if steps else plural(run.last_step, "step")
+    return "nothing yet"
+
+
+def escaped(text: str) -> str:
+    r"""Make text from a log harmless in Markdown: one line, no markup, no control characters.
+
+    Examples
+    --------
+    >>> print(escaped("a_b|c <b>`x`\n# y"))
+    a_b\|c \<b\>\`x\` \# y
+    """
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return _MARKUP.sub(r"\\\g<0>", flat)

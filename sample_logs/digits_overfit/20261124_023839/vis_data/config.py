@@ -1,0 +1,40 @@
+default_hooks = dict(
+    checkpoint=dict(
+        interval=1,
+        max_keep_ckpts=2,
+        rule='greater',
+        save_best='digits/accuracy',
+        type='CheckpointHook'),
+    logger=dict(interval=10, type='LoggerHook'))
+default_scope = 'mmengine'
+env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork'))
+load_from = None
+log_level = 'INFO'
+model = dict(aux_weight=0.4, report_val_loss=True, type='DigitClassifier')
+optim_wrapper = dict(
+    optimizer=dict(lr=0.01, momentum=0.9, type='SGD', weight_decay=0.0),
+    type='OptimWrapper')
+param_scheduler = []
+randomness = dict(seed=0)
+resume = False
+train_cfg = dict(max_epochs=60, type='EpochBasedTrainLoop', val_interval=1)
+train_dataloader = dict(
+    batch_size=10,
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        mislabelled=0.2, noise=0.2, size=300, train=True, type='Digits'),
+    num_workers=0,
+    sampler=dict(shuffle=True, type='DefaultSampler'))
+val_cfg = dict(type='ValLoop')
+val_dataloader = dict(
+    batch_size=100,
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(noise=0.2, train=False, type='Digits'),
+    num_workers=0,
+    sampler=dict(shuffle=False, type='DefaultSampler'))
+val_evaluator = dict(type='DigitMetric')
+visualizer = dict(
+    type='Visualizer', vis_backends=[
+        dict(type='LocalVisBackend'),
+    ])
+work_dir = 'work_dirs/digits_overfit'

@@ -1,0 +1,148 @@
+"""Figure data is right, and every figure can be drawn at any size."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from made_runs import make_analysis, make_run
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from copilot_analytics.records import Record
+from copilot_analytics.report.figure_data import (
+    MAX_POINTS,
+    loss_figure,
+    memory_figure,
+    metric_figure,
+    speed_figure,
+    thin_curve,
+)
+from copilot_analytics.report.figures import draw_loss, draw_metric, draw_series, to_png
+from copilot_analytics.run import Run
+
+if TYPE_CHECKING:
+    from copilot_analytics.analysis import Analysis
+
+
+any_float = st.floats(allow_nan=True, allow_infinity=True, width=64)
+
+
+@given(arrays(np.float64, st.integers(0, 3000), elements=any_float))
+def test_thinning_keeps_the_envelope(y: np.ndarray) -> None:
+    curve = thin_curve(np.arange(len(y), dtype=float), y, "y")
+    finite = y[np.isfinite(y)]
+    assert len(curve.x) <= MAX_POINTS
+    if len(finite):
+        assert curve.low.min() == finite.min()
+        assert curve.high.max() == finite.max()
+        assert (curve.low <= curve.high).all()
+        assert np.isfinite(curve.mid).all()
+
+
+def test_x_axis_is_epochs_once_two_are_done() -> None:
+    assert loss_figure(make_analysis(make_run(100, epochs_done=4))).x_label == "epoch"
+    assert loss_figure(make_analysis(make_run(100, epochs_done=1))).x_label == "step"
+
+
+def test_a_spike_does_not_flatten_the_course() -> None:
+    run = make_run(400)
+    run.append(Record("train", step=8010, epoch=16.02, metrics={"loss": 1e6}, line=999))
+    figure = loss_figure(make_analysis(run))
+    assert figure.y_limits is not None
+    assert figure.y_limits[1] < 10
+    assert figure.loss is not None
+    assert figure.loss.high.max() == 1e6  # still there, drawn as out of range
+
+
+def test_not_finite_loss_is_marked_where_it_begins() -> None:
+    run = make_run(400)
+    run.append(Record("train", step=8010, metrics={"loss": float("nan")}, line=999))
+    marks = {mark.kind: mark.x for mark in loss_figure(make_analysis(run)).marks}
+    assert marks["nan"] == pytest.approx(8010 / 500)
+
+
+def test_metric_figure_shows_best_ties_fan_and_end(analysis: Analysis) -> None:
+    figure = metric_figure(analysis)
+    assert figure is not None
+    assert figure.best == (analysis.metric.best_step / 500, analysis.metric.best)
+    assert figure.end == 24
+    assert figure.drop == 22
+    assert figure.fan.shape == (5, 8)
+    assert figure.fan_x[-1] == 24
+    assert len(figure.x) == 16
+
+
+def test_without_a_metric_there_is_no_metric_figure(analysis: Analysis) -> None:
+    bare = dataclasses.replace(analysis, metric=type(analysis.metric)())
+    assert metric_figure(bare) is None
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(1, 1), (2, 1), (24, 3), (80, 16), (80_000, 16)])
+def test_figures_draw_at_any_size_without_warnings(rows: int, epochs: int) -> None:
+    analysis = make_analysis(make_run(rows, epochs_done=epochs))
+    metric, speed = metric_figure(analysis), speed_figure(analysis.run)
+    memory = memory_figure(analysis)
+    assert metric is not None
+    assert speed is not None
+    assert memory is not None
+    for figure in (
+        draw_loss(loss_figure(analysis)),
+        draw_metric(metric),
+        draw_series(speed),
+        draw_series(memory),
+    ):
+        stream = io.BytesIO()
+        to_png(figure, stream)
+        assert stream.getvalue().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [float("nan")] * 60,
+        [float("inf"), 1.0, 2.0],
+        [0.0] * 100,
+        [1e300, -1e300] * 50,
+        [-1.0, -2.0, -3.0] * 30,
+        [1e-12 * k for k in range(1, 90)],
+    ],
+)
+def test_strange_losses_are_drawn(losses: list[float]) -> None:
+    records = [
+        Record("train", step=k + 1, metrics={"loss": loss, "lr": 0.0}, line=k)
+        for k, loss in enumerate(losses)
+    ]
+    analysis = make_analysis(make_run())
+    strange = dataclasses.replace(analysis, run=Run.from_records(records))
+    stream = io.BytesIO()
+    to_png(draw_loss(loss_figure(strange)), stream)
+    assert stream.getvalue().startswith(b"\x89PNG")
+
+
+def test_labels_do_not_overlap(analysis: Analysis) -> None:
+    figure = draw_loss(loss_figure(analysis))
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in ax.texts if text.get_text()]
+    legend = ax.get_legend()
+    assert legend is not None
+    boxes.append(legend.get_window_extent(renderer))
+    for i, box in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            assert not box.overlaps(other)
+
+
+def test_the_same_analysis_gives_the_same_bytes(analysis: Analysis) -> None:
+    def png() -> bytes:
+        stream = io.BytesIO()
+        to_png(draw_loss(loss_figure(analysis)), stream)
+        return stream.getvalue()
+
+    assert png() == png()

@@ -1,0 +1,156 @@
+"""The report says what the analysis says, and nothing that a log smuggles in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from copilot_analytics.errors import CopilotError
+from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.report.document import document, json_schema, to_json
+from copilot_analytics.report.markdown import render
+from copilot_analytics.report.verdict import actions, verdict
+from copilot_analytics.report.writing import slug, write_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copilot_analytics.analysis import Analysis
+
+
+def test_verdict_names_state_best_and_ties(analysis: Analysis) -> None:
+    text = verdict(analysis)
+    assert text.startswith("The run is going after 16 of 24 epochs in 1 h 23 min")
+    assert "best coco/bbox_mAP 0.3161 at epoch 15" in text
+    assert "as good within noise at epoch 16" in text
+    assert text.count(". ") == 1, "two sentences"
+
+
+def test_critical_findings_make_the_verdict(analysis: Analysis) -> None:
+    nan = Finding(
+        "loss_nan", Severity.CRITICAL, 5, "Loss is NaN", "Nothing can be learned any more.",
+        (Evidence("loss", "nan"),), "Restart from epoch_3.pth.",
+    )  # fmt: skip
+    worse = dataclasses.replace(analysis, findings=(nan, *analysis.findings))
+    assert verdict(worse).endswith("Nothing can be learned any more.")
+
+
+def test_actions_put_the_advice_first(analysis: Analysis) -> None:
+    lines = actions(analysis)
+    assert lines[0].startswith("**Wait.**")
+    assert "best_coco_bbox_mAP_epoch_15.pth" in lines[-1]
+
+
+def test_report_reads_top_down(analysis: Analysis) -> None:
+    text = render(analysis, {"loss": "loss.png"})
+    order = [
+        "# config_dent_dcn: running",
+        "> The run is going",
+        "## What to do",
+        "## Phases",
+        "![Training loss, learning rate and phases](loss.png)",
+        "## Metric and forecast",
+        "P(best improves by ≥ 0.5 pt until epoch 24) = 23 %",
+        "## Time",
+        "40 min (80 %: 38 min – 43 min)",
+        "## Findings",
+        "line 812",
+        "## Not judged",
+        "## Plan and course",
+    ]
+    places = [text.find(piece) for piece in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+    assert "metric.png" not in text, "a figure that was not drawn is not linked"
+
+
+def test_names_from_the_log_cannot_forge_markup(analysis: Analysis) -> None:
+    meta = dataclasses.replace(
+        analysis.run.meta, name="x](javascript:1) <b>|`\n# Forged", optimizer="a|b\nc"
+    )
+    analysis.run.meta = meta
+    text = render(analysis, {})
+    assert "\n# Forged" not in text
+    assert "<b>" not in text.replace("\\<b\\>", "")
+    assert "a\\|b c" in text
+
+
+def test_document_follows_its_schema(analysis: Analysis) -> None:
+    found = document(analysis)
+    jsonschema.validate(found, json_schema())
+    assert found["run"]["planned_steps"] == 12000
+    assert found["forecast"]["p_gain"] == {
+        "probability": 0.23,
+        "delta": 0.005,
+        "horizon_steps": 4000,
+    }
+    assert found["events"][0]["time"] == "2023-11-14T22:13:20"
+
+
+def test_document_without_answers_follows_its_schema(analysis: Analysis) -> None:
+    empty = dataclasses.replace(
+        analysis,
+        metric=type(analysis.metric)(),
+        eta=type(analysis.eta)(),
+        forecast=type(analysis.forecast)(),
+    )
+    found = document(empty)
+    jsonschema.validate(found, json_schema())
+    assert found["metric"] is None
+    assert found["eta"] is None
+    assert found["forecast"] is None
+
+
+def test_json_is_strict_even_with_numbers_that_are_not_finite(analysis: Analysis) -> None:
+    odd = dataclasses.replace(analysis.metric, last=float("nan"), best=float("inf"))
+    text = to_json(dataclasses.replace(analysis, metric=odd))
+
+    def refuse(name: str) -> float:
+        raise AssertionError(name)
+
+    found = json.loads(text, parse_constant=refuse)
+    assert (found["metric"]["last"], found["metric"]["best"]) == ("nan", "inf")
+    jsonschema.validate(found, json_schema())
+
+
+def test_report_is_written_with_its_figures(analysis: Analysis, tmp_path: Path) -> None:
+    path = write_report(analysis, tmp_path)
+    assert path == tmp_path / "config_dent_dcn" / "report.md"
+    names = sorted(file.name for file in path.parent.iterdir())
+    assert names == ["loss.png", "memory.png", "metric.png", "report.md", "speed.png"]
+    for name in names:
+        if name.endswith(".png"):
+            assert f"]({name})" in path.read_text(encoding="utf-8")
+
+
+def test_a_directory_that_cannot_be_written_is_told(analysis: Analysis, tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("in the way")
+    with pytest.raises(CopilotError, match="name another directory with -o"):
+        write_report(analysis, blocker)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "C:\\x", "CON.txt", "a" * 300, "\u202eevil", "..", "日本"]
+)
+def test_slugs_stay_inside_their_directory(name: str) -> None:
+    safe = slug(name)
+    assert safe
+    assert len(safe) <= 90
+    assert not {"/", "\\", ":", "\u202e"} & set(safe)
+    assert safe not in {".", ".."}
+
+
+def test_summary_and_html(analysis: Analysis) -> None:
+    frame = analysis.summary
+    assert list(frame.columns) == ["question", "answer", "why"]
+    assert (
+        frame.set_index("question").loc["time left", "answer"] == "40 min (80 %: 38 min – 43 min)"
+    )
+    html = analysis._repr_html_()
+    assert "data:image/png;base64," in html
+    assert "<script" not in html

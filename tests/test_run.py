@@ -1,0 +1,82 @@
+"""A run keeps what its log said, and its frames are views of that."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from made_runs import make_run
+
+from copilot_analytics.records import Block, Record
+from copilot_analytics.run import Run
+
+
+def test_records_come_back_in_the_order_of_the_log() -> None:
+    records = [
+        Record("config", facts={"name": "x"}, line=1),
+        Record("train", step=10, epoch=0.5, time=5.0, metrics={"loss": 2.0}, line=2),
+        Record("train", step=20, metrics={"loss": 1.0, "acc": float("nan")}, line=3),
+        Record("eval", step=20, metrics={"mAP": 0.1}, facts={"split": "val"}, line=4),
+        Record("train", step=30, metrics={}, line=5),
+    ]
+    again = Run.from_records(records).records
+    assert [str(record) for record in again] == [str(record) for record in records]
+
+
+def test_blocks_and_records_build_the_same_run() -> None:
+    block = Block(
+        np.array([10, 20, 15]), np.array([0.1, np.nan, 0.15]), np.array([1.0, 2.0, np.nan]),
+        np.array([1, 2, 3]), {"loss": np.array([3.0, np.inf, 1.0])},
+    )  # fmt: skip
+    whole, single = Run.from_records([block]), Run.from_records(block.records())
+    assert [str(r) for r in whole.records] == [str(r) for r in single.records]
+    assert (
+        (whole.first_time, whole.last_time) == (single.first_time, single.last_time) == (1.0, 2.0)
+    )
+    pd.testing.assert_frame_equal(whole.train, single.train)
+
+
+def test_frames_are_typed_and_cached_until_news_comes() -> None:
+    run = make_run(50)
+    frame = run.train
+    assert frame["step"].dtype == "int64"
+    assert frame["time"].dtype == "datetime64[ns]"
+    assert frame["loss"].dtype == "float64"
+    assert frame.attrs["units"]["iter_time_s"] == "seconds"
+    assert run.train is frame
+    run.append(Record("train", step=9000, metrics={"loss": 0.1}))
+    assert len(run.train) == len(frame) + 1
+    assert len(run.eval) == 16
+
+
+def test_plan_in_epochs_becomes_steps_only_when_an_epoch_is_known() -> None:
+    run = Run()
+    run.append(Record("config", facts={"planned_epochs": 24}))
+    run.append(Record("train", step=5, metrics={"loss": 1.0}))
+    assert run.planned_steps is None
+    run.append(Record("config", facts={"steps_per_epoch": 500}))
+    assert run.planned_steps == 12000
+    assert run.progress == 5 / 12000
+
+
+def test_without_training_lines_an_epoch_is_the_step() -> None:
+    run = Run()
+    run.append(Record("config", facts={"planned_epochs": 12}))
+    for epoch in (1.0, 2.0, 3.0):
+        run.append(Record("eval", epoch=epoch, metrics={"mAP": epoch / 10}))
+    assert run.eval_series("mAP").step.tolist() == [1, 2, 3]
+    assert run.counts_epochs
+    assert (run.last_step, run.planned_steps, run.progress) == (3, 12, 0.25)
+
+
+def test_html_escapes_what_the_log_said() -> None:
+    run = make_run(50)
+    run.append(Record("config", facts={"name": "<script>alert(1)</script>"}))
+    assert "<script" not in run._repr_html_()
+
+
+def test_test_results_do_not_choose_checkpoints() -> None:
+    run = Run()
+    run.append(Record("eval", step=1, metrics={"acc": 0.5}, facts={"split": "val"}))
+    run.append(Record("eval", step=1, metrics={"acc": 0.9}, facts={"split": "test"}))
+    assert run.eval["acc"].tolist() == [0.5]
+    assert run.test["acc"].tolist() == [0.9]
