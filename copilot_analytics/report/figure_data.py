@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers.overfitting import validation_loss
+
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.records import Floats
@@ -281,10 +283,9 @@ def memory_figure(analysis: Analysis) -> SeriesFigure | None:
 
 
 def _validation_loss(run: Run, per: float) -> Curve | None:
-    names = [name for name in run.metric_names if "loss" in name.lower()]
-    if not names:
+    name = validation_loss(run)
+    if name is None:
         return None
-    name = min(names, key=len)
     series = run.eval_series(name)
     return thin_curve(series.step / per, series.value, f"validation {name}")
 

@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -69,7 +70,7 @@ def draw_loss(data: LossFigure) -> Figure:
             0.5, 0.5, "no finite training loss in the log", transform=ax.transAxes, ha="center",
             color=MUTED,
         )  # fmt: skip
-    _draw_bands(figure, ax, data.bands)
+    phases = _draw_bands(ax, data.bands)
     _draw_marks(ax, data.marks)
     if lowest is not ax:
         for mark in data.marks:
@@ -77,8 +78,7 @@ def draw_loss(data: LossFigure) -> Figure:
             lowest.axvline(mark.x, color=colour, ls=style, lw=0.9, alpha=0.6)
     ax.set_ylabel("loss")
     lowest.set_xlabel(data.x_label)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="upper right", fontsize=9, frameon=True, framealpha=0.85, edgecolor="none")
+    _legend_above(figure, [*ax.get_legend_handles_labels()[0], *phases])
     return figure
 
 
@@ -175,9 +175,14 @@ def _style(ax: Axes) -> None:
     ax.xaxis.label.set_fontsize(10.5)
 
 
-def _legend_above(figure: Figure) -> None:
+def _legend_above(figure: Figure, handles: list[Artist] | None = None) -> None:
     """Put the legend above the axes, where it hides nothing."""
-    figure.legend(loc="outside upper left", ncols=6, fontsize=9, frameon=False, columnspacing=1.2)
+    handles = figure.axes[0].get_legend_handles_labels()[0] if handles is None else handles
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside upper left", ncols=6, fontsize=9, frameon=False,
+            columnspacing=1.2,
+        )  # fmt: skip
 
 
 def _draw_curve(ax: Axes, curve: Curve, colour: str) -> None:
@@ -219,10 +224,10 @@ def _draw_rate(ax: Axes, rate: Curve) -> None:
     ax.set_ylabel("learning\nrate", fontsize=9.5)
 
 
-def _draw_bands(figure: Figure, ax: Axes, bands: Sequence[Band]) -> None:
-    """Shade the phases; name each above the axes where the name fits, else in a legend."""
+def _draw_bands(ax: Axes, bands: Sequence[Band]) -> list[Artist]:
+    """Shade the phases and name each above the axes; return legend entries where none fits."""
     if not bands:
-        return
+        return []
     from matplotlib.patches import Patch
 
     left, right = min(b.start for b in bands), max(b.stop for b in bands)
@@ -245,12 +250,7 @@ def _draw_bands(figure: Figure, ax: Axes, bands: Sequence[Band]) -> None:
             named.add(name)
         else:
             unnamed[name] = Patch(color=colour, alpha=0.6, label=name)
-    handles = [patch for name, patch in unnamed.items() if name not in named]
-    if handles:
-        figure.legend(
-            handles=handles, loc="outside upper right", ncols=4, fontsize=8.5,
-            frameon=False,
-        )  # fmt: skip
+    return [patch for name, patch in unnamed.items() if name not in named]
 
 
 def _draw_marks(ax: Axes, marks: Sequence[Mark]) -> None:
@@ -263,9 +263,8 @@ def _draw_marks(ax: Axes, marks: Sequence[Mark]) -> None:
         ax.axvline(mark.x, color=colour, ls=style, lw=1.1)
         if all(abs(mark.x - other) > 0.03 * (high - low) for other in taken):
             near_left = (mark.x - low) / (high - low) < 0.02
-            below_legend = (mark.x - low) / (high - low) > 0.6
             ax.annotate(
-                mark.text, (mark.x, 0.84 if below_legend else 0.95),
+                mark.text, (mark.x, 0.95),
                 xycoords=("data", "axes fraction"),
                 xytext=(4 if near_left else -4, 0), textcoords="offset points", rotation=90,
                 ha="left" if near_left else "right", va="top", fontsize=8.5, color=colour,

@@ -109,12 +109,12 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
     forecast, metric, run = analysis.forecast, analysis.metric, analysis.run
     lines = []
     if metric.name is not None:
-        better = "higher" if metric.direction == "max" else "lower"
         lines.append(
-            f"Judged by **{escaped(metric.name)}**, {better} is better ({metric.reason}); "
+            f"Judged by **{escaped(metric.name)}** ({metric.reason}); "
             f"noise of one evaluation {_noise(metric.noise)}."
         )
-    if forecast.final is not None and forecast.best is not None and forecast.horizon is not None:
+    ahead = forecast.horizon is not None and forecast.horizon > (forecast.made_at_step or 0)
+    if ahead and forecast.final is not None and forecast.best is not None:
         end = (
             "the planned end" if forecast.end_known else "twice the steps done, the end is unknown"
         )
@@ -142,7 +142,8 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
                 else "."
             ),
         ]
-    lines += [f"- {note}" for note in forecast.notes]
+    if ahead:
+        lines += [f"- {note}" for note in forecast.notes]
     lines += _looking_back(analysis)
     return _section("Metric and forecast", [*lines, *_figure(figures, "metric")])
 

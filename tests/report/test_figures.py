@@ -131,8 +131,7 @@ def test_labels_do_not_overlap(analysis: Analysis) -> None:
     ax = figure.axes[0]
     renderer = FigureCanvasAgg(figure).get_renderer()
     boxes = [text.get_window_extent(renderer) for text in ax.texts if text.get_text()]
-    legend = ax.get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     boxes.append(legend.get_window_extent(renderer))
     for i, box in enumerate(boxes):
         for other in boxes[i + 1 :]:
