@@ -100,7 +100,10 @@ class LaunchFilter:
         elif record.kind == "config":
             if "log_format" in record.facts:
                 self._log_facts.update(record.facts)
-            if self._rows and not self._held and _HEADER_FACTS & record.facts.keys():
+            told = _HEADER_FACTS & record.facts.keys()
+            # Some trainers first name the run when an epoch ends.
+            again = told - {"name"} or told & self._facts.keys()
+            if self._rows and not self._held and again:
                 self._held.append(record)
                 return
         if not self._held:
@@ -186,6 +189,10 @@ class LaunchFilter:
         )
         if epoch is not None and epoch > 1 and step > max(2 * gap, interval):
             return False
+        began_first = self._first_epoch is not None and self._first_epoch <= 1
+        if epoch is not None and epoch <= 1 and began_first and (self._last_epoch or 0) > 2:
+            # A resume begins at a checkpoint, which is hardly ever in the first epoch.
+            return True
         if step <= first:
             return epoch is not None or first <= 2 * gap or self._second is None
         return bool(self._held) and step <= max(2 * gap, interval)

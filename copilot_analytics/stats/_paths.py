@@ -94,7 +94,7 @@ def _chances() -> tuple[FloatArray, FloatArray, FloatArray]:
     # Neighbouring draws share a cell, so mirror images must lie side by side.
     normals = np.stack((half, -half), axis=1).reshape(N_DRAWS, -1)
     noise = normals[:, 2 + BLOCKS :]
-    return normals[:, : 2 + BLOCKS], noise, np.log(normal_cdf(noise))
+    return normals[:, : 2 + BLOCKS], noise, np.log(-np.log(normal_cdf(noise)))
 
 
 def normal_cdf(z: FloatArray) -> FloatArray:
@@ -107,6 +107,23 @@ def normal_quantile(p: FloatArray) -> FloatArray:
     """Inverse of `normal_cdf`, within 7 standard deviations."""
     table_z, table_p = _normal_table()
     return np.interp(p, table_p, table_z)
+
+
+def _normal_at_depth(depth: FloatArray) -> FloatArray:
+    """Inverse of `normal_cdf` at the rank exp(-exp(depth)), by a table of equal spacing."""
+    table, first, spacing = _depth_table()
+    place = np.clip((depth - first) / spacing, 0.0, table.size - 1.001)
+    below = place.astype(np.int64)
+    low = table[below]
+    return low + (place - below) * (table[below + 1] - low)
+
+
+@lru_cache(maxsize=1)
+def _depth_table() -> tuple[FloatArray, float, float]:
+    depth, spacing = np.linspace(-28.0, 4.0, 8193, retstep=True)
+    rank, rest = np.exp(-np.exp(depth)), -np.expm1(-np.exp(depth))
+    z = np.where(rank < rest, normal_quantile(rank), -normal_quantile(rest))
+    return z, float(depth[0]), float(spacing)
 
 
 @lru_cache(maxsize=1)
@@ -187,7 +204,7 @@ def draw(
     cumulated = np.cumsum(weight[order])
     at = (np.arange(N_DRAWS) + 0.5) / N_DRAWS * cumulated[-1]
     cell = order[np.searchsorted(cumulated, at)]
-    normals, noise_normals, log_ranks = _chances()
+    normals, noise_normals, depths = _chances()
     rise_error = np.sqrt(posterior.rise_var[cell]) * normals[:, 0]
     now = posterior.level[cell] - posterior.lever[cell] * rise_error
     now = now + np.sqrt(posterior.level_var[cell]) * normals[:, 1]
@@ -203,8 +220,8 @@ def draw(
     level = now[:, None] + (posterior.rise[cell] + rise_error)[:, None] * shapes + walk
     z = noise_normals[:, :k]
     if sizes.max() > 1.0:
-        # The best of s evaluations of equal level.
-        z = normal_quantile(np.exp(log_ranks[:, :k] / sizes))
+        # The best of s evaluations of equal level has the rank of one, to the power 1 / s.
+        z = _normal_at_depth(depths[:, :k] - np.log(sizes))
     noise_sd = np.sqrt(posterior.noise_var[cell])
     return Draws(
         level,

@@ -131,3 +131,20 @@ def test_blocks_change_nothing(with_epochs, plan, cuts, rising):
     assert sorted(r.line for r in kept if r.kind == "train") == sorted(
         r.line for r in single if r.kind == "train"
     )
+
+
+def test_a_name_that_comes_late_holds_nothing_back():
+    named = Record("config", facts={"name": "toy"})
+    told_at_once = list(LaunchFilter().see(named))
+    filtered = LaunchFilter()
+    items = [item for train_line in RISE for item in filtered.see(train_line)]
+    assert len(items) == len(RISE)
+    assert list(filtered.see(named)) == told_at_once == [named]
+    assert [item.kind for item in filtered.see(Record("eval"))] == ["eval"]
+    assert list(filtered.see(named)) == [], "named again, it may belong to another run"
+
+
+def test_back_in_the_first_epoch_is_another_run():
+    items = [train(50 * n, epoch=n / 4) for n in range(1, 13)]
+    again = [train(100, epoch=0.5), train(200, epoch=1.0)]
+    assert "launch" in kinds(LaunchFilter().all([*items, *again]))
