@@ -1,0 +1,237 @@
+"""Whether the training lives: the process that writes the log, and what a silence means."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from copilot_analytics.live.processes import ProcessState, on_network, process_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from copilot_analytics.run import Run
+
+__all__ = ["ProcessState", "Silence", "gaps_of", "judge_silence", "on_network", "process_of"]
+
+Verdict: TypeAlias = Literal["running", "evaluating", "buffered", "stalled", "crashed", "unknown"]
+
+_LEAST_SILENCE_S = 180.0
+_PATIENCE = 5.0
+_UNSEEN_S = 1800.0
+_UNSEEN = {
+    "start": "how long it takes to start is unknown",
+    "eval": "no evaluation was seen yet",
+}
+_NETWORK_S = 90.0
+_SETTLE_S = 15.0
+_FEWEST_GAPS = 3
+_BUSY_PCT = 10.0
+_BUFFERED_FOR = 3.0
+_NEWEST = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What a silence means.
+
+    Parameters
+    ----------
+    verdict
+        The judgement.
+    reasons
+        Why, each as one clause, the decisive one first.
+    limit_s
+        Silence up to which this run was given the benefit of the doubt.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    limit_s: float
+
+    @property
+    def reason(self) -> str:
+        """All reasons in one line."""
+        return "; ".join(self.reasons)
+
+
+def gaps_of(run: Run) -> dict[str, list[float]]:
+    """Return the run's own gaps between lines, in seconds, by the phase in which they fell.
+
+    Returns
+    -------
+    dict
+        ``train``: between training records of one segment without an evaluation in between;
+        ``eval``: from the last training record to the result of the evaluation; ``after_eval``:
+        from there to the next training record. Only the newest 2000 rows; empty without times.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run.from_records(
+    ...     [
+    ...         Record("train", step=10, time=0.0),
+    ...         Record("train", step=20, time=5.0),
+    ...         Record("eval", step=20, time=65.0),
+    ...         Record("train", step=30, time=72.0),
+    ...     ]
+    ... )
+    >>> gaps_of(run)
+    {'train': [5.0], 'eval': [60.0], 'after_eval': [7.0]}
+    """
+    log, evals = run.train_log, run.eval_log
+    first = max(len(log) - _NEWEST, 0)
+    rows = [
+        (float(t), "train", int(s))
+        for t, s in zip(log.time[first:], log.segment[first:], strict=True)
+    ]
+    start = rows[0][0] if rows else -np.inf
+    rows += [(float(t), "eval", -1) for t in evals.time[-_NEWEST:] if not t < start]
+    rows = sorted(
+        (row for row in rows if np.isfinite(row[0])), key=lambda row: (row[0], row[1] == "eval")
+    )
+    gaps: dict[str, list[float]] = {"train": [], "eval": [], "after_eval": []}
+    segment = -1
+    for (begin, before, old), (end, after, new) in itertools.pairwise(rows):
+        segment = old if before == "train" else segment
+        if before == after == "train" and segment == new:
+            gaps["train"].append(end - begin)
+        elif before == "train" and after == "eval":
+            gaps["eval"].append(end - begin)
+        elif before == "eval" and after == "train" and segment == new:
+            gaps["after_eval"].append(end - begin)
+    return gaps
+
+
+def judge_silence(
+    age_s: float,
+    gaps: Mapping[str, Sequence[float]],
+    process: ProcessState,
+    gpu_utilization: float | None,
+    last_kind: str | None,
+    *,
+    evaluation_due: bool | None = None,
+    network: bool = False,
+) -> Silence:
+    """Judge how a log that has been silent for a while should be read.
+
+    The limit is the larger of 180 s and five times the 99th percentile of the run's own gaps in
+    the phase that the log stands in, 90 s more on a network file system. A phase that was never
+    seen (the start, the first evaluation) is given half an hour.
+
+    Parameters
+    ----------
+    age_s
+        Seconds since the log grew.
+    gaps
+        Earlier gaps by phase, see `gaps_of`.
+    process
+        What is known of the process.
+    gpu_utilization
+        Of the busiest device of the run over the last samples, in per cent; None if unknown.
+    last_kind
+        Kind of the last record; None if the log has said nothing yet.
+    evaluation_due
+        Whether an evaluation follows where training stands; None if the plan is unknown.
+    network
+        Whether the log lies on a network file system, which shows new lines late.
+
+    Returns
+    -------
+    Silence
+        A busy device speaks for a buffered log only up to three times the limit, because a
+        collective operation that hangs keeps a device busy as well.
+
+    References
+    ----------
+    The factor of five over a section's own gaps is that of NVIDIA's resiliency extension.
+
+    Examples
+    --------
+    >>> alive, gone = ProcessState("alive", 7), ProcessState("gone", 7)
+    >>> gaps = {"train": [10.0] * 50, "eval": [60.0]}
+    >>> judge_silence(100, gaps, alive, None, "train", evaluation_due=False).verdict
+    'running'
+    >>> judge_silence(400, gaps, alive, 0.0, "train", evaluation_due=False).verdict
+    'stalled'
+    >>> judge_silence(400, gaps, alive, 95.0, "train", evaluation_due=False).verdict
+    'buffered'
+    >>> judge_silence(100, gaps, gone, None, "train").verdict
+    'crashed'
+    """
+    phase, own = _phase(gaps, last_kind, evaluation_due=bool(evaluation_due))
+    limit_s, why_limit = _limit(phase, own, network=network)
+    if last_kind == "train" and evaluation_due is None:
+        # It may be an evaluation as well, so the more patient limit counts.
+        other = _limit("eval", gaps.get("eval", ()), network=network)
+        limit_s, why_limit = max((limit_s, why_limit), other)
+    if last_kind == "end":
+        return Silence("unknown", ("the log says that training has finished",), limit_s)
+    if last_kind == "crash":
+        return Silence("crashed", ("the log ends with a failure",), limit_s)
+    settled = age_s >= _SETTLE_S + (_NETWORK_S if network else 0.0)
+    ended = _of_process(process, settled=settled)
+    if ended is not None:
+        return Silence(ended[0], (ended[1],), limit_s)
+    calm: Verdict = "evaluating" if phase == "eval" else "running"
+    if age_s <= limit_s:
+        return Silence(
+            calm, (f"silent for {age_s:.0f} s, up to {limit_s:.0f} s is usual",), limit_s
+        )
+    silent = f"silent for {age_s:.0f} s, over {limit_s:.0f} s ({why_limit})"
+    lives = f"process {process.pid} is alive" if process.state == "alive" else "process unknown"
+    if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
+        busy = f"the GPU is {gpu_utilization:.0f} % busy"
+        if age_s <= _BUFFERED_FOR * limit_s:
+            return Silence("buffered", (busy, silent, lives), limit_s)
+        hangs = "a collective operation that hangs keeps it busy too"
+        return Silence("stalled", (silent, f"{busy}, but {hangs}", lives), limit_s)
+    if gpu_utilization is not None:
+        return Silence(
+            "stalled", (silent, f"the GPU is {gpu_utilization:.0f} % busy", lives), limit_s
+        )
+    if process.state == "unknown" and len(own) < _FEWEST_GAPS:
+        return Silence("unknown", (silent, "too little was seen of this run", lives), limit_s)
+    return Silence("stalled", (silent, lives), limit_s)
+
+
+def _phase(
+    gaps: Mapping[str, Sequence[float]], last_kind: str | None, *, evaluation_due: bool
+) -> tuple[str, Sequence[float]]:
+    """Return the phase that the log stands in, and its gaps so far."""
+    if last_kind == "train":
+        phase = "eval" if evaluation_due else "train"
+        return phase, gaps.get(phase, ())
+    if last_kind in {"eval", "checkpoint"}:
+        return "after_eval", (*gaps.get("train", ()), *gaps.get("after_eval", ()))
+    return "start", ()
+
+
+def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, str]:
+    known = [gap for gap in own if np.isfinite(gap) and gap >= 0]
+    needed = 1 if phase in {"eval", "start"} else _FEWEST_GAPS
+    if len(known) < needed:
+        limit_s, why = _UNSEEN_S, _UNSEEN.get(phase, "too few gaps were seen to know it better")
+    else:
+        p99 = float(np.quantile(known, 0.99))
+        limit_s = max(_LEAST_SILENCE_S, _PATIENCE * p99)
+        why = f"5 × its p99 gap of {p99:.0f} s, at least 180 s"
+    if network:
+        return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"
+    return limit_s, why
+
+
+def _of_process(process: ProcessState, *, settled: bool) -> tuple[Verdict, str] | None:
+    """Return what the process alone decides."""
+    if process.state in {"gone", "zombie"}:
+        what = "is gone" if process.state == "gone" else "has ended (a zombie)"
+        if not settled:
+            return "running", f"process {process.pid} {what}; its last lines may still come"
+        return "crashed", f"process {process.pid} {what} and the log has no end"
+    if process.state == "stopped" and settled:
+        return "stalled", f"process {process.pid} is stopped; `kill -CONT {process.pid}` wakes it"
+    return None
