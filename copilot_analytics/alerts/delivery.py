@@ -1,0 +1,346 @@
+"""Works off the outbox of the ledger: each channel at its own pace, and never in the way.
+
+What is urgent goes first. A channel that fails is tried again after 1 s, 2 s, ... 5 min, or when
+it asks for; one that will not work until a person acts is parked and its messages are kept. What
+piles up meanwhile is sent as one digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
+from copilot_analytics.alerts.message import Message, digest_of
+from copilot_analytics.findings import Severity
+from copilot_analytics.plugins import discover
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from copilot_analytics.alerts.ledger import Entry, Ledger
+
+Draw = Callable[[Message, str], bytes | None]
+
+MOST_SINGLE = 5
+PACE_S = 1.0
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 300.0
+_DIGEST_LIMIT = 50
+_LATE_S = 900.0
+_TELL_AFTER = 3
+
+
+def configured(environment: Mapping[str, str], arguments: Mapping[str, object]) -> list[Channel]:
+    """Return the channels that the user has set up, in the order of their names.
+
+    Raises
+    ------
+    UsageError
+        If the settings of one cannot be right.
+
+    Examples
+    --------
+    >>> [channel.name for channel in configured({}, {})]
+    ['console']
+    """
+    kinds = discover("copilot_analytics.alerts.channels", "CHANNEL").values()
+    found = [kind.configure(environment, arguments) for kind in kinds]
+    return [channel for channel in found if channel is not None]
+
+
+@dataclass
+class _Lane:
+    """How one channel is doing."""
+
+    channel: Channel
+    floor: Severity
+    due: float = float("-inf")
+    failures: int = 0
+    parked: str = ""
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one call of `Delivery.work` did.
+
+    Parameters
+    ----------
+    sent
+        How many messages were taken.
+    undelivered
+        What each channel still owes.
+    notices
+        What the user should be told on the screen; each is given once.
+    """
+
+    sent: int
+    undelivered: dict[str, int] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+class Delivery:
+    """Sends what the ledger holds.
+
+    Parameters
+    ----------
+    ledger
+        Where messages wait.
+    channels
+        Where they go.
+    rng
+        Spreads the pauses, so that many supervisors do not come back at once.
+    floors
+        Least severity by channel name; what lies below is never sent there.
+    draw
+        Returns the PNG of a figure that a message wants, None if there is none. Without it no
+        figure is sent.
+
+    Examples
+    --------
+    >>> from random import Random
+    >>> from copilot_analytics.alerts.channels.console import ConsoleChannel
+    >>> from copilot_analytics.alerts.ledger import Ledger
+    >>> ledger = Ledger(":memory:")
+    >>> delivery = Delivery(ledger, [ConsoleChannel()], Random(0))
+    >>> hello = Message("ab12cd", "run", "my_run", "news", Severity.INFO, "Hello")
+    >>> ledger.put([hello], [], now=0.0, channels=delivery.names)
+    True
+    >>> delivery.work(0.0).sent
+    Hello
+    1
+    >>> ledger.close()
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        channels: Sequence[Channel],
+        rng: Random,
+        *,
+        floors: Mapping[str, Severity] | None = None,
+        draw: Draw | None = None,
+    ) -> None:
+        floors = floors or {}
+        self._ledger = ledger
+        self._rng = rng
+        self._draw = draw
+        self._notices: list[str] = []
+        self._lanes = {
+            channel.name: _Lane(channel, floors.get(channel.name, Severity.INFO))
+            for channel in channels
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the channels, for `Ledger.put`."""
+        return tuple(self._lanes)
+
+    @property
+    def parked(self) -> dict[str, str]:
+        """Channels that are no longer tried, and why."""
+        return {name: lane.parked for name, lane in self._lanes.items() if lane.parked}
+
+    def work(self, now: float) -> Progress:
+        """Send what is due, at most one message per channel; never raises.
+
+        Parameters
+        ----------
+        now
+            Seconds since 1970.
+        """
+        sent = 0
+        for lane in self._lanes.values():
+            if lane.parked or now < lane.due:
+                continue
+            try:
+                sent += self._serve(lane, now)
+            except Exception as error:  # noqa: BLE001  # supervision must outlive any channel
+                self._pause(lane, now, f"unexpected {type(error).__name__}", None)
+        return Progress(sent, self.undelivered(), self._take_notices())
+
+    def undelivered(self) -> dict[str, int]:
+        """Return how many messages each channel still owes."""
+        try:
+            owed = self._ledger.undelivered()
+        except Exception:  # noqa: BLE001  # as above
+            return {}
+        return {name: count for name, count in owed.items() if name in self._lanes}
+
+    def drain(
+        self, clock: Callable[[], float], sleep: Callable[[float], None], patience_s: float = 30.0
+    ) -> Progress:
+        """Send what is left before the supervisor ends, for a limited time."""
+        stop = clock() + patience_s
+        sent = 0
+        notices: list[str] = []
+        while True:
+            step = self.work(clock())
+            sent += step.sent
+            notices += step.notices
+            waiting = [
+                self._lanes[name].due for name in step.undelivered if not self._lanes[name].parked
+            ]
+            now = clock()
+            if not waiting or min(waiting) > stop or now >= stop:
+                return Progress(sent, step.undelivered, tuple(notices))
+            sleep(min(max(min(waiting) - now, 0.05), max(stop - now, 0.0)))
+
+    def _serve(self, lane: _Lane, now: float) -> int:
+        """Send the next message of a channel, or a digest of many."""
+        name = lane.channel.name
+        many = self._ledger.waiting(name, now) > MOST_SINGLE
+        claimed = self._ledger.claim(name, now, limit=_DIGEST_LIMIT if many else 1)
+        entries = [entry for entry in claimed if entry.message.severity >= lane.floor]
+        below = [entry for entry in claimed if entry.message.severity < lane.floor]
+        if below:
+            ids = [entry.message.id for entry in below]
+            self._ledger.bury(ids, name, now, "below the floor of the channel")
+        if not entries:
+            return 0
+        if len(entries) > MOST_SINGLE:
+            message = gathered([entry.message for entry in entries])
+        else:
+            for spare in entries[1:]:
+                self._ledger.release([spare.message.id], name, now)
+            entries = entries[:1]
+            message = _dated(entries[0], now)
+        return self._send(lane, message, entries, now)
+
+    def _send(self, lane: _Lane, message: Message, entries: Sequence[Entry], now: float) -> int:
+        name = lane.channel.name
+        ids = [entry.message.id for entry in entries]
+        try:
+            receipt = lane.channel.send(message, self._figures(lane, message))
+        except Transient as error:
+            due = self._pause(lane, now, str(error), error.retry_after_s)
+            self._ledger.give_back(ids, name, now, error=str(error), due=due)
+            return 0
+        except Rejected as error:
+            lane.due = now + PACE_S
+            self._ledger.bury(ids, name, now, str(error))
+            self._notices.append(f"{name}: {error}; the message was left out")
+            return 0
+        except Fatal as error:
+            lane.parked = str(error)
+            self._ledger.give_back(ids, name, now, error=str(error), due=now)
+            self._notices.append(f"{name} is parked: {error}. Its messages are kept.")
+            self._tell_others(name, str(error), now)
+            return 0
+        except Exception as error:  # noqa: BLE001  # a channel may come from anyone
+            reason = f"unexpected {type(error).__name__}"  # its text might hold a secret
+            due = self._pause(lane, now, reason, None)
+            self._ledger.give_back(ids, name, now, error=reason, due=due)
+            return 0
+        self._note_success(lane, receipt, now)
+        self._ledger.sent(ids, name, now, receipt.reference)
+        return len(ids)
+
+    def _tell_others(self, parked: str, reason: str, now: float) -> None:
+        """Say by the channels that work that one does not; the terminal has the notice."""
+        others = [
+            name
+            for name, lane in self._lanes.items()
+            if name not in {parked, "console"} and not lane.parked
+        ]
+        day = int(now // 86400)
+        message = Message(
+            digest_of("parked", parked, reason, day),
+            "",
+            "",
+            "news",
+            Severity.WARNING,
+            f"🔕 {parked} is parked",
+            (reason, "Its messages are kept until supervision is started again."),
+        )
+        if others:
+            self._ledger.put([message], [], now, others)
+
+    def _note_success(self, lane: _Lane, receipt: Receipt, now: float) -> None:
+        lane.due = now + PACE_S
+        if lane.told:
+            self._notices.append(f"{lane.channel.name} works again")
+        lane.failures, lane.told = 0, False
+        if receipt.notice:
+            self._notices.append(receipt.notice)
+
+    def _pause(self, lane: _Lane, now: float, reason: str, asked_s: float | None) -> float:
+        """Let a channel rest; return when it is due again."""
+        lane.failures += 1
+        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(lane.failures - 1, 20))
+        pause_s = longest_s * self._rng.uniform(0.5, 1.0)
+        # Whoever asks for a pause gets it in full, and a little more.
+        if asked_s is not None:
+            pause_s = max(asked_s + 0.1, pause_s if lane.failures > 1 else 0.0)
+        lane.due = now + max(pause_s, PACE_S)
+        if lane.failures >= _TELL_AFTER and not lane.told:
+            lane.told = True
+            self._notices.append(
+                f"{lane.channel.name} has failed {lane.failures} times: {reason}."
+                " Its messages are kept and tried again."
+            )
+        return lane.due
+
+    def _figures(self, lane: _Lane, message: Message) -> dict[str, bytes]:
+        if self._draw is None or not lane.channel.takes_figures:
+            return {}
+        drawn = {}
+        for name in message.figures:
+            try:
+                png = self._draw(message, name)
+            except Exception:  # noqa: BLE001, S112  # words matter more than a figure
+                continue
+            if png:
+                drawn[name] = png
+        return drawn
+
+    def _take_notices(self) -> tuple[str, ...]:
+        notices = [*self._ledger.notices, *self._notices]
+        self._ledger.notices.clear()
+        self._notices.clear()
+        return tuple(notices)
+
+
+def gathered(messages: Sequence[Message]) -> Message:
+    """Return one message that tells in short what several would have told.
+
+    Examples
+    --------
+    >>> one = Message("a", "k", "run", "news", Severity.WARNING, "Flat", ("because",))
+    >>> two = Message("b", "k", "run", "news", Severity.CRITICAL, "NaN")
+    >>> print(gathered([two, one]).text)
+    📋 2 MESSAGES THAT HAD TO WAIT
+    • NaN
+    • Flat – because
+    """
+    lines = []
+    for message in messages:
+        first = message.body[0] if message.body else ""
+        lines.append(f"• {message.title}" + (f" – {first}" if first else ""))
+    runs = {message.run_key for message in messages}
+    return Message(
+        digest_of("gathered", *sorted(message.id for message in messages)),
+        runs.pop() if len(runs) == 1 else "",
+        messages[0].run_name,
+        "digest",
+        max(message.severity for message in messages),
+        f"📋 {len(messages)} MESSAGES THAT HAD TO WAIT",
+        tuple(lines),
+        tuple(event for message in messages for event in message.event_ids),
+        silent=all(message.silent for message in messages),
+    )
+
+
+def _dated(entry: Entry, now: float) -> Message:
+    """Return the message, with its age if it comes late."""
+    from dataclasses import replace
+
+    from copilot_analytics.wording import duration
+
+    age_s = now - entry.created
+    if age_s < _LATE_S:
+        return entry.message
+    late = f"⌛ this is from {duration(age_s)} ago; it could not be sent before"
+    return replace(entry.message, body=(*entry.message.body, late))

@@ -1,0 +1,509 @@
+"""Whether an event becomes a message: a pure function of events and time.
+
+For each subject (the phase, the status, the advice, each finding) the policy keeps what is true
+and what the reader believes, that is, what was told last. A message tells the difference, once it
+has lasted; where both agree again before that, there is nothing to tell. What must wait (for
+company, for a cooldown to end, for something worse to end, for the morning) is held, not lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from copilot_analytics.alerts import rules
+from copilot_analytics.alerts.message import (
+    Decision,
+    Message,
+    MessageKind,
+    Tiding,
+    Verdict,
+    digest_of,
+    event_id,
+)
+from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, outranks, trouble_of
+from copilot_analytics.findings import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from copilot_analytics.analysis import Analysis
+    from copilot_analytics.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a message may say beyond its events.
+
+    Parameters
+    ----------
+    run_key, run_name
+        Which run; the key is stable over restarts, the name is for people. Each launch in one
+        log is a run with a key of its own.
+    analysis
+        Returns the analysis as of now; called only when a message is written. None: words come
+        from the events alone.
+    """
+
+    run_key: str
+    run_name: str
+    analysis: Callable[[], Analysis] | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    """An event about which nothing is decided yet."""
+
+    id: str
+    event: Event
+    seen_at: float
+    seen_tick: int
+    quiet: bool = False
+
+
+@dataclass(slots=True)
+class _Subject:
+    """What is true of a subject, and what the reader believes."""
+
+    truth: Event | None = None
+    belief: Event | None = None
+    newest: str = ""
+    told_at: dict[str, float] = field(default_factory=dict)
+    changes: dict[str, list[float]] = field(default_factory=dict)
+    unstable: set[str] = field(default_factory=set)
+
+
+class Policy:
+    """Decides what is told, and when.
+
+    Parameters
+    ----------
+    options
+        How patient it is.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> from copilot_analytics.findings import Severity
+    >>> policy, context = Policy(), Context("key", "my_run")
+    >>> flat = Event("phase", "PLATEAU", 900, None, 90, "STABLE → PLATEAU", Severity.WARNING)
+    >>> policy.step([flat], 0.0, context)  # waits for company
+    []
+    >>> [message.title for message in policy.step([], 60.0, context)]
+    ['🟠 PLATEAU DETECTED   my_run']
+    """
+
+    def __init__(self, options: PolicyOptions | None = None) -> None:
+        self.options = options or PolicyOptions()
+        self.muted_until: float | None = None
+        self._reset("")
+
+    @classmethod
+    def restore(cls, rows: Iterable[Decision], options: PolicyOptions | None = None) -> Policy:
+        """Return a policy in the state that these decisions left, in whatever order they come."""
+        policy = cls(options)
+        rows = list(rows)
+        if rows:
+            policy._reset(rows[0].run_key)
+        moves: list[tuple[int, int, int, Decision]] = []
+        for order, row in enumerate(sorted(rows, key=lambda row: row.seen_tick)):
+            moves.append((row.seen_tick, 0, order, row))
+            if row.decided_tick is not None:
+                moves.append((max(row.decided_tick, row.seen_tick), 1, order, row))
+        for tick, phase, _, row in sorted(moves, key=lambda move: move[:3]):
+            policy._tick = tick
+            if phase == 0:
+                policy._take(row.event, row.seen_at, row.event_id)
+            elif row.decided_at is not None:
+                held = _Held(row.event_id, row.event, row.seen_at, row.seen_tick)
+                policy._held.pop(row.event_id, None)
+                policy._believe(held, row.verdict, row.reason, row.decided_at)
+        return policy
+
+    def step(self, news: Iterable[Event], now: float, context: Context) -> list[Message]:
+        """Take new events and return what is to be told now: no message, or one.
+
+        Parameters
+        ----------
+        news
+            Events since the last call. Those that were met before are left out, so after a
+            restart or a conflict all events of the session may be given again.
+        now
+            Seconds since 1970; it must not run backwards.
+        context
+            The run, and its analysis for the words.
+        """
+        self._advance(context)
+        for event in news:
+            self._meet(event, now)
+        return self._tell(now, context)
+
+    def attach(
+        self, past: Iterable[Event], now: float, context: Context, *, tell_past: bool = False
+    ) -> list[Message]:
+        """Return the first message of a run, and one digest of its past if asked for.
+
+        Parameters
+        ----------
+        past
+            Events from before the supervision began; they are never told one by one.
+        now, context
+            As in `step`.
+        tell_past
+            Whether the past is told as a digest.
+        """
+        from copilot_analytics.alerts import wording
+
+        self._advance(context)
+        for event in past:
+            self._meet(event, now)
+        tidings, ids = [], []
+        for held in list(self._held.values()):
+            if opens(held.event):
+                tidings.append(Tiding("opened", held.event))
+                ids.append(held.id)
+            self._settle(held, "told", "past", now)
+        messages = [self._message("attached", Severity.INFO, wording.attached(context), (), now)]
+        if tell_past and tidings:
+            severity = max(tiding.event.severity for tiding in tidings)
+            words = wording.past(tidings, context)
+            messages.append(self._message("digest", severity, words, ids, now))
+        return messages
+
+    def close(self, now: float, context: Context) -> list[Message]:
+        """Return the summary with which supervision ends, unless the run's end was told."""
+        from copilot_analytics.alerts import wording
+
+        self._advance(context)
+        status = self._subjects.get("status")
+        if status is not None and status.belief is not None and status.belief.key == "finished":
+            return []
+        ids = []
+        for held in list(self._held.values()):
+            ids.append(held.id)
+            self._settle(held, "told", "past", now)
+        self._forget_passed(now)
+        words = wording.summary(context, supervised_on=True)
+        ids.append(digest_of(self._run_key, "close", now))
+        return [self._message("summary", Severity.INFO, words, ids, now)]
+
+    def mute(self, until: float) -> None:
+        """Hold back all that is not critical until then."""
+        self.muted_until = until
+
+    def unmute(self) -> None:
+        """Take a mute back."""
+        self.muted_until = None
+
+    def is_quiet(self, now: float) -> bool:
+        """Tell whether only critical news passes now."""
+        if self.muted_until is not None and now < self.muted_until:
+            return True
+        return self.options.quiet is not None and self.options.quiet.covers(now)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What the last call decided.
+
+        The ledger takes it in the same transaction as the messages, so that a restart neither
+        repeats nor forgets.
+        """
+        return list(self._noted.values())
+
+    @property
+    def open_events(self) -> list[Event]:
+        """What is true now, told or not."""
+        return [s.truth for s in self._subjects.values() if s.truth is not None]
+
+    def _reset(self, run_key: str) -> None:
+        self._run_key = run_key
+        self._tick = 0
+        self._known: set[str] = set()
+        self._held: dict[str, _Held] = {}
+        self._subjects: dict[str, _Subject] = {}
+        self._passed: list[tuple[_Held, Tiding]] = []
+        self._noted: dict[str, Decision] = {}
+
+    def _advance(self, context: Context) -> None:
+        if context.run_key != self._run_key:
+            self._reset(context.run_key)
+        self._tick += 1
+        self._noted = {}
+
+    def _meet(self, event: Event, now: float) -> None:
+        """Take an event and drop what it makes void."""
+        if event.kind not in rules.SUBJECTS:
+            return
+        name = event_id(self._run_key, event)
+        if name in self._known:
+            return
+        subject = self._subjects.get(rules.subject_of(event))
+        older = self._held.get(subject.newest) if subject is not None else None
+        changed = self._take(event, now, name)
+        held = self._held[name]
+        if not changed:
+            self._settle(held, "dropped", "nothing changed", now)
+            return
+        self._note(Decision(name, self._run_key, event, now, self._tick))
+        if older is not None:
+            passed = older.quiet and opens(older.event) and not opens(event)
+            self._settle(older, "dropped", "passed" if passed else "overtaken", now)
+
+    def _take(self, event: Event, now: float, name: str) -> bool:
+        """Note what is true now; return whether that is a change."""
+        self._known.add(name)
+        self._held[name] = _Held(name, event, now, self._tick, self.is_quiet(now))
+        subject = self._subjects.setdefault(rules.subject_of(event), _Subject())
+        truth = subject.truth
+        began = opens(event)
+        if truth is None and not began:
+            return False
+        if truth is not None and began and truth.key == event.key:
+            if event.severity <= truth.severity:
+                return False
+        else:
+            for key in {event.key if began else None, truth.key if truth else None} - {None}:
+                times = subject.changes.setdefault(str(key), [])
+                if key in subject.unstable and now - times[-1] >= self.options.calm_s:
+                    subject.unstable.discard(str(key))
+                    times.clear()
+                times.append(now)
+                del times[: -max(self.options.flap_changes, 1)]
+        subject.truth = event if began else None
+        subject.newest = name
+        return True
+
+    def _tell(self, now: float, context: Context) -> list[Message]:
+        from copilot_analytics.alerts import wording
+
+        status = self._subjects.get("status")
+        if status is not None and status.truth is not None and status.truth.key == "finished":
+            told = self._finish(status, now, context)
+            if told:
+                return told
+        ready: list[tuple[_Held, Tiding]] = []
+        for held in list(self._held.values()):
+            tiding = self._weigh(held, now)
+            if tiding is not None:
+                ready.append((held, tiding))
+        quiet = self.is_quiet(now)
+        late = not quiet and (bool(self._passed) or any(held.quiet for held, _ in ready))
+        urgent = late or any(
+            tiding.turn == "unstable"
+            or at_once(tiding.event)
+            or (tiding.about is not None and at_once(tiding.about))
+            for _, tiding in ready
+        )
+        oldest = min((held.seen_at for held, _ in ready), default=now)
+        if not urgent and (not ready or now - oldest < self.options.group_s):
+            return []
+        ready = _without_doubles(sorted(ready, key=lambda pair: _order(pair[1])))
+        tidings = [tiding for _, tiding in ready]
+        ids = [held.id for held, _ in ready]
+        for held, tiding in ready:
+            self._settle(held, "told", tiding.turn, now)
+        if late:
+            tidings += [tiding for _, tiding in self._passed]
+            ids += self._forget_passed(now)
+        severity = max(_weight(tiding) for tiding in tidings)
+        kind: MessageKind = "digest" if late else _kind(tidings)
+        words = wording.news(tidings, context, digest=late)
+        return [self._message(kind, severity, words, ids, now)]
+
+    def _weigh(self, held: _Held, now: float) -> Tiding | None:
+        """Return what to say of an event now; None if it waits, or if there is nothing to say."""
+        event = held.event
+        name = rules.subject_of(event)
+        subject = self._subjects[name]
+        belief, began = subject.belief, opens(event)
+        if began and belief is not None and belief.key == event.key:
+            if event.severity <= belief.severity:
+                self._settle(held, "dropped", "told before", now)
+                return None
+        elif not began and belief is None:
+            self._settle(held, "dropped", "over before it was told", now)
+            return None
+        finished = self._subjects.get("status", _Subject()).truth
+        if finished is not None and finished.key == "finished" and name != "status":
+            self._settle(held, "dropped", "the run has finished", now)
+            return None
+        about = None if began else belief
+        if (about or event).severity < Severity.CRITICAL and self.is_quiet(now):
+            held.quiet = True
+            return None
+        if began and self._is_muted_by_another(name, event):
+            return None
+        key = event.key if began or belief is None else belief.key
+        times = subject.changes.get(key, [])
+        if key in subject.unstable:
+            if now - times[-1] < self.options.calm_s:
+                return None
+        elif began and self._flaps(times):
+            return Tiding("unstable", event)
+        if began:
+            if self._is_cooling(subject, event, now):
+                return None
+            return Tiding("opened", event)
+        assert about is not None  # noqa: S101  # a subject without belief was dropped above
+        lasted_s = _between(about, event, now - subject.told_at.get(about.key, now))
+        wrong = about.kind == "advice" or lasted_s < self.options.withdraw_s
+        wrong = wrong and about.kind != "status"
+        return Tiding("withdrawn" if wrong else "resolved", event, about, lasted_s)
+
+    def _is_muted_by_another(self, name: str, event: Event) -> bool:
+        """Tell whether something worse is going on, or the same was told by another name."""
+        trouble = trouble_of(event)
+        for other, subject in self._subjects.items():
+            if other == name:
+                continue
+            if subject.truth is not None and outranks(subject.truth, event):
+                return True
+            told = subject.belief
+            if (
+                told is not None
+                and subject.truth is not None
+                and trouble is not None
+                and trouble != "pace"
+                and trouble_of(told) == trouble
+                and told.severity >= event.severity
+            ):
+                return True
+        return False
+
+    def _flaps(self, times: list[float]) -> bool:
+        if len(times) < self.options.flap_changes:
+            return False
+        return times[-1] - times[0] <= self.options.flap_window_s
+
+    def _is_cooling(self, subject: _Subject, event: Event, now: float) -> bool:
+        told_at = subject.told_at.get(event.key)
+        if told_at is None or now - told_at >= self.options.cooldown_s:
+            return False
+        # What is urgent and worse than the reader believes must not wait.
+        worse = subject.belief is None or subject.belief.severity < event.severity
+        return not (at_once(event) and worse)
+
+    def _finish(self, status: _Subject, now: float, context: Context) -> list[Message]:
+        """Return the summary of a run that has just finished."""
+        from copilot_analytics.alerts import wording
+
+        held = self._held.get(status.newest)
+        if held is None:
+            return []
+        for other in list(self._held.values()):
+            if other is not held:
+                self._settle(other, "dropped", "the run has finished", now)
+        self._settle(held, "told", "summary", now)
+        self._forget_passed(now)
+        words = wording.summary(context)
+        return [self._message("summary", Severity.INFO, words, [held.id], now)]
+
+    def _settle(self, held: _Held, verdict: Verdict, reason: str, now: float) -> None:
+        self._held.pop(held.id, None)
+        self._believe(held, verdict, reason, now)
+        self._note(
+            Decision(
+                held.id,
+                self._run_key,
+                held.event,
+                held.seen_at,
+                held.seen_tick,
+                verdict,
+                reason,
+                now,
+                self._tick,
+            ),
+        )
+
+    def _forget_passed(self, now: float) -> list[str]:
+        """Note that what came and went is told of; return its ids."""
+        passed, self._passed = self._passed, []
+        for held, _ in passed:
+            self._settle(held, "told", "passed", now)
+        return [held.id for held, _ in passed]
+
+    def _believe(self, held: _Held, verdict: Verdict, reason: str, now: float) -> None:
+        """Note what the reader knows once a verdict has fallen."""
+        event = held.event
+        subject = self._subjects.setdefault(rules.subject_of(event), _Subject())
+        if verdict == "dropped":
+            if reason == "passed":
+                lasted_s = now - held.seen_at
+                self._passed.append((held, Tiding("passed", event, None, lasted_s)))
+            return
+        if verdict != "told" or reason == "passed":
+            return
+        if reason == "unstable":
+            subject.unstable.add(event.key)
+        if opens(event):
+            subject.belief = event
+            subject.told_at[event.key] = now
+        else:
+            subject.belief = None
+
+    def _note(self, decision: Decision) -> None:
+        self._noted[decision.event_id] = decision
+
+    def _message(
+        self,
+        kind: MessageKind,
+        severity: Severity,
+        words: Any,
+        ids: Sequence[str],
+        now: float,
+    ) -> Message:
+        name = digest_of(self._run_key, kind, *sorted(ids))
+        for event in ids:
+            row = self._noted.get(event)
+            if row is not None and row.verdict == "told":
+                self._noted[event] = replace(row, message_id=name)
+        return Message(
+            name,
+            self._run_key,
+            words.run_name,
+            kind,
+            severity,
+            words.title,
+            words.body,
+            tuple(ids),
+            words.figures,
+            silent=self.is_quiet(now) and severity < Severity.CRITICAL,
+        )
+
+
+def _without_doubles(ready: list[tuple[_Held, Tiding]]) -> list[tuple[_Held, Tiding]]:
+    """Leave out what tells the same trouble by another name; it goes on waiting."""
+    kept, troubles = [], set()
+    for held, tiding in ready:
+        trouble = trouble_of(tiding.event) if tiding.turn == "opened" else None
+        if trouble is not None and trouble != "pace":
+            if trouble in troubles:
+                continue
+            troubles.add(trouble)
+        kept.append((held, tiding))
+    return kept
+
+
+def _kind(tidings: Sequence[Tiding]) -> MessageKind:
+    turns = {tiding.turn for tiding in tidings}
+    if turns & {"opened", "unstable"}:
+        return "news"
+    return "withdrawn" if "withdrawn" in turns else "resolved"
+
+
+def _weight(tiding: Tiding) -> Severity:
+    return (tiding.about or tiding.event).severity
+
+
+def _order(tiding: Tiding) -> tuple[bool, int, int, bool]:
+    """Sort what began before what is over, and the urgent before the rest."""
+    ranked = -rules.rank_of(tiding.event)
+    later = tiding.turn not in {"opened", "unstable"}
+    return (later, -_weight(tiding), ranked, tiding.event.kind == "finding")
+
+
+def _between(first: Event, last: Event, otherwise_s: float) -> float:
+    """Return the seconds between two events by the log's clock, else by the supervisor's."""
+    if first.time is None or last.time is None or last.time < first.time:
+        return otherwise_s
+    return last.time - first.time

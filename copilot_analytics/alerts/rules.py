@@ -1,0 +1,220 @@
+"""The tables of the alert policy: what an event is about, what outranks it, when to be quiet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from copilot_analytics.errors import UsageError
+from copilot_analytics.findings import Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.events import Event
+
+ALERTING_PHASES = frozenset({"PLATEAU", "OVERFITTING_RISK", "DIVERGING", "CONVERGED"})
+ALERTING_STATUS = frozenset({"crashed", "stalled", "interrupted", "finished"})
+ALERTING_ADVICE = frozenset({"stop", "kill"})
+SUBJECTS = frozenset({"phase", "status", "advice", "finding", "resolved"})
+
+_RANKS = {
+    "crash": 8,
+    "stall": 7,
+    "nan": 6,
+    "divergence": 5,
+    "overfitting": 4,
+    "plateau": 3,
+    "spike": 2,
+    "pace": 1,
+}
+_CLASSES = {
+    ("status", "crashed"): "crash",
+    ("status", "stalled"): "stall",
+    ("phase", "DIVERGING"): "divergence",
+    ("phase", "OVERFITTING_RISK"): "overfitting",
+    ("phase", "PLATEAU"): "plateau",
+}
+_WORDS = (
+    ("crash", re.compile(r"^crash|out_of_memory")),
+    ("nan", re.compile(r"nan|(^|_)inf(inite)?($|_)|non_?finite")),
+    ("divergence", re.compile(r"diverg|explo|runaway")),
+    ("overfitting", re.compile(r"overfit")),
+    ("plateau", re.compile(r"plateau|stagna")),
+    ("spike", re.compile(r"spike")),
+    ("pace", re.compile(r"idle|slow|throughput|data_load|bottleneck|throttl|outlier")),
+)
+
+
+def subject_of(event: Event) -> str:
+    """Return what an event is about; later events of one subject overrule earlier ones.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> subject_of(Event("resolved", "loss_nan", 1, None, 1, ""))
+    'finding:loss_nan'
+    >>> subject_of(Event("phase", "PLATEAU", 1, None, 1, ""))
+    'phase'
+    """
+    if event.kind in {"finding", "resolved"}:
+        return f"finding:{event.key}"
+    return event.kind
+
+
+def opens(event: Event) -> bool:
+    """Tell whether an event begins something that is worth a message.
+
+    A new best value, a lower learning rate, a healthy phase and a finding that is only worth
+    knowing are not: they stand in the status and in digests of others.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> opens(Event("phase", "PLATEAU", 1, None, 1, ""))
+    True
+    >>> (
+    ...     opens(Event("best", "mIoU", 1, None, 1, "")),
+    ...     opens(Event("status", "running", 1, None, 1, "")),
+    ... )
+    (False, False)
+    """
+    if event.kind == "phase":
+        return event.key in ALERTING_PHASES
+    if event.kind == "status":
+        return event.key in ALERTING_STATUS
+    if event.kind == "advice":
+        return event.key in ALERTING_ADVICE
+    return event.kind == "finding" and event.severity >= Severity.WARNING
+
+
+def trouble_of(event: Event) -> str | None:
+    """Return the sort of trouble that ranks an event, None for what is not ranked.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> trouble_of(Event("finding", "loss_nan", 1, None, 1, ""))
+    'nan'
+    """
+    if event.kind == "finding":
+        return next((name for name, words in _WORDS if words.search(event.key.lower())), None)
+    return _CLASSES.get((event.kind, event.key))
+
+
+def rank_of(event: Event) -> int:
+    """Return how much an event outranks others, 0 for what is not ranked."""
+    trouble = trouble_of(event)
+    return 0 if trouble is None else _RANKS[trouble]
+
+
+def outranks(higher: Event, lower: Event) -> bool:
+    """Tell whether one open event makes another not worth telling.
+
+    crash > stall > NaN > divergence > overfitting > plateau > spike. Findings about the pace of
+    the run (an idle device, slow loading) give way to a crash or a stall only; advice to stop or
+    kill says nothing new of a run that crashed or diverged. A finished run mutes all.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> crash = Event("status", "crashed", 9, None, 9, "")
+    >>> plateau = Event("phase", "PLATEAU", 8, None, 8, "")
+    >>> outranks(crash, plateau), outranks(plateau, crash)
+    (True, False)
+    """
+    if higher.kind == "status" and higher.key == "finished":
+        return lower.kind != "status"
+    above = trouble_of(higher)
+    if above is None:
+        return False
+    if lower.kind == "advice":
+        return above in {"crash", "stall", "nan", "divergence"}
+    below = trouble_of(lower)
+    if below is None:
+        return False
+    if below == "pace":
+        return above in {"crash", "stall"}
+    return _RANKS[above] > _RANKS[below]
+
+
+def at_once(event: Event) -> bool:
+    """Tell whether an event waits for nothing: a crash, a NaN, and all that is critical."""
+    return event.severity >= Severity.CRITICAL or trouble_of(event) in {"crash", "nan"}
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """A stretch of the day in which only what is critical is told.
+
+    Parameters
+    ----------
+    start_min, end_min
+        Minutes after midnight, local; the stretch may pass midnight.
+    zone
+        Local time zone.
+
+    Examples
+    --------
+    >>> night = QuietHours.parse("23:00-07:00")
+    >>> night.covers(3 * 3600.0), night.covers(12 * 3600.0), night.covers(23.5 * 3600)
+    (True, False, True)
+    """
+
+    start_min: int
+    end_min: int
+    zone: tzinfo = UTC
+
+    @classmethod
+    def parse(cls, text: str, zone: tzinfo = UTC) -> QuietHours:
+        """Read ``HH:MM-HH:MM``.
+
+        Raises
+        ------
+        UsageError
+            If the text is something else.
+        """
+        found = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})\s*", text)
+        if found:
+            h1, m1, h2, m2 = (int(part) for part in found.groups())
+            if max(h1, h2) <= 24 and max(m1, m2) <= 59 and (h1, m1) != (h2, m2):
+                return cls((60 * h1 + m1) % 1440, (60 * h2 + m2) % 1440, zone)
+        msg = f"quiet hours {text!r} are not understood; write them like 23:00-07:00"
+        raise UsageError(msg)
+
+    def covers(self, now: float) -> bool:
+        """Tell whether a moment lies in the quiet hours."""
+        local = datetime.fromtimestamp(now, tz=self.zone)
+        minute = 60 * local.hour + local.minute
+        if self.start_min <= self.end_min:
+            return self.start_min <= minute < self.end_min
+        return minute >= self.start_min or minute < self.end_min
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOptions:
+    """How patient the policy is; all in seconds unless named otherwise.
+
+    Parameters
+    ----------
+    cooldown_s
+        Least time between two messages that the same thing began.
+    group_s
+        How long news waits for company; what is over by then is never told.
+    withdraw_s
+        What ends sooner after it was told was wrong, and is withdrawn in words.
+    flap_changes, flap_window_s
+        So many beginnings and ends of one thing in that time are named once as unstable.
+    calm_s
+        How long it must keep still before it is told of again.
+    quiet
+        Quiet hours, None for none.
+    """
+
+    cooldown_s: float = 600.0
+    group_s: float = 30.0
+    withdraw_s: float = 900.0
+    flap_changes: int = 4
+    flap_window_s: float = 3600.0
+    calm_s: float = 1800.0
+    quiet: QuietHours | None = None

@@ -1,0 +1,273 @@
+"""The outbox is worked off, whatever the channels do."""
+
+from __future__ import annotations
+
+import pytest
+from fake_bot_api import CHAT, TOKEN, FakeBotApi, Reply, dice, make_message, refusal
+
+from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
+from copilot_analytics.alerts.channels.telegram import TelegramChannel
+from copilot_analytics.alerts.delivery import Delivery
+from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.findings import Severity
+
+
+class Scripted(Channel):
+    """Does what its script says, then takes everything."""
+
+    name = "scripted"
+    takes_figures = True
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.taken = []
+        self.tried_at = []
+        self.figures = []
+        self.now = 0.0
+
+    @classmethod
+    def configure(cls, environment, arguments):
+        return cls()
+
+    def send(self, message, figures=None):
+        self.tried_at.append(self.now)
+        outcome = self.script.pop(0) if self.script else None
+        if outcome is not None:
+            raise outcome
+        self.taken.append(message)
+        self.figures.append(dict(figures or {}))
+        return Receipt("7")
+
+
+@pytest.fixture
+def ledger():
+    made = Ledger(":memory:")
+    yield made
+    made.close()
+
+
+def go(delivery, channel, stop, *, start=0.0, step=1.0):
+    """Let time pass; return what was told on the screen."""
+    notices, now = [], start
+    while now <= stop:
+        channel.now = now
+        notices += delivery.work(now).notices
+        now += step
+    return notices
+
+
+def fill(ledger, names, now=0.0, **changes):
+    for name in names:
+        ledger.put([make_message(name, **changes)], [], now, ["scripted"])
+
+
+def test_at_most_one_message_a_second(ledger):
+    channel = Scripted()
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "abcde")
+    go(delivery, channel, 3.0, step=0.25)
+    assert all(b - a >= 0.999 for a, b in zip(channel.tried_at, channel.tried_at[1:], strict=False))
+    assert [message.id for message in channel.taken] == list("abcd")
+
+
+def test_more_than_five_come_as_one_digest(ledger):
+    channel = Scripted()
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "abcdefg")
+    fill(ledger, "z", title="🔴 NaN", severity=Severity.CRITICAL)
+    go(delivery, channel, 5.0)
+    (digest,) = channel.taken
+    assert digest.kind == "digest" and digest.severity is Severity.CRITICAL
+    assert "NaN" in digest.body[0] and len(digest.body) == 8
+    assert len(digest.event_ids) == 8
+    assert ledger.undelivered() == {}
+
+
+def test_digest_that_fails_is_kept_whole(ledger):
+    channel = Scripted(Transient("offline"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "abcdefg")
+    assert delivery.work(0.0).undelivered == {"scripted": 7}
+    go(delivery, channel, 30.0, start=1.0)
+    assert len(channel.taken) == 1 and ledger.undelivered() == {}
+
+
+def test_back_off_grows_with_jitter_to_five_minutes(ledger):
+    channel = Scripted(*(Transient("offline") for _ in range(30)))
+    delivery = Delivery(ledger, [channel], dice(5))
+    fill(ledger, "a")
+    notices = go(delivery, channel, 6000.0)
+    pauses = [b - a for a, b in zip(channel.tried_at, channel.tried_at[1:], strict=False)]
+    for n, pause in enumerate(pauses):
+        longest = min(300.0, 2.0**n)
+        assert max(1.0, 0.5 * longest) <= pause <= longest + 1.0
+    assert len(set(pauses[9:])) > 3
+    assert len(channel.taken) == 1
+    assert len(notices) == 2
+    assert "failed 3 times" in notices[0] and notices[1] == "scripted works again"
+
+
+@pytest.mark.parametrize("wait_s", [1.0, 30.0, 3600.0])
+def test_retry_after_is_honoured(ledger, wait_s):
+    channel = Scripted(Transient("slow down", wait_s))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    go(delivery, channel, wait_s + 3, step=0.5)
+    first, second = channel.tried_at
+    assert wait_s <= second - first <= wait_s + 1.5
+
+
+def test_a_pause_holds_for_new_messages_too(ledger):
+    channel = Scripted(Transient("slow down", 100.0))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    go(delivery, channel, 10.0)
+    fill(ledger, "b", severity=Severity.CRITICAL)
+    go(delivery, channel, 99.0, start=11.0)
+    assert channel.taken == []
+
+
+def test_fatal_is_told_once_and_the_messages_are_kept(ledger):
+    channel = Scripted(Fatal("wrong token"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "abc")
+    notices = go(delivery, channel, 1000.0)
+    assert len(notices) == 1 and "wrong token" in notices[0]
+    assert len(channel.tried_at) == 1
+    assert delivery.parked == {"scripted": "wrong token"}
+    assert delivery.undelivered() == {"scripted": 3}
+    mended = Scripted()
+    go(Delivery(ledger, [mended], dice()), mended, 1010.0, start=1001.0)
+    assert len(mended.taken) == 3
+
+
+def test_other_channels_hear_of_a_parked_one(ledger):
+    class Other(Scripted):
+        name = "other"
+
+    channel, other = Scripted(Fatal("wrong token")), Other()
+    delivery = Delivery(ledger, [channel, other], dice())
+    fill(ledger, "ab")
+    go(delivery, channel, 100.0)
+    assert [message.title for message in other.taken] == ["🔕 scripted is parked"]
+    assert "wrong token" in other.taken[0].text
+
+
+def test_rejected_message_is_left_out_and_told(ledger):
+    channel = Scripted(Rejected("too long"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "ab")
+    notices = go(delivery, channel, 5.0)
+    assert [message.id for message in channel.taken] == ["b"]
+    assert "too long" in notices[0]
+
+
+def test_a_broken_plug_in_neither_stops_supervision_nor_shows_its_error(ledger):
+    channel = Scripted(RuntimeError("secret in the text"), KeyError("x"), OSError("y"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    notices = go(delivery, channel, 60.0)
+    assert len(channel.taken) == 1
+    assert "secret" not in str(notices) and "KeyError" not in str(notices[1:])
+
+
+def test_a_broken_ledger_does_not_stop_supervision(ledger, monkeypatch):
+    delivery = Delivery(ledger, [Scripted()], dice())
+    monkeypatch.setattr(ledger, "waiting", lambda *a: 1 / 0)
+    monkeypatch.setattr(ledger, "undelivered", lambda *a: 1 / 0)
+    assert delivery.work(0.0).undelivered == {}
+
+
+def test_below_the_floor_is_never_sent(ledger):
+    channel = Scripted()
+    delivery = Delivery(ledger, [channel], dice(), floors={"scripted": Severity.CRITICAL})
+    fill(ledger, "abcdefg")
+    fill(ledger, "z", severity=Severity.CRITICAL)
+    go(delivery, channel, 10.0)
+    assert [message.id for message in channel.taken] == ["z"]
+    assert ledger.undelivered() == {}
+
+
+def test_late_messages_say_so(ledger):
+    channel = Scripted()
+    fill(ledger, "a", now=0.0)
+    Delivery(ledger, [channel], dice()).work(7200.0)
+    assert "2 h ago" in channel.taken[0].body[-1]
+
+
+def test_figures_are_drawn_and_a_failing_one_is_left_out(ledger):
+    def draw(message, name):
+        return b"png" if name == "overview" else 1 / 0
+
+    channel = Scripted()
+    fill(ledger, "a", figures=("overview", "broken"))
+    Delivery(ledger, [channel], dice(), draw=draw).work(0.0)
+    assert channel.figures == [{"overview": b"png"}]
+
+
+def test_drain_sends_what_is_left_and_ends(ledger):
+    channel = Scripted(Transient("offline"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "abc")
+    now = [0.0]
+    progress = delivery.drain(lambda: now[0], lambda s: now.__setitem__(0, now[0] + s), 30.0)
+    assert progress.sent == 3 and now[0] < 10
+    dead = Scripted(*(Transient("offline") for _ in range(99)))
+    fill(ledger, "d")
+    progress = Delivery(ledger, [dead], dice()).drain(
+        lambda: now[0], lambda s: now.__setitem__(0, now[0] + s), 30.0
+    )
+    assert progress.undelivered == {"scripted": 1} and now[0] < 60
+
+
+def test_bad_day_of_the_bot_api_loses_and_repeats_nothing(tmp_path):
+    """429, 500, a slow and a half answer, a fall of the whole server: each message once."""
+    bot = FakeBotApi()
+    ledger = Ledger(tmp_path / "copilot" / "ledger.sqlite3")
+    try:
+        channel = TelegramChannel(TOKEN, CHAT, base=bot.url)
+        delivery = Delivery(ledger, [channel], dice(1))
+        bot.script.extend(
+            [
+                refusal(429, "Too Many Requests", retry_after=3),
+                Reply(500, raw=b"<html>"),
+                Reply(200, raw=b'{"ok": tr', claim=999),
+                Reply(200, raw=b'"string"'),
+            ]
+        )
+        now = 0.0
+        for n in range(4):
+            ledger.put([make_message(f"{n}")], [], now, ["telegram"])
+        while now < 120:
+            delivery.work(now)
+            now += 0.5
+        assert sorted(text.rsplit("· ", 1)[1] for text in bot.sent) == ["0", "1", "2", "3"]
+        assert ledger.undelivered() == {}
+        secret = TOKEN.partition(":")[2].encode()
+        files = list((tmp_path / "copilot").iterdir())
+        assert files and all(secret not in file.read_bytes() for file in files)
+    finally:
+        ledger.close()
+        bot.close()
+
+
+def test_conversation_that_failed_leaves_no_token_in_the_ledger(tmp_path):
+    bot = FakeBotApi()
+    ledger = Ledger(tmp_path / "copilot" / "ledger.sqlite3")
+    try:
+        echo = f"bad /bot{TOKEN}/sendMessage"
+        delivery = Delivery(ledger, [TelegramChannel(TOKEN, CHAT, base=bot.url)], dice(1))
+        ledger.put([make_message(f"{n}") for n in range(3)], [], 0.0, ["telegram"])
+        bot.script.extend([Reply(502, raw=echo.encode()), refusal(400, f"message text: {echo}")])
+        bot.script.append(refusal(403, echo))
+        progress = [delivery.work(float(now)) for now in range(60)]
+        shown = [notice for step in progress for notice in step.notices]
+        assert len(shown) == 2
+        secret = TOKEN.partition(":")[2]
+        assert secret not in str(shown)
+        assert all(
+            secret.encode() not in file.read_bytes() for file in (tmp_path / "copilot").iterdir()
+        )
+    finally:
+        ledger.close()
+        bot.close()

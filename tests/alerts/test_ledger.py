@@ -1,0 +1,317 @@
+"""The ledger over crashes, full disks, damage and company."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_bot_api import make_message
+
+from copilot_analytics.alerts import _storage
+from copilot_analytics.alerts.ledger import Ledger, LedgerError
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.events import Event
+from copilot_analytics.findings import Severity
+
+CONTEXT = Context("run", "my_run")
+NAN = Event("finding", "loss_nan", 10, None, 3, "loss is NaN", Severity.CRITICAL)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "copilot" / "ledger.sqlite3"
+
+
+@pytest.fixture
+def opened():
+    """Open ledgers that are closed after the test."""
+    ledgers = []
+
+    def make(*arguments, **options):
+        ledgers.append(Ledger(*arguments, **options))
+        return ledgers[-1]
+
+    yield make
+    for ledger in ledgers:
+        ledger.close()
+
+
+def put(ledger, name="abcdef01", channels=("console",), now=0.0, **changes):
+    return ledger.put([make_message(name, **changes)], [], now, channels)
+
+
+def test_it_lies_in_the_state_directory_and_is_private(tmp_path, opened):
+    ledger = opened(environment={"XDG_STATE_HOME": str(tmp_path / "s")})
+    path = tmp_path / "s" / "copilot" / "ledger.sqlite3"
+    assert ledger.path == path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert _storage.default_path({"HOME": "/home/x", "XDG_STATE_HOME": "relative"}) == Path(
+        "/home/x/.local/state/copilot/ledger.sqlite3"
+    )
+
+
+def test_a_loose_directory_is_closed(place, opened):
+    place.parent.mkdir(mode=0o777)
+    place.parent.chmod(0o777)
+    opened(place)
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(("local", "mode"), [(True, "wal"), (False, "delete")])
+def test_wal_on_local_disks_only_and_full_sync(place, opened, monkeypatch, local, mode):
+    monkeypatch.setattr(_storage, "is_local_disk", lambda path: local)
+    ledger = opened(place)
+    assert ledger._disk.execute("PRAGMA journal_mode").fetchone()[0] == mode
+    assert ledger._disk.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
+def test_messages_wait_urgent_first_then_in_order(place, opened):
+    ledger = opened(place)
+    put(ledger, "a", now=1.0, severity=Severity.INFO)
+    put(ledger, "b", now=2.0)
+    put(ledger, "c", now=3.0, severity=Severity.CRITICAL)
+    put(ledger, "d", now=4.0)
+    assert [e.message.id for e in ledger.claim("console", 5.0, limit=9)] == ["c", "b", "d", "a"]
+
+
+def test_a_claimed_message_is_not_claimed_again_until_the_lease_ends(place, opened):
+    one, two = opened(place), opened(place)
+    put(one)
+    assert len(one.claim("console", 0.0, lease_s=300.0)) == 1
+    assert two.claim("console", 299.0) == []
+    assert len(two.claim("console", 300.0)) == 1
+
+
+def test_states_of_the_outbox(place, opened):
+    ledger = opened(place)
+    put(ledger, "a", channels=("x", "y", "z"))
+    assert ledger.undelivered() == {"x": 1, "y": 1, "z": 1}
+    for channel in "xyz":
+        ledger.claim(channel, 0.0)
+    ledger.sent(["a"], "x", 1.0)
+    ledger.bury(["a"], "y", 1.0, "too long")
+    ledger.give_back(["a"], "z", 1.0, error="offline", due=50.0)
+    assert ledger.undelivered() == {"z": 1}
+    assert ledger.claim("z", 49.0) == []
+    (entry,) = ledger.claim("z", 50.0)
+    assert entry.attempts == 1
+    assert not put(ledger, "a", channels=("x",)) or ledger.claim("x", 1e9) == []
+
+
+def test_decisions_come_back_as_they_were(place, opened):
+    policy = Policy()
+    messages = policy.step([NAN], 5.0, CONTEXT)
+    first = opened(place)
+    assert not first.knows("run")
+    assert first.put(messages, policy.decisions, 5.0, ["console"])
+    second = opened(place)
+    assert second.knows("run") and not second.knows("other")
+    assert second.rows("run") == policy.decisions
+    assert Policy.restore(second.rows("run")).step([NAN], 9.0, CONTEXT) == []
+
+
+def test_broken_text_and_huge_steps_are_kept(place, opened):
+    context = Context("run-\udcff", "my_\udcff_run")
+    odd = Event("status", "crashed", 10**30, None, 3, "a\x00b\udcff", Severity.CRITICAL)
+    policy, ledger = Policy(), opened(place)
+    assert ledger.put(policy.step([odd], 5.0, context), policy.decisions, 5.0, ["console"])
+    assert ledger.knows(context.run_key)
+    again = Policy.restore(ledger.rows(context.run_key))
+    assert again.step([odd], 9.0, context) == []
+    (entry,) = ledger.claim("console", 9.0)
+    entry.message.text.encode("utf-8")
+
+
+def test_order_within_a_step_survives_later_verdicts(place, opened):
+    policy, ledger = Policy(), opened(place)
+    events = [Event("finding", f"f{n}", n, None, n, "x", Severity.WARNING) for n in range(9)]
+    for now, news in ((0.0, events), (40.0, [])):
+        ledger.put(policy.step(news, now, CONTEXT), policy.decisions, now, [])
+    assert [row.event.key for row in ledger.rows("run")] == [event.key for event in events]
+
+
+def test_two_supervisors_of_one_run_tell_once(place, opened):
+    one, two = (opened(place), Policy()), (opened(place), Policy())
+    flat = Event("phase", "PLATEAU", 5, None, 2, "flat", Severity.WARNING)
+    for (ledger, policy), events in ((one, [NAN]), (two, [flat, NAN])):
+        messages = policy.step(events, 5.0, CONTEXT)
+        taken = ledger.put(messages, policy.decisions, 5.0, ["console"])
+        if not taken:
+            policy = Policy.restore(ledger.rows("run"))
+            again = policy.step(events, 5.0, CONTEXT)
+            assert ledger.put(again, policy.decisions, 5.0, ["console"])
+    entries = one[0].claim("console", 9.0, limit=9)
+    told = [name for entry in entries for name in entry.message.event_ids]
+    assert len(told) == len(set(told)) == 1
+
+
+def test_supervisors_that_grouped_otherwise_tell_each_event_once(place, opened):
+    """Each must take the other's word for what was told, whatever their own steps were."""
+    events = [Event("finding", f"f{n}", n, None, n, "x", Severity.WARNING) for n in range(1, 5)]
+    ledgers = [opened(place), opened(place)]
+    policies = [Policy(), Policy()]
+    refused = 0
+    for now in range(0, 400, 10):
+        for mine, first_sees in ((0, 0), (1, 15)):
+            seen = [e for n, e in enumerate(events) if first_sees + 35 * n <= now]
+            messages = policies[mine].step(seen, float(now), CONTEXT)
+            if not ledgers[mine].put(messages, policies[mine].decisions, now, ["console"]):
+                refused += 1
+                policies[mine] = Policy.restore(ledgers[mine].rows("run"))
+                messages = policies[mine].step(seen, float(now), CONTEXT)
+                assert ledgers[mine].put(messages, policies[mine].decisions, now, ["console"])
+    told = [
+        name
+        for entry in ledgers[0].claim("console", 999.0, limit=99)
+        for name in entry.message.event_ids
+    ]
+    assert len(told) == len(set(told)) == 4
+    rows = ledgers[0].rows("run")
+    assert {row.verdict for row in rows} == {"told"}
+    assert refused
+    assert Policy.restore(rows).step(events, 999.0, CONTEXT) == []
+
+
+def test_a_decision_of_a_younger_supervisor_counts_though_its_steps_are_fewer():
+    old, young = Policy(), Policy()
+    for _ in range(50):
+        old.step([], 0.0, CONTEXT)
+    old.step([Event("phase", "PLATEAU", 1, None, 1, "flat", Severity.WARNING)], 0.0, CONTEXT)
+    (held,) = old.decisions
+    told = replace(held, verdict="told", reason="opened", decided_at=40.0, decided_tick=3)
+    restored = Policy.restore([told])
+    assert restored.step([held.event], 100.0, CONTEXT) == []
+    assert restored.open_events == [held.event] and restored._held == {}
+    assert young.open_events == []
+
+
+def test_what_another_sent_is_not_sent_again_by_a_late_loser(place, opened):
+    slow, quick = opened(place), opened(place)
+    put(slow)
+    slow.claim("console", 0.0, lease_s=10.0)
+    quick.claim("console", 20.0)
+    quick.sent(["abcdef01"], "console", 21.0)
+    slow.give_back(["abcdef01"], "console", 22.0, error="timeout", due=23.0)
+    assert quick.claim("console", 1e6) == [] and quick.undelivered() == {}
+
+
+def test_newer_schema_is_refused_in_words(place, opened):
+    opened(place).close()
+    with sqlite3.connect(place) as connection:
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with pytest.raises(LedgerError, match="newer copilot"):
+        Ledger(place)
+
+
+def test_damage_is_moved_aside_and_told(place, opened):
+    place.parent.mkdir()
+    place.write_bytes(b"this is no database" * 400)
+    ledger = opened(place)
+    assert "damaged" in ledger.notices[0] and ledger.trouble is None
+    assert put(ledger) and len(ledger.claim("console", 1.0)) == 1
+    assert len(list(place.parent.glob("*.damaged-*"))) == 1
+
+
+def test_damage_in_mid_run_keeps_what_can_be_read(place, opened, monkeypatch):
+    monkeypatch.setattr(_storage, "is_local_disk", lambda path: False)
+    ledger = opened(place)
+    put(ledger, "first")
+    with sqlite3.connect(place) as other:
+        other.execute("DROP TABLE notes")
+    other.close()
+    ledger.note("card", "5", 1.0)
+    assert ledger.noted("card") == "5"
+    assert ledger.notices and ledger.undelivered() == {"console": 1}
+
+
+@pytest.mark.parametrize("make", ["directory", "link"])
+def test_something_else_in_its_place_is_refused(place, make):
+    place.parent.mkdir()
+    if make == "directory":
+        place.mkdir()
+    else:
+        target = place.with_name("precious")
+        target.write_text("precious")
+        place.symlink_to(target)
+    with pytest.raises(LedgerError, match="move it away"):
+        Ledger(place)
+
+
+def test_full_disk_goes_on_in_memory_and_comes_back(place, opened):
+    ledger = opened(place)
+    put(ledger, "early")
+    pages = ledger._disk.execute("PRAGMA page_count").fetchone()[0]
+    ledger._disk.execute(f"PRAGMA max_page_count = {pages}")
+    assert ledger.trouble is None
+    assert put(ledger, "big", now=10.0, body=("x" * 100_000,))
+    assert "memory" in ledger.trouble and "full" in ledger.trouble
+    claimed = ledger.claim("console", 11.0, limit=9)
+    assert [entry.message.id for entry in claimed] == ["early", "big"]
+    ledger.sent(["early"], "console", 12.0)
+    ledger._disk.execute("PRAGMA max_page_count = 100000")
+    put(ledger, "late", now=75.0)
+    assert ledger.trouble is None
+    other = opened(place)
+    assert other.undelivered() == {"console": 2}
+    assert other._read("SELECT state FROM outbox WHERE message_id = 'early'") == [("sent",)]
+
+
+def test_no_state_directory_at_all(tmp_path, opened):
+    (tmp_path / "copilot").write_text("a file where the directory should be")
+    ledger = opened(tmp_path / "copilot" / "ledger.sqlite3")
+    assert ledger.trouble and put(ledger) and len(ledger.claim("console", 1.0)) == 1
+
+
+def test_a_file_held_by_another_process_does_not_stop_supervision(place, opened):
+    ledger = opened(place, busy_s=0.05)
+    put(ledger, "early")
+    holder = sqlite3.connect(place, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        assert put(ledger, "mine", now=10.0)
+        assert "locked" in ledger.trouble
+        # What waits in the file is the other's to send.
+        assert [e.message.id for e in ledger.claim("console", 11.0, limit=9)] == ["mine"]
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    ledger.sent(["mine"], "console", 12.0)
+    ledger.close()
+    assert opened(place).undelivered() == {"console": 1}
+
+
+def _claim_all(path: str, results) -> None:
+    ledger = Ledger(path)
+    found, idle = [], 0
+    while idle < 20:
+        entries = ledger.claim("console", 1.0)
+        idle = 0 if entries else idle + 1
+        found += [entry.message.id for entry in entries]
+        ledger.sent([entry.message.id for entry in entries], "console", 1.0)
+    results.put((found, ledger.trouble))
+    ledger.close()
+
+
+def test_two_processes_share_the_work_without_overlap(place, opened):
+    ledger = opened(place)
+    names = {f"m{n:03}" for n in range(60)}
+    for name in names:
+        put(ledger, name)
+    ledger.close()
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    workers = [context.Process(target=_claim_all, args=(str(place), results)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    answers = [results.get(timeout=60) for _ in workers]
+    found = [name for names, _ in answers for name in names]
+    assert [trouble for _, trouble in answers] == [None, None]
+    for worker in workers:
+        worker.join(10)
+    assert sorted(found) == sorted(names)

@@ -1,0 +1,429 @@
+"""Whether an event becomes a message."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from copilot_analytics.alerts import rules
+from copilot_analytics.alerts.message import event_id
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
+from copilot_analytics.errors import UsageError
+from copilot_analytics.events import Event
+from copilot_analytics.findings import Severity
+
+CONTEXT = Context("key", "my_run")
+SEVERITIES = {
+    "PLATEAU": Severity.WARNING,
+    "OVERFITTING_RISK": Severity.WARNING,
+    "DIVERGING": Severity.CRITICAL,
+    "crashed": Severity.CRITICAL,
+    "stalled": Severity.CRITICAL,
+    "interrupted": Severity.WARNING,
+    "loss_nan": Severity.CRITICAL,
+    "data_loading_bound": Severity.WARNING,
+    "loss_spike": Severity.WARNING,
+}
+
+
+class Feed:
+    """Makes events with growing lines."""
+
+    def __init__(self) -> None:
+        self.line = 0
+
+    def __call__(self, kind: str, key: str, severity: Severity | None = None) -> Event:
+        self.line += 1
+        usual = Severity.WARNING if kind == "finding" else Severity.INFO
+        urgency = severity or SEVERITIES.get(key, usual)
+        return Event(kind, key, self.line * 10, None, self.line, f"{kind} {key}", urgency)
+
+
+@pytest.fixture
+def feed():
+    return Feed()
+
+
+@pytest.fixture
+def policy():
+    return Policy()
+
+
+def run(policy, events, *times):
+    """Give the events at the first time, and let the policy look again at the others."""
+    told = []
+    for n, now in enumerate(times):
+        told += policy.step(events if n == 0 else [], float(now), CONTEXT)
+    return told
+
+
+def test_news_of_one_tick_is_one_message(policy, feed):
+    events = [feed("phase", "PLATEAU"), feed("finding", "data_loading_bound"), feed("best", "mIoU")]
+    (told,) = run(policy, events, 0, 40)
+    assert told.kind == "news" and told.severity is Severity.WARNING
+    assert len(told.event_ids) == 2
+    assert told.title.startswith("🟠 PLATEAU DETECTED")
+    assert any("data_loading_bound" in line for line in told.body)
+
+
+def test_same_trouble_in_one_tick_is_told_once(policy, feed):
+    events = [feed("finding", "crash", Severity.CRITICAL), feed("status", "crashed")]
+    (told,) = run(policy, events, 0, 40, 4000)
+    assert told.event_ids == (event_id("key", events[1]),)
+
+
+def test_findings_only_worth_knowing_never_alert(policy, feed):
+    events = [feed("finding", "noisy_validation", Severity.INFO)]
+    assert run(policy, events, 0, 40) == []
+    assert run(policy, [feed("resolved", "noisy_validation", Severity.INFO)], 50, 90) == []
+
+
+def test_best_and_learning_rate_alone_never_alert(policy, feed):
+    events = [feed("best", "mIoU"), feed("lr", "drop"), feed("resume", "resume")]
+    assert run(policy, events, 0, 40, 4000) == []
+
+
+@pytest.mark.parametrize("phase", ["WARMUP", "LEARNING_FAST", "STABLE_CONVERGENCE", "INITIALIZING"])
+def test_healthy_phases_do_not_alert(policy, feed, phase):
+    assert run(policy, [feed("phase", phase)], 0, 40, 4000) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("status", "crashed"), ("finding", "loss_nan"), ("phase", "DIVERGING")]
+)
+def test_what_is_urgent_waits_for_nothing(policy, feed, kind, key):
+    (told,) = run(policy, [feed("phase", "PLATEAU"), feed(kind, key)], 0)
+    assert told.severity is Severity.CRITICAL
+
+
+def test_over_before_it_was_told_is_never_told(policy, feed):
+    policy.step([feed("finding", "loss_spike")], 0.0, CONTEXT)
+    assert run(policy, [feed("resolved", "loss_spike")], 20, 60, 4000) == []
+
+
+def test_resolve_carries_the_duration(policy, feed):
+    run(policy, [feed("finding", "loss_spike")], 0, 30)
+    (told,) = run(policy, [feed("resolved", "loss_spike")], 30 + 7200, 30 + 7230)
+    assert told.kind == "resolved" and "OVER AFTER 2 h" in told.title
+
+
+def test_quickly_disproved_is_taken_back_in_words(policy, feed):
+    run(policy, [feed("phase", "PLATEAU")], 0, 30)
+    (told,) = run(policy, [feed("phase", "LEARNING_FAST")], 100, 130)
+    assert told.kind == "withdrawn"
+    assert "TAKEN BACK: plateau" in told.title and "no longer holds" in told.body[0]
+
+
+def test_advice_to_stop_is_taken_back_however_late(policy, feed):
+    run(policy, [feed("advice", "stop", Severity.WARNING)], 0, 30)
+    (told,) = run(policy, [feed("advice", "continue")], 90_000, 90_030)
+    assert told.kind == "withdrawn"
+
+
+def test_running_again_is_told(policy, feed):
+    run(policy, [feed("status", "stalled")], 0)
+    (told,) = run(policy, [feed("status", "running")], 400)
+    assert told.kind == "resolved" and "RUNNING AGAIN" in told.title
+
+
+def test_one_alerting_phase_after_another_needs_no_resolve(policy, feed):
+    run(policy, [feed("phase", "PLATEAU")], 0, 30)
+    (told,) = run(policy, [feed("phase", "OVERFITTING_RISK")], 2000, 2030)
+    assert told.kind == "news"
+
+
+RANKED = [
+    ("status", "crashed"),
+    ("status", "stalled"),
+    ("finding", "loss_nan"),
+    ("phase", "DIVERGING"),
+    ("finding", "overfitting"),
+    ("finding", "plateau"),
+    ("finding", "loss_spike"),
+]
+
+
+@pytest.mark.parametrize(("higher", "lower"), list(pairwise(RANKED))[1:])
+def test_the_worse_mutes_the_rest(policy, feed, higher, lower):
+    events = [feed(*lower, Severity.WARNING), feed(*higher, Severity.CRITICAL)]
+    (told,) = run(policy, events, 0, 40, 4000)
+    assert told.event_ids == (event_id("key", events[1]),)
+
+
+def test_what_was_muted_is_told_when_the_worse_is_over(policy, feed):
+    run(policy, [feed("status", "stalled"), feed("finding", "plateau")], 0, 40)
+    (told,) = run(policy, [feed("status", "running")], 4000)
+    assert told.kind == "news" and len(told.event_ids) == 2
+
+
+def test_pace_is_muted_by_a_stall_only(policy, feed):
+    assert run(policy, [feed("status", "stalled")], 0)
+    assert run(policy, [feed("finding", "gpu_idle")], 1, 100) == []
+    other = Policy()
+    assert run(other, [feed("phase", "PLATEAU"), feed("finding", "gpu_idle")], 0, 40)[0].event_ids[
+        1:
+    ]
+
+
+def test_same_trouble_under_another_name_is_told_once(policy, feed):
+    run(policy, [feed("phase", "OVERFITTING_RISK")], 0, 40)
+    assert run(policy, [feed("finding", "overfitting", Severity.WARNING)], 3000, 3040) == []
+
+
+def test_same_trouble_that_grows_worse_is_told(policy, feed):
+    run(policy, [feed("finding", "overfitting", Severity.WARNING)], 0, 40)
+    assert run(policy, [feed("finding", "overfitting", Severity.CRITICAL)], 100)
+
+
+def test_cooldown_is_per_key_and_nothing_is_lost(policy, feed):
+    run(policy, [feed("finding", "loss_spike")], 0, 30)
+    run(policy, [feed("resolved", "loss_spike")], 60, 90)
+    assert run(policy, [feed("finding", "loss_spike")], 120, 160) == []
+    assert run(policy, [feed("finding", "memory_leak", Severity.WARNING)], 170, 200)
+    (told,) = run(policy, [], 629, 631)
+    assert told.kind == "news"
+
+
+def test_crash_again_after_running_again_does_not_cool_down(policy, feed):
+    assert run(policy, [feed("status", "crashed")], 0)
+    assert run(policy, [feed("status", "running")], 60)
+    assert run(policy, [feed("status", "crashed")], 120)
+
+
+def test_flapping_is_named_once_then_silence_until_calm(policy, feed):
+    titles, now = [], 0.0
+    for _ in range(12):
+        for kind in ("finding", "resolved"):
+            titles += [m.title for m in run(policy, [feed(kind, "loss_spike")], now, now + 50)]
+            now += 100
+    assert sum("UNSTABLE" in title for title in titles) == 1
+    assert titles[-1].startswith("🔁 UNSTABLE")
+    assert len(titles) <= 5
+    assert run(policy, [], now + 1600) == []
+    (told,) = run(policy, [], now + 1800)  # calm, and what was named is over
+    assert told.kind in {"resolved", "withdrawn"}
+
+
+def test_flapping_anew_after_calm_is_named_anew(policy, feed):
+    titles, now = [], 0.0
+    for _ in range(2):
+        for _ in range(6):
+            for kind in ("finding", "resolved"):
+                titles += [m.title for m in run(policy, [feed(kind, "loss_spike")], now, now + 50)]
+                now += 100
+        now += 5000
+        titles += [m.title for m in run(policy, [], now)]
+    assert sum("UNSTABLE" in title for title in titles) == 2
+
+
+def test_flapping_of_a_stall_does_not_hide_a_crash(policy, feed):
+    for n in range(10):
+        run(policy, [feed("status", "stalled" if n % 2 == 0 else "running")], n * 60)
+    (told,) = run(policy, [feed("status", "crashed")], 700)
+    assert "CRASHED" in told.title
+
+
+def test_quiet_hours_become_one_morning_digest(feed):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    night = 3 * 3600.0
+    assert run(policy, [feed("phase", "PLATEAU")], night, night + 60) == []
+    assert run(policy, [feed("finding", "loss_spike")], night + 100, night + 200) == []
+    assert run(policy, [feed("resolved", "loss_spike")], night + 300, night + 400) == []
+    assert (
+        run(policy, [feed("finding", "slow_data", Severity.WARNING)], night + 500, night + 900)
+        == []
+    )
+    (told,) = run(policy, [], 7 * 3600 - 1, 7 * 3600, 7 * 3600 + 60)
+    assert told.kind == "digest" and len(told.event_ids) == 3
+    assert any("came and went" in line for line in told.body)
+
+
+def test_critical_passes_in_quiet_hours_and_so_does_its_end(feed):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    night = 3 * 3600.0
+    (told,) = run(policy, [feed("phase", "PLATEAU"), feed("status", "stalled")], night)
+    assert len(told.event_ids) == 1 and told.silent is False
+    assert run(policy, [feed("status", "running")], night + 600)
+
+
+def test_quiet_hours_are_local(feed):
+    east = timezone(timedelta(hours=9))
+    quiet = QuietHours.parse("23:00-07:00", east)
+    assert quiet.covers(datetime(2024, 5, 1, 23, 30, tzinfo=east).timestamp())
+    assert not quiet.covers(datetime(2024, 5, 1, 23, 30, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize("text", ["", "23-7", "25:00-07:00", "23:60-07:00", "08:00-08:00"])
+def test_quiet_hours_that_make_no_sense(text):
+    with pytest.raises(UsageError, match="23:00-07:00"):
+        QuietHours.parse(text)
+
+
+def test_mute_holds_all_but_the_critical_until_it_ends(policy, feed):
+    policy.mute(7200.0)
+    assert run(policy, [feed("phase", "PLATEAU")], 0, 60, 7000) == []
+    assert run(policy, [feed("finding", "loss_nan")], 7100)
+    policy = Policy()
+    policy.mute(7200.0)
+    run(policy, [feed("phase", "PLATEAU")], 0, 60)
+    policy.unmute()
+    assert run(policy, [], 100)
+
+
+def test_finished_mutes_all_but_the_summary(policy, feed):
+    run(policy, [feed("finding", "loss_spike")], 0)
+    events = [feed("phase", "PLATEAU"), feed("status", "finished"), feed("finding", "slow_data")]
+    (told,) = run(policy, events, 10, 60, 4000)
+    assert told.kind == "summary"
+    assert run(policy, [feed("finding", "loss_nan")], 5000, 6000) == []
+    assert policy.close(7000.0, CONTEXT) == []
+
+
+def test_resumed_after_the_end_is_told(policy, feed):
+    run(policy, [feed("status", "finished")], 0)
+    (told,) = run(policy, [feed("status", "running")], 5000, 5040)
+    assert "RUNNING AGAIN" in told.title
+    assert run(policy, [feed("finding", "loss_nan")], 6000)
+
+
+def test_past_is_never_told_one_by_one(feed):
+    past = [feed("phase", "PLATEAU"), feed("finding", "loss_spike"), feed("resolved", "loss_spike")]
+    for tell, kinds in ((False, ["attached"]), (True, ["attached", "digest"])):
+        policy = Policy()
+        assert [m.kind for m in policy.attach(past, 0.0, CONTEXT, tell_past=tell)] == kinds
+        assert run(policy, past, 1, 60, 4000) == []
+        assert run(policy, [feed("phase", "LEARNING_FAST")], 5000, 5050)
+
+
+def test_another_run_begins_afresh(policy, feed):
+    event = feed("phase", "PLATEAU")
+    assert run(policy, [event], 0, 40)
+    assert policy.step([event], 50.0, Context("other", "other")) == []
+    assert policy.step([], 90.0, Context("other", "other"))
+
+
+def test_ids_do_not_depend_on_wall_time(feed):
+    one = Policy().attach([], 0.0, CONTEXT)[0]
+    other = Policy().attach([], 99.0, CONTEXT)[0]
+    assert one.id == other.id
+
+
+KEYS = st.sampled_from(
+    [
+        ("phase", "PLATEAU"), ("phase", "OVERFITTING_RISK"), ("phase", "DIVERGING"),
+        ("phase", "LEARNING_FAST"), ("phase", "CONVERGED"),
+        ("status", "running"), ("status", "stalled"), ("status", "crashed"),
+        ("finding", "loss_nan"), ("resolved", "loss_nan"),
+        ("finding", "loss_spike"), ("resolved", "loss_spike"),
+        ("finding", "memory_leak"), ("resolved", "memory_leak"),
+        ("advice", "stop"), ("advice", "continue"), ("best", "mIoU"), ("lr", "drop"),
+    ]
+)  # fmt: skip
+
+
+class PolicyMachine(RuleBasedStateMachine):
+    """Events in any order, time that jumps, restarts at any moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feed = Feed()
+        self.options = PolicyOptions(quiet=QuietHours.parse("23:00-07:00"))
+        self.policy = Policy(self.options)
+        self.rows: dict = {}
+        self.events: list[Event] = []
+        self.now = 20 * 3600.0
+        self.told: dict[str, float] = {}
+        self.last_told: dict[tuple[str, str], float] = {}
+        self.unwritten = False
+
+    def look(self, news) -> None:
+        messages = self.policy.step(news, self.now, CONTEXT)
+        self.write(messages)
+        quiet = self.options.quiet.covers(self.now)
+        assert len(messages) <= 1
+        for message in messages:
+            assert message.severity is Severity.CRITICAL or not quiet or message.kind == "summary"
+            assert message.event_ids
+            for name in message.event_ids:
+                assert name not in self.told, "told twice"
+                self.told[name] = self.now
+
+    def write(self, messages) -> None:
+        for row in self.policy.decisions:
+            old = self.rows.get(row.event_id)
+            self.rows[row.event_id] = row
+            if row.verdict == "told":
+                assert row.message_id in {message.id for message in messages}
+            if old is not None and old.verdict == "told":
+                pytest.fail("a decision was taken back")
+            if row.verdict == "told" and row.reason == "opened":
+                key = (rules.subject_of(row.event), row.event.key)
+                since = self.now - self.last_told.get(key, float("-inf"))
+                assert since >= self.options.cooldown_s or rules.at_once(row.event)
+                self.last_told[key] = self.now
+
+    @rule(
+        keys=st.lists(KEYS, max_size=4),
+        wait=st.sampled_from([0.0, 5.0, 31.0, 301.0, 601.0, 7200.0]),
+    )
+    def tick(self, keys, wait) -> None:
+        self.now += wait
+        news = [self.feed(*key) for key in keys]
+        self.events += news
+        self.look(news)
+
+    @rule()
+    def restart(self) -> None:
+        """Killed and started again: the log is read anew, the ledger remembers."""
+        self.policy = Policy.restore(list(self.rows.values()), self.options)
+        self.look(self.events)
+
+    @rule()
+    def killed_before_the_commit(self) -> None:
+        lost = copy.deepcopy(self.policy)
+        news = [self.feed("finding", "memory_leak")]
+        self.events += news
+        lost.step(news, self.now, CONTEXT)
+        self.policy = Policy.restore(list(self.rows.values()), self.options)
+        self.look(self.events)
+
+    @precondition(lambda self: self.events)
+    @rule()
+    def restored_is_the_same(self) -> None:
+        restored = Policy.restore(list(self.rows.values()), self.options)
+        assert restored._subjects == self.policy._subjects
+        mine = {(h.id, h.event, h.seen_at) for h in self.policy._held.values()}
+        assert {(h.id, h.event, h.seen_at) for h in restored._held.values()} == mine
+        assert [h.id for h, _ in restored._passed] == [h.id for h, _ in self.policy._passed]
+        assert pickle.loads(pickle.dumps(self.policy))._subjects == self.policy._subjects  # noqa: S301
+
+    @rule()
+    def calm_brings_belief_and_truth_together(self) -> None:
+        """Nothing is lost: after a calm day all that is true and not outranked was told."""
+        self.now += 86400.0 - self.now % 86400.0 + 12 * 3600.0
+        self.look([])
+        self.now += 4000.0
+        self.look([])
+        for name, subject in self.policy._subjects.items():
+            truth, belief = subject.truth, subject.belief
+            if truth is None:
+                assert belief is None
+            elif not self.policy._is_muted_by_another(name, truth):
+                assert belief is not None and belief.key == truth.key
+
+    @invariant()
+    def every_alerting_event_has_a_row(self) -> None:
+        for event in self.events:
+            assert event.kind not in rules.SUBJECTS or event_id("key", event) in self.rows
+
+
+TestPolicyMachine = PolicyMachine.TestCase
+TestPolicyMachine.settings = settings(max_examples=100, stateful_step_count=30)

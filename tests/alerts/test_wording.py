@@ -1,0 +1,145 @@
+"""The words: complete, short, and with something to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made_runs import make_analysis, make_run
+
+from copilot_analytics.alerts import wording
+from copilot_analytics.alerts.message import Tiding
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.analyzers.eta import Eta
+from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
+from copilot_analytics.events import Event
+from copilot_analytics.findings import NotJudged, Severity
+
+FLAT = Event(
+    "phase", "PLATEAU", 8000, None, 90,
+    "STABLE_CONVERGENCE → PLATEAU: bbox_mAP gained 0.1 ± 0.3 pt over the last 4 evals",
+    Severity.WARNING,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return make_analysis(make_run())
+
+
+def told(analysis, *tidings, **options):
+    words = wording.news(tidings, Context("key", "my_run", lambda: analysis), **options)
+    return "\n".join((words.title, *words.body))
+
+
+def stopping(analysis, advice="stop"):
+    choices = (
+        CheckpointChoice(5000, 10.0, 0.275, "epoch_10.pth", True),
+        CheckpointChoice(6000, 12.0, 0.274, "epoch_12.pth", False),
+    )
+    stop = StopAdvice(
+        advice, "P(≥ 0.5 pt more by epoch 24) = 4 %", None, None, 4800.0, 4.0, None, 0.0, choices
+    )
+    return replace(analysis, stop=stop)
+
+
+def test_plateau_says_change_reason_eta_recommendation_savings_and_checkpoint(analysis):
+    text = told(stopping(analysis), Tiding("opened", FLAT))
+    title, change, state, advice = text.splitlines()
+    assert title == "🟠 PLATEAU DETECTED   my_run"
+    assert change == FLAT.text
+    assert "⏱ 40 min left (80 %: 38 min – 43 min)" in state
+    assert "best coco/bbox_mAP" in state and "at epoch 15" in state
+    assert advice == (
+        "💡 Stop now: P(≥ 0.5 pt more by epoch 24) = 4 %. Saves 1 h 20 min, ≈ 4 GPU-hours."
+        " Use epoch_10.pth (epochs 10, 12 tie)."
+    )
+
+
+def test_a_crash_says_where_to_resume_and_not_when_it_ends(analysis):
+    crashed = replace(analysis, life=replace(analysis.life, status="crashed"))
+    event = Event("status", "crashed", 8000, None, 90, "crashed: CUDA error", Severity.CRITICAL)
+    text = told(crashed, Tiding("opened", event))
+    assert "🔴 CRASHED" in text and "CUDA error" in text
+    assert "ended at" in text and "left (" not in text
+    assert "Raise num_workers" in text and text.count("💡") == 2
+    bare = replace(crashed, findings=())
+    assert "Resume from the last checkpoint" in told(bare, Tiding("opened", event))
+
+
+def test_a_critical_finding_is_not_contradicted_by_the_forecast(analysis):
+    worst = replace(analysis.findings[0], severity=Severity.CRITICAL)
+    lost = replace(
+        analysis, findings=(worst,), stop=replace(analysis.stop, advice="continue", reason="fine")
+    )
+    event = Event("finding", worst.id, 4000, None, 812, worst.title, worst.severity)
+    text = told(lost, Tiding("opened", event))
+    assert "Raise num_workers" in text and "Let it run" not in text
+
+
+def test_a_finding_brings_its_evidence_and_recommendation(analysis):
+    found = analysis.findings[0]
+    event = Event("finding", found.id, 4000, None, 812, found.title, found.severity)
+    text = told(analysis, Tiding("opened", event))
+    assert "Seen: data_time / time 0.35 (threshold: 0.30; line 812)" in text
+    assert "💡 Raise num_workers" in text
+
+
+def test_unknown_eta_gives_its_reason(analysis):
+    dark = replace(analysis, eta=Eta(not_judged=(NotJudged("ETA", "no time stamps"),)))
+    assert "time left unknown: no time stamps" in told(dark, Tiding("opened", FLAT))
+
+
+def test_attached_says_what_is_watched_judged_and_not(analysis):
+    words = wording.attached(Context("key", "my_run", lambda: analysis))
+    text = "\n".join((words.title, *words.body))
+    assert "train.log" in text
+    assert "schedule: drops ×0.1 at epochs 8, 22 (from the config)" in text
+    assert "judged: NaN and divergence" in text and "higher is better" in text
+    assert "not judged: GPU telemetry (the log holds none)" in text
+    assert "Silence" in text
+
+
+@pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "running", "stalled"])
+def test_summary_tells_how_it_ended(analysis, status):
+    over = replace(analysis, life=replace(analysis.life, status=status))
+    words = wording.summary(Context("key", "my_run", lambda: over))
+    text = "\n".join((words.title, *words.body))
+    assert ("NO LONGER WATCHED" in text) is (status in {"running", "stalled"})
+    assert "coco/bbox_mAP" in text and "Raise num_workers" in text
+    assert words.figures == ("overview",)
+
+
+def test_unwatched_run_ends_with_a_summary_too(analysis):
+    policy = Policy()
+    (told,) = policy.close(5.0, Context("key", "my_run", lambda: analysis))
+    assert told.kind == "summary"
+
+
+def test_everything_fits_on_a_phone(analysis):
+    hostile = Event("finding", "x" * 500, 1, None, 1, "y" * 100_000, Severity.WARNING)
+    tidings = [Tiding("opened", hostile)] * 500
+    for digest in (False, True):
+        text = told(analysis, *tidings, digest=digest)
+        assert len(text) < 20_000
+        assert all(len(line) <= 700 for line in text.splitlines())
+
+
+def test_text_of_the_log_cannot_forge_lines_or_steer(analysis):
+    event = Event(
+        "status", "crashed", 1, None, 1, "boom\n🟢 ALL WELL\x1b[2J\u202e", Severity.CRITICAL
+    )
+    text = told(analysis, Tiding("opened", event))
+    assert not any(line.startswith("🟢") for line in text.splitlines())
+    assert "\x1b" not in text and "\u202e" not in text
+
+
+def test_the_analysis_is_asked_for_only_when_something_is_told(analysis):
+    asked = []
+    context = Context("key", "my_run", lambda: asked.append(1) or analysis)
+    policy = Policy()
+    policy.step([FLAT], 0.0, context)
+    policy.step([], 5.0, context)
+    assert asked == []
+    policy.step([], 60.0, context)
+    assert asked == [1]
