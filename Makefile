@@ -2,6 +2,7 @@
 # make demo    the report of a sample log, written and shown (needs no developer tools)
 # make test    format, lint, types, layers, tests
 # make bench   speed and memory on a generated log of a million lines
+# make reports the reports of the sample logs, in reports/
 # make clean   removes what the others made
 #
 # Another interpreter: make PYTHON=python3.12 test   (run `make clean` first)
@@ -14,7 +15,7 @@ DEMO_OUT := reports/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench clean
+.PHONY: help setup demo test bench reports clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -54,6 +55,9 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+reports: $(VENV)/.runtime
+	@for log in sample_logs/*_*; do $(BIN)/copilot report $$log -o reports --quiet || exit 1; done
 
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_reading.py

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._base import DeltaUnit, Options
 from copilot_analytics.engine import Session
-from copilot_analytics.errors import LogError, UnknownMetricError, UsageError
+from copilot_analytics.errors import LogError, UsageError
 from copilot_analytics.live.processes import process_of
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import find_run, read_chunks
-from copilot_analytics.records import Item, Record
+from copilot_analytics.records import Block, Item
 from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
@@ -89,13 +89,13 @@ def read_run(path: str | Path, *, log_format: str | None = None) -> Run:
     log = find_run(path)
     run, earlier = Run(str(log)), 0
     for item in iter_items(log, log_format):
-        if isinstance(item, Record) and item.kind == "launch":
-            earlier += 1
-            run = Run(str(log))
-        if isinstance(item, Record):
-            run.append(item)
-        else:
+        if isinstance(item, Block):
             run.extend(item)
+        elif item.kind == "launch":
+            before, run = run, run.succeeded_by(item)
+            earlier += run is not before
+        else:
+            run.append(item)
     if earlier:
         were = "an earlier run was" if earlier == 1 else f"{earlier} earlier runs were"
         note = f"{were} found in the same log and left out"
@@ -154,8 +154,8 @@ def analyze(
     options = Options(metric, direction, amount, unit, gpus, price_per_gpu_hour)
     if isinstance(log, Run):
         session = Session(options, path=log.path)
-        for record in log.iter_records():
-            session.update(record)
+        for item in log.items():
+            session.update(item)
         session.close()
     else:
         path = find_run(log)
@@ -163,12 +163,7 @@ def analyze(
         for item in iter_items(path, log_format):
             session.update(item)
         session.close(silence_s=_silence_s(path, session.run, time.time() if now is None else now))
-    analysis = Analysis.of(session)
-    if metric is not None and analysis.metric.name != metric:
-        names = ", ".join(session.run.metric_names) or "none at all"
-        msg = f"the log has no evaluation metric {metric!r}; it has: {names}"
-        raise UnknownMetricError(msg)
-    return analysis
+    return Analysis.of(session)
 
 
 def parse_delta(delta: str | float | None) -> tuple[float | None, DeltaUnit]:

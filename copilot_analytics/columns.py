@@ -69,28 +69,22 @@ class _Growing:
 class Table:
     """Rows of records of one kind as columns.
 
-    Views that it hands out are of the moment: a later append may move the columns.
-
-    Parameters
-    ----------
-    rewinds
-        Whether a step at or below the newest one writes that stretch again. Samples of devices
-        share steps without writing anything again.
+    Views that it hands out are of the moment: a later append may move the columns. Which rows a
+    resume writes again, and where a stretch begins, is the run's to say.
 
     Examples
     --------
     >>> from copilot_analytics import Record
     >>> table = Table()
-    >>> for step, loss in ((10, 2.0), (20, 1.0), (15, 1.5)):
-    ...     table.append(Record("train", step=step, metrics={"loss": loss}), step)
-    >>> table.series("loss").step  # step 20 was written again
+    >>> table.append(Record("train", metrics={"loss": 2.0}), 10)
+    >>> table.append(Record("train", metrics={"loss": 1.0}), 20)
+    >>> table.supersede_from(15)
+    >>> table.append(Record("train", metrics={"loss": 1.5}), 15, segment=1)
+    >>> table.series("loss").step
     array([10, 15])
-    >>> table.segment
-    array([0, 0, 1])
     """
 
-    def __init__(self, *, rewinds: bool = True) -> None:
-        self._rewinds = rewinds
+    def __init__(self) -> None:
         self._step = _Growing(np.int64)
         self._epoch = _Growing(np.float64)
         self._time = _Growing(np.float64)
@@ -99,8 +93,8 @@ class Table:
         self._superseded = _Growing(np.bool_)
         self._metrics: dict[str, _Growing] = {}
         self._present: dict[str, _Growing] = {}
-        self._segment_now = 0
-        self._any_superseded = False
+        # Ranges of rows that still count, in which steps never fall.
+        self._counting: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -141,35 +135,42 @@ class Table:
         """Names of the metrics, in the order in which they first appeared."""
         return tuple(self._metrics)
 
-    def new_segment(self, at_step: int | None = None) -> None:
-        """Begin a new segment; rows at or after `at_step` count as written again."""
-        self._segment_now += 1
-        if at_step is not None:
-            self._supersede(self._step.view >= at_step)
-
-    def append(self, record: Record, step: int) -> None:
+    def append(self, record: Record, step: int, segment: int = 0) -> None:
         """Add one row at a step."""
-        if self._rewinds and len(self) and step <= self._step.view[-1]:
-            self._rewind(step)
         rows = len(self)
         self._step.append(step)
         self._epoch.append(np.nan if record.epoch is None else record.epoch)
         self._time.append(np.nan if record.time is None else record.time)
         self._line.append(record.line)
-        self._segment.append(self._segment_now)
-        self._superseded.append(False)  # a boolean column
+        self._segment.append(segment)
+        self._superseded.append(value=False)
         for name, value in record.metrics.items():
             self._column(name, rows).append(value)
         self._close_row(record.metrics, rows, 1)
 
-    def extend(self, block: Block) -> None:
-        """Add the rows of a block, as if they came one by one."""
-        start = 0
-        steps = block.step
-        jumps = np.flatnonzero(steps[1:] <= steps[:-1]) + 1
-        for stop in (*jumps.tolist(), len(block)):
-            self._extend_rising(block[start:stop])
-            start = stop
+    def extend(self, block: Block, segment: int = 0) -> None:
+        """Add the rows of a block whose steps never fall, as if they came one by one."""
+        rows, more = len(self), len(block)
+        self._step.extend(block.step, more)
+        self._epoch.extend(block.epoch, more)
+        self._time.extend(block.time, more)
+        self._line.extend(block.line, more)
+        self._segment.extend(segment, more)
+        self._superseded.extend(values=False, count=more)
+        for name, column in block.metrics.items():
+            self._column(name, rows).extend(column, more)
+        self._close_row(block.metrics, rows, more)
+
+    def supersede_from(self, step: int) -> None:
+        """Mark the rows at or after a step as written again; each row is marked once at most."""
+        steps, superseded = self._step.view, self._superseded.view
+        while self._counting:
+            start, stop = self._counting.pop()
+            kept = start + int(np.searchsorted(steps[start:stop], step))
+            superseded[kept:stop] = True
+            if kept > start:
+                self._counting.append((start, kept))
+                return
 
     def series(self, name: str) -> Series:
         """Return the logged points of one metric; empty if it was never logged."""
@@ -180,7 +181,7 @@ class Table:
             return Series(whole, empty, empty, empty, whole)
         present = self._present.get(name)
         whole_series = Series(self.step, column.view, self.epoch, self.time, self.line)
-        if present is None and not self._any_superseded:
+        if present is None and self._counting == [(0, len(self))]:
             return whole_series
         keep = ~self.superseded
         if present is not None:
@@ -199,31 +200,6 @@ class Table:
         """Return a metric for every row, NaN where it was not logged; see `was_logged`."""
         return self._metrics[name].view
 
-    def row_metrics(self, start: int, stop: int) -> dict[str, Floats]:
-        """Return the metrics that were logged in all rows from `start` to `stop`."""
-        return {
-            name: column.view[start:stop]
-            for name, column in self._metrics.items()
-            if self.was_logged(name)[start:stop].all()
-        }
-
-    def _extend_rising(self, block: Block) -> None:
-        if not len(block):
-            return
-        first = int(block.step[0])
-        if len(self) and first <= self._step.view[-1]:
-            self._rewind(first)
-        rows, more = len(self), len(block)
-        self._step.extend(block.step, more)
-        self._epoch.extend(block.epoch, more)
-        self._time.extend(block.time, more)
-        self._line.extend(block.line, more)
-        self._segment.extend(self._segment_now, more)
-        self._superseded.extend(False, more)  # a boolean column
-        for name, column in block.metrics.items():
-            self._column(name, rows).extend(column, more)
-        self._close_row(block.metrics, rows, more)
-
     def _column(self, name: str, rows: int) -> _Growing:
         """Return a column filled up to `rows`, making it if it is new."""
         column = self._metrics.get(name)
@@ -235,24 +211,18 @@ class Table:
 
     def _close_row(self, logged: Iterable[str], rows: int, more: int) -> None:
         """Note which columns had no part in the newest rows."""
+        if self._counting and self._counting[-1][1] == rows:
+            self._counting[-1] = (self._counting[-1][0], rows + more)
+        else:
+            self._counting.append((rows, rows + more))
         names = set(logged)
         for name, column in self._metrics.items():
             present = self._present.get(name)
             if name in names:
                 if present is not None:
-                    present.extend(True, more)  # a boolean column
+                    present.extend(values=True, count=more)
                 continue
             column.extend(np.nan, more)
             if present is None:
                 present = self._present[name] = _Growing(np.bool_, rows, fill=True)
-            present.extend(False, more)  # a boolean column
-
-    def _rewind(self, step: int) -> None:
-        if step < self._step.view[-1]:
-            self._segment_now += 1
-        self._supersede(self._step.view >= step)
-
-    def _supersede(self, rows: NDArray[np.bool_]) -> None:
-        if rows.any():
-            self._superseded.view[rows] = True
-            self._any_superseded = True
+            present.extend(values=False, count=more)

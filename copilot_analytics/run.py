@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from copilot_analytics.columns import Series, Table
 from copilot_analytics.records import Block, Item, Record
@@ -79,6 +82,10 @@ class Run:
     ----------
     meta : RunMeta
         Plan, schedule and names as far as the log states them.
+    last_step : int
+        The step reached, 0 before the first; after a resume, where that has come to.
+    last_epoch : float or None
+        Progress in epochs, None if unknown.
     train_log, eval_log, test_log, gpu_log : Table
         The rows as growing columns, for computations. Evaluations on a test split are kept apart
         from those that choose checkpoints.
@@ -97,12 +104,16 @@ class Run:
     train_log: Table = field(default_factory=Table, repr=False)
     eval_log: Table = field(default_factory=Table, repr=False)
     test_log: Table = field(default_factory=Table, repr=False)
-    gpu_log: Table = field(default_factory=lambda: Table(rewinds=False), repr=False)
+    gpu_log: Table = field(default_factory=Table, repr=False)
     checkpoints: list[Record] = field(default_factory=list, repr=False)
     resumes: list[Record] = field(default_factory=list, repr=False)
     last: Record | None = field(default=None, repr=False)
     first_time: float | None = None
     last_time: float | None = None
+    last_step: int = 0
+    last_epoch: float | None = None
+    _segment: int = field(default=0, repr=False)
+    _resumed: bool = field(default=False, repr=False)
     _order: list[Record | tuple[int, int]] = field(default_factory=list, repr=False)
     _frames: dict[str, tuple[int, pd.DataFrame]] = field(default_factory=dict, repr=False)
 
@@ -122,23 +133,24 @@ class Run:
         if record.kind == "train":
             start = len(self.train_log)
             step = start if record.step is None else record.step
-            self.train_log.append(record, step)
+            self._begin_training(step)
+            self.train_log.append(record, step, self._segment)
             self._note_train_rows(start)
+            self._reach(step, record.epoch)
         else:
             self._order.append(record)
             if record.kind == "eval":
-                is_test = record.facts.get("split") == "test"
-                table = self.test_log if is_test else self.eval_log
-                table.append(record, self._eval_step(record))
+                self._evaluate(record)
             elif record.kind == "gpu":
-                self.gpu_log.append(record, self.last_step)
+                self.gpu_log.append(record, self.last_step, self._segment)
             elif record.kind == "config":
                 self.meta = self.meta.updated(record.facts)
             elif record.kind == "checkpoint":
                 self.checkpoints.append(record)
             elif record.kind == "resume":
                 self.resumes.append(record)
-                self.train_log.new_segment()
+                self._segment += 1
+                self._resumed = True
         if record.kind not in {"tick", "gpu"}:
             self.last = record
             self._note_time(record.time)
@@ -147,30 +159,16 @@ class Run:
         """Add a block, as if its records came one by one."""
         if not len(block):
             return
-        start = len(self.train_log)
-        self.train_log.extend(block)
-        self._note_train_rows(start)
+        falls = np.flatnonzero(block.step[1:] <= block.step[:-1]) + 1
+        start = 0
+        for stop in (*falls.tolist(), len(block)):
+            self._extend_rising(block[start:stop])
+            start = stop
         self.last = next(block[len(block) - 1 :].records())
         known = block.time[block.time == block.time]  # NaN is unlike itself
         if len(known):
             self._note_time(float(known[0]))
             self._note_time(float(known[-1]))
-
-    @property
-    def last_step(self) -> int:
-        """The step reached, 0 before the first."""
-        steps = [table.step[-1] for table in (self.train_log, self.eval_log) if len(table)]
-        return int(max(steps, default=0))
-
-    @property
-    def last_epoch(self) -> float | None:
-        """Progress in epochs, None if unknown."""
-        known = [
-            float(table.epoch[-1])
-            for table in (self.train_log, self.eval_log)
-            if len(table) and table.epoch[-1] == table.epoch[-1]  # NaN
-        ]
-        return max(known, default=None)
 
     @property
     def counts_epochs(self) -> bool:
@@ -229,16 +227,37 @@ class Run:
 
     @property
     def records(self) -> list[Record]:
-        """All records in the order of the log, rebuilt from the columns."""
+        """All records in the order of the log.
+
+        Training records are rebuilt from the columns: a step that the log did not tell is their
+        count, and the file is the run's.
+        """
         return list(self.iter_records())
 
     def iter_records(self) -> Iterator[Record]:
         """Yield the records in the order of the log."""
+        for item in self.items():
+            if isinstance(item, Block):
+                yield from item.records()
+            else:
+                yield item
+
+    def items(self) -> Iterator[Item]:
+        """Yield what the run holds in the order of the log, training records as blocks."""
         for entry in self._order:
             if isinstance(entry, Record):
                 yield entry
             else:
-                yield from self._train_records(*entry)
+                yield from self._blocks(*entry)
+
+    def succeeded_by(self, launch: Record) -> Run:
+        """Return the run that a launch begins: this one if it holds no training yet."""
+        if not len(self.train_log) and not len(self.eval_log):
+            return self
+        meta = RunMeta(log_format=self.meta.log_format, framework=self.meta.framework)
+        run = Run(self.path, meta=meta)
+        run.append(launch)
+        return run
 
     @property
     def train(self) -> pd.DataFrame:
@@ -276,6 +295,56 @@ class Run:
 
         return run_html(self)
 
+    def _begin_training(self, step: int) -> None:
+        """Let a step that was passed before write again what comes after it."""
+        log = self.train_log
+        if len(log) and step <= int(log.step[-1]):
+            if step < int(log.step[-1]):
+                if not self._resumed:
+                    self._segment += 1
+                self._rewind(step)
+            log.supersede_from(step)
+        self._resumed = False
+
+    def _rewind(self, step: int) -> None:
+        self.eval_log.supersede_from(step)
+        self.last_step, self.last_epoch = 0, None
+
+    def _extend_rising(self, block: Block) -> None:
+        start = len(self.train_log)
+        self._begin_training(int(block.step[0]))
+        self.train_log.extend(block, self._segment)
+        self._note_train_rows(start)
+        known = block.epoch[np.isfinite(block.epoch)]
+        self._reach(int(block.step[-1]), float(known[-1]) if len(known) else None)
+
+    def _evaluate(self, record: Record) -> None:
+        step = self._eval_step(record)
+        if record.facts.get("split") == "test":
+            self.test_log.append(record, step, self._segment)
+            return
+        log = self.eval_log
+        newest = int(log.step[-1]) if len(log) else step - 1
+        if step < newest and not len(self.train_log):
+            self._segment += 1
+            self._rewind(step)
+        elif step < newest or (step == newest and self._repeats(record)):
+            log.supersede_from(step)
+        log.append(record, step, self._segment)
+        self._reach(step, record.epoch)
+
+    def _repeats(self, record: Record) -> bool:
+        """Tell whether an evaluation gives a metric again that the newest step has."""
+        log = self.eval_log
+        at_step = int(np.count_nonzero(log.step[-8:] == log.step[-1]))
+        names = record.metrics.keys() - BOOKKEEPING
+        return any(log.was_logged(name)[-at_step:].any() for name in names)
+
+    def _reach(self, step: int, epoch: float | None) -> None:
+        self.last_step = max(self.last_step, step)
+        if epoch is not None:
+            self.last_epoch = epoch if self.last_epoch is None else max(self.last_epoch, epoch)
+
     def _eval_step(self, record: Record) -> int:
         if record.step is not None:
             return record.step
@@ -301,19 +370,19 @@ class Run:
             self.first_time = time
         self.last_time = time
 
-    def _train_records(self, start: int, stop: int) -> Iterator[Record]:
-        log = self.train_log
-        logged = {name: log.was_logged(name) for name in log.metric_names}
-        for row in range(start, stop):
-            epoch, time = float(log.epoch[row]), float(log.time[row])
-            yield Record(
-                "train",
-                step=int(log.step[row]),
-                epoch=None if epoch != epoch else epoch,  # NaN
-                time=None if time != time else time,  # NaN
-                metrics={n: float(log.column(n)[row]) for n, has in logged.items() if has[row]},
-                line=int(log.line[row]),
-                file=self.path,
+    def _blocks(self, start: int, stop: int) -> Iterator[Block]:
+        """Yield rows of the training log as blocks in which every metric is in every row."""
+        log, rows = self.train_log, slice(start, stop)
+        logged = {name: log.was_logged(name)[rows] for name in log.metric_names}
+        changes = np.zeros(max(stop - start - 1, 0), dtype=np.bool_)
+        for mask in logged.values():
+            changes |= mask[1:] != mask[:-1]
+        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), stop - start]
+        for low, high in pairwise(edges):
+            part = slice(start + low, start + high)
+            metrics = {name: log.column(name)[part] for name, has in logged.items() if has[low]}
+            yield Block(
+                log.step[part], log.epoch[part], log.time[part], log.line[part], metrics, self.path
             )
 
     def _frame(self, name: str, table: Table) -> pd.DataFrame:
@@ -327,6 +396,7 @@ class Run:
             "epoch": table.epoch.copy(),
             "time": pd.to_datetime(table.time, unit="s").astype(COLUMNS["time"].dtype),
             "segment": table.segment.copy(),
+            "superseded": table.superseded.copy(),
             "line": table.line.copy(),
         }
         for metric in table.metric_names:

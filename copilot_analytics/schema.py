@@ -38,6 +38,7 @@ COLUMNS: dict[str, Column] = {
     "time": Column("datetime64[ns]", "", "time stamp of the line; naive unless meta says UTC"),
     "line": Column("int64", "", "line of the log, from 1"),
     "segment": Column("int64", "", "stretch between resumes, from 0"),
+    "superseded": Column("bool", "", "a later resume wrote this step again"),
     "loss": Column("float64", "", "total training loss, averaged as meta.smoothing says"),
     "lr": Column("float64", "", "learning rate of the first parameter group"),
     "base_lr": Column("float64", "", "learning rate before layer-wise scaling"),
@@ -119,6 +120,7 @@ _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
     entropy approx_kl explained_variance cardinality_error code_perplexity seg_size
 """.split()
+_NEGATED = re.compile(r"(^|[^a-z])(gap|drop|diff|delta|regret|inverse|num|n)($|[^a-z])")
 _WRAPPING = re.compile(r"^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
@@ -157,11 +159,15 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
 
     Examples
     --------
-    >>> direction_of("coco/bbox_mAP")
-    ('max', 'a known metric')
+    >>> direction_of("coco/AP"), direction_of("coco/bbox_mAP")
+    (('max', 'a known metric'), ('max', 'its name'))
+    >>> direction_of("accuracy_gap")[0] is None
+    True
     >>> direction_of("val/loss_ce")[0], direction_of("data_time")[0], direction_of("foo")[0]
     ('min', None, None)
     """
+    if _NEGATED.search(name.lower()):
+        return None, "its name does not tell"
     candidates = [name, *re.split(r"[/.]", name)[-1:]]
     stripped = _WRAPPING.sub("", candidates[-1].strip().lower())
     tail = stripped.rsplit("_", 1)[-1]
@@ -170,7 +176,7 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
             return _TABLE[_key(candidate)], "a known metric"
     lower = name.strip().lower()
     if _key(tail) in _TABLE and _TABLE[_key(tail)] is not None:
-        return _TABLE[_key(tail)], "a known metric"
+        return _TABLE[_key(tail)], "its name"
     if _DOWN_PART.search(lower):
         return "min", "its name"
     if _UP_PART.search(lower):

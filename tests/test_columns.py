@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from copilot_analytics.columns import Table
 from copilot_analytics.records import Block, Record
+from copilot_analytics.run import Run
 
 names = st.sampled_from(["loss", "lr", "acc"])
 rows = st.tuples(st.integers(0, 30), st.dictionaries(names, st.floats(allow_nan=False), max_size=3))
@@ -42,12 +43,8 @@ def state(table: Table) -> list[object]:
     shown: list[object] = [table.step.tolist(), table.segment.tolist(), table.superseded.tolist()]
     for name in table.metric_names:
         series = table.series(name)
-        shown += [
-            name,
-            table.was_logged(name).tolist(),
-            series.step.tolist(),
-            series.value.tolist(),
-        ]
+        logged = table.was_logged(name).tolist()
+        shown += [name, logged, series.step.tolist(), series.value.tolist()]
     return shown
 
 
@@ -59,23 +56,26 @@ def test_blocks_mean_their_rows(
         Record("train", step=step, metrics=metrics, line=line)
         for line, (step, metrics) in enumerate(entries, 1)
     ]
-    one_by_one, in_blocks = Table(), Table()
-    for record in records:
-        assert record.step is not None
-        one_by_one.append(record, record.step)
-    for block in as_blocks(records, cuts):
-        in_blocks.extend(block)
-    assert state(one_by_one) == state(in_blocks)
+    one_by_one = Run.from_records(records)
+    in_blocks = Run.from_records(as_blocks(records, cuts))
+    assert state(one_by_one.train_log) == state(in_blocks.train_log)
+    assert (one_by_one.last_step, one_by_one.last_epoch) == (
+        in_blocks.last_step,
+        in_blocks.last_epoch,
+    )
     again = pickle.loads(pickle.dumps(in_blocks))  # noqa: S301  # our own bytes
-    assert state(again) == state(in_blocks)
+    assert state(again.train_log) == state(in_blocks.train_log)
+    assert [str(r) for r in Run.from_records(in_blocks.items()).records] == [
+        str(r) for r in one_by_one.records
+    ]
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=60))
 def test_what_counts_is_what_was_written_last(steps: list[int]) -> None:
-    table = Table()
+    run = Run()
     for line, step in enumerate(steps):
-        table.append(Record("train", step=step, metrics={"loss": float(line)}), step)
-    series = table.series("loss")
+        run.append(Record("train", step=step, metrics={"loss": float(line)}))
+    series = run.train_series("loss")
     assert (np.diff(series.step) > 0).all()
     kept: dict[int, float] = {}
     for line, step in enumerate(steps):
@@ -86,18 +86,28 @@ def test_what_counts_is_what_was_written_last(steps: list[int]) -> None:
 
 def test_absent_is_not_nan() -> None:
     table = Table()
-    table.append(Record("train", step=1, metrics={"loss": 1.0}), 1)
-    table.append(Record("train", step=2, metrics={"loss": 1.0, "acc": float("nan")}), 2)
+    table.append(Record("train", metrics={"loss": 1.0}), 1)
+    table.append(Record("train", metrics={"loss": 1.0, "acc": float("nan")}), 2)
     assert table.was_logged("acc").tolist() == [False, True]
     assert table.series("acc").step.tolist() == [2]
     assert table.series("never").step.tolist() == []
 
 
-def test_segments_follow_rewinds_and_resumes() -> None:
-    table = Table()
-    for step in (10, 20, 30, 20, 30):
-        table.append(Record("train", step=step), step)
-    table.new_segment()
-    table.append(Record("train", step=40), 40)
-    assert table.segment.tolist() == [0, 0, 0, 1, 1, 2]
-    assert table.superseded.tolist() == [False, True, True, False, False, False]
+def test_a_row_is_marked_once_however_often_steps_repeat() -> None:
+    """Two ranks that write one log repeat every step; its cost must stay in line."""
+    touched = 0
+
+    class Counting(Table):
+        def supersede_from(self, step: int) -> None:
+            nonlocal touched
+            before = int(self.superseded.sum())
+            super().supersede_from(step)
+            touched += int(self.superseded.sum()) - before
+
+    run = Run(train_log=Counting())
+    for step in range(300):
+        run.append(Record("train", step=step, metrics={"loss": 1.0}))
+        run.append(Record("train", step=step, metrics={"loss": 2.0}))
+    assert touched == 300
+    assert len(run.train_log._counting) <= 301
+    assert set(run.train_series("loss").value.tolist()) == {2.0}

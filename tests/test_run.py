@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from made_runs import make_run
 
 from copilot_analytics.records import Block, Record
@@ -80,3 +81,48 @@ def test_test_results_do_not_choose_checkpoints() -> None:
     run.append(Record("eval", step=1, metrics={"acc": 0.9}, facts={"split": "test"}))
     assert run.eval["acc"].tolist() == [0.5]
     assert run.test["acc"].tolist() == [0.9]
+
+
+def resumed(at: int, *, says_so: bool) -> Run:
+    """Return a run that reached step 100, evaluated every 20, and fell back to a step."""
+    run = Run()
+    for step in range(10, 101, 10):
+        run.append(Record("train", step=step, epoch=step / 50, metrics={"loss": 1.0}))
+        if step % 20 == 0:
+            run.append(Record("eval", step=step, epoch=step / 50, metrics={"acc": 0.5}))
+    if says_so:
+        run.append(Record("resume", step=at))
+    run.append(Record("train", step=at + 10, epoch=(at + 10) / 50, metrics={"loss": 0.9}))
+    return run
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_after_a_resume_the_run_is_where_it_resumed(*, says_so: bool) -> None:
+    run = resumed(40, says_so=says_so)
+    assert (run.last_step, run.last_epoch) == (50, 1.0)
+    assert run.eval_series("acc").step.tolist() == [20, 40], "later ones are to be written again"
+    assert run.train["segment"].tolist() == [0] * 10 + [1], "one resume is one new segment"
+    run.append(Record("eval", step=60, metrics={"acc": 0.6}))
+    assert run.eval["segment"].tolist() == [0] * 5 + [1]
+    assert run.eval["superseded"].tolist() == [False] * 2 + [True] * 3 + [False]
+
+
+def test_two_results_of_one_evaluation_are_both_kept() -> None:
+    run = Run()
+    run.append(Record("eval", step=10, metrics={"bbox_mAP": 0.1, "iter_time_s": 1.0}))
+    run.append(Record("eval", step=10, metrics={"segm_mAP": 0.2, "iter_time_s": 1.0}))
+    assert run.eval_series("bbox_mAP").value.tolist() == [0.1]
+    assert run.eval_series("segm_mAP").value.tolist() == [0.2]
+    run.append(Record("eval", step=10, metrics={"bbox_mAP": 0.3}))
+    assert run.eval_series("bbox_mAP").value.tolist() == [0.3]
+
+
+def test_a_launch_begins_another_run_only_after_training() -> None:
+    run = Run()
+    launch = Record("launch", facts={"reason": "again"})
+    run.append(Record("config", facts={"planned_epochs": 10, "log_format": "toy"}))
+    assert run.succeeded_by(launch) is run
+    run.append(Record("train", step=1, metrics={"loss": 1.0}))
+    other = run.succeeded_by(launch)
+    assert other is not run
+    assert (other.meta.log_format, other.meta.planned_epochs) == ("toy", None)

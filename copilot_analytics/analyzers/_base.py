@@ -22,7 +22,7 @@ import numpy as np
 from copilot_analytics.errors import PluginError
 from copilot_analytics.events import Event
 from copilot_analytics.records import Block, Floats, Item, Record
-from copilot_analytics.run import Run, RunMeta
+from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
     from copilot_analytics.schema import Direction
@@ -138,8 +138,8 @@ class Analyzer(ABC, Generic[R]):
     def of(cls, run: Run, options: Options | None = None) -> R:
         """Return the result for a whole run."""
         analyzer = cls(options)
-        for record in run.iter_records():
-            analyzer.update(record)
+        for item in run.items():
+            analyzer.update(item)
         return analyzer.result()
 
 
@@ -209,14 +209,12 @@ class Fold:
 
     def _launch(self, record: Record) -> None:
         """Put the run aside if it held any training, and begin another."""
-        old = self.run
-        if not len(old.train_log) and not len(old.eval_log):
+        run = self.run.succeeded_by(record)
+        if run is self.run:
             return
-        self.earlier.append(old)
-        kept = RunMeta(log_format=old.meta.log_format, framework=old.meta.framework)
-        self.run = Run(old.path, meta=kept)
+        self.earlier.append(self.run)
+        self.run = run
         self._begin()
-        self.run.append(record)
 
     def _take_record(self, record: Record) -> None:
         self.run.append(record)

@@ -153,6 +153,10 @@ class LogReader:
         items += self._reader.close()
         items = self._counted(items)
         self._refuse_a_wrong_choice()
+        too_long = self.stats.too_long
+        if too_long:
+            note = f"{too_long} lines of more than 1 MiB were left out"
+            items.append(Record("config", facts={"note": note}, file=self._file))
         return items
 
     def _look(self, lines: Lines, *, final: bool = False) -> None:

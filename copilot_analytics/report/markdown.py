@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
-from copilot_analytics.report.wording import escaped, extent, place
+from copilot_analytics.report.wording import defused, escaped, extent, place
 from copilot_analytics.wording import duration, moment, number, share
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def render(analysis: Analysis, figures: Mapping[str, str]) -> str:
     """
     sections = [
         _top(analysis),
-        _section("What to do", [f"- {line}" for line in actions(analysis)]),
+        _section("What to do", [f"- {defused(line)}" for line in actions(analysis)]),
         _phases(analysis, figures),
         _forecast(analysis, figures),
         _time(analysis, figures),
@@ -68,7 +68,7 @@ def name_of(analysis: Analysis) -> str:
 
 def _top(analysis: Analysis) -> str:
     title = f"# {escaped(name_of(analysis))}: {headline(analysis)}"
-    return f"{title}\n\n> {verdict(analysis)}"
+    return f"{title}\n\n> {defused(verdict(analysis))}"
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -97,7 +97,7 @@ def _phases(analysis: Analysis, figures: Mapping[str, str]) -> str:
             span.phase.value,
             f"{place(run, span.from_step)} – {place(run, span.to_step)}",
             str(span.line or ""),
-            span.reason,
+            defused(span.reason),
         )
         for span in shown
     ]
@@ -110,7 +110,7 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
     lines = []
     if metric.name is not None:
         lines.append(
-            f"Judged by **{escaped(metric.name)}** ({metric.reason}); "
+            f"Judged by **{escaped(metric.name)}** ({defused(metric.reason)}); "
             f"noise of one evaluation {_noise(metric.noise)}."
         )
     ahead = forecast.horizon is not None and forecast.horizon > (forecast.made_at_step or 0)
@@ -143,7 +143,7 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
             ),
         ]
     if ahead:
-        lines += [f"- {note}" for note in forecast.notes]
+        lines += [f"- {defused(note)}" for note in forecast.notes]
     lines += _looking_back(analysis)
     return _section("Metric and forecast", [*lines, *_figure(figures, "metric")])
 
@@ -214,10 +214,10 @@ def _findings(analysis: Analysis) -> str:
 def _finding(analysis: Analysis, finding: Finding) -> list[str]:
     badge = _BADGES[str(finding.severity)]
     where = f" ({place(analysis.run, finding.step)})" if finding.step is not None else ""
-    lines = [f"### {badge} {finding.title}{where}", "", finding.explanation, ""]
+    lines = [f"### {badge} {defused(finding.title)}{where}", "", defused(finding.explanation), ""]
     lines += [f"- {escaped(str(evidence))}" for evidence in finding.evidence]
     if finding.recommendation:
-        lines += ["", f"**Do:** {finding.recommendation}"]
+        lines += ["", f"**Do:** {defused(finding.recommendation)}"]
     return [*lines, ""]
 
 
@@ -235,7 +235,9 @@ def _memory(analysis: Analysis, figures: Mapping[str, str]) -> str:
 
 def _not_judged(analysis: Analysis) -> str:
     gaps = dict.fromkeys((gap.what, gap.why) for gap in analysis.not_judged)
-    return _section("Not judged", [f"- **{what}**, because {why}." for what, why in gaps])
+    return _section(
+        "Not judged", [f"- **{defused(what)}**, because {defused(why)}." for what, why in gaps]
+    )
 
 
 def _plan(analysis: Analysis) -> str:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def draw_overview(run: Run) -> Figure:
     """Draw a run that has not been analysed yet."""
     session = Session(path=run.path)
-    for record in run.iter_records():
-        session.update(record)
+    for item in run.items():
+        session.update(item)
     return draw_analysis(Analysis.of(session))
 
 

@@ -11,6 +11,7 @@ from copilot_analytics.wording import plural
 if TYPE_CHECKING:
     from copilot_analytics.run import Run
 
+_ACTIVE = re.compile(r"[<>\[\]|]")
 # An underscore inside a word is no markup.
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|#!]|(?<![^\W_])_|_(?![^\W_])")
 
@@ -46,6 +47,21 @@ def extent(run: Run) -> str:
     return "nothing yet"
 
 
+def defused(text: str) -> str:
+    r"""Make a sentence with text from a log harmless in Markdown, its own bold and code kept.
+
+    Examples
+    --------
+    >>> print(defused("**Stop.** <img src=x> | [a](b)\n# c"))
+    **Stop.** \<img src=x\> \| \[a\](b) # c
+    """
+    return _ACTIVE.sub(r"\\\g<0>", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def escaped(text: str) -> str:
     r"""Make text from a log harmless in Markdown: one line, no markup, no control characters.
 
@@ -54,5 +70,4 @@ def escaped(text: str) -> str:
     >>> print(escaped("a_b|c <b>`x`\n# y"))
     a_b\|c \<b\>\`x\` \# y
     """
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return _MARKUP.sub(r"\\\g<0>", flat)
+    return _MARKUP.sub(r"\\\g<0>", _one_line(text))

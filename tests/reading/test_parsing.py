@@ -222,3 +222,11 @@ def test_every_line_with_its_own_layout():
     reader = LogReader("toy.log", formats=TOYS)
     records = expanded(reader.feed("\n".join(lines).encode() + b"\n"))[1:]
     assert [r.metrics["loss"] for r in records] == [float(x.rpartition("=")[2]) for x in lines]
+
+
+def test_lines_that_were_left_out_are_told():
+    content = b"step 1: loss=2.0\n" * 3 + b"x" * (2 << 20) + b"\nstep 9: loss=1.0\n"
+    reader = LogReader("toy.log", formats=TOYS)
+    items = reader.feed(content) + reader.close()
+    notes = [item.facts["note"] for item in items if getattr(item, "facts", {}).get("note")]
+    assert notes == ["1 lines of more than 1 MiB were left out"]

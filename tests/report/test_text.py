@@ -154,3 +154,20 @@ def test_summary_and_html(analysis: Analysis) -> None:
     html = analysis._repr_html_()
     assert "data:image/png;base64," in html
     assert "<script" not in html
+
+
+def test_a_hostile_failure_message_stays_text(analysis: Analysis) -> None:
+    message = "<img src=x onerror=alert(1)> | **boom** [x](javascript:1)\n# Forged"
+    life = dataclasses.replace(analysis.life, status="crashed", error=message)
+    finding = dataclasses.replace(
+        analysis.findings[0], title=message, explanation=message, recommendation=message
+    )
+    phases = dataclasses.replace(analysis.phases, reason=message)
+    hostile = dataclasses.replace(analysis, life=life, findings=(finding,), phases=phases)
+    text = render(hostile, {})
+    assert "<img" not in text.replace("\\<img", "")
+    assert "](javascript" not in text.replace("\\](javascript", "")
+    assert "\n# Forged" not in text
+    for line in text.splitlines():
+        if line.startswith("| ") and "img" in line:
+            assert line.replace("\\|", "").count("|") == 5

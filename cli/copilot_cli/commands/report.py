@@ -16,6 +16,13 @@ class OutputFormat(StrEnum):
     json = "json"
 
 
+class Direction(StrEnum):
+    """Which way a metric gets better."""
+
+    min = "min"
+    max = "max"
+
+
 def report(
     log: Annotated[
         Path, typer.Argument(metavar="LOG", help="A log, or a directory: then its newest run.")
@@ -32,6 +39,9 @@ def report(
     metric: Annotated[
         str | None,
         typer.Option(help="Evaluation metric to judge by; default: the log's own choice."),
+    ] = None,
+    direction: Annotated[
+        Direction | None, typer.Option(help="Whether that metric is better lower or higher.")
     ] = None,
     delta: Annotated[
         str | None,
@@ -52,7 +62,13 @@ def report(
     from copilot_cli.text import plain_summary
 
     analysis = analyze(
-        log, metric=metric, delta=delta, gpus=gpus, price_per_gpu_hour=price, log_format=log_format
+        log,
+        metric=metric,
+        direction=None if direction is None else direction.value,
+        delta=delta,
+        gpus=gpus,
+        price_per_gpu_hour=price,
+        log_format=log_format,
     )
     if output_format is OutputFormat.json:
         from copilot_analytics.report.document import to_json

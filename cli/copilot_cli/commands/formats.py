@@ -1,0 +1,19 @@
+"""``copilot formats``: the log formats that are known."""
+
+from __future__ import annotations
+
+import typer
+
+
+def formats() -> None:
+    """List the log formats that are known, each with a line as its trainer writes it."""
+    from copilot_analytics.reading.detect import known_formats
+    from copilot_cli.text import printable
+
+    for log_format in known_formats().values():
+        example = log_format.samples[0].text.strip().splitlines()[-1]
+        typer.echo(f"{log_format.name}: {log_format.title}  {log_format.url}")
+        typer.echo(f"    {printable(example)[:110]}")
+
+
+COMMAND = formats
