@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+_FIRST_LIKELY = 315_532_800.0  # 1980
+
 
 def number(value: float | None, digits: int = 4) -> str:
     """Write a number with so many significant digits, without noise.
@@ -84,11 +86,14 @@ def moment(time: float | None) -> str:
 
     Examples
     --------
-    >>> moment(0.0), moment(None)
-    ('1970-01-01 00:00', 'unknown')
+    >>> moment(1.7e9), moment(8e7), moment(None)
+    ('2023-11-14 22:13', 'Jul 14 22:13, year unknown', 'unknown')
     """
     if time is None:
         return "unknown"
+    if time < _FIRST_LIKELY:
+        # A log that prints no year.
+        return datetime.fromtimestamp(time, tz=UTC).strftime("%b %d %H:%M, year unknown")
     return datetime.fromtimestamp(time, tz=UTC).strftime("%Y-%m-%d %H:%M")
 
 

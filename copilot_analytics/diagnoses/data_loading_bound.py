@@ -34,7 +34,7 @@ class DataLoadingBound(Diagnosis):
             self.name,
             Severity.WARNING,
             run.last_step,
-            f"{share:.0%} of the iteration time waits for data",
+            f"{100 * share:.0f} % of the iteration time waits for data",
             "The device idles while batches are made; training could be up to "
             f"{1 / max(1 - share, 0.01):.1f} times as fast.",
             (

@@ -322,11 +322,9 @@ def _marks(analysis: Analysis, per: float) -> tuple[Mark, ...]:
         Mark(drop.step / per, "lr", f"LR {drop.before:.2g} → {drop.after:.2g}")
         for drop in analysis.learning_rate.drops[:12]
     ]
-    marks += [
-        Mark((record.step or 0) / per, "resume", "resumed")
-        for record in analysis.run.resumes
-        if record.step is not None
-    ]
+    log = analysis.run.train_log
+    resumed = np.flatnonzero(np.diff(log.segment)) + 1
+    marks += [Mark(float(log.step[row]) / per, "resume", "resumed") for row in resumed]
     losses = analysis.run.loss_names
     if losses:
         series = analysis.run.train_series(losses[0])

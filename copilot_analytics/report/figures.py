@@ -122,7 +122,7 @@ def draw_metric(data: MetricFigure) -> Figure:
             float(data.x[-1]), data.end or 0.0, float(data.fan_x[-1]) if data.fan_x.size else 0.0
         )
         ax.set_xlim(min(0.0, float(data.x[0])), right * 1.02 or 1.0)
-    ax.set_ylabel(data.name)
+    ax.set_ylabel(_shortened(data.name))
     ax.set_xlabel(data.x_label)
     _style(ax)
     _legend_above(figure)
@@ -284,6 +284,11 @@ def _mark_overflow(ax: Axes, curve: Curve, limits: tuple[float, float] | None) -
             over, np.full(len(over), 0.975), transform=ax.get_xaxis_transform(), ls="none",
             marker="^", ms=4.5, color=ORANGE, alpha=0.8, label="out of range",
         )  # fmt: skip
+
+
+def _shortened(name: str, longest: int = 36) -> str:
+    """Leave out the middle of a long name, so that it fits beside the axes."""
+    return name if len(name) <= longest else f"{name[: longest // 2]}…{name[-longest // 2 :]}"
 
 
 def _vertical(ax: Axes, x: float, text: str, colour: str) -> None:

@@ -66,6 +66,11 @@ def name_of(analysis: Analysis) -> str:
     return next(named, candidates[1] or "run")
 
 
+def source_line(path: str) -> str:
+    """Return the words by which a report names its log."""
+    return f"log {escaped(path)}"
+
+
 def _top(analysis: Analysis) -> str:
     title = f"# {escaped(name_of(analysis))}: {headline(analysis)}"
     return f"{title}\n\n> {defused(verdict(analysis))}"
@@ -278,7 +283,7 @@ def _plan(analysis: Analysis) -> str:
 
 def _footer(analysis: Analysis) -> str:
     run = analysis.run
-    parts = [f"log format {run.meta.log_format or 'unknown'}"]
+    parts = [source_line(run.path), f"log format {run.meta.log_format or 'unknown'}"]
     if run.meta.framework:
         parts.append(escaped(run.meta.framework))
     if run.meta.gpu_name:

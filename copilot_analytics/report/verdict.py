@@ -11,7 +11,7 @@ from copilot_analytics.wording import duration, is_share, number
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-_OVER = "the run is over"
+_SAID_ABOVE = {"the run is over", "the run was interrupted"}
 _STATES = {
     "waiting": "The log holds no training step yet",
     "running": "The run is going",
@@ -49,7 +49,7 @@ def actions(analysis: Analysis) -> list[str]:
         lines.append(f"**Wait.** {stop.reason}")
     elif stop.advice == "continue":
         lines.append(f"**Let it run.** {stop.reason}")
-    elif stop.reason and stop.reason != _OVER:
+    elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
     lines += [
         f"{sentence(finding.title)}: {finding.recommendation}"

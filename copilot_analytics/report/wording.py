@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ def extent(run: Run) -> str:
     """
     epoch, planned = run.last_epoch, run.meta.planned_epochs
     if epoch is not None and (planned or run.counts_epochs or not run.last_step):
-        done = f"{round(epoch)}" if abs(epoch - round(epoch)) < 0.005 else f"{epoch:.1f}"
+        whole = abs(epoch - round(epoch)) < 0.005
+        done = f"{round(epoch)}" if whole else f"{math.floor(10 * epoch) / 10:.1f}"
         return f"{done} of {plural(planned, 'epoch')}" if planned else f"{done} epochs"
     if run.last_step:
         steps = run.planned_steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -16,7 +17,7 @@ from copilot_analytics.report.figure_data import (
     speed_figure,
 )
 from copilot_analytics.report.figures import draw_loss, draw_metric, draw_series, to_png
-from copilot_analytics.report.markdown import name_of, render
+from copilot_analytics.report.markdown import name_of, render, source_line
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
@@ -37,7 +38,7 @@ def write_report(analysis: Analysis, directory: str | Path) -> Path:
     CopilotError
         If the directory cannot be written.
     """
-    home = Path(directory) / slug(name_of(analysis))
+    home = _home(Path(directory), analysis)
     try:
         home.mkdir(parents=True, exist_ok=True)
         figures = _write_figures(analysis, home)
@@ -50,6 +51,18 @@ def write_report(analysis: Analysis, directory: str | Path) -> Path:
         )
         raise CopilotError(msg) from error
     return report
+
+
+def _home(directory: Path, analysis: Analysis) -> Path:
+    """Choose a directory by the run's name, but not one that holds another log's report."""
+    name, path = slug(name_of(analysis)), analysis.run.path
+    home = directory / name
+    try:
+        taken = source_line(path) not in (home / "report.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return home
+    digest = hashlib.sha256(path.encode("utf-8", errors="replace")).hexdigest()
+    return directory / f"{name}-{digest[:6]}" if taken else home
 
 
 def slug(name: str) -> str:

@@ -21,7 +21,7 @@ def findings_of(change: Change, share: float = 0.8, **facts: object) -> dict[str
 def test_data_loading_bound() -> None:
     finding = findings_of(lambda *_: {"data_time_s": 0.2})["data_loading_bound"]
     assert finding.severity is Severity.WARNING
-    assert finding.title.startswith("40%")
+    assert finding.title.startswith("40 %")
 
 
 def test_a_slow_first_iteration_of_an_epoch_is_no_loading_bound() -> None:

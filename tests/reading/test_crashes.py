@@ -99,3 +99,15 @@ def test_a_log_that_ends_within_a_traceback():
     assert crashes(TRACEBACK)[0][1]["error"] == "traceback"
     lost = crashes(TRACEBACK + "foreign line\n" * 100)
     assert [c[0] for c in lost] == [1], "told once, and not held for ever"
+
+
+def test_a_worker_failure_is_told_by_its_cause():
+    lines = [
+        "Traceback (most recent call last):", '  File "train.py", line 9, in <module>',
+        "IndexError: Caught IndexError in DataLoader worker process 0.",
+        "Original Traceback (most recent call last):", '  File "data.py", line 4, in __getitem__',
+        "IndexError: index 12 is out of bounds",
+    ]  # fmt: skip
+    watcher = CrashWatcher("train.log")
+    told = [r.facts["message"] for n, line in enumerate(lines, 1) for r in watcher.see(line, n)]
+    assert told[-1] == "index 12 is out of bounds"

@@ -171,3 +171,13 @@ def test_a_hostile_failure_message_stays_text(analysis: Analysis) -> None:
     for line in text.splitlines():
         if line.startswith("| ") and "img" in line:
             assert line.replace("\\|", "").count("|") == 5
+
+
+def test_another_log_of_the_same_name_keeps_its_report(analysis: Analysis, tmp_path: Path) -> None:
+    first = write_report(analysis, tmp_path)
+    assert write_report(analysis, tmp_path) == first
+    analysis.run.path = "elsewhere/train.log"
+    second = write_report(analysis, tmp_path)
+    assert second != first
+    assert write_report(analysis, tmp_path) == second
+    assert "elsewhere" not in first.read_text(encoding="utf-8")

@@ -25,7 +25,10 @@ class Direction(StrEnum):
 
 def report(
     log: Annotated[
-        Path, typer.Argument(metavar="LOG", help="A log, or a directory: then its newest run.")
+        Path,
+        typer.Argument(
+            metavar="LOG", help="A log, or a directory: then its newest run.", readable=False
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Directory for the report and its figures.")
