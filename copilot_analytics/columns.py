@@ -95,6 +95,7 @@ class Table:
         self._present: dict[str, _Growing] = {}
         # Ranges of rows that still count, in which steps never fall.
         self._counting: list[tuple[int, int]] = []
+        self._rewrites = 0
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -131,6 +132,11 @@ class Table:
         return self._superseded.view
 
     @property
+    def revision(self) -> tuple[int, int]:
+        """What changes whenever rows come or stop to count."""
+        return len(self), self._rewrites
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics, in the order in which they first appeared."""
         return tuple(self._metrics)
@@ -164,6 +170,7 @@ class Table:
     def supersede_from(self, step: int) -> None:
         """Mark the rows at or after a step as written again; each row is marked once at most."""
         steps, superseded = self._step.view, self._superseded.view
+        self._rewrites += 1
         while self._counting:
             start, stop = self._counting.pop()
             kept = start + int(np.searchsorted(steps[start:stop], step))

@@ -22,6 +22,7 @@ NEAR_CHANCE = 0.02
 _FEWEST_EVALS = 5
 _FEWEST_UNKNOWN = 200
 _FLAT = 0.01
+_SHARE_IF_FEW = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,11 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     moved = max(_FLAT * abs(start), 0.5 * noise)
     speed = trend.loss
     flat = speed is not None and speed.low <= 0.0
-    enough = rows >= _FEWEST_UNKNOWN and main.n >= _FEWEST_EVALS and main.noise is not None
+    judged = main.n >= _FEWEST_EVALS and main.noise is not None
+    if not judged and main.n >= 2 and run.last_step >= _SHARE_IF_FEW * (planned or math.inf):
+        # Few evaluations say less than many, so the loss must stand stiller for longer.
+        judged, moved = True, _FLAT * abs(start)
+    enough = rows >= _FEWEST_UNKNOWN and judged
     if enough and flat and not learned and abs(start - now) <= moved and start > 0:
         return Dead(start, now, None, moved, rows, main.n)
     return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._plan import decide_at
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
@@ -17,12 +18,12 @@ from copilot_analytics.analyzers.metric import (
     MainMetric,
     MetricAnalyzer,
     difference_text,
-    usable_rows,
+    judged_series,
 )
 from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
 from copilot_analytics.analyzers.trend import Trend, TrendAnalyzer, epoch_or_stand_in
 from copilot_analytics.findings import Evidence, NotJudged
-from copilot_analytics.wording import is_share, number, place
+from copilot_analytics.wording import is_share, number, place, plural
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -52,7 +53,7 @@ class Gain:
     n
         Evaluations looked at.
     gained
-        Mean improvement over them, positive when better.
+        Their mean less that of as many before them, positive when better.
     error
         Standard error of that.
     grows
@@ -82,6 +83,8 @@ class Outlook:
     ----------
     phase, reason, evidence
         As in a span.
+    seen
+        The reason without what it leads to.
     at_once
         Whether it needs no second look.
     awaiting_decay
@@ -97,6 +100,7 @@ class Outlook:
     awaiting_decay: bool = False
     finished: bool = False
     not_judged: tuple[NotJudged, ...] = ()
+    seen: str = ""
 
     @classmethod
     def of(cls, run: Run, results: Results, current: Phase | None) -> Outlook:
@@ -121,6 +125,7 @@ class _Judge:
     health: Divergence = field(init=False)
     over: Overfitting = field(init=False)
     forecast: MetricForecast = field(init=False)
+    seen: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         of = self.results.of
@@ -163,7 +168,7 @@ class _Judge:
         health = self.health
         if health.state == "healthy":
             return None
-        where = f"since step {health.since_step}"
+        where = f"since {self._place(health.since_step)}"
         lines = (health.since_line,) if health.since_line else ()
         observed = "unknown" if health.level is None else f"{health.level:.4g}"
         bound = "" if health.threshold is None else f"{health.threshold:.4g}"
@@ -181,9 +186,10 @@ class _Judge:
         column = over.column or "validation"
         scale = self.main.scale if over.column == self.main.name else "other"
         lost = difference_text(over.lost or 0.0, scale)
-        noise = difference_text(over.noise or 0.0, scale)
+        noise = difference_text(over.noise, scale) if over.noise else ""
+        beyond = f" (noise {noise})" if noise else ""
         reason = (
-            f"{column} got worse by {lost} since step {over.since_step} (noise {noise}) "
+            f"{column} got worse by {lost} since {self._place(over.since_step)}{beyond} "
             "while the training loss does not rise"
         )
         lines = tuple(line for line in (over.since_line, *self._line()) if line)
@@ -199,7 +205,7 @@ class _Judge:
         if self._climbs(gain):
             first, best = self.main.first or 0.0, self.main.best or 0.0
             metric_text = f"{self.main.name} went from {first:.4g} to {best:.4g}"
-        words = "; ".join(text for text in (metric_text, loss_text) if text)
+        words = self.seen = "; ".join(text for text in (metric_text, loss_text) if text)
         improving = loss_falls or (gain is not None and gain.grows and gain.worth)
         improving = improving or self._climbs(gain)
         spent = self.rate.at_floor and self._over()
@@ -213,22 +219,28 @@ class _Judge:
             keep = self.current or Phase.INITIALIZING
             return self._with(keep, "too few points to see a trend", evidence)
         if gain is None and self._early():
-            return self._with(self._meanwhile(), f"{words}; too early for a plateau", evidence)
-        if (gain is None and maybe and self.current in _IMPROVING) or self._blind(gain):
-            return self._with(self._meanwhile(), f"{words}; too little to call it flat", evidence)
+            told = plural(self.main.n, "evaluation")
+            words = f"{words}; too early for a plateau: {told}"
+            return self._with(self._meanwhile(), words, evidence)
+        if gain is None and maybe and self.current in _IMPROVING:
+            words = f"{words}; what remains may still be worth having"
+            return self._with(self._meanwhile(), words, evidence)
+        if self._blind(gain):
+            told = plural(self.main.n, "evaluation")
+            words = f"{words}; too little to call it a plateau: {told}"
+            return self._with(self._meanwhile(), words, evidence)
         chance = self.forecast.p_gain
         likely = gain is not None and chance is not None and chance >= _LIKELY
         if likely and self.current in _IMPROVING and not self._dead():
             words = f"{words}; a further gain is likely (P = {chance:.2f})"
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
-        waits = self.rate.next_drop is not None
-        if waits and self.rate.next_drop is not None:
-            drop = self.rate.next_drop
+        drop = self.rate.next_drop
+        if drop is not None:
             words = f"{words}; flat, but the learning rate drops at "
-            words += f"{place(drop.step, drop.epoch)}: decide {self._decide_at(drop.step)}"
+            words += f"{place(drop.step, drop.epoch)}: decide at {decide_at(self.run, drop)}"
         elif self._dead():
             words = f"{words}; the loss never fell by more than noise"
-        return self._with(Phase.PLATEAU, words, evidence, awaiting=waits)
+        return self._with(Phase.PLATEAU, words, evidence, awaiting=drop is not None)
 
     def _climbs(self, gain: Gain | None) -> bool:
         """Tell whether the few evaluations so far end with the best, by much."""
@@ -265,22 +277,6 @@ class _Judge:
         rises = speed is not None and speed.high < 0
         return rises and progress is not None and progress < 0.1
 
-    def _decide_at(self, drop_step: int) -> str:
-        run = self.run
-        per_epoch, gaps = epoch_or_stand_in(run)
-        planned = run.planned_steps
-        later = drop_step + max(0.03 * (planned or drop_step), 2.0 * self._eval_gap())
-        if planned is not None:
-            later = min(later, planned)
-        if gaps or run.last_epoch is None:
-            return f"at step {later:.0f}"
-        return f"at epoch {math.ceil(later / per_epoch - 1e-9)}"
-
-    def _eval_gap(self) -> float:
-        steps = self.run.eval_log.step[-8:]
-        gaps = np.diff(steps)
-        return float(np.median(gaps)) if len(gaps) else 0.0
-
     def _left(self) -> float:
         """Return the steps over which a gain counts: to the end, at least a tenth of the run."""
         done = float(self.run.last_step)
@@ -296,9 +292,7 @@ class _Judge:
         main = self.main
         if main.name is None or main.n < _FEWEST_FOR_GAIN:
             return None
-        series = self.run.eval_series(main.name)
-        keep = usable_rows(main.name, series.value)
-        value, step = series.value[keep], series.step[keep]
+        step, value, *_ = judged_series(self.run, main.name)
         better = value if main.direction == "max" else -value
         # A drop of the rate is news of its own: the pace is measured on one side of it.
         for drop in reversed(self.rate.drops):
@@ -328,12 +322,18 @@ class _Judge:
         if gain is None or main.name is None:
             return "", None
         amount = difference_text(abs(gain.gained), main.scale)
-        error = difference_text(1.96 * gain.error, main.scale)
-        word = "gained" if gain.gained >= 0 else "lost"
-        text = f"{main.name} {word} {amount} ± {error} over the last {gain.n} evals"
-        seen = f"{'+' if gain.gained >= 0 else '−'}{amount} ± {error}"
+        if 1.96 * gain.error >= _SHOWN * max(main.delta, abs(gain.gained)):
+            amount += f" ± {difference_text(1.96 * gain.error, main.scale)}"
+        word = "better" if gain.gained >= 0 else "worse"
+        text = (
+            f"{main.name} is on average {amount} {word} over the last {gain.n} evals than over "
+            f"the {gain.n} before"
+        )
+        if gain.gained == 0:
+            text = f"{main.name} is the same over the last {gain.n} evals and the {gain.n} before"
+        seen = f"{'+' if gain.gained >= 0 else '−'}{amount}"
         lines = tuple(int(i) for i in self.run.eval_log.line[-1:] if i)
-        what = f"{main.name} over {gain.n} evaluations"
+        what = f"mean {main.name} of {gain.n} evaluations against the {gain.n} before"
         return text, Evidence(what, seen, f"{main.delta_text} until the end", lines)
 
     def _loss_trend(self, gain: Gain | None) -> tuple[bool, bool, str, Evidence | None]:
@@ -403,8 +403,10 @@ class _Judge:
         learned = progress > max(_LEARNED * abs(trend.loss_start), noise)
         if learned or main.best is None or main.first is None:
             return not learned
-        value = self.run.eval_series(main.name or "").value
-        value = value[usable_rows(main.name or "", value)]
+        value = judged_series(self.run, main.name or "").value
+        if not len(value):
+            # A resume writes all evaluations again.
+            return not learned
         moved = abs(float(np.mean(value[-4:]) - np.mean(value[: max(min(3, len(value) - 4), 1)])))
         return moved <= max(3.0 * (main.noise or 0.0), main.delta)
 
@@ -416,6 +418,8 @@ class _Judge:
         if gain is None and speed is None:
             return False
         chance = self.forecast.p_gain if self.main.name is not None else None
+        if chance is not None and chance >= _UNLIKELY and not self._finished():
+            return False
         if gain is not None:
             if gain.grows and gain.worth:
                 return False
@@ -441,9 +445,12 @@ class _Judge:
             parts.append("nothing of the learning-rate schedule is left")
         elif self._over():
             parts.append("the plan is done")
-        if chance is not None:
+        if chance is not None and not self._finished():
             parts.append(f"P(gain ≥ {self.main.delta_text}) {is_share(chance)}")
         return ", ".join(parts) or "the run is over"
+
+    def _place(self, step: int | None) -> str:
+        return place(step, self.run.epoch_of(step))
 
     def _line(self) -> tuple[int, ...]:
         line = self.run.last.line if self.run.last is not None else 0
@@ -461,7 +468,8 @@ class _Judge:
         gaps: tuple[NotJudged, ...] = ()
         if self.rate.now is None and not self.rate.schedule:
             gaps = (NotJudged("warm-up", "the log has no learning rate"),)
-        return Outlook(phase, reason, evidence, at_once, awaiting, self._finished(), gaps)
+        seen = self.seen or reason
+        return Outlook(phase, reason, evidence, at_once, awaiting, self._finished(), gaps, seen)
 
 
 _FEWEST_ROWS = 20
@@ -486,4 +494,5 @@ _LIKELY = 0.7
 _UNLIKELY = 0.05
 _HALF = 0.5
 _LEARNED = 0.02
+_SHOWN = 0.005
 _ALMOST_DONE = 0.97

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from copilot_analytics.stats.changes import leak
+
+if TYPE_CHECKING:
+    from copilot_analytics.records import Floats
 
 _STRETCHES = 48
 _FEWEST = 16
@@ -33,7 +37,7 @@ class Growth:
 
 @dataclass
 class Peaks:
-    """Peaks of at most 95 stretches of samples.
+    """Peaks of at most 95 stretches of samples, over time in seconds or over steps.
 
     Examples
     --------
@@ -58,12 +62,37 @@ class Peaks:
             self._levels.append(level)
         self._times[-1] = time
         self._levels[-1] = max(self._levels[-1], level)
-        self._held = (self._held + 1) % self._size
+        self._close(1)
+
+    def extend(self, times: Floats, levels: Floats) -> None:
+        """Add samples, as if they came one by one."""
+        start = 0
+        while start < len(levels):
+            stop = min(start + self._size - self._held, len(levels))
+            highest = float(levels[start:stop].max())
+            if self._held == 0:
+                self._times.append(0.0)
+                self._levels.append(highest)
+            self._times[-1] = float(times[stop - 1])
+            self._levels[-1] = max(self._levels[-1], highest)
+            self._close(stop - start)
+            start = stop
+
+    def _close(self, samples: int) -> None:
+        """Count samples of the open stretch; halve the number of stretches when there are many."""
+        self._held = (self._held + samples) % self._size
         if len(self._levels) == 2 * _STRETCHES and self._held == 0:
             pairs = zip(self._levels[0::2], self._levels[1::2], strict=True)
             self._levels = [max(pair) for pair in pairs]
             self._times = self._times[1::2]
             self._size *= 2
+
+    @property
+    def settled(self) -> tuple[Floats, Floats]:
+        """Ends and levels of the complete stretches but the first ones, which fill caches."""
+        complete = len(self._levels) - (1 if self._held else 0)
+        first = max(1, complete // 20)
+        return np.array(self._times[first:complete]), np.array(self._levels[first:complete])
 
     @property
     def arriving(self) -> bool:
@@ -84,13 +113,12 @@ class Peaks:
         complete = len(self._levels) - (1 if self._held else 0)
         key = (self._size, complete, limit_mib)
         if key != self._judged:
-            self._judged, self._growth = key, self._judge(complete, limit_mib)
+            self._judged, self._growth = key, self._judge(limit_mib)
         return self._growth
 
-    def _judge(self, complete: int, limit_mib: float) -> Growth:
-        first = max(1, complete // 20)
-        levels = np.array(self._levels[first:complete])
-        watched_s = self._times[complete - 1] - self._times[first] if len(levels) else 0.0
+    def _judge(self, limit_mib: float) -> Growth:
+        times, levels = self.settled
+        watched_s = float(times[-1] - times[0]) if len(times) else 0.0
         if len(levels) < _FEWEST or watched_s < _SHORTEST_S:
             return Growth()
         if levels[-1] - levels[0] <= _LEAST_RISE * levels[0]:
@@ -105,10 +133,9 @@ class Peaks:
         late, middle = levels[-1] - levels[-third - 1], levels[-third - 1] - levels[-2 * third - 1]
         if late < _UNABATED * middle or np.mean(np.diff(levels[-third - 1 :]) > 0) < 0.5:
             return Growth()
-        time_s = np.array(self._times[first:complete]) - self._times[first]
-        found = leak(time_s, levels, limit_mib, math.nan)
+        found = leak(times - times[0], levels, limit_mib, math.nan)
         if not found.growing:
             return Growth()
         near = found.limit_in <= _FARTHEST * watched_s
-        at = self._times[complete - 1] + found.limit_in if near else math.inf
+        at = float(times[-1]) + found.limit_in if near else math.inf
         return Growth(growing=True, mib_per_s=found.slope, limit_time=at)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from copilot_analytics.analyzers._course import epoch_length
+from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
     from copilot_analytics.records import Floats, Record
     from copilot_analytics.run import Run
+    from copilot_analytics.schedule import Drop
 
 _NEWEST = 12
+_UNKNOWN_SPACING = 0.03
 
 
 def planned_end(run: Run) -> int | None:
@@ -67,6 +70,46 @@ def evals_left(run: Run, planned: int) -> int | None:
         return 0
     last = float(done[-1]) if len(done) else 0.0
     return _left(last, spacing, run.last_step, planned)
+
+
+class Decision(NamedTuple):
+    """Where to decide; `epoch` is None if epochs are unknown."""
+
+    step: int
+    epoch: float | None
+
+    def __str__(self) -> str:
+        """Return the place for a reader."""
+        return place(*self)
+
+
+def decide_at(run: Run, drop: Drop) -> Decision:
+    """Return where to judge what a scheduled drop of the learning rate brought.
+
+    That is two evaluations after it, or a thirtieth of the run where their spacing is unknown,
+    and never after the planned end.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> from copilot_analytics.schedule import Drop
+    >>> facts = {"planned_epochs": 12, "steps_per_epoch": 100, "val_interval": 1}
+    >>> run = Run.from_records([Record("config", facts=facts | {"val_unit": "epoch"})])
+    >>> str(decide_at(run, Drop(800, 8, 0.1))), str(decide_at(run, Drop(1100, 11, 0.1)))
+    ('epoch 10', 'epoch 12')
+    """
+    planned = planned_end(run)
+    spacing = eval_spacing(run)
+    later = 2.0 * spacing if spacing else _UNKNOWN_SPACING * (planned or drop.step)
+    until = drop.step + later
+    if planned is not None:
+        until = min(until, float(planned))
+    per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+    epoch = None if per_epoch is None else round(until / per_epoch, 2)
+    if drop.epoch is not None and drop.step > 0:
+        epoch = round(until * drop.epoch / drop.step, 2)
+    return Decision(round(until), epoch)
 
 
 def saved_at(run: Run, record: Record) -> int | None:

@@ -137,12 +137,12 @@ _BOUNDED = re.compile(
 )
 
 
-def is_share(name: str) -> bool:
+def is_a_share(name: str) -> bool:
     """Tell whether a metric of this name is a share, printed as a fraction or in per cent.
 
     Examples
     --------
-    >>> is_share("coco/bbox_mAP"), is_share("PSNR")
+    >>> is_a_share("coco/bbox_mAP"), is_a_share("PSNR")
     (True, False)
     """
     lower = name.lower()

@@ -74,6 +74,8 @@ class Divergence:
         Spikes so far, the newest last; at most the last 50.
     level, threshold
         What was compared, for the evidence.
+    before
+        Level before an explosion; None otherwise.
     components
         Loss components that are not finite, or stuck at exactly zero, with the step since when.
     """
@@ -88,6 +90,7 @@ class Divergence:
     spikes: tuple[Spike, ...] = ()
     level: float | None = None
     threshold: float | None = None
+    before: float | None = None
     components: tuple[tuple[str, str, int], ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
 
@@ -121,6 +124,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         self._zeros_since: tuple[int, int] | None = None
         self._grad_nans = 0
         self._exploded: _Exploded | None = None
+        self._excused: _Exploded | None = None
         self._risen: tuple[int, int] | None = None
         self._spikes: list[Spike] = []
         self._open: list[_OpenSpike] = []
@@ -149,7 +153,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             self._follow_parts(run, column)
             self._find_jumps(run, results, column)
         if fresh or record.kind == "eval":
-            self._judge_slow_rise(run, results, column)
+            self._judge_slow_rise(run, results)
         self._rows = len(log)
         self._now = self._state(run, column)
         return ()
@@ -174,7 +178,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             self._recovered = True
         self._bad_since, self._finite_run = None, 0
         self._zeros, self._zeros_since, self._grad_nans = 0, None, 0
-        self._exploded, self._risen = None, None
+        self._exploded, self._excused, self._risen = None, None, None
         self._open = []
         self._spikes = [spike for spike in self._spikes if spike.step < again_from]
         self._bound = self._spike_bound = math.inf
@@ -291,6 +295,8 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             self._collect_spikes(run, results, tail)
         if self._exploded is not None:
             self._follow_explosion(tail)
+        elif self._excused is not None:
+            self._review_excused(run, results, tail)
         elif len(new) > _WINDOW or bool(np.any(~(tail.value[-_MARGIN:] <= self._bound))):
             self._find_explosion(run, results, tail)
         self._renew_bounds(tail)
@@ -300,7 +306,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         if len(value) < _SHORTEST:
             self._bound = self._spike_bound = math.inf
             return
-        if self._exploded is not None:
+        if self._exploded is not None or self._excused is not None:
             return
         base = Baseline.of(value, _WINDOW, _SPIKE_Z)
         self._spike_bound = base.bound
@@ -311,8 +317,12 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             low = float(value.min())
             self._bound = _SHORT_GROWTH * low if low > 0 else math.inf
 
-    def _exempt(self, run: Run, results: Results, step: int) -> bool:
-        """Tell whether losses may jump at a step: the start, a warm-up, a change of the rate."""
+    def _exempt(self, run: Run, results: Results, step: int, times: float = 1.0) -> bool:
+        """Tell whether losses may jump at a step: the start, a warm-up, a change of the rate.
+
+        `times` is how many times its level before the loss stands at: no drop of the rate
+        explains many times.
+        """
         rate = results.of(LearningRateAnalyzer)
         planned = run.planned_steps
         length = planned or run.last_step
@@ -322,7 +332,8 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         if rate.warming_up:
             return True
         near = _NEAR * length
-        if any(abs(step - drop.step) <= near for drop in rate.drops):
+        small = times < _BEYOND_EXCUSE
+        if small and any(abs(step - drop.step) <= near for drop in rate.drops):
             return True
         resumed = int(run.train_log.step[self._segment_row]) if self._segment else None
         return resumed is not None and 0 <= step - resumed <= near
@@ -335,10 +346,10 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         groups = np.split(places, np.flatnonzero(np.diff(places) > 3) + 1)
         for group in groups[-_MOST_SPIKES:]:
             top = int(group[np.argmax(tail.value[group])])
-            if self._exempt(run, results, int(tail.step[top])):
-                continue
             base = Baseline.of(tail.value[: int(group[0])], _WINDOW, _SPIKE_Z)
             row, peak = int(tail.row[top]), float(tail.value[top])
+            if self._exempt(run, results, int(tail.step[top]), _times(peak, base.median)):
+                continue
             if self._open and row - self._open[-1].row <= 3:
                 old = self._open[-1]
                 if peak > old.spike.peak:
@@ -379,12 +390,11 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         if _adversarial(run):
             return
         at = exploded(tail.value, _WINDOW, _RUN, 2.0, _EXPLOSION_Z)
+        certain = at is None
         if at is None:
             at = _grown(tail.value)
             if at is None:
                 return
-        elif self._exempt(run, results, int(tail.step[at])):
-            return
         before = tail.value[:at][np.isfinite(tail.value[:at])][-_WINDOW:]
         after = tail.value[at:]
         usual, level = float(np.median(before)), float(np.median(after[-_RUN:]))
@@ -396,14 +406,34 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         good = tail.step[:at]
         last_good = int(good[-1]) if len(good) else None
         base = Baseline.of(before, _WINDOW, 3.0)
-        self._exploded = _Exploded(
+        found = _Exploded(
             int(tail.step[at]),
             int(tail.line[at]),
             int(tail.row[at]),
             last_good,
             base.bound,
             max(factor * usual, self._bound if math.isfinite(self._bound) else 0.0),
+            usual,
         )
+        if certain or not self._exempt(run, results, found.step, _times(level, usual)):
+            self._exploded = found
+        else:
+            self._excused = found
+
+    def _review_excused(self, run: Run, results: Results, tail: Recent) -> None:
+        """Look again at a jump that had an excuse, once the excuse has run out."""
+        gone = self._excused
+        newest = tail.value[-_RUN:]
+        if gone is None or len(newest) < _RUN:
+            return
+        back = bool(np.all(newest <= gone.back))
+        if not back and self._exempt(run, results, int(tail.step[-1])):
+            return
+        self._excused = None
+        # A loss may settle somewhat higher after a warm-up; many times higher it is lost.
+        limit = max(gone.threshold, _BEYOND_EXCUSE * gone.usual)
+        if not back and float(np.min(newest)) > limit:
+            self._exploded = gone
 
     def _follow_explosion(self, tail: Recent) -> None:
         gone = self._exploded
@@ -413,7 +443,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         if len(newest) == _RUN and bool(np.all(newest <= gone.back)):
             self._exploded = None
 
-    def _judge_slow_rise(self, run: Run, results: Results, column: str) -> None:
+    def _judge_slow_rise(self, run: Run, results: Results) -> None:
         value = self._course.value
         if len(value) < _FEWEST_FOR_RISE or _adversarial(run):
             self._risen = None
@@ -459,7 +489,8 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         )
         if self._bad_since is not None:
             step, line, good = self._bad_since
-            level = float(recent(run.train_log, column, len(run.train_log) - 50).value[-1])
+            newest = recent(run.train_log, column, len(run.train_log) - 50).value
+            level = float(newest[~np.isfinite(newest)][-1])
             return replace(
                 general,
                 state="nan",
@@ -502,6 +533,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                 last_good_step=gone.last_good,
                 level=float(np.median(newest)),
                 threshold=gone.threshold,
+                before=gone.usual if math.isfinite(gone.usual) else None,
             )
         if self._risen is not None:
             value = self._course.value
@@ -532,6 +564,7 @@ _SHORT_GROWTH = 100.0
 _RISE_FROM_START = 30.0
 _EARLY = 0.02
 _NEAR = 0.01
+_BEYOND_EXCUSE = 10.0
 _LEAST_PATIENCE = 10
 _MOST_SPIKES = 50
 _FEWEST_FOR_RISE = 40
@@ -553,6 +586,12 @@ class _Exploded:
     last_good: int | None
     back: float
     threshold: float
+    usual: float
+
+
+def _times(value: float, level: float) -> float:
+    """Return how many times a level a value is; 1 where that means nothing."""
+    return value / level if level > 0 else 1.0
 
 
 def _rows_of(log: Table, name: str, first: int) -> tuple[Floats, Ints]:

@@ -150,7 +150,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         start = 0
         for end in (*ends, len(steps)):
             clock.take(duration[start:end], steps[start:end])
-            if end < len(steps) or end in ends:
+            if end < len(steps):
                 clock.restart()
             start = end + 1
 

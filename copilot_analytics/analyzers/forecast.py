@@ -9,9 +9,8 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._plan import eval_spacing, planned_end
-from copilot_analytics.analyzers._primary import is_share
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, usable_rows
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.forecast import Forecast, Predictive, forecast
@@ -195,7 +194,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
         # A metric kept at one value in the beginning says nothing about the shape; the newest do.
         step, value = step[-_LONGEST:], value[-_LONGEST:]
         horizon = planned if planned is not None else int(2 * step[-1])
-        bounds = _BOUNDS.get(main.scale) if is_share(main.name) else None
+        bounds = _BOUNDS.get(main.scale)
         try:
             found = forecast(
                 step,
@@ -240,9 +239,8 @@ _BOUNDS: dict[str, tuple[float | None, float | None]] = {
 
 def _distinct(run: Run, name: str) -> tuple[Floats, Floats]:
     """Return the usable evaluations in the order of their steps, the last of each step."""
-    series = run.eval_series(name)
-    keep = usable_rows(name, series.value)
-    step, value = series.step[keep].astype(np.float64), series.value[keep]
+    series = judged_series(run, name)
+    step, value = series.step.astype(np.float64), series.value
     if len(step) > 1 and not bool(np.all(np.diff(step) > 0)):
         step, last = np.unique(step[::-1], return_index=True)
         value = value[::-1][last]

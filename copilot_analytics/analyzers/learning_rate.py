@@ -11,6 +11,7 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent
 from copilot_analytics.analyzers._news import news
+from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.wording import place
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.records import Record
     from copilot_analytics.run import Run
-    from copilot_analytics.schedule import Drop, Stage
+    from copilot_analytics.schedule import Drop, Schedule, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         next_drop, gradual = None, None
         if schedule is not None:
             next_drop = schedule.next_drop(run.last_step, per_epoch)
-            if next_drop is not None and planned is not None and next_drop.step >= planned:
+            if next_drop is not None and _too_late(run, next_drop):
                 next_drop = None
             gradual = schedule.gradual(planned, per_epoch)
         falls = self._falls_smoothly()
@@ -203,6 +204,10 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
     def _warms_up(self, run: Run, now: float | None, per_epoch: float | None) -> bool | None:
         schedule, step = run.meta.schedule, run.last_step
         ends = schedule.warmup_end(per_epoch) if schedule is not None else None
+        if ends is not None and schedule is not None and _in_iterations(run, schedule):
+            if now is None:
+                return None if step < _EPOCHS_OF_WARM_UP else False
+            ends = None
         if ends is not None and (now is None or len(self._course) < 3 or self._rising(run)):
             return step < ends
         if now is None:
@@ -279,11 +284,26 @@ _SMOOTH = 0.2
 _STEADY = 0.2
 _SAME = 1e-4
 _RISES_OVER = 6
+_EPOCHS_OF_WARM_UP = 2
 _MOST_DROPS = 200
 _LATEST_WARM_UP = 0.45
 _ALMOST_DONE = 0.97
 _FLOOR = 0.011
 _LOW = 0.2
+
+
+def _in_iterations(run: Run, schedule: Schedule) -> bool:
+    """Tell whether the warm-up is counted in iterations, of which the log says nothing."""
+    units = {stage.unit for stage in schedule.stages if stage.kind == "warmup"}
+    return run.counts_epochs and "step" in units
+
+
+def _too_late(run: Run, drop: Drop) -> bool:
+    """Tell whether training ends before a scheduled drop could change anything."""
+    epochs, planned = run.meta.planned_epochs, planned_end(run)
+    if epochs and drop.epoch is not None:
+        return drop.epoch >= epochs
+    return planned is not None and drop.step >= planned
 
 
 def _told(run: Run, record: Record, drop: LrDrop) -> Event:

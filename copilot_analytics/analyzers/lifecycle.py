@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._end import awaits_eval, eval_every, line_gap, reached_end
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
-from copilot_analytics.wording import place
+from copilot_analytics.wording import duration, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,8 +165,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         over = record.kind == "tick" and bool(record.facts.get("final")) and silence is None
         planned = _planned(run)
         if planned is not None:
-            done = self._reached_end(run)
-            if done == "yes" or (done == "train" and over and not _awaits_eval(run)):
+            done = reached_end(run)
+            if done == "yes" or (done == "train" and over and not awaits_eval(run)):
                 return "finished", f"it reached the planned {planned}", line, ()
             if over:
                 if done == "train":
@@ -183,16 +184,21 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         self, run: Run, results: Results, line: int
     ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
         gap = (NotJudged("planned end", "the log does not say how long training should be"),)
+        rate = results.of(LearningRateAnalyzer)
+        left_s = _printed_eta_s(run)
+        if left_s:
+            why = f"the log ends at {_reached(run)} and expected {duration(left_s)} more"
+            return "interrupted", why, line, gap
         last = run.last
         evals = run.eval_log
         trained = len(run.train_log)
         ends_with_eval = len(evals) > 0 and (
             not trained or int(evals.line[-1]) > int(run.train_log.line[-1])
         )
+        ends_with_eval = ends_with_eval and not rate.warming_up
         if ends_with_eval and last is not None and last.kind in {"eval", "checkpoint", "config"}:
             why = "the log ends right after an evaluation; its plan is unknown"
             return "finished", why, line, gap
-        rate = results.of(LearningRateAnalyzer)
         if rate.at_floor and rate.now is not None and rate.now < 0.5 * (rate.peak or rate.now):
             return "finished", "the learning rate is at its floor; the plan is unknown", line, gap
         return "interrupted", f"the log ends at {_reached(run)}; its plan is unknown", line, gap
@@ -210,23 +216,6 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if evaluating:
             return "evaluating", f"an evaluation is due at {_reached(run)}", line
         return "running", f"at {_reached(run)}", line
-
-    def _reached_end(self, run: Run) -> Literal["no", "train", "yes"]:
-        """Tell whether training reached its planned end, and whether all else is done too."""
-        left = _left(run)
-        if left is None:
-            return "no"
-        tolerance = _tolerance(run)
-        if left > 0 and left >= tolerance:
-            return "no"
-        trained, evals = run.train_log, run.eval_log
-        last_line = int(trained.line[-1]) if len(trained) else -1
-        if not len(trained) or (len(evals) and int(evals.line[-1]) > last_line):
-            return "yes"
-        saved = run.checkpoints[-1] if run.checkpoints else None
-        if saved is not None and saved.line > last_line and not saved.facts.get("best_metric"):
-            return "train" if _awaits_eval(run) and _saves_before_eval(run) else "yes"
-        return "yes" if left <= 0 and not _awaits_eval(run) else "train"
 
 
 ANALYZER = LifecycleAnalyzer
@@ -269,6 +258,15 @@ def _resumed(record: Record) -> str:
     return text
 
 
+def _printed_eta_s(run: Run) -> float:
+    """Return the time that the log itself last expected to be left, 0 if that is about nothing."""
+    eta = run.train_series("eta_s").value[-20:]
+    if len(eta) < 3 or not np.isfinite(eta).all():
+        return 0.0
+    per_line = float(np.median(-np.diff(eta)))
+    return float(eta[-1]) if eta[-1] > 3 * max(per_line, 1.0) else 0.0
+
+
 def _planned(run: Run) -> str | None:
     if run.meta.planned_epochs and (run.last_epoch is not None or run.counts_epochs):
         return f"{run.meta.planned_epochs} epochs"
@@ -279,60 +277,9 @@ def _reached(run: Run) -> str:
     return place(run.last_step, run.last_epoch)
 
 
-def _left(run: Run) -> float | None:
-    """Return the steps left, or epochs left where steps cannot tell."""
-    planned = run.planned_steps
-    if planned is not None:
-        return float(planned - run.last_step)
-    if run.meta.planned_epochs and run.last_epoch is not None:
-        return run.meta.planned_epochs - run.last_epoch
-    return None
-
-
-def _tolerance(run: Run) -> float:
-    """How far from the end the last training line may stand, in the unit of `_left`."""
-    log = run.train_log
-    in_steps = run.planned_steps is not None
-    places = (log.step if in_steps else log.epoch)[-20:]
-    gaps = np.diff(places.astype(np.float64))
-    gaps = gaps[gaps > 0]
-    usual = float(np.median(gaps)) if len(gaps) else 0.0
-    stated = float(run.meta.log_interval or 0) if in_steps and not run.counts_epochs else 0.0
-    return max(usual, stated) * 1.000001
-
-
-def _eval_every(run: Run) -> float | None:
-    """Return the evaluations' interval in the unit of the steps."""
-    interval = run.meta.val_interval
-    if not interval:
-        return None
-    if run.meta.val_unit == "epoch":
-        per_epoch = run.steps_per_epoch
-        return None if not per_epoch else interval * per_epoch
-    return float(interval)
-
-
-def _awaits_eval(run: Run) -> bool:
-    """Tell whether an evaluation should follow the last planned step."""
-    if not len(run.eval_log):
-        return False
-    every, planned = _eval_every(run), run.planned_steps
-    if every is None or planned is None:
-        return True
-    return planned % every < 0.5 or every - planned % every < 0.5
-
-
-def _saves_before_eval(run: Run) -> bool:
-    """Tell whether this log notes its checkpoints before the evaluation at the same place."""
-    evals, lines = run.eval_log, [c.line for c in run.checkpoints[-20:]]
-    if not len(evals) or not lines:
-        return False
-    return any(line < int(evals.line[-1]) for line in lines)
-
-
 def _at_eval(run: Run) -> bool:
     """Tell whether an evaluation is due where training stands."""
-    every = _eval_every(run)
+    every = eval_every(run)
     if every is None and len(run.eval_log) >= 2:
         every = float(np.median(np.diff(run.eval_log.step[-10:])))
     log = run.train_log
@@ -341,7 +288,7 @@ def _at_eval(run: Run) -> bool:
     if len(run.eval_log) and int(run.eval_log.line[-1]) > int(log.line[-1]):
         return False
     past = float(log.step[-1]) % every
-    return past < 0.5 or every - past < _tolerance(run)
+    return past < 0.5 or every - past <= line_gap(run)
 
 
 def _usual_gap_s(run: Run) -> float:

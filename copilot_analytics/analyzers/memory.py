@@ -9,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._devices import memory_of
+from copilot_analytics.analyzers._peaks import Peaks
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.changes import leak
@@ -74,10 +75,7 @@ class MemoryAnalyzer(Analyzer[Memory]):
         self._now = Memory()
         self._rows = 0
         self._segment = -1
-        self._size = 1
-        self._held = 0
-        self._steps: Floats = np.empty(0)
-        self._peaks: Floats = np.empty(0)
+        self._peaks = Peaks()
         self._peak = -np.inf
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
@@ -94,15 +92,14 @@ class MemoryAnalyzer(Analyzer[Memory]):
             self._segment = int(log.segment[-1])
             first = int(np.searchsorted(log.segment, self._segment))
             self._rows = max(self._rows, first)
-            self._size, self._held = 1, 0
-            self._steps = self._peaks = np.empty(0)
+            self._peaks = Peaks()
         value, step = log.column(_NAME)[self._rows :], log.step[self._rows :]
         usable = np.isfinite(value) & (value > 0)
         self._rows = len(log)
         value, step = value[usable], step[usable]
         if not len(value):
             return ()
-        self._take(step.astype(np.float64), value)
+        self._peaks.extend(step.astype(np.float64), value)
         self._peak = max(self._peak, float(value.max()))
         self._now = self._judge(run, float(value[-1]))
         return ()
@@ -111,32 +108,10 @@ class MemoryAnalyzer(Analyzer[Memory]):
         """Return the answer as of the last look."""
         return self._now
 
-    def _take(self, step: Floats, value: Floats) -> None:
-        """Add rows to the stretches; halve their number when there are too many."""
-        start = 0
-        while start < len(value):
-            if self._held == 0:
-                self._steps = np.append(self._steps, step[start])
-                self._peaks = np.append(self._peaks, -np.inf)
-            stop = min(start + self._size - self._held, len(value))
-            self._steps[-1] = step[stop - 1]
-            self._peaks[-1] = max(self._peaks[-1], value[start:stop].max())
-            self._held = (self._held + stop - start) % self._size
-            start = stop
-            if len(self._peaks) == 2 * _STRETCHES and self._held == 0:
-                self._steps = self._steps[1::2]
-                self._peaks = np.maximum(self._peaks[0::2], self._peaks[1::2])
-                self._size *= 2
-
     def _judge(self, run: Run, now: float) -> Memory:
         limit = memory_of(run.meta.gpu_name)
-        steps, peaks = self._steps, self._peaks
-        if self._held:
-            steps, peaks = steps[:-1], peaks[:-1]
         found = Memory(now, self._peak, limit)
-        # The first rows fill the allocator's cache.
-        skip = max(1, len(peaks) // 20)
-        steps, peaks = steps[skip:], peaks[skip:]
+        steps, peaks = self._peaks.settled
         if len(peaks) < _FEWEST or not _keeps_rising(peaks):
             return found
         planned = planned_end(run)
@@ -153,7 +128,6 @@ class MemoryAnalyzer(Analyzer[Memory]):
 ANALYZER = MemoryAnalyzer
 
 _NAME = "memory_mib"
-_STRETCHES = 48
 _FEWEST = 16
 _LEAST_RISE = 0.02
 

@@ -13,11 +13,12 @@ from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._primary import (
     UNRANKED,
     better_ranked,
-    is_share,
+    is_a_share,
     matching,
     minus_one_means_nothing,
     rank_of,
 )
+from copilot_analytics.columns import Series
 from copilot_analytics.errors import UnknownMetricError
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.schema import Direction, direction_of
@@ -26,8 +27,6 @@ from copilot_analytics.stats.noise import difference_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
     from copilot_analytics.events import Event
     from copilot_analytics.records import Floats, Record
@@ -123,7 +122,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         super().__init__(options)
         self._now = MainMetric()
         self._choice: _Choice | None = None
-        self._evals = -1
+        self._evals = (-1, 0)
         self._named = ""
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
@@ -131,10 +130,10 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         if record.kind == "tick" and record.facts.get("final"):
             self._insist(run)
         named = _name_in_checkpoints(run, self._named)
-        fresh = len(run.eval_log) != self._evals or named != self._named
+        fresh = run.eval_log.revision != self._evals or named != self._named
         if not fresh and record.kind == "train":
             return ()
-        self._evals, self._named = len(run.eval_log), named
+        self._evals, self._named = run.eval_log.revision, named
         before = self._now
         self._now = self._judge(run)
         now = self._now
@@ -222,10 +221,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         return _Choice(name, direction, f"{why}; {word} is better ({source})")
 
     def _measure(self, run: Run, choice: _Choice) -> MainMetric:
-        series = run.eval_series(choice.name)
-        keep = usable_rows(choice.name, series.value)
-        step, value = series.step[keep], series.value[keep]
-        epoch, line = series.epoch[keep], series.line[keep]
+        step, value, epoch, _, line = judged_series(run, choice.name)
         scale = _scale(choice.name, value)
         if not len(value):
             why = f"{choice.name} has no finite value yet"
@@ -302,12 +298,25 @@ def difference_text(difference: float, scale: Scale) -> str:
     return f"{difference:.3g}"
 
 
-def usable_rows(name: str, value: Floats) -> NDArray[np.bool_]:
-    """Tell which evaluations measured something: finite, and not the -1 of an empty class."""
-    keep = np.isfinite(value)
+def judged_series(run: Run, name: str) -> Series:
+    """Return the evaluations that measured something: finite, and not the -1 of an empty class.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run()
+    >>> for step, ap in ((1, -1.0), (2, 0.3), (3, math.nan)):
+    ...     run.append(Record("eval", step=step, metrics={"bbox_mAP": ap}))
+    >>> judged_series(run, "bbox_mAP").step
+    array([2])
+    """
+    series = run.eval_series(name)
+    keep = np.isfinite(series.value)
     if minus_one_means_nothing(name):
-        keep = keep & (value != -1.0)
-    return keep
+        keep = keep & (series.value != -1.0)
+    step, value, epoch, time, line = series
+    return Series(step[keep], value[keep], epoch[keep], time[keep], line[keep])
 
 
 def eval_noise(value: Floats) -> float | None:
@@ -327,9 +336,7 @@ def eval_noise(value: Floats) -> float | None:
 
 
 def _usable(run: Run, name: str) -> bool:
-    value = run.eval_series(name).value
-    value = value[usable_rows(name, value)]
-    return len(value) > 0
+    return len(judged_series(run, name).value) > 0
 
 
 def _known(epoch: float) -> float | None:
@@ -337,7 +344,7 @@ def _known(epoch: float) -> float | None:
 
 
 def _scale(name: str, value: Floats) -> Scale:
-    if is_share(name):
+    if is_a_share(name):
         largest = float(np.max(np.abs(value))) if len(value) else 0.0
         if largest <= 1.0 + 1e-9:
             return "fraction"

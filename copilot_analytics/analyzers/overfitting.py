@@ -14,7 +14,7 @@ from copilot_analytics.analyzers.metric import (
     MainMetric,
     MetricAnalyzer,
     eval_noise,
-    usable_rows,
+    judged_series,
 )
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.findings import NotJudged
@@ -127,7 +127,7 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         elif by_loss is not None:
             best, kind = by_loss, "loss"
             harmless = _still_improves(run, main, loss_column, by_loss.step)
-        gaps = self._gaps(run, main, column, loss_column)
+        gaps = _gaps(main, column, loss_column)
         if best is None:
             self._now = Overfitting(gap=gap, not_judged=gaps)
             return ()
@@ -153,9 +153,7 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
 
     def _decay(self, run: Run, name: str, direction: Direction) -> _Decay | None:
         """Return the decay of an evaluation metric since its best, if it is beyond doubt."""
-        series = run.eval_series(name)
-        keep = usable_rows(name, series.value)
-        step, value, line = series.step[keep], series.value[keep], series.line[keep]
+        step, value, _, _, line = judged_series(run, name)
         if len(value) < _FEWEST:
             return None
         if len(value) > _LONGEST:
@@ -184,7 +182,7 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         if since >= 8 and mann_kendall(after).z < _RISING_Z:
             return None
         centre = min(at + _MEAN // 2, len(bad) - 1)
-        if not self._train_falls(run, float(step[centre])):
+        if not self._train_falls(float(step[centre])):
             return None
         sign = 1.0 if direction == "min" else -1.0
         return _Decay(
@@ -202,7 +200,7 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         known = [n for n in (recent_noise, all_noise) if n is not None and math.isfinite(n)]
         return max(known) if known else None
 
-    def _train_falls(self, run: Run, since_step: float) -> bool:
+    def _train_falls(self, since_step: float) -> bool:
         """Tell whether the training loss fell, or at least held, since a step."""
         step, value = self._course.step, self._course.value
         if len(value) < 4:
@@ -224,15 +222,6 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         if not len(value) or not math.isfinite(value[-1]):
             return None
         return float(value[-1]) - float(np.median(self._course.value[-5:]))
-
-    def _gaps(
-        self, run: Run, main: MainMetric, column: str | None, loss_column: str | None
-    ) -> tuple[NotJudged, ...]:
-        if main.name is None and loss_column is None:
-            return (NotJudged("overfitting", "no evaluation metric can be judged"),)
-        if column is None:
-            return (NotJudged("overfitting", "the log has no training loss to compare with"),)
-        return ()
 
 
 ANALYZER = OverfittingAnalyzer
@@ -267,14 +256,20 @@ def validation_loss(run: Run) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
+def _gaps(main: MainMetric, column: str | None, loss_column: str | None) -> tuple[NotJudged, ...]:
+    if main.name is None and loss_column is None:
+        return (NotJudged("overfitting", "no evaluation metric can be judged"),)
+    if column is None:
+        return (NotJudged("overfitting", "the log has no training loss to compare with"),)
+    return ()
+
+
 def _still_improves(run: Run, main: MainMetric, loss_column: str | None, since: int) -> bool:
     """Tell whether the main metric improved since the validation loss turned, to its best."""
     if main.name is None or main.name == loss_column or main.best_step is None:
         return False
-    series = run.eval_series(main.name)
-    keep = usable_rows(main.name, series.value)
-    step = series.step[keep]
-    good = series.value[keep] if main.direction == "max" else -series.value[keep]
+    step, value, *_ = judged_series(run, main.name)
+    good = value if main.direction == "max" else -value
     then, after = good[step <= since][-_MEAN:], good[step > since]
     if not len(then) or len(after) < _MEAN:
         return False

@@ -67,8 +67,8 @@ class Phases:
         The phase now.
     awaiting_decay
         A plateau or slow stretch before a scheduled drop of the learning rate: wait, don't judge.
-    reason
-        Why the current phase still holds, as of the last look.
+    reason, evidence
+        What speaks for the current phase, as of the last look.
     history
         All stretches in their order, the last one being the current.
     """
@@ -78,6 +78,7 @@ class Phases:
     reason: str = ""
     history: tuple[PhaseSpan, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 class PhaseAnalyzer(Analyzer[Phases]):
@@ -113,6 +114,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         self._weight = 0
         self._awaiting = False
         self._reason = ""
+        self._evidence: tuple[Evidence, ...] = ()
         self._last_step = 0
         self._judged_rows = (-1, -1)
         self._gaps: tuple[NotJudged, ...] = ()
@@ -133,7 +135,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         self._judged_rows = rows
         self._last_step = run.last_step
         current = self._spans[-1].phase if self._spans else None
-        view = Outlook.of(run, results, current=current)
+        view = Outlook.of(run, results, current=self._before_trouble())
         self._awaiting = view.awaiting_decay
         self._gaps = view.not_judged
         if current is None:
@@ -142,9 +144,11 @@ class PhaseAnalyzer(Analyzer[Phases]):
             return self._enter(run, record, view, start)
         if view.phase is current:
             self._candidate, self._weight = None, 0
-            self._reason = view.reason
+            self._reason, self._evidence = view.reason, view.evidence
             return ()
-        if not self._accepts(run, record, view, current, weight=weight, over=over):
+        if not self._accepts(view, current, weight=weight, over=over):
+            self._reason = f"{view.seen}; too short a time for another phase"
+            self._evidence = view.evidence
             return ()
         return self._enter(run, record, view, _Step(self._last_step, view.phase))
 
@@ -160,24 +164,25 @@ class PhaseAnalyzer(Analyzer[Phases]):
             reason=self._reason,
             history=(*self._spans[:-1], last),
             not_judged=self._gaps,
+            evidence=self._evidence,
         )
 
-    def _accepts(
-        self,
-        run: Run,
-        record: Record,
-        view: Outlook,
-        current: Phase,
-        *,
-        weight: int,
-        over: bool,
-    ) -> bool:
+    def _before_trouble(self) -> Phase | None:
+        """Return the phase to go on from: a loss that is healthy again diverges no more."""
+        named = (s.phase for s in reversed(self._spans) if s.phase is not Phase.DIVERGING)
+        return next(named, None)
+
+    def _accepts(self, view: Outlook, current: Phase, *, weight: int, over: bool) -> bool:
         """Tell whether the evidence for another phase is enough by now."""
         if view.at_once:
             return True
         if view.phase is not self._candidate:
-            self._candidate, self._weight = view.phase, 0
+            # What matters after a divergence is that it is over, not what comes next.
+            self._weight = self._weight if current is Phase.DIVERGING else 0
+            self._candidate = view.phase
         self._weight += weight
+        if current is Phase.DIVERGING:
+            return over or self._weight >= _ENOUGH
         if over and view.finished and view.phase is Phase.CONVERGED:
             return True
         early = {Phase.INITIALIZING, Phase.WARMUP}
@@ -188,7 +193,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         if self._weight < (2 * _ENOUGH if again else _ENOUGH):
             return False
         dwelt = self._last_step - self._spans[-1].from_step
-        return dwelt >= _DWELL * self._last_step or current is Phase.DIVERGING
+        return dwelt >= _DWELL * self._last_step
 
     def _enter(self, run: Run, record: Record, view: Outlook, to: _Step) -> tuple[Event, ...]:
         step, phase = to.step, to.phase
@@ -196,7 +201,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         if phase is not view.phase:
             reason, evidence = view.beginning(run, record)
         epoch = record.epoch if record.epoch is not None else run.last_epoch
-        self._reason = reason
+        self._reason, self._evidence = reason, evidence
         span = PhaseSpan(phase, step, step, epoch, record.line, reason, evidence)
         self._candidate, self._weight = None, 0
         if not self._spans:

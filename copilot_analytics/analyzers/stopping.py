@@ -11,13 +11,19 @@ from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._dead import dead_run
 from copilot_analytics.analyzers._keepers import Saved, keepers
 from copilot_analytics.analyzers._news import news
-from copilot_analytics.analyzers._plan import eval_spacing, evals_left, planned_end
+from copilot_analytics.analyzers._plan import decide_at, eval_spacing, evals_left, planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, difference_text
+from copilot_analytics.analyzers.metric import (
+    MainMetric,
+    MetricAnalyzer,
+    Tie,
+    difference_text,
+    judged_series,
+)
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
@@ -153,7 +159,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             saves_gpu_h=gpu_h,
             saves_money=None if gpu_h is None or price is None else gpu_h * price,
             may_lose=results.of(ForecastAnalyzer).expected_gain if stop else None,
-            checkpoints=self._checkpoints,
+            checkpoints=self._before_loss(run, results),
             not_judged=gaps,
         )
         told = {"stop", "kill", "wait"}
@@ -176,6 +182,24 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             for one in keepers(run, self._saved, main)
         )  # fmt: skip
 
+    def _before_loss(self, run: Run, results: Results) -> tuple[CheckpointChoice, ...]:
+        """Leave out the checkpoints of weights that are lost."""
+        health, main = results.of(DivergenceAnalyzer), results.of(MetricAnalyzer)
+        if health.state not in _LOST or main.name is None:
+            return self._checkpoints
+        good = health.last_good_step if health.last_good_step is not None else -1
+        kept = tuple(choice for choice in self._checkpoints if choice.step <= good)
+        series = judged_series(run, main.name)
+        early = np.flatnonzero(series.step <= good)
+        if kept or not len(early):
+            return kept
+        values = series.value[early]
+        at = int(early[np.argmax(values if main.direction == "max" else -values)])
+        step, value, line = int(series.step[at]), float(series.value[at]), int(series.line[at])
+        tie = Tie(step, run.epoch_of(step), value, line)
+        path = self._saved.at(tie, eval_spacing(run))
+        return (CheckpointChoice(step, tie.epoch, value, path, best=False),)
+
     def _count(self, run: Run, results: Results) -> None:
         """Count the forecasts in a row that promise little."""
         ahead = results.of(ForecastAnalyzer)
@@ -195,10 +219,13 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if life.status == "finished":
             return _Verdict("none", "the run is over")
         if life.status in {"crashed", "interrupted"}:
-            return _Verdict("none", self._after_failure(results, life.status))
+            return _Verdict("none", self._after_failure(run, results, life.status))
         hopeless = _hopeless(run, results)
         if hopeless is not None:
             return _Verdict("kill", hopeless)
+        lost = _lost(run, results)
+        if lost is not None:
+            return _Verdict("continue", f"{lost}; it is too early to tell whether it recovers")
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
         if main.name is None:
             why = "no evaluation metric can be judged"
@@ -220,7 +247,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         limit = _limit(run)
         flat = phases.current in _FLAT or self._now.advice == "stop"
         if rate.next_drop is not None and (phases.current is Phase.PLATEAU or self._low):
-            return _wait(run, rate.next_drop, main)
+            flat_now = phases.current is Phase.PLATEAU
+            return _wait(run, rate.next_drop, f"{main.name} is flat" if flat_now else words)
         if rate.warming_up and (run.progress or 0.0) < _LATEST_WARM_UP:
             return _Verdict("continue", f"the learning rate still warms up; {words}")
         if rate.next_drop is not None:
@@ -234,7 +262,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         decayed = over.overfitting and over.by == "metric"
         if decayed and p_gain < _LIMIT:
             lost = difference_text(over.lost or 0.0, main.scale)
-            since = place(over.since_step, None)
+            since = place(over.since_step, run.epoch_of(over.since_step))
             return _Verdict("stop", f"{main.name} lost {lost} since {since}; {words}")
         if self._low >= _TWICE and flat and p_gain < 2.0 * limit and main.n >= _FEWEST_EVALS:
             best = place(main.best_step, main.best_epoch)
@@ -242,9 +270,12 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("stop", text)
         return _Verdict("continue", words)
 
-    def _after_failure(self, results: Results, status: str) -> str:
+    def _after_failure(self, run: Run, results: Results, status: str) -> str:
         eta, ahead = results.of(EtaAnalyzer), results.of(ForecastAnalyzer)
         text = f"the run {'crashed' if status == 'crashed' else 'was interrupted'}"
+        lost = _lost(run, results)
+        if lost is not None:
+            return f"{text}; {lost}, so what it would have brought cannot be told"
         if eta.remaining_s:
             text += f"; the rest would take about {duration(eta.remaining_s)} if it is resumed"
         if ahead.p_gain is not None and ahead.end_known:
@@ -317,9 +348,11 @@ def _hopeless(run: Run, results: Results) -> str | None:
             "exploded": f"exploded to {health.level or 0.0:.4g}",
             "masked": "shows what a filtered NaN looks like",
         }[health.state]
-        text = f"{health.column} {shown} since step {health.since_step}, {rows} records in a row"
+        since = place(health.since_step, run.epoch_of(health.since_step))
+        text = f"{health.column} {shown} since {since}, {rows} records in a row"
         if health.last_good_step is not None:
-            text += f"; go back to a checkpoint of step {health.last_good_step} or earlier"
+            good = place(health.last_good_step, run.epoch_of(health.last_good_step))
+            text += f"; go back to a checkpoint of {good} or earlier"
         return text
     dead = dead_run(run, results)
     if dead is not None and dead.chance is not None:
@@ -331,23 +364,26 @@ def _hopeless(run: Run, results: Results) -> str | None:
 
 
 _MOST_ROWS = 400
+_LOST = frozenset({"nan", "exploded"})
+
+
+def _lost(run: Run, results: Results) -> str | None:
+    """Say that the loss is not finite or has exploded; None if neither."""
+    health = results.of(DivergenceAnalyzer)
+    if health.state not in _LOST:
+        return None
+    what = "is not finite" if health.state == "nan" else f"exploded to {health.level or 0.0:.4g}"
+    since = place(health.since_step, run.epoch_of(health.since_step))
+    return f"{health.column} {what} {'since' if health.state == 'nan' else 'at'} {since}"
 
 
 def _nearly_at_floor(rate: LearningRate) -> bool:
     return bool(rate.peak) and rate.now is not None and rate.now <= _FLOOR * (rate.peak or 0.0)
 
 
-def _wait(run: Run, drop: Drop, main: MainMetric) -> _Verdict:
-    """Advise to wait until two evaluations after a drop of the learning rate."""
-    spacing = eval_spacing(run) or 0.0
-    until = drop.step + 2.0 * spacing
-    planned = planned_end(run)
-    if planned is not None:
-        until = min(until, float(planned))
-    epoch: float | None = None
-    if drop.epoch is not None and drop.step > 0:
-        epoch = round(until * drop.epoch / drop.step, 2)
+def _wait(run: Run, drop: Drop, why: str) -> _Verdict:
+    """Advise to wait until a drop of the learning rate has shown what it brings."""
+    until = decide_at(run, drop)
     where = place(drop.step, drop.epoch)
-    decide = place(round(until), epoch)
-    text = f"{main.name} is flat, but the learning rate drops ×{drop.factor:g} at {where}"
-    return _Verdict("wait", f"{text}: decide at {decide}", round(until), epoch)
+    text = f"{why}, but the learning rate drops ×{drop.factor:g} at {where}: decide at {until}"
+    return _Verdict("wait", text, until.step, until.epoch)

@@ -11,7 +11,7 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent, total_loss
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, usable_rows
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.thinning import thin
@@ -141,7 +141,6 @@ class TrendAnalyzer(Analyzer[Trend]):
         span = last - float(step[0])
         rows = last - float(log.step[max(len(log) - _LEAST_ROWS, 0)])
         least = max(rows, last - float(step[-_FEWEST]), 1.0)
-        room = math.inf
         after = [last - drop.step for drop in results.of(LearningRateAnalyzer).drops]
         room = next((back for back in reversed(after) if back > least), math.inf)
         found: Velocity | None = None
@@ -171,9 +170,8 @@ class TrendAnalyzer(Analyzer[Trend]):
         if main.name is None or main.n < _FEWEST_EVALS:
             self._now = replace(self._now, metric=None)
             return
-        series = run.eval_series(main.name)
-        keep = usable_rows(main.name, series.value)
-        step, value = series.step[keep].astype(np.float64), series.value[keep]
+        series = judged_series(run, main.name)
+        step, value = series.step.astype(np.float64), series.value
         count = min(max(_LEAST_EVALS, math.ceil(_EVAL_WINDOW * len(value))), len(value))
         window = max(float(step[-1] - step[-count]) * 1.000001, 1e-9)
         per_epoch, gaps = epoch_or_stand_in(run)

@@ -40,7 +40,8 @@ class Crash(Diagnosis):
             Severity.CRITICAL,
             run.last_step,
             f"the run crashed at {where(run, run.last_step)}: {failure[:120]}",
-            "The log ends with this failure and nothing was trained after it.",
+            f"The log ends with this failure at {where(run, run.last_step)}, and nothing was "
+            "trained after it.",
             tuple(evidence),
             todo,
         )

@@ -9,7 +9,7 @@ import numpy as np
 from copilot_analytics.analyzers._course import recent, total_loss
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer, LrDrop
-from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text, usable_rows
+from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text, judged_series
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, where
 from copilot_analytics.findings import Evidence, Finding, Severity
@@ -79,9 +79,7 @@ class LateDecayIneffective(Diagnosis):
         main = results.of(MetricAnalyzer)
         if main.name is None or main.noise is None:
             return None
-        series = run.eval_series(main.name)
-        keep = usable_rows(main.name, series.value)
-        step, level = series.step[keep], series.value[keep]
+        step, level, *_ = judged_series(run, main.name)
         good = level if main.direction == "max" else -level
         before, after = good[step < cut.step][-_EVALS:], good[step >= cut.step]
         if min(len(before), len(after)) < _EVALS:

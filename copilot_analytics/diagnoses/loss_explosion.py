@@ -8,6 +8,7 @@ from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, where
 from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.wording import number
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -26,7 +27,10 @@ class LossExplosion(Diagnosis):
         if health.state != "exploded" or health.level is None:
             return None
         limit = "" if health.threshold is None else f"{health.threshold:.4g}"
-        good = health.last_good_step
+        good, since = health.last_good_step, where(run, health.since_step)
+        stands = f"far above its level before {since}"
+        if health.before is not None and health.before > 0:
+            stands = f"{number(health.level / health.before, 2)} times its level before {since}"
         back = "an earlier checkpoint"
         if good is not None:
             back = f"a checkpoint of {where(run, good)} or earlier"
@@ -34,8 +38,8 @@ class LossExplosion(Diagnosis):
             self.name,
             Severity.CRITICAL,
             health.since_step,
-            f"{health.column} exploded to {health.level:.4g} at {where(run, health.since_step)}",
-            "Five records in a row stand far above the level before; runs seldom come back.",
+            f"{health.column} exploded to {health.level:.4g} at {since}",
+            f"The training {health.column} stands at {health.level:.4g}, {stands}.",
             (
                 Evidence(
                     f"{health.column}, median of the newest records",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
@@ -24,7 +25,9 @@ class LossNan(Diagnosis):
         """Return the finding while the loss is not finite, or a note once it recovered."""
         health = results.of(DivergenceAnalyzer)
         if health.state == "nan":
-            good = health.last_good_step
+            good, since = health.last_good_step, where(run, health.since_step)
+            kind = "infinite" if math.isinf(health.level or math.nan) else "NaN"
+            line = f" (line {health.since_line:,})" if health.since_line else ""
             back = "the last checkpoint before it"
             if good is not None:
                 back = f"a checkpoint of {where(run, good)} or earlier"
@@ -32,8 +35,9 @@ class LossNan(Diagnosis):
                 self.name,
                 Severity.CRITICAL,
                 health.since_step,
-                f"{health.column} is not finite since {where(run, health.since_step)}",
-                "Weights that were updated with such a loss are spoilt; the run does not recover.",
+                f"{health.column} is not finite since {since}",
+                f"The {health.column} has been {kind} since {since}{line}, and weights updated "
+                "with it do not recover.",
                 (
                     Evidence(health.column, f"{health.level}", "finite", lines(health.since_line)),
                     Evidence("records with a loss that is not finite", str(health.not_finite)),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text, usable_rows
+from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text, judged_series
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line
 from copilot_analytics.findings import Evidence, Finding, Severity
@@ -33,8 +33,7 @@ class NoisyValidation(Diagnosis):
         main = results.of(MetricAnalyzer)
         if main.name is None or main.noise is None or main.n < _FEWEST or main.delta <= 0:
             return None
-        series = run.eval_series(main.name)
-        column = series.value[usable_rows(main.name, series.value)][-1000:]
+        column = judged_series(run, main.name).value[-1000:]
         low, high = np.quantile(column, (0.05, 0.95))
         extent = float(high - low)
         if main.noise <= max(_SHARE * extent, _DELTAS * main.delta):

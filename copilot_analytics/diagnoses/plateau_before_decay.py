@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.analyzers._plan import eval_spacing, planned_end
+from copilot_analytics.analyzers._plan import decide_at
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import last_line, where
+from copilot_analytics.diagnoses._shown import last_line
 from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -29,10 +30,7 @@ class PlateauBeforeDecay(Diagnosis):
         drop = rate.next_drop
         if phases.current is not Phase.PLATEAU or drop is None or not phases.history:
             return None
-        until = drop.step + round(2 * (eval_spacing(run) or 0))
-        planned = planned_end(run)
-        until = until if planned is None else min(until, planned)
-        at = where(run, drop.step)
+        at = place(drop.step, drop.epoch)
         return Finding(
             self.name,
             Severity.INFO,
@@ -47,9 +45,9 @@ class PlateauBeforeDecay(Diagnosis):
                     "0",
                     last_line(run.train_log),
                 ),
-                *phases.history[-1].evidence[:1],
+                *phases.evidence[:1],
             ),
-            f"Wait until {at}, and decide at {where(run, until)}.",
+            f"Wait until {at}, and decide at {decide_at(run, drop)}.",
         )
 
 

@@ -46,7 +46,7 @@ class TruePlateau(Diagnosis):
             return None
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
         span = phases.history[-1]
-        evidence = list(span.evidence[:2])
+        evidence = list(phases.evidence[:2])
         words = "its worth cannot be told from the evaluations"
         if ahead.p_gain is not None:
             if ahead.p_gain >= _LIKELY:
@@ -73,7 +73,7 @@ class TruePlateau(Diagnosis):
             Severity.INFO,
             span.from_step,
             f"flat since {where(run, span.from_step)}, with no drop of the learning rate ahead",
-            f"{span.reason[:1].upper()}{span.reason[1:]}.",
+            f"{phases.reason[:1].upper()}{phases.reason[1:]}.",
             tuple(evidence),
             todo,
         )

@@ -76,6 +76,28 @@ def test_an_explosion():
     assert found.level > found.threshold
 
 
+def after_a_drop(times, drop_at=300, explode_at=302, rows=60):
+    losses = [*noisy(explode_at), *(times + 0.01 * i for i in range(rows))]
+    rates = [0.1 if step < drop_at else 0.01 for step in range(len(losses))]
+    return judge(losses, lr=rates)
+
+
+def test_a_drop_of_the_rate_excuses_no_explosion():
+    found = after_a_drop(1000.0, rows=6)
+    assert (found.state, found.since_step) == ("exploded", 303)
+    assert found.before == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_warm_up_excuses_an_explosion_only_while_it_lasts():
+    losses = [*noisy(100), *[50.0 + 0.01 * i for i in range(300)]]
+    rates = [0.001 * (i + 1) for i in range(180)] + [0.18] * 220
+    assert judge(losses[:170], lr=rates).state == "healthy"
+    found = judge(losses, lr=rates)
+    assert (found.state, found.since_step, found.last_good_step) == ("exploded", 101, 100)
+    back = [*losses[:150], *noisy(250)]
+    assert judge(back, lr=rates).state == "healthy"
+
+
 def test_an_explosion_in_the_first_rows():
     assert judge([1.0, 3.0, 40.0, 500.0, 9e3, 2e5]).state == "exploded"
 

@@ -67,6 +67,29 @@ def test_the_schedule_knows_when_warm_up_ends():
     assert rate.decays_to_end
 
 
+def test_a_warm_up_in_iterations_is_over_after_two_epochs_of_evaluations():
+    schedule = Schedule((Stage("warmup", "step", end=500), Stage("cosine", "epoch")))
+    facts = {"planned_epochs": 100, "schedule": schedule}
+    fold = Fold([LearningRateAnalyzer])
+    fold.update(Record("config", facts=facts))
+    said = []
+    for epoch in range(1, 6):
+        fold.update(Record("eval", epoch=float(epoch), metrics={"acc": 0.1 * epoch}))
+        said.append(fold.results.of(LearningRateAnalyzer).warming_up)
+    assert said == [None, False, False, False, False]
+
+
+def test_a_warm_up_in_epochs_is_known_from_evaluations_alone():
+    schedule = Schedule((Stage("warmup", "epoch", end=3),))
+    fold = Fold([LearningRateAnalyzer])
+    fold.update(Record("config", facts={"planned_epochs": 100, "schedule": schedule}))
+    said = []
+    for epoch in range(1, 6):
+        fold.update(Record("eval", epoch=float(epoch), metrics={"acc": 0.1 * epoch}))
+        said.append(fold.results.of(LearningRateAnalyzer).warming_up)
+    assert said == [True, True, False, False, False]
+
+
 def test_the_next_drop_lies_before_the_planned_end():
     schedule = Schedule((Stage("multistep", "step", milestones=(600, 900), gamma=0.1),))
     facts = {"schedule": schedule, "planned_steps": 1000}
@@ -91,3 +114,11 @@ def test_no_rate_and_no_schedule_is_not_judged():
     fold = Fold([LearningRateAnalyzer])
     fold.update(Record("train", step=1, metrics={"loss": 1.0}))
     assert fold.results.of(LearningRateAnalyzer).not_judged
+
+
+@pytest.mark.parametrize(("milestone", "ahead"), [(3, True), (5, False), (8, False)])
+def test_a_drop_after_the_planned_epochs_is_not_ahead(milestone, ahead):
+    stage = Stage("multistep", "epoch", milestones=(milestone,), gamma=0.1)
+    facts = {"planned_epochs": 5, "steps_per_epoch": 100, "schedule": Schedule((stage,))}
+    rate, _ = judge([0.1] * 10, facts=facts)
+    assert (rate.next_drop is not None) is ahead

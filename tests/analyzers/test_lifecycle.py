@@ -5,6 +5,8 @@ from made_up_runs import cosine, falling, growing, made_up
 
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.api import iter_items
+from copilot_analytics.engine import Session
 from copilot_analytics.records import Record
 
 
@@ -43,6 +45,99 @@ def test_the_last_line_may_stand_some_steps_before_the_end():
     records += [Record("train", step=s, metrics={"loss": 1.0}) for s in range(10, 591, 10)]
     assert judge(records)[0].status == "finished"
     assert judge(records[:-1])[0].status == "interrupted"
+
+
+def per_epoch(lines_at, length, epochs, *, until, evals=False, saves=False):
+    """A run of `epochs` epochs of `length` steps with lines at some steps of each."""
+    facts = {"planned_epochs": epochs, "steps_per_epoch": length, "log_interval": lines_at[0]}
+    number = 1
+    yield Record("config", facts=facts, line=number)
+    for epoch in range(1, until + 1):
+        for at in lines_at:
+            number += 1
+            step = (epoch - 1) * length + at
+            yield Record("train", step, step / length, metrics={"loss": 1.0}, line=number)
+        number += 1
+        if saves:
+            where = {"path": f"epoch_{epoch}.pth"}
+            yield Record("checkpoint", None, float(epoch), facts=where, line=number)
+        if evals:
+            yield Record("eval", None, float(epoch), metrics={"acc": 0.5}, line=number)
+
+
+def by_steps(until, *, evals_at=0):
+    yield Record("config", facts={"planned_steps": 1000, "log_interval": 100}, line=1)
+    for number, step in enumerate(range(100, until + 1, 100)):
+        yield Record("train", step=step, metrics={"loss": 1.0}, line=2 * number + 2)
+        if evals_at:
+            yield Record("eval", step=step, metrics={"acc": 0.5}, line=2 * number + 3)
+
+
+@pytest.mark.parametrize("extras", [{}, {"evals": True}, {"saves": True}])
+@pytest.mark.parametrize(
+    ("lines_at", "length"), [((25,), 25), ((20,), 25), ((10, 20, 30), 38), ((10, 20), 20)]
+)
+def test_the_line_of_the_last_epoch_is_due(lines_at, length, extras):
+    done, _ = judge(per_epoch(lines_at, length, 10, until=10, **extras))
+    assert done.status == "finished"
+    life, events = judge(per_epoch(lines_at, length, 10, until=9, **extras))
+    assert life.status == "interrupted"
+    assert "finished" not in [e.key for e in events]
+
+
+def test_a_killed_run_with_a_line_missing_in_its_last_epoch_is_interrupted():
+    records = list(per_epoch((10, 20, 30), 38, 10, until=10))
+    assert judge(records)[0].status == "finished"
+    assert judge(records[:-1])[0].status == "interrupted"
+
+
+def test_lines_that_ignore_epochs_end_on_their_own_interval():
+    facts = {"planned_epochs": 10, "steps_per_epoch": 38, "log_interval": 50}
+    records = [Record("config", facts=facts)]
+    records += [Record("train", step=s, metrics={"loss": 1.0}) for s in range(50, 351, 50)]
+    assert judge(records)[0].status == "finished"
+    assert judge(records[:-1])[0].status == "interrupted"
+
+
+@pytest.mark.parametrize("evals", [0, 1])
+def test_one_interval_before_the_end_is_not_the_end(evals):
+    life, events = judge(by_steps(900, evals_at=evals))
+    assert life.status == "interrupted"
+    assert [e.key for e in events] == ["running", "interrupted"]
+    assert judge(by_steps(1000, evals_at=evals))[0].status == "finished"
+
+
+def test_a_checkpoint_shows_the_end_only_if_it_is_of_the_end():
+    before = Record("checkpoint", facts={"step": 900, "path": "iter_900.pth"}, line=99)
+    at_end = Record("checkpoint", facts={"step": 1000, "path": "iter_1000.pth"}, line=99)
+    assert judge([*by_steps(900), before])[0].status == "interrupted"
+    assert judge([*by_steps(900), at_end])[0].status == "finished"
+
+
+def test_training_again_after_a_finished_evaluation_must_reach_the_end_again():
+    first = list(by_steps(1000, evals_at=1))
+    resume = Record("resume", facts={"step": 500}, line=100)
+    again = [Record("train", step=600, metrics={"loss": 1.0}, line=101)]
+    assert judge([*first, resume, *again])[0].status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("log", "status"),
+    [
+        ("digits_step", "finished"),
+        ("digits_plateau", "finished"),
+        ("digits_overfit", "finished"),
+        ("digits_nan", "finished"),
+        ("diabetes_iter", "finished"),
+        ("digits_crash/console.log", "crashed"),
+        ("digits_resumed", "finished"),
+        ("digits_resumed/20261124_024331", "interrupted"),
+        ("mmcv_digits", "finished"),
+        ("mmcv_iter", "finished"),
+    ],
+)
+def test_sample_logs_end_as_they_did(sample_logs, log, status):
+    assert judge(iter_items(sample_logs / log))[0].status == status
 
 
 def test_training_without_its_last_evaluation_is_interrupted():
@@ -105,3 +200,23 @@ def test_active_time_leaves_out_the_pause():
     assert life.active_s == 100.0 + 40.0
     assert life.segments == 2
     assert any(e.kind == "resume" and "a.pth" in e.text for e in events)
+
+
+def test_without_a_plan_the_printed_time_left_tells_that_the_end_is_early():
+    def ends(last_eta):
+        run = [
+            Record("train", step=10 * k, time=10.0 * k, line=k,
+                   metrics={"loss": 1.0 / k, "lr": 0.1, "eta_s": last_eta + 10.0 * (40 - k)})
+            for k in range(1, 41)
+        ]  # fmt: skip
+        run.append(Record("eval", step=400, time=405.0, metrics={"acc": 0.5}, line=41))
+        session = Session()
+        for record in run:
+            session.update(record)
+        session.close()
+        return session.results.by_name()["lifecycle"]
+
+    assert ends(0.0).status == "finished"
+    early = ends(3600.0)
+    assert early.status == "interrupted"
+    assert "expected 1 h more" in early.reason

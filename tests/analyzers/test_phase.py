@@ -71,6 +71,14 @@ def test_a_run_that_keeps_learning_is_never_a_plateau(seed):
     assert names(phases) == ["INITIALIZING", "LEARNING_FAST", "STABLE_CONVERGENCE"]
 
 
+@pytest.mark.parametrize(("noise", "shown"), [(0.0, False), (0.004, True)])
+def test_an_error_is_shown_only_where_there_is_noise(noise, shown):
+    phases, _ = follow(made_up(falling, lambda _: 0.5, metric_noise=noise, until=0.5))
+    said = phases.reason + "".join(e.observed for e in phases.history[-1].evidence)
+    assert "over the last" in said
+    assert ("±" in said) is shown
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("noise", [0.01, 0.03])
 def test_a_falling_loss_alone_is_never_a_plateau(seed, noise):
@@ -290,3 +298,20 @@ def test_spans_carry_reason_and_evidence():
         assert span.evidence
         assert any(char.isdigit() for char in span.reason)
     assert np.all(np.diff([span.from_step for span in phases.history]) >= 0)
+
+
+def test_one_nan_does_not_leave_the_run_diverging():
+    run = list(made_up(falling, growing))
+    middle = [r for r in run if r.kind == "train"][300]
+    middle.metrics["loss"] = math.nan
+    phases, _ = follow(run)
+    assert Phase.DIVERGING in names(phases)
+    assert phases.current in {Phase.LEARNING_FAST, Phase.STABLE_CONVERGENCE}
+    span = next(s for s in phases.history if s.phase is Phase.DIVERGING)
+    assert span.to_step - span.from_step < 0.1 * run[-1].step
+    assert "loss is nan" in span.reason
+
+
+def test_the_gain_in_words_is_that_of_the_means():
+    phases, _ = follow(made_up(falling, growing, until=0.3))
+    assert "over the last 4 evals than over the 4 before" in phases.reason

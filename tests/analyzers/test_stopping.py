@@ -9,8 +9,12 @@ import pytest
 from simulated_runs import Simulated
 
 from copilot_analytics.analyzers._base import Fold, Options
+from copilot_analytics.analyzers._plan import decide_at
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
+from copilot_analytics.diagnoses.plateau_before_decay import DIAGNOSIS as BEFORE_DECAY
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
 
@@ -98,6 +102,35 @@ def test_a_drop_ahead_means_wait(sure: dict[str, float]) -> None:
     assert "epoch 36" in advice.reason and "epoch 38" in advice.reason
 
 
+def test_waiting_for_little_chance_does_not_claim_that_the_metric_is_flat(
+    sure: dict[str, float],
+) -> None:
+    growing = Simulated(schedule="multistep").first(0.4)
+    fold = Fold([StoppingAnalyzer])
+    for record in growing:
+        fold.update(record)
+    assert fold.results.of(PhaseAnalyzer).current is not Phase.PLATEAU
+    advice = fold.results.of(StoppingAnalyzer)
+    assert advice.advice == "wait"
+    assert "flat" not in advice.reason
+    assert advice.reason.startswith("P(") and "= 1 %, but the learning rate drops" in advice.reason
+
+
+def test_the_phase_the_advice_and_the_rule_name_one_place(sure: dict[str, float]) -> None:
+    fold = Fold([StoppingAnalyzer])
+    for record in flat_run(schedule="multistep").first(0.5):
+        fold.update(record)
+    run, results = fold.run, fold.results
+    drop = results.of(LearningRateAnalyzer).next_drop
+    assert drop is not None
+    until = f"decide at {decide_at(run, drop)}"
+    assert until == "decide at epoch 38"
+    finding = BEFORE_DECAY.check(run, results)
+    assert finding is not None and until in finding.recommendation
+    assert until in results.of(PhaseAnalyzer).reason
+    assert until in results.of(StoppingAnalyzer).reason
+
+
 def test_a_smooth_decay_means_go_on(sure: dict[str, float]) -> None:
     advice = advice_of(flat_run(schedule="cosine").first(0.7))
     assert advice.advice == "continue"
@@ -113,7 +146,8 @@ def test_a_lasting_nan_kills_and_a_passing_one_does_not() -> None:
 
     killed = advice_of(broken(0.4, 1.0).first(0.5))
     assert killed.advice == "kill"
-    assert "step 1200" in killed.reason
+    assert "since epoch 12.1, 30 records in a row" in killed.reason
+    assert "a checkpoint of epoch 12 or earlier" in killed.reason
     assert advice_of(broken(0.4, 0.405).first(0.5)).advice != "kill"
 
 
@@ -223,3 +257,15 @@ def test_state_survives_pickling(sure: dict[str, float]) -> None:
 
 def test_an_empty_run_has_no_advice() -> None:
     assert StoppingAnalyzer.of(Run()).advice == "none"
+
+
+def test_after_a_nan_nothing_is_promised_and_early_checkpoints_count() -> None:
+    records = flat_run().first(0.6)
+    rows = [r for r in records if r.kind == "train"]
+    since = rows[len(rows) // 2].step or 0
+    for row in rows[len(rows) // 2 :]:
+        row.metrics["loss"] = math.nan
+    advice = advice_of([*records, Record("tick", facts={"final": True})])
+    assert "P(" not in advice.reason and "would take" not in advice.reason
+    assert advice.checkpoints
+    assert all(choice.step < since for choice in advice.checkpoints)

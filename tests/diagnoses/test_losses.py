@@ -32,6 +32,7 @@ def test_loss_nan() -> None:
     assert finding.severity is Severity.CRITICAL
     assert finding.step == 1510
     assert "epoch 15" in finding.title
+    assert "The loss has been NaN since epoch 15" in finding.explanation
     assert finding.evidence[0].observed == "nan" and finding.evidence[0].lines
 
 
@@ -76,6 +77,7 @@ def test_loss_explosion() -> None:
     finding = findings["loss_explosion"]
     assert finding.severity is Severity.CRITICAL
     assert finding.step == pytest.approx(1500, abs=20)
+    assert "times its level before epoch 15" in finding.explanation
 
 
 def test_a_recovered_spike_is_only_noted() -> None:

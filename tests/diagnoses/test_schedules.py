@@ -24,7 +24,7 @@ from copilot_analytics.schedule import Drop
 SPAN = PhaseSpan(
     Phase.PLATEAU, 1000, 1500, 10.0, 7, "flat within noise", (Evidence("loss", "0", "1"),)
 )
-PLATEAU = Phases(Phase.PLATEAU, history=(SPAN,))
+PLATEAU = Phases(Phase.PLATEAU, reason="flat at this look", history=(SPAN,), evidence=SPAN.evidence)
 MAIN = MainMetric(name="acc", best=0.7, delta=0.005, delta_text="0.5 pt", n=12)
 
 
@@ -47,6 +47,7 @@ def test_true_plateau() -> None:
     finding = plateau(TRUE_PLATEAU)
     assert finding is not None
     assert finding.severity is Severity.INFO
+    assert finding.explanation == "Flat at this look."
     assert "epoch 10" in finding.title and "4 %" in finding.recommendation
 
 
