@@ -1,0 +1,147 @@
+"""What the supervisor answers to commands from a chat, and its status card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from copilot_analytics.wording import duration, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from copilot_analytics.alerts.channels._commands import Command
+    from copilot_analytics.live.courier import Chat, Courier
+    from copilot_analytics.live.supervisor import Watched
+
+_MOST_RUNS = 15
+_MARKS = {
+    "finished": "🏁",
+    "crashed": "🔴",
+    "stalled": "🔴",
+    "interrupted": "🟡",
+    "buffered": "🟡",
+    "waiting": "⚪",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Text, and names of figures to be drawn for each run."""
+
+    text: str = ""
+    figures: tuple[str, ...] = ()
+
+
+def answer(command: Command, runs: Sequence[Watched], now: float, courier: Courier) -> Answer:
+    """Answer a command; ``mute`` and ``unmute`` take effect at once."""
+    from copilot_analytics.alerts.channels._commands import HELP
+
+    if command.problem:
+        return Answer(f"{command.problem}\n{HELP}")
+    if command.name == "mute":
+        for_s = command.duration_s or 3600.0
+        for watched in runs:
+            watched.policy.mute(now + for_s)
+        return Answer(f"🔕 only what is critical for {duration(for_s)}; /unmute takes it back")
+    if command.name == "unmute":
+        for watched in runs:
+            watched.policy.unmute()
+        return Answer("🔔 you hear everything again")
+    if command.name == "plot":
+        return Answer("", ("loss", "metric"))
+    write = {"status": status, "eta": eta, "why": why}.get(command.name)
+    if write is None:
+        return Answer(HELP)
+    texts = [write(watched, now) for watched in runs[:_MOST_RUNS]]
+    if len(runs) > _MOST_RUNS:
+        texts.append(f"… and {len(runs) - _MOST_RUNS} more runs")
+    return Answer("\n\n".join(texts) or "nothing is watched yet")
+
+
+def figure_job(
+    chat: Chat,
+    watched: Watched,
+    names: tuple[str, ...],
+    draw: Callable[[Watched, str], bytes | None],
+) -> Callable[[], None]:
+    """Return what draws and sends figures, for the thread that talks to the chat."""
+
+    def job() -> None:
+        drawn = [png for png in (draw(watched, name) for name in names) if png]
+        for png in drawn:
+            chat.send_figure(png, watched.name)
+        if not drawn:
+            chat.reply(f"{watched.name}: there is nothing to draw yet")
+
+    return job
+
+
+def card(runs: Sequence[Watched], now: float) -> str:
+    """Write the status card: a few lines for each run."""
+    texts = [status(watched, now) for watched in runs[:_MOST_RUNS]]
+    if len(runs) > _MOST_RUNS:
+        texts.append(f"… and {len(runs) - _MOST_RUNS} more runs")
+    return "\n\n".join(texts)
+
+
+def status(watched: Watched, now: float) -> str:
+    """Say how a run stands: state, place, time left, best so far."""
+    from copilot_analytics.report.wording import extent, place
+
+    if not watched.following.log.run_key:
+        missing = watched.following.missing
+        return f"⚪ {watched.following.path}: " + ("no log yet" if missing else "no training yet")
+    analysis = watched.analysis
+    life = watched.following.liveness
+    phase = analysis.phases.current.value.replace("_", " ").lower()
+    lines = [f"{_MARKS.get(life, '🟢')} {watched.name}: {life}, {phase}"]
+    where = extent(analysis.run)
+    if life not in {"finished", "crashed", "interrupted"}:
+        where += f"; {_left(watched)}"
+    lines.append(where)
+    metric = analysis.metric
+    if metric.name is not None and metric.best is not None:
+        at = place(analysis.run, metric.best_step, metric.best_epoch)
+        lines.append(f"best {metric.name} {number(metric.best)} at {at}")
+    silence_s = watched.following.silence_s(now)
+    if silence_s > 60 and life not in {"finished", "crashed", "interrupted"}:
+        lines.append(f"silent for {duration(silence_s)}")
+    lines += [f"! {found.title}" for found in analysis.findings if found.severity > 1][:3]
+    return "\n".join(lines)
+
+
+def eta(watched: Watched, now: float) -> str:
+    """Say when a run ends."""
+    if not watched.following.log.run_key:
+        return status(watched, now)
+    return f"⏱ {watched.name}: {_left(watched)}"
+
+
+def why(watched: Watched, now: float) -> str:
+    """Say why the phase is what it is, and what the findings rest on."""
+    if not watched.following.log.run_key:
+        return status(watched, now)
+    analysis = watched.analysis
+    phases = analysis.phases
+    lines = [f"{watched.name}: {phases.current.value}"]
+    if phases.history:
+        lines.append(phases.history[-1].reason)
+    lines += [f"• {found.title}: {found.evidence[0]}" for found in analysis.findings[:5]]
+    if analysis.stop.reason:
+        lines.append(f"advice: {analysis.stop.advice} – {analysis.stop.reason}")
+    return "\n".join(lines)
+
+
+def _left(watched: Watched) -> str:
+    from copilot_analytics.wording import share
+
+    found = watched.analysis.eta
+    if watched.following.status == "finished":
+        return "it has finished"
+    if found.remaining_s is None:
+        return "time left unknown: " + next((gap.why for gap in found.not_judged), "no plan")
+    text = f"{duration(found.remaining_s)} left"
+    if found.low_s is not None and found.high_s is not None:
+        text += f" ({share(found.level)}: {duration(found.low_s)} – {duration(found.high_s)})"
+    return text

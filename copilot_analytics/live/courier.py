@@ -1,0 +1,220 @@
+"""Everything that talks to the network, in a thread of its own: the supervisor never waits for it.
+
+It works off the outbox, reads commands from chats, keeps their status cards up to date, and pings
+the heartbeat as long as the supervisor says that it is well.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from random import Random
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from copilot_analytics.alerts.delivery import Delivery, Draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from copilot_analytics.alerts.channels._base import Channel
+    from copilot_analytics.alerts.channels._commands import Command
+    from copilot_analytics.alerts.ledger import Ledger
+    from copilot_analytics.findings import Severity
+
+HEARTBEAT_S = 60.0
+_WELL_S = 60.0
+_CARD_S = 60.0
+_PAUSE_S = (0.5, 3.0)
+_MOST_JOBS = 50
+
+
+@runtime_checkable
+class Chat(Protocol):
+    """A channel that also listens."""
+
+    listens: bool
+
+    def poll(self, now: float) -> list[Command]:
+        """Return the commands that came."""
+
+    def reply(self, text: str) -> None:
+        """Answer a command."""
+
+    def send_figure(self, png: bytes, caption: str = "") -> None:
+        """Send a figure."""
+
+    def card(self, text: str, card: str | None = None) -> str:
+        """Show or edit the status card."""
+
+
+class Courier:
+    """Brings messages to the channels and commands back.
+
+    Parameters
+    ----------
+    ledger
+        Holds the outbox.
+    channels
+        All but the terminal.
+    floors
+        Least severity by channel name.
+    draw
+        Draws a figure for a message.
+    heartbeat
+        An address to ping while the supervisor is well; None for none. It is as secret as a
+        token and never shown.
+
+    Attributes
+    ----------
+    commands : deque
+        Pairs of a chat and a command, to be answered by whoever knows the runs.
+    notices : deque of str
+        What the user should be told on the screen.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        channels: Sequence[Channel],
+        *,
+        floors: Mapping[str, Severity] | None = None,
+        draw: Draw | None = None,
+        heartbeat: str | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.commands: deque[tuple[Chat, Command]] = deque()
+        self.notices: deque[str] = deque()
+        self._ledger = ledger
+        spread = Random()  # noqa: S311  # it spreads pauses
+        self._delivery = Delivery(ledger, channels, spread, floors=floors, draw=draw)
+        self._chats = [one for one in channels if isinstance(one, Chat)]
+        self._channels = list(channels)
+        self._heartbeat = heartbeat
+        self._wall = wall
+        self._well_at = float("-inf")
+        self._beaten_at = float("-inf")
+        self._beat_failed = False
+        self._jobs: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
+        self._card_text = ""
+        self._card_shown = ""
+        self._card_at = float("-inf")
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._patience_s = 0.0
+        self._thread = threading.Thread(target=self._work, name="copilot-courier", daemon=True)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the channels."""
+        return self._delivery.names
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to do at all."""
+        return bool(self._channels) or self._heartbeat is not None
+
+    def start(self) -> None:
+        """Begin, if there is anything to do."""
+        if self.is_needed:
+            self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something in the outbox."""
+        self._wake.set()
+
+    def be_well(self) -> None:
+        """Say that the supervisor itself is well."""
+        self._well_at = time.monotonic()
+
+    def show_card(self, text: str) -> None:
+        """Show this text on the status cards, at most once a minute."""
+        self._card_text = text
+
+    def answer(self, job: Callable[[], None]) -> None:
+        """Do something with a channel in the thread, e.g. answer a command."""
+        self._jobs.append(job)
+        self._wake.set()
+
+    def stop(self, patience_s: float) -> dict[str, int]:
+        """Send what is left, for a limited time; return what each channel still owes."""
+        if self._thread.is_alive():
+            self._patience_s = patience_s
+            self._stop.set()
+            self._wake.set()
+            self._thread.join(patience_s + 5.0)
+        for channel in self._channels:
+            try:
+                channel.close()
+            except Exception:  # noqa: BLE001, S112  # a channel may come from anyone
+                continue
+        return self._delivery.undelivered()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                busy = self._once()
+            except Exception as error:  # noqa: BLE001  # its text might hold a secret
+                self.notices.append(f"sending failed: unexpected {type(error).__name__}")
+                busy = False
+            least, most = _PAUSE_S
+            if busy:
+                self._stop.wait(least)
+            else:
+                self._wake.wait(most)
+        self._do_jobs()
+        self._update_cards(final=True)
+        last = self._delivery.drain(self._wall, time.sleep, self._patience_s)
+        self.notices.extend(last.notices)
+
+    def _once(self) -> bool:
+        now = self._wall()
+        done = self._delivery.work(now) if self._channels else None
+        if done is not None:
+            self.notices.extend(done.notices)
+        for chat in self._chats:
+            self.commands.extend((chat, command) for command in chat.poll(now))
+        self._do_jobs()
+        self._update_cards()
+        self._beat()
+        return done is not None and bool(done.undelivered)
+
+    def _do_jobs(self) -> None:
+        while self._jobs:
+            try:
+                self._jobs.popleft()()
+            except Exception as error:  # noqa: BLE001  # its text might hold a secret
+                self.notices.append(f"an answer was not sent ({type(error).__name__})")
+
+    def _update_cards(self, *, final: bool = False) -> None:
+        now = time.monotonic()
+        text = self._card_text
+        if not text or text == self._card_shown or (now - self._card_at < _CARD_S and not final):
+            return
+        self._card_at, self._card_shown = now, text
+        for chat in self._chats:
+            name = f"card:{getattr(chat, 'chat', '')}"
+            try:
+                card = chat.card(text, self._ledger.noted(name))
+                self._ledger.note(name, card, self._wall())
+            except Exception:  # noqa: BLE001, S112  # the next minute may do better
+                continue
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if self._heartbeat is None or now - self._beaten_at < HEARTBEAT_S:
+            return
+        if now - self._well_at > _WELL_S:
+            return  # silence is the message
+        self._beaten_at = now
+        import requests
+
+        try:
+            answer = requests.get(self._heartbeat, timeout=10.0, allow_redirects=False)
+            failed = answer.status_code >= 400
+        except (requests.RequestException, ValueError):
+            failed = True
+        if failed and not self._beat_failed:
+            self.notices.append("the heartbeat address does not answer as it should")
+        self._beat_failed = failed

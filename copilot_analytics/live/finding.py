@@ -1,0 +1,363 @@
+"""Finds the log that someone means who names none: the newest training log that still grows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot_analytics.errors import LogError, UnreadableLogError
+from copilot_analytics.live.processes import process_of
+from copilot_analytics.reading.detect import Detector, known_formats
+from copilot_analytics.reading.lines import LineSplitter
+from copilot_analytics.reading.sources import binary_kind, read_chunks
+from copilot_analytics.wording import duration, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from copilot_analytics.formats._base import LogFormat
+
+SUBFOLDERS = ("work_dirs", "outputs", "runs", "logs", "experiments")
+"""Where trainers write; these are looked through before the rest of the base folder."""
+
+ELSEWHERE = ("/kaggle/working", "/content")
+"""Where notebooks on the web write; looked through where no base folder is named."""
+
+LEAST_BYTES = 1024
+_MOST_DEPTH = 7
+_MOST_ENTRIES = 100_000
+_MOST_SECONDS = 10.0
+_MOST_JUDGED = 200
+_JUDGED_BYTES = 2 << 20
+_MOST_ASKED_FOR = 8
+_SKIPPED = frozenset(
+    "__pycache__ node_modules site-packages dist-packages conda-meta venv env cache caches".split()
+)
+_NO_LOGS = frozenset(
+    ".py .pyc .ipynb .pth .pt .ckpt .bin .safetensors .onnx .npy .npz .pkl .h5 .hdf5 .parquet "
+    ".csv .tsv .png .jpg .jpeg .gif .bmp .webp .svg .pdf .mp4 .avi .mov .wav .zip .tar .gz .bz2 "
+    ".xz .zst .7z .whl .so .o .a .c .h .cc .cpp .cu .cuh .js .ts .css .html .md .rst .toml .yaml "
+    ".yml .ini .cfg .lock .sqlite .sqlite3 .db .pid .sh .xml".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that was looked at.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    size
+        In bytes.
+    modified
+        Seconds since 1970.
+    log_format
+        Title of its format; empty if it is none.
+    refusal
+        Why it is not taken; empty if it is a training log.
+    sign
+        What shows that it is alive; empty if nothing does.
+    """
+
+    path: str
+    size: int
+    modified: float
+    log_format: str = ""
+    refusal: str = ""
+    sign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search found.
+
+    Parameters
+    ----------
+    chosen
+        The log to follow, None if there is none.
+    why
+        Why this one, or why none, in one line.
+    candidates
+        What was looked at, the chosen one first, then logs, then what was refused, the newest
+        first.
+    places
+        Folders that were looked through.
+    notes
+        What was left out, e.g. because of the limits.
+    """
+
+    chosen: Candidate | None
+    why: str
+    candidates: tuple[Candidate, ...]
+    places: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def growing(self) -> tuple[Candidate, ...]:
+        """All logs that show a sign of life."""
+        return tuple(one for one in self.candidates if one.sign and not one.refusal)
+
+
+def find_logs(
+    base: str | Path | None = None,
+    *,
+    look_s: float = 1.0,
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Search:
+    """Look for the log of the training that runs now.
+
+    Parameters
+    ----------
+    base
+        Folder to search; None means the current one and those of web notebooks.
+    look_s
+        Time between the two looks that show whether a file grows.
+    now, sleep
+        The clock.
+
+    Returns
+    -------
+    Search
+        Files that grow come first, then those that a process holds open for writing, then the
+        newest. Hidden folders, environments and caches are left out; a search ends after 7 levels,
+        100,000 entries or 10 s, and says so.
+    """
+    places = _places(base)
+    until = time.monotonic() + _MOST_SECONDS
+    walk = _Walk(until)
+    found = sorted(walk.files(places), key=lambda one: (-one.modified, one.path))
+    judged, notes = [], list(walk.notes)
+    formats = known_formats()
+    for number, one in enumerate(found):
+        if number >= _MOST_JUDGED or time.monotonic() > until:
+            notes.append(f"{plural(len(found) - number, 'older file')} not opened")
+            break
+        judged.append(_judge(one, formats))
+    logs = _without_twins([one for one in judged if not one.refusal])
+    refused = [one for one in judged if one.refusal]
+    if logs:
+        sleep(look_s)
+        logs = [_look_again(one, number, look_s) for number, one in enumerate(logs)]
+        logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
+    shown = tuple(logs + refused)
+    looked_in = tuple(str(place) for place in places)
+    if not logs:
+        return Search(None, _why_none(looked_in, refused), shown, looked_in, tuple(notes))
+    return Search(logs[0], _why(logs, now()), shown, looked_in, tuple(notes))
+
+
+def table(search: Search, now: float) -> str:
+    """Write what a search looked at as a table for the terminal.
+
+    Examples
+    --------
+    >>> one = Candidate("runs/a.log", 20480, 1000.0, "MMEngine text log", "", "grows")
+    >>> print(table(Search(one, "because", (one,), (".",)), 1060.0))
+    because
+    <BLANKLINE>
+      LOG         SIZE   CHANGED    FORMAT             VERDICT
+    → runs/a.log  20 kB  1 min ago  MMEngine text log  grows
+    """
+    rows = [("LOG", "SIZE", "CHANGED", "FORMAT", "VERDICT")]
+    marks = [" "]
+    for one in search.candidates[:60]:
+        age = f"{duration(max(now - one.modified, 0.0))} ago"
+        verdict = one.refusal or one.sign or "a training log"
+        rows.append((_shown(one.path), _size(one.size), age, one.log_format or "–", verdict))
+        marks.append("→" if one is search.chosen else " ")
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [search.why]
+    if len(rows) > 1:
+        lines.append("")
+    for mark, row in zip(marks, rows, strict=True):
+        if len(rows) == 1:
+            break
+        cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
+        lines.append(f"{mark} {'  '.join([*cells, row[4]])}".rstrip())
+    if len(search.candidates) > 60:
+        lines.append(f"  … and {len(search.candidates) - 60} more")
+    lines += [f"  ({note})" for note in search.notes]
+    return "\n".join(lines)
+
+
+def _places(base: str | Path | None) -> list[Path]:
+    root = Path(base) if base is not None else Path()
+    places = [root / name for name in SUBFOLDERS if (root / name).is_dir()]
+    places.append(root)
+    if base is None:
+        places += [Path(name) for name in ELSEWHERE if Path(name).is_dir()]
+    return places
+
+
+class _Walk:
+    """Goes through folders, the nearest first, each once."""
+
+    def __init__(self, until: float) -> None:
+        self.notes: list[str] = []
+        self._until = until
+        self._entered: set[tuple[int, int]] = set()
+        self._entries = 0
+
+    def files(self, places: list[Path]) -> Iterator[Candidate]:
+        seen: set[tuple[int, int]] = set()
+        for place in places:
+            folders = [(str(place), 0)]
+            while folders:
+                folder, depth = folders.pop(0)
+                for entry in self._scan(folder):
+                    try:
+                        if entry.is_dir():
+                            if depth < _MOST_DEPTH and not _is_skipped(entry):
+                                folders.append((entry.path, depth + 1))
+                            continue
+                        if not _may_be_log(entry.name):
+                            continue
+                        status = entry.stat()
+                    except (OSError, ValueError):
+                        continue
+                    key = status.st_dev, status.st_ino
+                    if stat.S_ISREG(status.st_mode) and key not in seen:
+                        seen.add(key)
+                        path = os.path.normpath(entry.path)
+                        yield Candidate(path, status.st_size, status.st_mtime)
+
+    def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            here = Path(folder).stat()
+            key = here.st_dev, here.st_ino
+            if key in self._entered:
+                return
+            self._entered.add(key)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self._entries += 1
+                    if self._entries > _MOST_ENTRIES or time.monotonic() > self._until:
+                        note = f"the search ended early, after {plural(self._entries, 'entry')}"
+                        note = note.replace("entrys", "entries")
+                        if note not in self.notes and not self.notes:
+                            self.notes.append(note)
+                        return
+                    yield entry
+        except OSError:
+            return
+
+
+def _is_skipped(entry: os.DirEntry[str]) -> bool:
+    name = entry.name
+    hidden = name.startswith(".") or name.endswith((".egg-info", ".dist-info", "_cache"))
+    return hidden or name in _SKIPPED or Path(entry.path, "pyvenv.cfg").exists()
+
+
+def _may_be_log(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() not in _NO_LOGS
+
+
+def _judge(one: Candidate, formats: dict[str, LogFormat]) -> Candidate:
+    """Tell whether a file is a training log by its first lines."""
+    if one.size < LEAST_BYTES:
+        return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
+    splitter, detector = LineSplitter(), Detector(formats)
+    left = _JUDGED_BYTES
+    try:
+        with Path(one.path).open("rb", buffering=0) as file:
+            what = binary_kind(file.read(1 << 14))
+        if what is not None:
+            return replace(one, refusal=f"no text: {what}")
+        settled = False
+        for chunk in read_chunks(one.path, 1 << 18):
+            left -= len(chunk)
+            settled = any(
+                detector.see(line) or detector.at_limit
+                for _, line in splitter.feed(chunk).cleaned()
+            )
+            if settled or left <= 0:
+                break
+    except (UnreadableLogError, PermissionError) as error:
+        return replace(one, refusal=_short(str(error), one.path) or "may not be read")
+    except (LogError, OSError):
+        return replace(one, refusal="vanished or cannot be read")
+    if not detector.lines:
+        return replace(one, refusal="no complete line")
+    found = detector.conclude().format
+    if found is None:
+        return replace(one, refusal="no training log of a known format")
+    return replace(one, log_format=formats[found].title)
+
+
+def _short(message: str, path: str) -> str:
+    text = message.replace(path, "").strip()
+    return text.partition(";")[0].removeprefix("is ").removeprefix("[Errno 13] ").rstrip(": '")
+
+
+def _without_twins(logs: list[Candidate]) -> list[Candidate]:
+    """Leave out the JSON copies that trainers write beside their text logs."""
+    text = {str(Path(one.path).parent) for one in logs if Path(one.path).suffix != ".json"}
+
+    def is_twin(path: Path) -> bool:
+        folder = path.parent
+        beside = {str(folder)} | ({str(folder.parent)} if folder.name == "vis_data" else set())
+        return path.suffix == ".json" and bool(beside & text)
+
+    return [one for one in logs if not is_twin(Path(one.path))]
+
+
+def _look_again(one: Candidate, number: int, look_s: float) -> Candidate:
+    try:
+        status = Path(one.path).stat()
+    except OSError:
+        return replace(one, refusal="vanished")
+    grown = status.st_size - one.size
+    if grown or status.st_mtime > one.modified:
+        sign = f"grows, {grown:+,} bytes in {look_s:g} s"
+        return replace(one, size=status.st_size, modified=status.st_mtime, sign=sign)
+    if number < _MOST_ASKED_FOR:
+        process = process_of(one.path)
+        if process.state in {"alive", "stopped"}:
+            return replace(one, sign=f"process {process.pid} ({process.name}) holds it open")
+    return one
+
+
+def _rank(one: Candidate) -> int:
+    return 2 if one.sign.startswith("grows") else 1 if one.sign else 0
+
+
+def _why(logs: list[Candidate], now: float) -> str:
+    first = logs[0]
+    age = duration(max(now - first.modified, 0.0))
+    reason = first.sign or f"it changed last, {age} ago; nothing seems to write to any"
+    others = ""
+    if len(logs) > 1:
+        rivals = [one for one in logs[1:] if one.sign]
+        others = f"; {plural(len(logs) - 1, 'other log')} "
+        others += f"({len(rivals)} of them live)" if rivals else "older or at rest"
+    return f"{_shown(first.path)}: {reason}{others}"
+
+
+def _why_none(places: tuple[str, ...], refused: list[Candidate]) -> str:
+    where = ", ".join(_shown(str(Path(place).absolute())) for place in places)
+    if not refused:
+        return f"no training log was found: there is no file like a log in {where}"
+    count = plural(len(refused), "file")
+    return f"no training log was found: {count} in {where} refused, see the table"
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    if size < 1_000_000:
+        return f"{size / 1000:.0f} kB"
+    return f"{size / 1_000_000:.1f} MB"
+
+
+def _shown(path: str) -> str:
+    """Write a path in the safest and shortest way."""
+    near = os.path.relpath(path)
+    text = near if not near.startswith("..") and len(near) < len(path) else path
+    return "".join(c if c.isprintable() else "?" for c in text)

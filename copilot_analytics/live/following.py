@@ -1,0 +1,335 @@
+"""One log that is followed: a tailer reads it, a session judges it, and its silence too."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot_analytics.errors import UnreadableLogError
+from copilot_analytics.live import _files
+from copilot_analytics.live.follow_directory import RunDirectory
+from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, process_of
+from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.processes import ProcessState
+from copilot_analytics.live.tail import Began, Bytes, Tailer
+from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from copilot_analytics.analyzers._base import Options
+    from copilot_analytics.events import Event
+
+ENDED = frozenset({"finished", "crashed", "interrupted"})
+
+_FIRST_LOOK_S = 15.0
+_LOOK_EVERY = 0.25  # of the silence so far
+_LOOKS_S = (5.0, 60.0)
+_SEARCH_S = (60.0, 600.0)
+_OVER_S = 900.0
+_OVER_WITHOUT_STAMPS_S = 3600.0
+_GPU_MEMORY_S = 120.0
+_MOST_AHEAD_S = 86400.0
+
+
+class Following:
+    """Follows one log, or the directory to which each start of a training adds one.
+
+    Parameters
+    ----------
+    path
+        A log or a directory of runs; either need not exist yet.
+    options
+        What the user asks for.
+    first
+        Where an earlier supervisor began to read this run, as `first` gave it; with that a
+        restart reads the same files in the same order.
+    journals
+        Folder of the journals; None keeps none.
+    pid
+        The process of the training, if the user names it.
+    lean
+        Hold no file open, for hundreds of logs.
+    wall, clock
+        Seconds since 1970, and seconds that never run backwards.
+
+    Attributes
+    ----------
+    log : LogSession
+        What was read, and what it means.
+    caught_up : bool
+        Whether all that was there at the start has been read.
+    first : str
+        Where the run began, to be kept for a restart; empty if unknown.
+    silence : Silence or None
+        How the silence was judged last; None while the log grows.
+    notices : list of str
+        What the user should be told on the screen; whoever reads it clears it.
+
+    Examples
+    --------
+    >>> following = Following("no/such.log")
+    >>> following.step(0.0)
+    []
+    >>> following.missing
+    True
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        options: Options | None = None,
+        *,
+        first: str = "",
+        log_format: str | None = None,
+        journals: Path | None = None,
+        pid: int | None = None,
+        lean: bool = False,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source = source_of(path)
+        self.path = self.source if isinstance(self.source, str) else self.source.path
+        self.first = first
+        self.caught_up = False
+        self.silence: Silence | None = None
+        self.process = ProcessState()
+        self.notices: list[str] = []
+        self.grown_at: float | None = None
+        self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
+        self._pid, self._wall = pid, wall
+        self._tailer = Tailer(self.source, clock=clock, resume=_position(first), lean=lean)
+        self._next_look_s = _FIRST_LOOK_S
+        self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
+        self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
+        self._told_gone = self._placed = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is no log yet."""
+        return self._tailer.file is None
+
+    @property
+    def file(self) -> str | None:
+        """The file being read."""
+        return self._tailer.file
+
+    @property
+    def wait_s(self) -> float:
+        """So long the next step may wait."""
+        return self._tailer.wait_s if self.caught_up or self.missing else 0.0
+
+    @property
+    def status(self) -> str:
+        """State of the run, see :class:`copilot_analytics.analyzers.lifecycle.Lifecycle`."""
+        from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+
+        return self.log.session.results.of(LifecycleAnalyzer).status
+
+    @property
+    def liveness(self) -> str:
+        """State of the run with what its silence adds: ``evaluating``, ``buffered``."""
+        status, silence = self.status, self.silence
+        if silence is None or status not in {"running", "evaluating"}:
+            return status
+        return silence.verdict if silence.verdict in {"evaluating", "buffered"} else status
+
+    def silence_s(self, now: float) -> float:
+        """Return for how long the log has said nothing."""
+        return max(0.0, now - self.grown_at) if self.grown_at is not None else 0.0
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._tailer.close()
+
+    def step(self, now: float) -> list[Event]:
+        """Read what is new and judge the silence otherwise; return the events.
+
+        Parameters
+        ----------
+        now
+            Seconds since 1970.
+
+        Returns
+        -------
+        list of Event
+            While the log is read for the first time (`caught_up` is False), events of the past.
+        """
+        events: list[Event] = []
+        try:
+            pieces = self._tailer.poll()
+        except UnreadableLogError as error:
+            if not self._told_gone:
+                self._told_gone = True
+                self.notices.append(str(error))
+            return []
+        begun = [piece for piece in pieces if isinstance(piece, Began)]
+        if begun and not self._placed:
+            self._keep_first(begun)
+        read = False
+        for piece in pieces:
+            if isinstance(piece, Bytes):
+                read = True
+                events += self.log.feed(piece.content)
+            elif isinstance(piece, Began):
+                self._go_to(piece)
+            elif not self.missing:
+                self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
+        if read:
+            self._grow(now)
+        if not self.caught_up and not self.missing:
+            if self._tailer.wait_s > 0.0:
+                self._finish_catching_up(now)
+        elif self.grown_at is not None and not read:
+            events += self._judge(now)
+        return events
+
+    def sample(self, record: Record) -> list[Event]:
+        """Take a sample of a device, once caught up; return the events that it causes."""
+        busy = record.metrics.get("gpu_utilization_pct")
+        if busy is not None:
+            self._gpu.append((self._wall(), busy))
+        return self.log.add(record)
+
+    def look_for_process(self, now: float) -> None:
+        """Find out which process writes the log, at once the first time and then rarely."""
+        if self.process.pid is None and now < self._search_at:
+            return
+        place = self.file or self.path
+        self.process = process_of(place, self._pid, before=self.process)
+        if self.process.pid is None:
+            self._search_at = now + self._search_wait_s
+            self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
+
+    def _go_to(self, piece: Began) -> None:
+        if not piece.offset:
+            self.log.end_line()
+        self._told_gone = False
+        if self.log.line and piece.why != "opened":
+            name = Path(piece.file).name
+            self.notices.append(f"{self.path}: going on in {name} (the log was {piece.why})")
+
+    def _grow(self, now: float) -> None:
+        self.grown_at = now
+        self.silence = None
+        self._next_look_s = _FIRST_LOOK_S
+
+    def _finish_catching_up(self, now: float) -> None:
+        self.log.catch_up()
+        self.caught_up = True
+        place = self.file or self.path
+        try:
+            modified = Path(place).stat().st_mtime
+        except OSError:
+            modified = now
+        self.grown_at = min(now, modified)
+        self.look_for_process(now)
+        over_s = _OVER_S if self.log.run.last_time is not None else _OVER_WITHOUT_STAMPS_S
+        dead = self.silence_s(now) > over_s and self.process.state != "alive"
+        if dead and self._pid is None and self.log.run_key and self.status not in ENDED:
+            # Nobody writes it and nobody has for long: it is a log of the past.
+            self.log.add(self._tick({"final": True}))
+
+    def _keep_first(self, begun: list[Began]) -> None:
+        """Note where the run begins, unless it is where an earlier supervisor began."""
+        self._placed = True
+        path = begun[0].file
+        position = self._tailer.position()
+        try:
+            status = Path(path).stat()
+            with Path(path).open("rb") as file:
+                head = file.read(_files.HEAD)
+        except OSError:
+            return
+        known = _position(self.first)
+        if known is not None and (known.device, known.inode) == (status.st_dev, status.st_ino):
+            return
+        live = os.path.realpath(self.path) if isinstance(self.source, str) else path
+        siblings = position.siblings if position is not None and len(begun) == 1 else ()
+        nothing = _files.digest(b"")
+        place = _files.Position(
+            live, status.st_dev, status.st_ino, 0, len(head), _files.digest(head), 0, nothing,
+            siblings,
+        )  # fmt: skip
+        self.first = json.dumps(asdict(place))
+
+    def _recent_gpu(self) -> float | None:
+        """Return how busy the devices were lately; None if unknown."""
+        since = self._wall() - _GPU_MEMORY_S
+        return max((busy for at, busy in self._gpu if at >= since), default=None)
+
+    def _judge(self, now: float) -> list[Event]:
+        silence_s = self.silence_s(now)
+        if silence_s < self._next_look_s or not self.log.run_key:
+            return []
+        least, most = _LOOKS_S
+        self._next_look_s = silence_s + min(max(_LOOK_EVERY * silence_s, least), most)
+        if self.status == "finished":
+            return []
+        self.look_for_process(now)
+        run = self.log.run
+        last = run.last
+        self.silence = judge_silence(
+            silence_s,
+            gaps_of(run),
+            self.process,
+            self._recent_gpu(),
+            last.kind if last is not None else None,
+            network=self._tailer.is_network,
+        )
+        verdict = self.silence.verdict
+        if self.status in ENDED:
+            return []
+        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
+        facts["reason"] = self.silence.reason
+        facts["process"] = self.process.state
+        busy = self._recent_gpu()
+        if busy is not None:
+            facts["gpu_utilization_pct"] = busy
+        if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
+            return self.log.add(self._tick(facts))
+        return []
+
+    def _tick(self, facts: dict[str, Any]) -> Record:
+        last = self.log.run.last_time
+        at = None if last is None else last + min(facts.get("silence_s") or 0.0, _MOST_AHEAD_S)
+        return Record("tick", time=at, facts=facts)
+
+
+def source_of(path: str | Path) -> str | RunDirectory:
+    """Return what to follow for a path: a file, or the directory of its runs.
+
+    A log in a folder named by a time stamp is followed by way of the folder above, in which a
+    resume makes the next one, unless a newer run is there already.
+    """
+    whole = Path(path).absolute()
+    if whole.is_dir():
+        from copilot_analytics.reading.sources import find_run
+
+        directory = RunDirectory(whole)
+        if directory.newest() is not None or not any(whole.iterdir()):
+            return directory
+        whole = Path(find_run(whole)).absolute()
+    parent = whole.parent
+    directory = RunDirectory(parent.parent if whole.name.startswith(parent.name) else parent)
+    newest = directory.newest()
+    if newest is not None and Path(newest) == whole:
+        return directory
+    return str(whole)
+
+
+def _position(first: str) -> _files.Position | None:
+    """Read what `Following.first` gave; None if it cannot be used."""
+    if not first:
+        return None
+    try:
+        told = json.loads(first)
+        told["siblings"] = tuple(tuple(one) for one in told.get("siblings", ()))
+        return _files.Position(**told)
+    except (ValueError, TypeError, KeyError):
+        return None

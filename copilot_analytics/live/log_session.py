@@ -1,0 +1,257 @@
+"""One log as a session: bytes in, events out, whether they come from a file or as they are written.
+
+Following a log and replaying it are this class, fed by a tailer or by a file. Lines are counted on
+over rotations, so that a log in pieces says what the whole would have said.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts.message import digest_of
+from copilot_analytics.engine import Session
+from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.live.journal import Journal, merged, read_journal
+from copilot_analytics.reading.launches import LaunchFilter
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import Block, Item, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from copilot_analytics.analyzers._base import Options
+    from copilot_analytics.events import Event
+    from copilot_analytics.run import Run
+
+_NEAR_THE_END = 0.995
+
+
+class LogSession:
+    r"""Reads one log and tells its events, run by run.
+
+    Parameters
+    ----------
+    path
+        The log, for people; with the first time stamp it names the run.
+    options
+        What the user asks for.
+    log_format
+        Name of the format; None tells it by the content.
+    journals
+        Folder of the journals, which hold what the log does not: ticks and device samples. None
+        keeps and reads none.
+    on_news
+        Called with the events of a record or block as they become known.
+
+    Attributes
+    ----------
+    run_events : list of Event
+        Events of the last run in the log.
+    run_key : str
+        Stable name of that run; empty until it has begun to train.
+    superseded : list
+        Key, name and relative events of runs that ended because another began in the same log;
+        whoever reads it clears it.
+
+    Examples
+    --------
+    >>> log = LogSession("train.log")
+    >>> log.feed(b"Dear diary,\n")
+    []
+    >>> log.run_key
+    ''
+    """
+
+    def __init__(
+        self,
+        path: str,
+        options: Options | None = None,
+        *,
+        log_format: str | None = None,
+        journals: Path | None = None,
+        on_news: Callable[[list[Event]], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.session = Session(options, path=path)
+        self.run_events: list[Event] = []
+        self.run_key = ""
+        self.superseded: list[tuple[str, str, list[Event]]] = []
+        self.trouble = ""
+        self._reader = LogReader(path, log_format)
+        self._launches = LaunchFilter()
+        self._on_news = on_news
+        self._journals = journals
+        self._journal: Journal | None = None
+        self._waiting: deque[Record] = deque()
+        self._run = self.session.run
+        self._launch = 0
+        self._base: int | None = None
+        self._torn = False
+
+    @property
+    def run(self) -> Run:
+        """The last run as it stands."""
+        return self.session.run
+
+    @property
+    def name(self) -> str:
+        """What people call the run."""
+        from copilot_analytics.analysis import Analysis
+        from copilot_analytics.report.markdown import name_of
+
+        return name_of(Analysis.of(self.session))
+
+    @property
+    def known(self) -> bool:
+        """Whether the format of the log is settled."""
+        return self._reader.detection is not None
+
+    @property
+    def line(self) -> int:
+        """The last line that gave a record."""
+        return self.run.last.line if self.run.last is not None else 0
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Take the next bytes; return the events that they cause.
+
+        A log that is no training log causes none; `trouble` then says why.
+        """
+        before = len(self.session.events)
+        if chunk:
+            self._torn = not chunk.endswith((b"\n", b"\r"))
+        try:
+            items = self._reader.feed(chunk)
+        except NotATrainingLogError as error:
+            self.trouble = str(error)
+            return []
+        self._take_items(one for item in items for one in self._launches.see(item))
+        return self.session.events[before:]
+
+    def end_line(self) -> None:
+        """Say that what comes next begins a new line: it is from another file."""
+        if self._torn:
+            self.feed(b"\n")
+
+    def add(self, record: Record) -> list[Event]:
+        """Take a tick or a sample of a device, and keep it in the journal."""
+        if self._waiting:
+            self.catch_up()
+        if self._base is None or not self.line:
+            return []
+        before = len(self.session.events)
+        placed = replace(record, line=self.line, file=self.path)
+        if self._journal is not None:
+            self._journal.append(replace(placed, line=self.line - self._base + 1, file=""))
+        self._take(placed)
+        return self.session.events[before:]
+
+    def catch_up(self) -> None:
+        """Take what the journal still holds: the log has no more to say for now."""
+        waiting, self._waiting = self._waiting, deque()
+        for record in waiting:
+            self._take(record)
+
+    def close(self, *, silence_s: float | None = None) -> list[Event]:
+        """Say that the log ends here; return the events that this causes.
+
+        Parameters
+        ----------
+        silence_s
+            Seconds since its last sign of life; None if it is over for good.
+        """
+        before = len(self.session.events)
+        try:
+            items = self._reader.close()
+        except NotATrainingLogError as error:
+            self.trouble = str(error)
+            return []
+        self._take_items(one for item in items for one in self._launches.see(item))
+        self._take_items(self._launches.close())
+        self.catch_up()
+        told = len(self.session.events)
+        self.session.close(silence_s=silence_s)
+        self._note(told)
+        return self.session.events[before:]
+
+    def relative(self, event: Event) -> Event:
+        """Return an event with its line counted from the start of its run.
+
+        That is the same number whether the log was read while it was rotated or afterwards.
+        """
+        return replace(event, line=event.line - (self._base or 1) + 1)
+
+    def _take_items(self, items: Iterable[Item]) -> None:
+        for item in items:
+            last = int(item.line[-1]) if isinstance(item, Block) else item.line
+            due: list[Record] = []
+            while self._waiting and self._waiting[0].line < last:
+                due.append(self._waiting.popleft())
+            for one in merged([item], due) if due else (item,):
+                self._take(one)
+
+    def _take(self, item: Item) -> None:
+        told = len(self.session.events)
+        self.session.update(_as_said(item, self.session.run))
+        if self.session.run is not self._run:
+            self._begin_run()
+        if self._base is None:
+            line = int(item.line[0]) if isinstance(item, Block) else item.line
+            if line and (isinstance(item, Block) or item.kind != "launch"):
+                self._base = line
+        if not self.run_key:
+            self._name_run()
+        self._note(told)
+
+    def _note(self, told: int) -> None:
+        news = self.session.events[told:]
+        self.run_events += news
+        if news and self._on_news is not None:
+            self._on_news(news)
+
+    def _begin_run(self) -> None:
+        if self.run_key:
+            past = [self.relative(event) for event in self.run_events]
+            self.superseded.append((self.run_key, self._run.meta.name or "", past))
+        earlier = self.session.earlier_runs
+        earlier[:] = [type(self._run)() for _ in earlier]  # nobody reads them while following
+        self._run = self.session.run
+        self._launch += 1
+        self.run_events, self.run_key, self._base = [], "", None
+        self._waiting.clear()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _name_run(self) -> None:
+        run = self.session.run
+        if not len(run.train_log) and not len(run.eval_log):
+            return
+        began = run.first_time if run.first_time is not None else f"launch {self._launch}"
+        self.run_key = digest_of("run", self.path, began)
+        if self._journals is None:
+            return
+        path = self._journals / f"{self.run_key}.jsonl"
+        self._journal = Journal(path)
+        base = self._base or 1
+        try:
+            kept = [
+                replace(record, line=record.line + base - 1, file=self.path)
+                for record in read_journal(path)
+                if record.line
+            ]
+        except OSError:
+            return
+        self._waiting = deque(kept)
+
+
+def _as_said(item: Item, run: Run) -> Item:
+    """Return what a tick means: that the process is gone without a word is a crash."""
+    if isinstance(item, Block) or item.kind != "tick" or item.facts.get("verdict") != "crashed":
+        return item
+    if run.progress is None or run.progress >= _NEAR_THE_END:
+        return replace(item, facts={**item.facts, "final": True, "silence_s": None})
+    message = str(item.facts.get("reason") or "its process is gone")
+    return replace(item, kind="crash", facts={"message": message})

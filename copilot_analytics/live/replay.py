@@ -1,0 +1,297 @@
+"""Replays a log: what a live watch would have said, and when, by the log's own clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from copilot_analytics.alerts._storage import default_path
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.analysis import Analysis
+from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.live.following import source_of
+from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.wording import duration, number, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from copilot_analytics.alerts.message import Message
+    from copilot_analytics.alerts.rules import PolicyOptions
+    from copilot_analytics.analyzers._base import Options
+    from copilot_analytics.events import Event
+    from copilot_analytics.run import Run
+
+_LEAST_CHUNK = 2048
+_MOST_CHUNKS = 20_000
+_WAITS_S = (30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
+_TELLS = frozenset({"stop", "kill"})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that a live watch would have said.
+
+    Parameters
+    ----------
+    time
+        When, by the clock of the log; None where it has none.
+    event
+        The event, None for a message.
+    message
+        The message that the policy made of events, None for an event.
+    """
+
+    time: float | None
+    event: Event | None = None
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What following the first advice to stop would have saved and cost.
+
+    Parameters
+    ----------
+    advice
+        ``stop`` or ``kill``; None if neither was given, or nothing came after it.
+    step, epoch
+        Where it was given.
+    saved_s
+        Time from there to the end of the log; None without time stamps.
+    metric
+        The main metric; None if there is none.
+    best_then, best_after
+        Its best until then, and until the end of the log.
+    cost
+        What was gained after the advice, in units of the metric, never negative.
+    withdrawn
+        Whether the advice was taken back before the end.
+    text
+        All that in a sentence or two.
+    """
+
+    advice: Literal["stop", "kill"] | None
+    text: str
+    step: int | None = None
+    epoch: float | None = None
+    saved_s: float | None = None
+    metric: str | None = None
+    best_then: float | None = None
+    best_after: float | None = None
+    cost: float | None = None
+    withdrawn: bool = False
+
+
+@dataclass(slots=True)
+class _Advised:
+    run: Run
+    advice: Literal["stop", "kill"]
+    step: int
+    time: float | None
+    metric: str | None
+    direction: str | None
+    best: float | None
+    withdrawn: bool = False
+
+
+class Replay:
+    """Replays one log.
+
+    Parameters
+    ----------
+    path
+        A log, or a directory: then its newest run.
+    options
+        What the user asks for.
+    policy
+        How patient the policy is.
+    log_format
+        Name of the format; None tells it by the content.
+    journals
+        Where a live watch kept what the log does not hold; None asks the user's state directory.
+
+    Raises
+    ------
+    LogError
+        If the log cannot be read.
+
+    Examples
+    --------
+    >>> from copilot_analytics.live.replay import Replay
+    >>> replay = Replay("sample_logs/digits_nan")  # doctest: +SKIP
+    >>> [said.event.key for said in replay if said.event]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        options: Options | None = None,
+        *,
+        policy: PolicyOptions | None = None,
+        log_format: str | None = None,
+        journals: Path | None = None,
+    ) -> None:
+        self.path = find_run(path)
+        source = source_of(self.path)
+        name = source if isinstance(source, str) else source.path
+        if journals is None:
+            journals = default_path(os.environ).parent / "journals"
+        self.log = LogSession(
+            name,
+            options,
+            log_format=log_format,
+            journals=journals if journals.is_dir() else None,
+            on_news=self._take,
+        )
+        self._policy = Policy(policy)
+        self._policy_options = policy
+        self._key = ""
+        self._said: list[Said] = []
+        self._advised: _Advised | None = None
+        self._now = 0.0
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything that became known so far."""
+        return self.log.session.events
+
+    def __iter__(self) -> Iterator[Said]:
+        """Yield what is said, in the order of the log.
+
+        Raises
+        ------
+        LogError
+            If the log is no training log, or cannot be read to its end.
+        """
+        size = max(_LEAST_CHUNK, self.path.stat().st_size // _MOST_CHUNKS)
+        for chunk in read_chunks(self.path, size):
+            self.log.feed(chunk)
+            if self.log.trouble:
+                raise NotATrainingLogError(self.log.trouble)
+            yield from self._taken()
+        self.log.close()
+        if self.log.trouble:
+            raise NotATrainingLogError(self.log.trouble)
+        self._let_time_pass(float("inf"))
+        yield from self._taken()
+
+    def balance(self) -> Balance:
+        """Return the balance of the first advice to stop the last run."""
+        advised, run = self._advised, self.log.run
+        if advised is None or advised.run is not run:
+            return Balance(None, "No advice to stop was given.")
+        at = place(advised.step, run.epoch_of(advised.step))
+        if run.last_step <= advised.step:
+            text = f"Advice to {advised.advice} was given at {at}; the log does not show what"
+            return Balance(None, f"{text} came after it.", advised.step)
+        saved_s = None
+        if advised.time is not None and run.last_time is not None:
+            saved_s = max(run.last_time - advised.time, 0.0)
+        after = cost = None
+        metric = advised.metric
+        if metric is not None and advised.best is not None and metric in run.metric_names:
+            after, cost = _after(run, metric, advised.direction, advised.best)
+        text = f"Advice to {advised.advice} at {at}"
+        if advised.withdrawn:
+            text += " (taken back later)"
+        if saved_s is not None:
+            text += f" would have saved {duration(saved_s)}"
+        else:
+            text += f" would have saved {run.last_step - advised.step:,} steps"
+        if metric is not None and advised.best is not None and after is not None:
+            then, later = number(advised.best), number(after)
+            price = f"cost {number(cost, 3)}" if cost else "cost nothing"
+            text += f" and {price} in {metric}: best {then} then, {later} at the end"
+        return Balance(
+            advised.advice, f"{text}.", advised.step, run.epoch_of(advised.step), saved_s, metric,
+            advised.best, after, cost, advised.withdrawn,
+        )  # fmt: skip
+
+    def _taken(self) -> Iterator[Said]:
+        said, self._said = self._said, []
+        yield from said
+
+    def _take(self, news: list[Event]) -> None:
+        """Take events at the moment at which they become known."""
+        log, now = self.log, self._now
+        for event in news:
+            self._said.append(Said(event.time, event))
+            now = max(now, event.time if event.time is not None else now)
+            if event.kind == "advice":
+                self._note_advice(event)
+        if not log.run_key:
+            return
+        context = Context(log.run_key, log.name, lambda: Analysis.of(log.session))
+        if log.run_key != self._key:
+            self._key, self._policy = log.run_key, Policy(self._policy_options)
+            self._add(self._policy.attach([], now, context), now)
+        else:
+            self._let_time_pass(now)
+        self._now = now
+        self._add(self._policy.step([log.relative(event) for event in news], now, context), now)
+
+    def _let_time_pass(self, until: float) -> None:
+        if not self._key:
+            return
+        log = self.log
+        context = Context(self._key, log.name, lambda: Analysis.of(log.session))
+        for wait_s in _WAITS_S:
+            moment = self._now + wait_s
+            if moment >= until:
+                break
+            self._add(self._policy.step([], moment, context), moment)
+
+    def _add(self, messages: list[Message], now: float) -> None:
+        shown = now if self.log.run.last_time is not None else None
+        self._said += [Said(shown, None, message) for message in messages]
+
+    def _note_advice(self, event: Event) -> None:
+        if event.key in _TELLS and (self._advised is None or self._advised.run is not self.log.run):
+            metric = Analysis.of(self.log.session).metric
+            advice: Literal["stop", "kill"] = "kill" if event.key == "kill" else "stop"
+            step = event.step if event.step is not None else self.log.run.last_step
+            self._advised = _Advised(
+                self.log.run, advice, step, event.time, metric.name, metric.direction, metric.best
+            )
+        elif self._advised is not None and event.key in {"continue", "wait"}:
+            self._advised.withdrawn = True
+
+
+def paced(
+    said: Iterator[Said], speed: float | None, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Said]:
+    """Yield at the pace of the log, so many times as fast; None does not wait.
+
+    Examples
+    --------
+    >>> waits = []
+    >>> _ = list(paced(iter([Said(0.0), Said(60.0)]), 120.0, waits.append))
+    >>> waits
+    [0.5]
+    """
+    before: float | None = None
+    for one in said:
+        if speed is not None and one.time is not None:
+            if before is not None and one.time > before:
+                sleep((one.time - before) / speed)
+            before = one.time if before is None else max(before, one.time)
+        yield one
+
+
+def _after(
+    run: Run, metric: str, direction: str | None, then: float
+) -> tuple[float | None, float | None]:
+    """Return the best value of the whole log, and by how much it beats an earlier best."""
+    import numpy as np
+
+    column = run.eval_series(metric).value
+    known = column[np.isfinite(column)]
+    if not len(known) or direction not in {"min", "max"}:
+        return None, None
+    best = float(known.max() if direction == "max" else known.min())
+    return best, max(best - then if direction == "max" else then - best, 0.0)

@@ -1,0 +1,80 @@
+"""What a replay says, as text and as JSON lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from copilot_analytics.live.replay import Balance, Said
+from copilot_analytics.live.screen import harmless
+
+
+def as_text(said: Said | Balance) -> str:
+    """Write for a reader.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> from copilot_analytics.live.replay import Said
+    >>> as_text(Said(60.0, Event("best", "mIoU", 100, 60.0, 7, "best mIoU 0.4")))
+    '1970-01-01 00:01:00  line 7      best mIoU 0.4'
+    """
+    if isinstance(said, Balance):
+        return f"\nBalance: {harmless(said.text)}"
+    stamp = _stamp(said.time)
+    if said.event is not None:
+        return f"{stamp}  {f'line {said.event.line}':<10}  {harmless(said.event.text)}"
+    assert said.message is not None  # noqa: S101  # it is one of the two
+    lines = [harmless(line) for line in said.message.text.split("\n")]
+    return "\n".join([f"{stamp}  message     {lines[0]}", *(f"{'':33}{one}" for one in lines[1:])])
+
+
+def as_line(said: Said | Balance) -> str:
+    """Write as one JSON object.
+
+    Examples
+    --------
+    >>> from copilot_analytics.live.replay import Balance
+    >>> as_line(Balance(None, "No advice."))[:46]
+    '{"type": "balance", "advice": null, "text": "N'
+    """
+    if isinstance(said, Balance):
+        return _dumped({"type": "balance", **dataclasses.asdict(said)})
+    if said.event is not None:
+        told = dataclasses.asdict(said.event)
+        told["severity"] = str(said.event.severity)
+        return _dumped({"type": "event", **told})
+    assert said.message is not None  # noqa: S101  # it is one of the two
+    message = said.message
+    return _dumped(
+        {
+            "type": "message",
+            "time": said.time,
+            "id": message.id,
+            "kind": message.kind,
+            "severity": str(message.severity),
+            "title": message.title,
+            "body": list(message.body),
+            "event_ids": list(message.event_ids),
+        }
+    )
+
+
+def _dumped(told: dict[str, Any]) -> str:
+    plain = {
+        name: None if isinstance(part, float) and not math.isfinite(part) else part
+        for name, part in told.items()
+    }
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+
+
+def _stamp(time: float | None) -> str:
+    if time is None:
+        return " " * 19
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return " " * 19

@@ -1,0 +1,345 @@
+"""What stands on the terminal: one calm panel, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from copilot_analytics.alerts.rules import opens
+from copilot_analytics.live import answers
+from copilot_analytics.wording import duration, number, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from copilot_analytics.events import Event
+    from copilot_analytics.live.gpu_sampler import GpuSampler
+    from copilot_analytics.live.supervisor import Watched
+    from copilot_analytics.records import Floats
+
+_BARS = "▁▂▃▄▅▆▇█"
+_REFRESH_S = 1.0
+_REFRESH_MANY_S = 5.0
+_PLAIN_STATUS_S = 600.0
+_COLOURS = {
+    "running": "green",
+    "evaluating": "cyan",
+    "finished": "bold green",
+    "buffered": "yellow",
+    "interrupted": "yellow",
+    "stalled": "bold red",
+    "crashed": "bold red",
+}
+_PHASE_COLOURS = {
+    "DIVERGING": "bold red",
+    "OVERFITTING_RISK": "magenta",
+    "PLATEAU": "yellow",
+    "CONVERGED": "blue",
+}
+
+
+def harmless(text: str) -> str:
+    r"""Make text from a log safe for a terminal.
+
+    Examples
+    --------
+    >>> harmless("a\x1b[31mb")
+    'a [31mb'
+    """
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def sparkline(numbers: Sequence[float] | Floats, width: int = 40) -> str:
+    """Draw numbers as a line of bars, the mean of its stretch each.
+
+    What is not finite is a blank; extremes that would flatten the rest are cut.
+
+    Examples
+    --------
+    >>> sparkline([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 8), sparkline([])
+    ('▁▂▃▄▅▆▇█', '')
+    >>> sparkline([3.0, float("nan"), 3.0])
+    '▄ ▄'
+    """
+    import numpy as np
+
+    column = np.asarray(numbers, dtype=np.float64)
+    if not len(column):
+        return ""
+    cuts = np.array_split(column, min(width, len(column)))
+    means = np.array([np.mean(p[np.isfinite(p)]) if np.isfinite(p).any() else np.nan for p in cuts])
+    known = means[np.isfinite(means)]
+    if not len(known):
+        return " " * len(means)
+    low, high = float(np.min(known)), float(np.quantile(known, 0.98)) if len(known) > 20 else None
+    high = float(np.max(known)) if high is None else high
+    if high <= low:
+        return "".join("▄" if np.isfinite(one) else " " for one in means)
+    places = np.clip((means - low) / (high - low), 0.0, 1.0) * (len(_BARS) - 1)
+    return "".join(_BARS[round(float(p))] if np.isfinite(p) else " " for p in places)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a panel can be drawn on a stream."""
+    try:
+        return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    except (OSError, ValueError):
+        return False
+
+
+class PlainScreen:
+    """Plain lines, one an event; messages are written by the console channel.
+
+    Parameters
+    ----------
+    stream
+        Where events go; None means standard output.
+    notes
+        Where remarks about the supervision go; None means standard error.
+
+    Examples
+    --------
+    >>> PlainScreen(notes=sys.stdout).note("going on")
+    copilot: going on
+    """
+
+    def __init__(self, stream: TextIO | None = None, notes: TextIO | None = None) -> None:
+        self._stream, self._notes = stream, notes
+        self._next_status = float("inf")
+
+    def start(self) -> None:
+        """Begin to show."""
+        self._next_status = time.monotonic() + _PLAIN_STATUS_S
+
+    def tell(self, watched: Watched, event: Event) -> None:
+        """Write an event, unless the message about it says the same."""
+        if not opens(event):
+            self._write(self._stream or sys.stdout, f"{clock(event)}{name_of(watched)}{event.text}")
+
+    def note(self, text: str) -> None:
+        """Write a remark."""
+        self._write(self._notes or sys.stderr, f"copilot: {text}")
+
+    def show(self, runs: Sequence[Watched], now: float) -> float:
+        """Write now and then how things are."""
+        if time.monotonic() >= self._next_status:
+            self._next_status = time.monotonic() + _PLAIN_STATUS_S
+            for watched in runs[:20]:
+                lines = answers.status(watched, now).split("\n")
+                self._write(self._stream or sys.stdout, " · ".join(lines))
+        return 60.0
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._next_status = float("inf")
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        line = harmless(text).encode(encoding, "replace").decode(encoding)
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except (OSError, ValueError):
+            return  # nobody reads any more; the other channels go on
+
+
+def clock(event: Event) -> str:
+    """Write the time of an event by the clock of its log; empty if it has none."""
+    if event.time is None:
+        return ""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S ")
+
+
+def name_of(watched: Watched) -> str:
+    """Write the name of a run before its news."""
+    return f"{watched.name}: " if watched.name else ""
+
+
+class PanelScreen:
+    """One panel at the bottom of the terminal; messages scroll above it.
+
+    Parameters
+    ----------
+    sampler
+        Whose devices are shown.
+    """
+
+    def __init__(self, sampler: GpuSampler | None = None) -> None:
+        self._sampler = sampler
+        self._live: Any = None
+        self._notes: list[str] = []
+        self._shown: object = None
+
+    def start(self) -> None:
+        """Begin to show."""
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(highlight=False, soft_wrap=False)
+        self._live = Live(console=console, auto_refresh=False, redirect_stderr=True)
+        self._live.start()
+
+    def tell(self, watched: Watched, event: Event) -> None:
+        """Take an event for the next refresh; the panel reads it from the run."""
+        self._shown = None
+
+    def note(self, text: str) -> None:
+        """Keep a remark in the panel."""
+        self._notes = [*self._notes[-2:], harmless(text)]
+        self._shown = None
+
+    def show(self, runs: Sequence[Watched], now: float) -> float:
+        """Draw the panel anew."""
+        if self._live is None:
+            return _REFRESH_S
+        content = _one(runs[0], now, self._sampler) if len(runs) == 1 else _many(runs, now)
+        self._live.update(_framed(content, self._notes), refresh=True)
+        return _REFRESH_S if len(runs) <= 8 else _REFRESH_MANY_S
+
+    def stop(self) -> None:
+        """Leave the last panel standing and give the terminal back."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def _framed(content: Any, notes: list[str]) -> Any:
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    remarks = [Text(f"· {note}", style="dim", overflow="ellipsis", no_wrap=True) for note in notes]
+    hint = "Ctrl-C ends the watch, not the training"
+    return Panel(Group(content, *remarks), title="copilot", title_align="left", subtitle=hint,
+                 subtitle_align="right", border_style="dim")  # fmt: skip
+
+
+def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
+    """Draw one run: state, progress, time left, curves, events."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    following = watched.following
+    if not watched.following.log.run_key:
+        missing = following.missing
+        state = "waiting for the log" if missing else "waiting for the first training line"
+        return Text(f"{harmless(following.path)}: {state}")
+    from copilot_analytics.report.wording import extent, place
+
+    analysis = watched.analysis
+    run, metric = analysis.run, analysis.metric
+    life, phase = following.liveness, str(analysis.phases.current.value)
+    head = Text(no_wrap=True, overflow="ellipsis")
+    head.append(harmless(watched.name), style="bold")
+    head.append("   ")
+    head.append(life, style=_COLOURS.get(life, ""))
+    head.append(" · ")
+    head.append(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, ""))
+    silence_s = following.silence_s(now)
+    if silence_s > 30 and life not in {"finished", "crashed", "interrupted"}:
+        head.append(f" · silent for {duration(silence_s)}", style="dim")
+    rows = Table.grid(padding=(0, 2), expand=True)
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    rows.add_row("progress", _progress(run.progress, extent(run)))
+    if life not in {"finished", "crashed", "interrupted"}:
+        rows.add_row("time left", _time_left(analysis))
+    losses = run.loss_names
+    if losses:
+        column = run.train_series(losses[0]).value
+        rows.add_row(losses[0], f"{sparkline(column)}  {number(float(column[-1]))}")
+    if metric.name is not None:
+        column = run.eval_series(metric.name).value
+        text = f"{sparkline(column)}  {number(float(column[-1]))}" if len(column) else "–"
+        if metric.best is not None:
+            text += f"   best {number(metric.best)} at "
+            text += place(run, metric.best_step, metric.best_epoch)
+        rows.add_row(harmless(metric.name), text)
+    if analysis.stop.advice != "none":
+        rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
+    if sampler is not None and sampler.available:
+        rows.add_row("devices", harmless(_devices(run)))
+    parts: list[Any] = [head, rows]
+    news = list(watched.recent)[-5:]
+    if news:
+        parts.append(Text(""))
+    for event in news:
+        colour = {1: "", 2: "yellow", 3: "bold red"}[int(event.severity)]
+        line = Text(f"{clock(event)}{harmless(event.text)}", style=colour)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        parts.append(line)
+    return Group(*parts)
+
+
+def _progress(progress: float | None, extent: str) -> str:
+    if progress is None:
+        return f"{extent}; the plan is unknown"
+    done = min(max(progress, 0.0), 1.0)
+    full = round(30 * done)
+    return f"{'━' * full}{'╌' * (30 - full)}  {100 * done:.0f} %   {extent}"
+
+
+def _time_left(analysis: Any) -> str:
+    eta = analysis.eta
+    if eta.remaining_s is None:
+        return "unknown: " + next((gap.why for gap in eta.not_judged), "no plan in the log")
+    text = duration(eta.remaining_s)
+    if eta.low_s is not None and eta.high_s is not None:
+        text += f"   {share(eta.level)}: {duration(eta.low_s)} – {duration(eta.high_s)}"
+    return text
+
+
+def _devices(run: Any) -> str:
+    """Write the newest sample of each device."""
+    log = run.gpu_log
+    names = log.metric_names
+    parts = []
+    for name, unit in (
+        ("gpu_utilization_pct", "% busy"),
+        ("gpu_memory_used_mib", "MiB"),
+        ("gpu_temperature_c", "°C"),
+        ("gpu_power_w", "W"),
+    ):
+        if name in names:
+            column = run.gpu_log.series(name).value
+            if len(column):
+                parts.append(f"{number(float(column[-1]), 3)} {unit}")
+    return " · ".join(parts) or "no sample yet"
+
+
+def _many(runs: Sequence[Watched], now: float) -> Any:
+    """Draw one line for each run, the troubled ones first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, expand=True, pad_edge=False)
+    for title in ("run", "state", "phase", "progress", "left", "best"):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", header_style="dim")
+    calm = {"running", "evaluating", "finished", "waiting"}
+    ranked = sorted(runs, key=lambda watched: watched.following.status in calm)
+    for watched in ranked[:30]:
+        if not watched.following.log.run_key:
+            table.add_row(harmless(watched.following.path), "waiting")
+            continue
+        analysis = watched.analysis
+        life, phase = watched.following.liveness, str(analysis.phases.current.value)
+        done = analysis.run.progress
+        left = analysis.eta.remaining_s
+        best = analysis.metric.best
+        table.add_row(
+            harmless(watched.name),
+            Text(life, style=_COLOURS.get(life, "")),
+            Text(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, "")),
+            "–" if done is None else f"{100 * min(done, 1.0):.0f} %",
+            "–" if left is None else duration(left),
+            number(best),
+        )
+    if len(runs) > 30:
+        table.add_row(f"… and {len(runs) - 30} more")
+    return table

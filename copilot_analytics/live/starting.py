@@ -1,0 +1,320 @@
+"""From what the user asks for to a supervisor that runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copilot_analytics.alerts._storage import default_path
+from copilot_analytics.alerts.delivery import configured
+from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.alerts.message import digest_of
+from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
+from copilot_analytics.analyzers._base import Options
+from copilot_analytics.errors import CopilotError, LogNotFoundError, UsageError
+from copilot_analytics.findings import Severity
+from copilot_analytics.live.finding import Search, find_logs, table
+from copilot_analytics.live.following import Following
+from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
+from copilot_analytics.live.supervisor import Screen, Supervisor
+from copilot_analytics.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from copilot_analytics.alerts.channels._base import Channel
+    from copilot_analytics.live.gpu_sampler import GpuSampler
+
+_LEAN_FROM = 20
+_MOST_LOGS = 500
+_SEARCH_EVERY_S = 3.0
+_LEVELS = {str(level): level for level in Severity}
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """What the user asks for; the defaults are those of ``copilot live``.
+
+    Parameters
+    ----------
+    logs
+        Logs and directories of runs.
+    auto, every, base
+        Whether to look for the log, for all that grow, and where.
+    wait_s
+        How long to wait for a log to appear.
+    from_start
+        Whether the past is told, as one digest.
+    channels
+        Settings of the channels by name: ``token``, ``chat``, ``slack``, ...
+    heartbeat
+        Address to ping.
+    cooldown_s, quiet_hours
+        See :class:`copilot_analytics.alerts.rules.PolicyOptions`.
+    min_level
+        ``warning``, or ``slack=critical,telegram=info``: what lies below is not sent.
+    pid
+        Process of the training.
+    gpu
+        Whether to read the devices.
+    plain
+        Whether plain lines are wanted even on a terminal.
+    linger_s
+        See :class:`copilot_analytics.live.supervisor.Supervisor`.
+    analysis
+        Options of the analysis.
+    log_format
+        Name of the format.
+    """
+
+    logs: tuple[Path, ...] = ()
+    auto: bool = False
+    every: bool = False
+    base: Path | None = None
+    wait_s: float = 0.0
+    from_start: bool = False
+    channels: dict[str, Any] = field(default_factory=dict, repr=False)
+    heartbeat: str | None = field(default=None, repr=False)
+    cooldown_s: float = 600.0
+    quiet_hours: str | None = None
+    min_level: str | None = None
+    pid: int | None = None
+    gpu: bool = True
+    plain: bool = False
+    linger_s: float | None = None
+    analysis: Options = field(default_factory=Options)
+    log_format: str | None = None
+
+
+def watch(options: LiveOptions) -> int:
+    """Find the logs, watch them, and return an exit code that tells how it ended.
+
+    Raises
+    ------
+    UsageError
+        If the options contradict each other or a channel is set up wrongly.
+    LogNotFoundError
+        If there is no log, and none appears while it is waited for.
+    LedgerError
+        If the ledger of what was told cannot be used.
+    """
+    if options.auto == bool(options.logs):
+        msg = "name a log or a directory, or let --auto look for one"
+        raise UsageError(msg if not options.auto else "--auto looks by itself; name no log with it")
+    if options.pid is not None and (len(options.logs) > 1 or options.every):
+        msg = "--pid names the process of one log; leave it out to watch several"
+        raise UsageError(msg)
+    if options.every and not options.auto:
+        msg = "--all belongs to --auto"
+        raise UsageError(msg)
+    policy = PolicyOptions(cooldown_s=options.cooldown_s, quiet=quiet_hours(options.quiet_hours))
+    channels = configured(os.environ, {"since": time.time(), **options.channels})
+    floors = floors_of(options.min_level, [channel.name for channel in channels])
+    plain = options.plain or not is_terminal(sys.stdout)
+    note = PlainScreen().note
+    paths = _paths(options, note)
+    ledger = Ledger()
+    try:
+        sampler = _sampler() if options.gpu else None
+        screen: Screen = PlainScreen() if plain else PanelScreen(sampler)
+        many = len(paths) >= _LEAN_FROM or options.every
+        followings = [_follow(path, options, ledger, lean=many) for path in paths]
+        supervisor = Supervisor(
+            _without_doubles(followings),
+            ledger,
+            channels,
+            screen,
+            options=policy,
+            tell_past=options.from_start,
+            floors=floors,
+            sampler=sampler,
+            heartbeat=options.heartbeat,
+            linger_s=options.linger_s,
+            find_more=_finder(options, ledger) if options.every else None,
+        )
+        if sampler is not None:
+            sampler_clock(sampler, supervisor)
+        return supervisor.run()
+    finally:
+        ledger.close()
+
+
+def quiet_hours(text: str | None) -> QuietHours | None:
+    """Read the quiet hours in local time.
+
+    Examples
+    --------
+    >>> quiet_hours(None) is None, quiet_hours("23:00-07:00").start_min
+    (True, 1380)
+    """
+    if not text:
+        return None
+    from datetime import datetime
+
+    zone = datetime.now().astimezone().tzinfo
+    return QuietHours.parse(text, zone) if zone is not None else QuietHours.parse(text)
+
+
+def floors_of(text: str | None, names: Sequence[str]) -> dict[str, Severity]:
+    """Read the least severity of each channel.
+
+    Examples
+    --------
+    >>> floors_of("warning", ["console", "slack"])
+    {'slack': <Severity.WARNING: 2>}
+    >>> floors_of("slack=critical", ["console", "slack"])
+    {'slack': <Severity.CRITICAL: 3>}
+    """
+    floors: dict[str, Severity] = {}
+    for part in (text or "").split(","):
+        name, equals, level = part.strip().rpartition("=")
+        if not part.strip():
+            continue
+        if level.strip().lower() not in _LEVELS:
+            msg = f"--min-level {part.strip()!r} is none of {', '.join(_LEVELS)}"
+            raise UsageError(msg)
+        if equals and name.strip() not in names:
+            msg = f"--min-level names {name.strip()!r}, which is not set up; there is: "
+            raise UsageError(msg + ", ".join(names))
+        named = [name.strip()] if equals else [one for one in names if one != "console"]
+        floors.update(dict.fromkeys(named, _LEVELS[level.strip().lower()]))
+    return floors
+
+
+def prove(arguments: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
+    """Send a test message by each channel and tell where it went; return whether all worked."""
+    from copilot_analytics.alerts.channels._base import ChannelError
+
+    channels: list[Channel] = configured(os.environ, arguments)
+    if all(channel.name == "console" for channel in channels):
+        tell("only this terminal is set up; give --token/--chat, --slack, --discord or --webhook,")
+        tell("or set TELEGRAM_TOKEN and TELEGRAM_CHAT")
+        return False
+    well = True
+    for channel in channels:
+        try:
+            tell(f"✓ {channel.prove()}")
+        except ChannelError as error:
+            well = False
+            tell(f"✗ {channel.name}: {error}")
+        finally:
+            channel.close()
+    return well
+
+
+def sampler_clock(sampler: GpuSampler, supervisor: Supervisor) -> None:
+    """Let samples speak the time of the log that they belong to."""
+    from copilot_analytics.live.log_time import now_in_log_time
+
+    def clock() -> float:
+        runs = supervisor.runs
+        utc = bool(runs) and runs[0].following.log.run.meta.time_is_utc
+        return now_in_log_time(time_is_utc=utc)
+
+    sampler._clock = clock  # the log is known only once it is read
+
+
+def _sampler() -> GpuSampler:
+    from copilot_analytics.live.gpu_sampler import GpuSampler
+
+    return GpuSampler()
+
+
+def _paths(options: LiveOptions, note: Callable[[str], None]) -> list[Path]:
+    """Return what to follow, waiting for it if need be."""
+    until = time.monotonic() + options.wait_s
+    if not options.auto:
+        missing = [log for log in options.logs if not log.exists()]
+        if missing and options.wait_s <= 0:
+            msg = f"there is no {missing[0]}; --wait 600 waits for it, --auto looks elsewhere"
+            raise LogNotFoundError(msg)
+        waited = _Waiting(note, until)
+        while missing:
+            waited.go_on(f"waiting for {missing[0]}")
+            missing = [log for log in options.logs if not log.exists()]
+            if missing and waited.is_over:
+                msg = f"{missing[0]} did not appear within {duration(options.wait_s)}"
+                raise LogNotFoundError(msg)
+        return list(options.logs)
+    waited = _Waiting(note, until)
+    while True:
+        search = find_logs(options.base)
+        found = _chosen(search, options)
+        if found:
+            note(search.why)
+            return found
+        if waited.is_over:
+            raise LogNotFoundError(table(search, time.time()))
+        waited.go_on("waiting for a training log")
+
+
+class _Waiting:
+    """Says once a minute that it still waits."""
+
+    def __init__(self, note: Callable[[str], None], until: float) -> None:
+        self._note, self._until = note, until
+        self._told_at = float("-inf")
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def go_on(self, text: str) -> None:
+        now = time.monotonic()
+        left_s = self._until - now
+        if now - self._told_at >= 60.0:
+            self._told_at = now
+            self._note(f"{text}, {duration(max(left_s, 0.0))} more")
+        time.sleep(min(max(left_s, 0.01), _SEARCH_EVERY_S))
+
+
+def _chosen(search: Search, options: LiveOptions) -> list[Path]:
+    if search.chosen is None:
+        return []
+    if not options.every:
+        return [Path(search.chosen.path)]
+    growing = [Path(one.path) for one in search.growing[:_MOST_LOGS]]
+    return growing or [Path(search.chosen.path)]
+
+
+def _follow(path: Path, options: LiveOptions, ledger: Ledger, *, lean: bool) -> Following:
+    following = Following(path)  # names the source: a log, or the directory of its runs
+    return Following(
+        path,
+        options.analysis,
+        first=ledger.noted(f"first:{digest_of(following.path)}") or "",
+        log_format=options.log_format,
+        journals=_journals(),
+        pid=options.pid,
+        lean=lean,
+    )
+
+
+def _journals() -> Path | None:
+    folder = default_path(os.environ).parent / "journals"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder
+
+
+def _without_doubles(followings: list[Following]) -> list[Following]:
+    return list({following.path: following for following in followings}.values())
+
+
+def _finder(options: LiveOptions, ledger: Ledger) -> Callable[[], list[Following]]:
+    def find() -> list[Following]:
+        found: list[Following] = []
+        for one in find_logs(options.base, look_s=0.5).growing[:_MOST_LOGS]:
+            try:
+                found.append(_follow(Path(one.path), options, ledger, lean=True))
+            except (CopilotError, OSError):
+                continue
+        return found
+
+    return find

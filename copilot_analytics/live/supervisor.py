@@ -1,0 +1,507 @@
+"""The loop that follows logs, decides what is told, and never stops because one of them fails."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from copilot_analytics.alerts.delivery import Delivery
+from copilot_analytics.alerts.message import digest_of
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.rules import opens
+from copilot_analytics.analysis import Analysis
+from copilot_analytics.errors import CopilotError
+from copilot_analytics.live import answers
+from copilot_analytics.live.courier import Courier
+from copilot_analytics.live.drawing import draw_apart
+from copilot_analytics.live.following import ENDED, Following
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import FrameType
+
+    from copilot_analytics.alerts.channels._base import Channel
+    from copilot_analytics.alerts.ledger import Ledger
+    from copilot_analytics.alerts.message import Message
+    from copilot_analytics.alerts.rules import PolicyOptions
+    from copilot_analytics.events import Event
+    from copilot_analytics.findings import Severity
+    from copilot_analytics.live.gpu_sampler import GpuSampler
+
+FINISHED, TROUBLE, CRASHED, DIVERGED, BROKEN_OFF = 0, 1, 3, 4, 5
+
+_PASS_S = 0.5
+_MEETING_S = 60.0
+_POLICY_S = 5.0
+_GPU_S = 10.0
+_MORE_S = 60.0
+_CARD_S = 30.0
+_LONGEST_SLEEP_S = 5.0
+_GRID_S = 0.1
+_LOOKS_PER_S = 100.0  # at many logs, however fast they grow
+_LINGER_S = (10.0, 600.0)
+_DRAIN_S = 20.0
+_TOO_MANY_FAILURES = 20
+
+
+class Screen(Protocol):
+    """Where the user looks."""
+
+    def start(self) -> None:
+        """Begin to show."""
+
+    def tell(self, watched: Watched, event: Event) -> None:
+        """Show an event as it becomes known."""
+
+    def note(self, text: str) -> None:
+        """Show a remark about the supervision itself."""
+
+    def show(self, runs: Sequence[Watched], now: float) -> float:
+        """Show how things are; return in how many seconds it wants to be called again."""
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+
+
+@dataclass
+class Watched:
+    """A followed log, and what was told of it.
+
+    Parameters
+    ----------
+    following
+        The log.
+    policy
+        Decides what is told of its run.
+    run_key, name
+        The run that the policy is about; empty before it trains.
+    recent
+        The last events, for the screen.
+    ended_at
+        When the run was seen to have ended; None while it goes on.
+    failures
+        Internal errors in a row.
+    """
+
+    following: Following
+    policy: Policy
+    run_key: str = ""
+    name: str = ""
+    recent: deque[Event] = field(default_factory=lambda: deque(maxlen=8))
+    due: float = 0.0
+    ended_at: float | None = None
+    failures: int = 0
+    given_up: bool = False
+    begins_here: bool = False  # the run began under supervision: all of it is news
+    met_at: float | None = None
+
+    @property
+    def analysis(self) -> Analysis:
+        """The answers as of now."""
+        return Analysis.of(self.following.log.session)
+
+    @property
+    def context(self) -> Context:
+        """What messages may say of the run."""
+        return Context(self.run_key, self.name, lambda: self.analysis)
+
+    @property
+    def outcome(self) -> int:
+        """How the run ended or stands, as an exit code."""
+        if self.given_up:
+            return TROUBLE
+        status = self.following.status
+        analysis = self.analysis
+        if status == "crashed":
+            return CRASHED
+        if str(analysis.phases.current.value) == "DIVERGING" or analysis.stop.advice == "kill":
+            return DIVERGED
+        return BROKEN_OFF if status in {"stalled", "interrupted"} else FINISHED
+
+
+class Supervisor:
+    """Watches logs until their runs have ended, or until it is stopped.
+
+    Parameters
+    ----------
+    followings
+        The logs, 1 to some hundreds.
+    ledger
+        What was told.
+    channels
+        Where messages go.
+    screen
+        Where the user looks.
+    options
+        How patient the policy is.
+    tell_past
+        Whether what a log held at the start is told, as one digest.
+    floors
+        Least severity by channel name.
+    sampler
+        Reads the devices; None leaves them out. Samples count for a run only where a single log
+        is followed: whose they are among several is unknown.
+    heartbeat
+        Address that is pinged while the supervisor is well.
+    linger_s
+        How long to go on after the last run has ended; None means 10 s after a run that finished
+        and 10 min after others, which may be resumed.
+    find_more
+        Returns further logs to follow; asked once a minute.
+    wall
+        Seconds since 1970.
+
+    Attributes
+    ----------
+    runs : list of Watched
+        The logs and their states.
+    """
+
+    def __init__(
+        self,
+        followings: Sequence[Following],
+        ledger: Ledger,
+        channels: Sequence[Channel],
+        screen: Screen,
+        *,
+        options: PolicyOptions | None = None,
+        tell_past: bool = False,
+        floors: Mapping[str, Severity] | None = None,
+        sampler: GpuSampler | None = None,
+        heartbeat: str | None = None,
+        linger_s: float | None = None,
+        find_more: Callable[[], Sequence[Following]] | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._options = options
+        self.runs = [Watched(one, Policy(options)) for one in followings]
+        self._ledger = ledger
+        self._screen = screen
+        near = [one for one in channels if one.name == "console"]
+        far = [one for one in channels if one.name != "console"]
+        self._console = Delivery(ledger, near, Random(), floors=floors)  # noqa: S311  # it spreads pauses
+        self._courier = Courier(
+            ledger, far, floors=floors, draw=self._draw, heartbeat=heartbeat, wall=wall
+        )
+        self._tell_past = tell_past
+        self._sampler = sampler
+        self._linger_s = linger_s
+        self._find_more = find_more
+        self._wall = wall
+        self._now = wall()
+        self._stopped_by: int | None = None
+        self._unsent = False
+        self._next: dict[str, float] = {}
+        self._drawn: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
+
+    @property
+    def _channel_names(self) -> tuple[str, ...]:
+        return (*self._console.names, *self._courier.names)
+
+    def run(self) -> int:
+        """Watch; return an exit code that tells how it ended.
+
+        Returns
+        -------
+        int
+            0: finished, or going well when it was stopped; 1: copilot itself failed; 3: a run
+            crashed; 4: one diverged or should be killed; 5: one ended early or has gone silent.
+            Of several runs the first in the order 3, 4, 5, 1 counts.
+        """
+        before = self._catch_signals()
+        self._screen.start()
+        self._courier.start()
+        try:
+            while self._stopped_by is None and not self._is_over():
+                self.pass_once()
+                self._sleep()
+            self._end()
+        finally:
+            self._courier.stop(0.0)
+            self._screen.stop()
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+        outcomes = {watched.outcome for watched in self.runs}
+        order = (CRASHED, DIVERGED, BROKEN_OFF, TROUBLE)
+        return next((code for code in order if code in outcomes), FINISHED)
+
+    def stop(self, signum: int = signal.SIGTERM) -> None:
+        """End after the current pass."""
+        self._stopped_by = signum
+
+    def pass_once(self) -> None:
+        """Do all that is due now; nothing that a log or a channel does makes it fail."""
+        now = self._tick()
+        until = time.monotonic() + _PASS_S
+        for watched in sorted(self.runs, key=lambda watched: watched.due):
+            if now < watched.due or time.monotonic() > until:
+                break  # the others come first in the next pass
+            if not watched.given_up:
+                self._step(watched, now)
+        if self._is_due("policy", now, _POLICY_S):
+            for watched in self.runs:
+                if watched.run_key:
+                    self._decide(watched, [], now)
+        self._sample(now)
+        self._look_for_more(now)
+        self._answer(now)
+        self._deliver(now)
+        if now >= self._next.get("screen", 0.0):
+            self._next["screen"] = now + self._screen.show(self.runs, now)
+        if self._is_due("card", now, _CARD_S):
+            self._courier.show_card(answers.card(self.runs, now))
+        self._courier.be_well()
+
+    # ------------------------------------------------------------------ one log
+
+    def _step(self, watched: Watched, now: float) -> None:
+        following = watched.following
+        try:
+            was_caught_up = following.caught_up
+            events = following.step(now)
+            self._say(following.notices)
+            if was_caught_up or watched.run_key:
+                for event in events:
+                    watched.recent.append(event)
+                    self._screen.tell(watched, event)
+            if following.caught_up:
+                self._judge(watched, events, now)
+            watched.failures = 0
+        except CopilotError as error:
+            self._fail(watched, str(error))
+        except Exception as error:  # noqa: BLE001  # one log must not take the others with it
+            self._fail(watched, f"internal error: {type(error).__name__}: {error}")
+        wait_s = following.wait_s if not watched.failures else min(2.0**watched.failures, 60.0)
+        if wait_s > 0.0:
+            wait_s = max(wait_s, min(len(self.runs) / _LOOKS_PER_S, _LONGEST_SLEEP_S))
+        if not watched.given_up:
+            grid_s = _GRID_S if wait_s > _GRID_S else 0.0
+            watched.due = (now + wait_s) // grid_s * grid_s if grid_s else now + wait_s
+
+    def _judge(self, watched: Watched, events: list[Event], now: float) -> None:
+        log = watched.following.log
+        for key, name, past in log.superseded:
+            if key == watched.run_key:
+                context = Context(key, name or watched.name)
+                self._put(watched, watched.policy.step(past, now, context), now)
+        log.superseded.clear()
+        if not log.run_key or watched.run_key not in {"", log.run_key}:
+            watched.begins_here = True
+        if log.run_key and log.run_key != watched.run_key:
+            if self._is_worth_telling(watched, now):
+                self._attach(watched, now)
+        elif watched.run_key and events:
+            self._decide(watched, [log.relative(event) for event in events], now)
+        ended = watched.following.status in ENDED
+        if not ended:
+            watched.ended_at = None
+        elif watched.ended_at is None:
+            watched.ended_at = now
+
+    def _is_worth_telling(self, watched: Watched, now: float) -> bool:
+        """Tell whether a run that began just now can be introduced; at first nothing is known."""
+        log = watched.following.log
+        if not watched.begins_here or self._ledger.knows(log.run_key):
+            return True
+        if watched.met_at is None:
+            watched.met_at, watched.name = now, log.name
+        known = len(log.run.eval_log) > 0 or now - watched.met_at >= _MEETING_S
+        return known or any(opens(event) for event in log.run_events)
+
+    def _attach(self, watched: Watched, now: float) -> None:
+        """Begin with a run, or go on where an earlier supervisor stopped."""
+        log = watched.following.log
+        watched.run_key, watched.name = log.run_key, log.name
+        watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
+        if watched.following.first:
+            note = f"first:{digest_of(watched.following.path)}"
+            self._ledger.note(note, watched.following.first, now)
+        watched.met_at = None
+        past = [log.relative(event) for event in log.run_events]
+        if self._ledger.knows(log.run_key):
+            watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options)
+            self._screen.note(f"{watched.name}: going on; it was supervised before")
+            self._decide(watched, past, now)
+            return
+        watched.policy = Policy(self._options)
+        news, past = (past, []) if watched.begins_here else ([], past)
+        messages = watched.policy.attach(past, now, watched.context, tell_past=self._tell_past)
+        self._put(watched, messages, now)
+        if news:
+            self._decide(watched, news, now)
+
+    def _decide(self, watched: Watched, events: list[Event], now: float) -> None:
+        self._put(watched, watched.policy.step(events, now, watched.context), now)
+
+    def _put(self, watched: Watched, messages: list[Message], now: float) -> None:
+        """Write down what was decided; decide anew if another supervisor was faster."""
+        policy, log = watched.policy, watched.following.log
+        for _ in range(3):
+            if self._ledger.put(messages, policy.decisions, now, self._channel_names):
+                break
+            muted_until = policy.muted_until
+            policy = Policy.restore(self._ledger.rows(watched.run_key), self._options)
+            policy.muted_until = muted_until
+            events = [log.relative(event) for event in log.run_events]
+            messages = policy.step(events, now, watched.context)
+        watched.policy = policy
+        if messages:
+            self._unsent = True
+            self._courier.wake()
+
+    def _fail(self, watched: Watched, reason: str) -> None:
+        watched.failures += 1
+        if watched.failures in {1, _TOO_MANY_FAILURES}:
+            self._screen.note(f"{watched.following.path}: {reason}")
+        if watched.failures >= _TOO_MANY_FAILURES:
+            watched.given_up, watched.due = True, float("inf")
+            self._screen.note(f"{watched.following.path} is given up; the others go on")
+
+    # ------------------------------------------------------------------ all else
+
+    def _tick(self) -> float:
+        """Return the time, which never runs backwards here."""
+        self._now = max(self._now, self._wall())
+        return self._now
+
+    def _is_due(self, what: str, now: float, every_s: float) -> bool:
+        if now < self._next.get(what, 0.0):
+            return False
+        self._next[what] = now + every_s
+        return True
+
+    def _sample(self, now: float) -> None:
+        if self._sampler is None or not self._is_due("gpu", now, _GPU_S):
+            return
+        if len(self.runs) != 1 or not self.runs[0].run_key:
+            return
+        following = self.runs[0].following
+        process = following.process
+        self._sampler.pids = frozenset((*process.holders, *filter(None, (process.pid,))))
+        try:
+            for record in self._sampler.sample():
+                events = following.sample(record)
+                self._decide(self.runs[0], [following.log.relative(e) for e in events], now)
+                for event in events:
+                    self.runs[0].recent.append(event)
+                    self._screen.tell(self.runs[0], event)
+        except Exception as error:  # noqa: BLE001  # a driver must not end the supervision
+            self._screen.note(f"the GPUs are no longer read: {type(error).__name__}: {error}")
+            self._sampler = None
+
+    def _look_for_more(self, now: float) -> None:
+        if self._find_more is None or not self._is_due("more", now, _MORE_S):
+            return
+        known = {watched.following.path for watched in self.runs}
+        try:
+            for following in self._find_more():
+                if following.path not in known:
+                    self.runs.append(Watched(following, Policy(self._options)))
+                    self._screen.note(f"also watching {following.path}")
+        except CopilotError:
+            return
+
+    def _answer(self, now: float) -> None:
+        while self._courier.commands:
+            chat, command = self._courier.commands.popleft()
+            answer = answers.answer(command, self.runs, now, self._courier)
+            if answer.figures:
+                for watched in self.runs[:3]:
+                    job = answers.figure_job(chat, watched, answer.figures, self._draw_log)
+                    self._courier.answer(job)
+            if answer.text:
+                self._courier.answer(lambda chat=chat, text=answer.text: chat.reply(text))  # type: ignore[misc]  # bound now
+
+    def _deliver(self, now: float) -> None:
+        self._say(self._courier.notices)
+        if self._unsent:
+            done = self._console.work(now)
+            self._say(done.notices)
+            self._unsent = bool(set(done.undelivered) - set(self._console.parked))
+        if self._ledger.trouble and self._is_due("trouble", now, 3600.0):
+            self._screen.note(self._ledger.trouble)
+
+    def _say(self, notices: list[str] | deque[str] | tuple[str, ...]) -> None:
+        for notice in list(notices):
+            self._screen.note(notice)
+        if not isinstance(notices, tuple):
+            notices.clear()
+
+    def _draw(self, message: Message, name: str) -> bytes | None:
+        """Draw a figure of a message; this runs in the courier's thread."""
+        for watched in self.runs:
+            if watched.run_key == message.run_key:
+                return self._draw_log(watched, name)
+        return None
+
+    def _draw_log(self, watched: Watched, name: str) -> bytes | None:
+        return draw_apart(watched.following.file or watched.following.path, name)
+
+    def _is_over(self) -> bool:
+        if not self.runs or self._find_more is not None:
+            return False
+        for watched in self.runs:
+            if watched.given_up:
+                continue
+            if watched.ended_at is None:
+                return False
+            finished = watched.following.status == "finished"
+            linger_s = _LINGER_S[0] if finished else _LINGER_S[1]
+            if self._linger_s is not None:
+                linger_s = self._linger_s
+            if self._now - watched.ended_at < linger_s:
+                return False
+        return True
+
+    def _sleep(self) -> None:
+        if self._stopped_by is not None:
+            return
+        now = self._wall()
+        due = [watched.due for watched in self.runs if not watched.given_up]
+        due.append(self._next.get("screen", now + _LONGEST_SLEEP_S))
+        due.append(now + (0.5 if self._unsent or self._courier.commands else _LONGEST_SLEEP_S))
+        if self._courier.is_needed:
+            due.append(now + 1.0)
+        pause_s = min(due) - now
+        if pause_s > 0:
+            time.sleep(min(pause_s, _LONGEST_SLEEP_S))
+
+    def _end(self) -> None:
+        """Say how it ended, and send what is left."""
+        now = self._tick()
+        for watched in self.runs:
+            if watched.run_key and not watched.given_up:
+                try:
+                    self._put(watched, watched.policy.close(now, watched.context), now)
+                except Exception as error:  # noqa: BLE001  # the others must have their summary
+                    self._fail(watched, f"no summary: {type(error).__name__}: {error}")
+            watched.following.close()
+        self._courier.show_card(answers.card(self.runs, now))
+        self._screen.show(self.runs, now)
+        self._screen.stop()
+        self._say(self._console.drain(self._wall, time.sleep, _DRAIN_S).notices)
+        owed = self._courier.stop(_DRAIN_S)
+        self._say(self._courier.notices)
+        for name, count in owed.items():
+            self._screen.note(f"{name}: {count} undelivered; they are sent at the next start")
+        if self._sampler is not None:
+            self._sampler.close()
+
+    def _catch_signals(self) -> dict[int, signal._HANDLER]:
+        def handle(signum: int, _: FrameType | None) -> None:
+            if self._stopped_by is not None:
+                raise KeyboardInterrupt  # asked twice: leave at once
+            self.stop(signum)
+
+        before: dict[int, signal._HANDLER] = {}
+        for signum in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            try:
+                if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup sets it
+                    before.setdefault(signum, signal.signal(signum, handle))
+            except ValueError:  # not in the main thread, as in some notebooks
+                break
+        return before

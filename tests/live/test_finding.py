@@ -1,0 +1,122 @@
+"""Auto-discovery: the log that someone means, among much that is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from copilot_analytics.live.finding import find_logs, table
+
+
+@pytest.fixture
+def sample(sample_logs):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    return path
+
+
+def put(sample, target, age_s=100.0):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(sample, target)
+    os.utime(target, (time.time() - age_s,) * 2)
+    return target
+
+
+def search(folder, **more):
+    return find_logs(folder, sleep=lambda _: None, **more)
+
+
+def test_the_newest_log_is_taken_and_each_refusal_has_a_reason(sample, tmp_path):
+    put(sample, tmp_path / "work_dirs/old/train.log", 5000.0)
+    new = put(sample, tmp_path / "work_dirs/new/train.log", 50.0)
+    (tmp_path / "short.log").write_text("loss: 1\n")
+    (tmp_path / "diary.txt").write_text("Dear diary, nothing trained today.\n" * 100)
+    (tmp_path / "model.log").write_bytes(b"\x80\x02}q\x00" + os.urandom(4000))
+    (tmp_path / "weights.pth").write_bytes(os.urandom(4000))
+    found = search(tmp_path)
+    assert found.chosen.path == str(new)
+    reasons = {Path(one.path).name: one.refusal for one in found.candidates}
+    assert "1 kB" in reasons["short.log"]
+    assert "no text" in reasons["model.log"]
+    assert "no training log" in reasons["diary.txt"]
+    assert "weights.pth" not in reasons
+    text = table(found, time.time())
+    assert text.startswith(found.why) and "\n" not in found.why
+    (arrow,) = (line for line in text.splitlines() if line.startswith("→"))
+    assert "new/train.log" in arrow
+
+
+def test_a_log_that_grows_wins_over_a_newer_one(sample, tmp_path):
+    growing = put(sample, tmp_path / "runs/a/train.log", 300.0)
+    put(sample, tmp_path / "runs/b/train.log", 1.0)
+
+    def grow(_):
+        with growing.open("a") as file:
+            file.write("more\n")
+
+    found = find_logs(tmp_path, sleep=grow)
+    assert found.chosen.path == str(growing)
+    assert "grows" in found.why
+    assert [one.path for one in found.growing] == [str(growing)]
+
+
+def test_a_log_held_open_wins_over_a_newer_one(sample, tmp_path):
+    held = put(sample, tmp_path / "a.log", 300.0)
+    put(sample, tmp_path / "b.log", 1.0)
+    code = "import sys,time; f=open(sys.argv[1],'a'); print('open', flush=True); time.sleep(30)"
+
+    with subprocess.Popen([sys.executable, "-c", code, str(held)], stdout=subprocess.PIPE) as one:
+        one.stdout.readline()
+        found = search(tmp_path)
+        one.kill()
+    assert found.chosen.path == str(held)
+    assert "holds it open" in found.why
+
+
+@pytest.mark.parametrize(
+    "place",
+    [".git", ".venv", "venv", "node_modules", "__pycache__", "pip_cache", "env-3/lib", ".hidden"],
+)
+def test_places_without_logs_are_skipped(place, sample, tmp_path):
+    put(sample, tmp_path / place / "train.log")
+    (tmp_path / "env-3").mkdir(exist_ok=True)
+    (tmp_path / "env-3" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    found = search(tmp_path)
+    assert found.chosen is None
+    assert "no training log" in found.why
+
+
+def test_loops_of_links_end(sample, tmp_path):
+    log = put(sample, tmp_path / "a/b/train.log")
+    (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
+    (tmp_path / "a/b/self").symlink_to("self")
+    (tmp_path / "dangling.log").symlink_to("nowhere")
+    found = search(tmp_path)
+    assert found.chosen.path == str(log)
+    assert [one.path for one in found.candidates if not one.refusal] == [str(log)]
+
+
+def test_special_files_are_not_opened(sample, tmp_path):
+    os.mkfifo(tmp_path / "pipe.log")
+    log = put(sample, tmp_path / "train.log")
+    started = time.monotonic()
+    assert search(tmp_path).chosen.path == str(log)
+    assert time.monotonic() - started < 5
+
+
+def test_depth_is_bounded(sample, tmp_path):
+    deep = tmp_path.joinpath(*"abcdefghij")
+    put(sample, deep / "train.log")
+    assert search(tmp_path).chosen is None
+
+
+def test_a_copy_in_json_does_not_count_beside_its_text(sample_logs, tmp_path):
+    shutil.copytree(sample_logs / "digits_step", tmp_path / "work_dirs" / "x")
+    found = search(tmp_path)
+    assert found.chosen.path.endswith(".log")
+    assert len([one for one in found.candidates if not one.refusal]) == 1

@@ -1,0 +1,112 @@
+"""Live, replay and report say the same, however the log comes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copilot_analytics.api import analyze
+from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.replay import Replay
+from copilot_analytics.records import Record
+
+LOGS = sorted((Path(__file__).parents[2] / "sample_logs").glob("**/*.log"))
+LATER = 4e9
+
+
+def fed(data, sizes, **settings):
+    log, events, at = LogSession("train.log", **settings), [], 0
+    while at < len(data):
+        size = sizes[len(events) % len(sizes)] if len(sizes) < 5 else sizes.pop()
+        events += log.feed(data[at : at + size])
+        at += size
+        sizes = sizes or [4096]
+    return log, events + log.close()
+
+
+@pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
+def test_following_is_replay_is_report(path, tmp_path):
+    told = analyze(path, now=LATER).events
+    assert told, "a log without events proves nothing"
+    _, events = fed(path.read_bytes(), [97, 1, 5000])
+    assert repr(tuple(events)) == repr(told)
+    replayed = [one.event for one in Replay(path, journals=tmp_path) if one.event]
+    assert repr(tuple(replayed)) == repr(told)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(1, 9000), min_size=5, max_size=60))
+def test_where_chunks_end_never_matters(sizes):
+    path = next(path for path in LOGS if "digits_nan" in str(path))
+    told = analyze(path, now=LATER).events
+    _, events = fed(path.read_bytes(), sizes)
+    assert repr(tuple(events)) == repr(told)
+
+
+def test_what_is_no_log_is_told_once_it_is_clear():
+    log = LogSession("diary.txt")
+    log.feed(b"Dear diary,\n")
+    assert log.close() == []
+    assert "no training" in log.trouble
+
+
+def sample_with_ticks(path, folder):
+    """Feed half a log, judge a silence, feed the rest."""
+    data = path.read_bytes()
+    half = data.index(b"\n", len(data) // 2) + 1
+    log = LogSession("train.log", journals=folder)
+    log.feed(data[:half])
+    stalled = log.add(Record("tick", facts={"silence_s": 9999.0, "verdict": "stalled"}))
+    log.add(Record("gpu", metrics={"gpu_utilization_pct": 50.0}, facts={"uuid": "GPU-1"}))
+    log.feed(data[half:])
+    return log, stalled
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 700, 13])
+def test_a_restart_finds_in_the_journal_what_the_log_does_not_hold(chunk, tmp_path, sample_logs):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    first, stalled = sample_with_ticks(path, tmp_path)
+    assert [(event.kind, event.key) for event in stalled] == [("status", "stalled")]
+    data = path.read_bytes()
+    again = LogSession("train.log", journals=tmp_path)
+    for at in range(0, len(data), chunk):
+        again.feed(data[at : at + chunk])
+    again.catch_up()
+    assert repr(again.session.events) == repr(first.session.events)
+    assert len(again.run.gpu_log) == len(first.run.gpu_log) == 1
+
+
+def test_a_process_that_vanished_is_a_crash_but_not_at_the_planned_end(tmp_path, sample_logs):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    data = path.read_bytes()
+    half = data.index(b"\n", len(data) // 2) + 1
+    gone = Record("tick", facts={"verdict": "crashed", "reason": "process 7 is gone"})
+    broken = LogSession("train.log")
+    broken.feed(data[:half])
+    told = {(event.kind, event.key): event.text for event in broken.add(gone)}
+    assert set(told) == {("status", "crashed"), ("finding", "crash")}
+    assert "process 7 is gone" in told["status", "crashed"]
+    whole = LogSession("train.log")
+    whole.feed(data)
+    assert not {event.key for event in whole.add(gone)} & {"crashed", "crash"}
+
+
+def test_runs_of_one_log_have_keys_of_their_own(sample_logs):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    (other,) = (sample_logs / "digits_nan").glob("*/*.log")
+    log = LogSession("train.log")
+    log.feed(path.read_bytes())
+    first, told = log.run_key, len(log.run_events)
+    log.feed(other.read_bytes())
+    assert log.run_key != first
+    ((key, _, past),) = log.superseded
+    assert key == first and len(past) >= told
+    alone = LogSession("train.log")
+    alone.feed(other.read_bytes())
+    assert alone.run_key == log.run_key
+    assert [alone.relative(e) for e in alone.run_events] == [
+        log.relative(e) for e in log.run_events
+    ]

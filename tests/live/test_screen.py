@@ -1,0 +1,117 @@
+"""What stands on the terminal."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from copilot_analytics.alerts.policy import Policy
+from copilot_analytics.events import Event
+from copilot_analytics.findings import Severity
+from copilot_analytics.live.drawing import draw_apart
+from copilot_analytics.live.following import Following
+from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal, sparkline
+from copilot_analytics.live.supervisor import Watched
+
+
+@pytest.fixture
+def watched(sample_logs, tmp_path):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    data = path.read_bytes()
+    log = tmp_path / "train.log"
+    log.write_bytes(data[: data.index(b"\n", len(data) // 2) + 1])
+    following = Following(log)
+    while not following.caught_up:
+        following.step(log.stat().st_mtime)
+    found = Watched(following, Policy(), following.log.run_key, following.log.name)
+    found.recent.extend(following.log.run_events)
+    return found
+
+
+def drawn(runs, width=100, notes=()):
+    from rich.console import Console
+    from rich.live import Live
+
+    screen, out = PanelScreen(), io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, height=60, color_system=None)
+    screen._live = Live(console=console, auto_refresh=False)
+    screen._live.start()
+    for note in notes:
+        screen.note(note)
+    screen.show(runs, runs[0].following.grown_at)
+    screen.stop()
+    shown = out.getvalue()
+    return shown[shown.rindex("╭") :]
+
+
+def test_the_panel_says_what_matters(watched):
+    text = drawn([watched], notes=["telegram works again"])
+    for words in ("running", "epochs", "time left", "80 %", "loss", "best", "▁", "telegram works"):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_narrow_panel_keeps_its_frame(watched):
+    lines = drawn([watched], width=50).splitlines()
+    assert {len(line) for line in lines if line.startswith("│")} == {50}
+
+
+def test_many_runs_are_a_table(watched):
+    text = drawn([watched] * 40)
+    assert "and 10 more" in text
+
+
+def test_what_a_log_says_cannot_steer_the_terminal(watched):
+    evil = "\x1b]0;title\x07[bold]x[/bold]\x1b[2J"
+    watched.recent.append(Event("best", "x", 1, None, 1, evil))
+    watched.name = evil
+    text = drawn([watched], notes=[evil])
+    assert "\x1b]0" not in text and "\x1b[2J" not in text and "\x07" not in text
+    assert "[bold]x" in text
+
+
+def test_plain_lines_are_one_an_event_and_leave_messages_to_the_console():
+    out, notes = io.StringIO(), io.StringIO()
+    screen = PlainScreen(out, notes)
+    screen.start()
+    run = SimpleNamespace(name="mine")
+    screen.tell(run, Event("best", "mIoU", 1, 60.0, 1, "best\nmIoU \x1b[31m0.4"))
+    screen.tell(run, Event("phase", "PLATEAU", 1, None, 1, "flat", Severity.WARNING))
+    screen.note("hello")
+    assert out.getvalue() == "00:01:00 mine: best mIoU  [31m0.4\n"
+    assert notes.getvalue() == "copilot: hello\n"
+
+
+def test_a_terminal_that_is_gone_is_survived():
+    out = io.StringIO()
+    out.close()
+    PlainScreen(out, out).note("nobody hears")
+    assert not is_terminal(out)
+
+
+@pytest.mark.parametrize(
+    "column", [[], [1.0], [np.nan] * 3, [np.inf, 1.0, 2.0], [5.0] * 100, list(range(1000))]
+)
+def test_sparklines_never_fail(column):
+    assert len(sparkline(column, 40)) == min(len(column), 40)
+
+
+def test_figures_come_from_a_child_without_secrets(sample_logs, monkeypatch):
+    seen = {}
+    run = subprocess.run
+
+    def spy(command, **more):
+        seen.update(more["env"])
+        return run(command, **more)
+
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:hush")
+    monkeypatch.setattr(subprocess, "run", spy)
+    png = draw_apart(str(sample_logs / "digits_step"), "metric")
+    assert png.startswith(b"\x89PNG")
+    assert "TELEGRAM_TOKEN" not in seen
+    assert draw_apart(str(sample_logs / "README.md"), "loss") is None
+    assert draw_apart("x", "../../etc") is None

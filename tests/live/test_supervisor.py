@@ -1,0 +1,238 @@
+"""The loop: what is told, answered and survived."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Transient
+from copilot_analytics.alerts.channels._commands import Command
+from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.live.courier import Chat
+from copilot_analytics.live.following import Following
+from copilot_analytics.live.supervisor import CRASHED, DIVERGED, FINISHED, TROUBLE, Supervisor
+
+
+class Quiet:
+    """A screen that remembers."""
+
+    def __init__(self):
+        self.notes, self.events, self.shown = [], [], 0
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def tell(self, watched, event):
+        self.events.append(event)
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def show(self, runs, now):
+        self.shown += 1
+        return 0.2
+
+
+class Pigeon(Channel):
+    """A channel that keeps what it is given, and may fail as it is told to."""
+
+    name = "pigeon"
+    takes_figures = True
+
+    def __init__(self, *moods, takes_s=0.0):
+        self.sent, self.replies, self.cards, self.figures = [], [], [], []
+        self.asked, self.listens = [], True
+        self._moods, self._takes_s = list(moods), takes_s
+
+    @classmethod
+    def configure(cls, environment, arguments):
+        return cls()
+
+    def send(self, message, figures=None):
+        time.sleep(self._takes_s)
+        if self._moods:
+            raise self._moods.pop(0)
+        self.sent.append(message)
+        return Receipt()
+
+    def poll(self, now):
+        asked, self.asked = self.asked, []
+        return asked
+
+    def reply(self, text):
+        self.replies.append(text)
+
+    def send_figure(self, png, caption=""):
+        self.figures.append((png, caption))
+
+    def card(self, text, card=None):
+        self.cards.append((card, text))
+        return "7"
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def half(sample_logs, tmp_path):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    data = path.read_bytes()
+    log = tmp_path / "train.log"
+    cut = data.index(b"\n", len(data) // 2) + 1
+    log.write_bytes(data[:cut])
+    return log, data[cut:]
+
+
+def supervisor(ledger, paths, channels=(), **more):
+    followings = [Following(path) for path in paths]
+    return Supervisor(followings, ledger, channels, Quiet(), linger_s=0.0, **more)
+
+
+def passes(watch, condition, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        watch.pass_once()
+        time.sleep(0.02)
+
+
+def in_thread(watch):
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(watch.run()))
+    thread.start()
+    return thread, codes
+
+
+def wait_for(condition, seconds=20.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+
+
+def test_a_pigeon_is_a_chat():
+    assert isinstance(Pigeon(), Chat)
+
+
+def test_a_finished_run_ends_the_watch(ledger, half):
+    log, rest = half
+    pigeon = Pigeon()
+    watch = supervisor(ledger, [log], [pigeon])
+    thread, codes = in_thread(watch)
+    wait_for(lambda: pigeon.sent)
+    with log.open("ab") as file:
+        file.write(rest)
+    thread.join(60)
+    assert codes == [FINISHED]
+    kinds = [message.kind for message in pigeon.sent]
+    assert kinds[0] == "attached" and kinds[-1] == "summary"
+    assert len({message.id for message in pigeon.sent}) == len(pigeon.sent)
+    assert pigeon.cards
+
+
+def test_commands_are_answered_with_what_is_known(ledger, half):
+    log, _ = half
+    pigeon = Pigeon()
+    watch = supervisor(ledger, [log], [pigeon])
+    thread, codes = in_thread(watch)
+    wait_for(lambda: pigeon.sent)
+    asked = ["status", "eta", "why", "help", "unmute"]
+    pigeon.asked = [Command(name) for name in asked] + [Command("mute", 7200.0)]
+    wait_for(lambda: len(pigeon.replies) == 6)
+    text = "\n".join(pigeon.replies)
+    for words in ("24 epochs", "left", "/mute 2h", "hear everything", "2 h"):
+        assert words in text
+    assert watch.runs[0].policy.is_quiet(time.time())
+    pigeon.asked = [Command("plot")]
+    wait_for(lambda: len(pigeon.figures) == 2, 60.0)
+    assert all(png.startswith(b"\x89PNG") for png, _ in pigeon.figures)
+    watch.stop()
+    thread.join(30)
+    assert codes == [FINISHED]
+
+
+def test_a_channel_that_hangs_or_fails_holds_nothing_up(ledger, half, sample_logs, tmp_path):
+    log, _ = half
+    slow = Pigeon(Transient("busy"), Fatal("no such chat"), RuntimeError("boom"), takes_s=1.0)
+    watch = supervisor(ledger, [log], [slow])
+    began = time.monotonic()
+    watch._courier.start()
+    passes(watch, lambda: watch.runs[0].run_key)
+    with log.open("ab") as file:
+        file.write(b"not a training line\n")
+    passes(watch, lambda: watch.runs[0].following._tailer.offset == log.stat().st_size)
+    assert time.monotonic() - began < 10.0
+    watch._courier.stop(0.5)
+
+
+def test_a_log_that_breaks_the_code_does_not_take_the_others_with_it(ledger, half, monkeypatch):
+    log, rest = half
+    watch = supervisor(ledger, [log, log.with_name("other.log")])
+    broken = watch.runs[1].following
+    monkeypatch.setattr(broken, "step", lambda now: 1 / 0)
+    passes(watch, lambda: watch.runs[0].run_key)
+    for _ in range(25):
+        watch.runs[1].due = min(watch.runs[1].due, time.time())
+        if watch.runs[1].given_up:
+            break
+        watch.pass_once()
+    assert watch.runs[1].given_up and watch.runs[1].outcome == TROUBLE
+    assert sum("ZeroDivisionError" in note for note in watch._screen.notes) == 2
+    with log.open("ab") as file:
+        file.write(rest)
+    passes(watch, lambda: watch.runs[0].following.status == "finished")
+
+
+def test_two_supervisors_tell_each_thing_once(tmp_path, half):
+    log, rest = half
+    told = []
+    with log.open("ab") as file:
+        ledgers = [Ledger(tmp_path / "ledger.sqlite3") for _ in range(2)]
+        pigeons = [Pigeon(), Pigeon()]
+        watches = [supervisor(one, [log], [p]) for one, p in zip(ledgers, pigeons, strict=True)]
+        threads = [in_thread(watch)[0] for watch in watches]
+        wait_for(lambda: any(p.sent for p in pigeons))
+        file.write(rest)
+    for thread in threads:
+        thread.join(60)
+    for one in ledgers:
+        one.close()
+    told = [message.id for pigeon in pigeons for message in pigeon.sent]
+    assert len(told) == len(set(told))
+    names = [e for p in pigeons for message in p.sent for e in message.event_ids]
+    assert len(names) == len(set(names))
+
+
+def test_a_new_training_in_the_same_log_is_introduced_anew(ledger, half, sample_logs):
+    log, rest = half
+    pigeon = Pigeon()
+    watch = supervisor(ledger, [log], [pigeon])
+    passes(watch, lambda: watch.runs[0].run_key)
+    first = watch.runs[0].run_key
+    (other,) = (sample_logs / "digits_nan").glob("*/*.log")
+    with log.open("ab") as file:
+        file.write(rest + other.read_bytes())
+    passes(watch, lambda: watch.runs[0].run_key != first)
+    messages = [entry.message for entry in ledger.claim("pigeon", time.time(), limit=50)]
+    assert [message.kind for message in messages].count("attached") == 2
+    assert any("not finite" in message.text for message in messages)
+    assert watch.runs[0].outcome == DIVERGED
+
+
+def test_the_worst_outcome_counts(ledger, half, sample_logs):
+    log, rest = half
+    with log.open("ab") as file:
+        file.write(rest)
+    crashed = sample_logs / "digits_crash" / "console.log"
+    thread, codes = in_thread(supervisor(ledger, [log, crashed]))
+    thread.join(60)
+    assert codes == [CRASHED]
