@@ -147,7 +147,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
             self._reason, self._evidence = view.reason, view.evidence
             return ()
         if not self._accepts(view, current, weight=weight, over=over):
-            self._reason = f"{view.seen}; too short a time for another phase"
+            self._reason = f"{view.seen}; too little evidence yet for {view.phase}"
             self._evidence = view.evidence
             return ()
         return self._enter(run, record, view, _Step(self._last_step, view.phase))
