@@ -61,17 +61,6 @@ class Intervals:
             if len(self) >= self.most and not self._open:
                 self._merge()
 
-    def rate_s(self) -> float:
-        """Return seconds per step over the newest half, lonely pauses left out; NaN if unknown."""
-        if not len(self):
-            return float("nan")
-        time_s, steps = usable_intervals(self.time_s[-64:], self.steps[-64:])
-        if not len(time_s):
-            return float("nan")
-        time_s = without_pauses(time_s, steps)
-        half = len(time_s) // 2
-        return float(time_s[half:].sum() / steps[half:].sum())
-
     def _merge(self) -> None:
         time_s, steps = usable_intervals(self.time_s, self.steps)
         time_s = without_pauses(time_s, steps)

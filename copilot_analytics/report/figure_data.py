@@ -176,11 +176,6 @@ def thin_curve(x: Floats, y: Floats, label: str, max_points: int = MAX_POINTS) -
     )
 
 
-def x_of(run: Run, step: float | Floats) -> float | Floats:
-    """Return steps in the unit of the x-axis: epochs where they are known and worth it."""
-    return step / _per_unit(run)
-
-
 def _per_unit(run: Run) -> float:
     per_epoch = run.steps_per_epoch
     long_enough = per_epoch is not None and run.last_step >= 2 * per_epoch

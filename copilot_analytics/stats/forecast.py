@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,6 @@ from copilot_analytics.stats._grid import WARP, grid_posterior, prepare
 from copilot_analytics.stats._paths import (
     N_DRAWS,
     Corrected,
-    Draws,
     Priors,
     Situation,
     blocks_ahead,
@@ -70,18 +68,6 @@ def _scale(fit: FloatArray, direction: str, bounds: tuple[float | None, float | 
 
 def _point(value: float) -> Predictive:
     return Predictive(np.array([value]), np.array([1.0]))
-
-
-@dataclass(frozen=True)
-class Conditioned:
-    """A prefix conditioned on, before the learned correction; the fit script starts here."""
-
-    scale: Scale
-    situation: Situation
-    draws: Draws
-    found: Corrected
-    ahead: FloatArray
-    sizes: FloatArray
 
 
 def _situation(
