@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.analyzers._base import Analyzer, Fold, Options, Results
 from copilot_analytics.events import Event
+from copilot_analytics.findings import Severity
 from copilot_analytics.plugins import discover
 from copilot_analytics.records import Item, Record
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Standing:
-    """How long a diagnosis has held or failed, and what it found."""
+    """How long a diagnosis has held or failed, what it found, and how urgent that was called."""
 
     finding: Finding | None = None
     active: bool = False
     streak: int = 0
+    told: Severity = Severity.INFO
 
 
 class Session:
@@ -137,8 +139,12 @@ class Session:
     def _weigh(
         self, rule: Diagnosis, standing: _Standing, finding: Finding | None, record: Record
     ) -> None:
-        """Let a finding count, or take it back, once it has held or failed long enough."""
-        if (finding is not None) == standing.active:
+        """Let a finding count, or take it back, once it has held or failed long enough.
+
+        One that becomes more urgent is news again; one that becomes less so is not over.
+        """
+        graver = standing.active and finding is not None and finding.severity > standing.told
+        if (finding is not None) == standing.active and not graver:
             standing.streak = 0
             standing.finding = finding or standing.finding
             return
@@ -148,6 +154,7 @@ class Session:
         if standing.streak < rule.holds_for or standing.finding is None:
             return
         standing.active, standing.streak = finding is not None, 0
+        standing.told = standing.finding.severity
         kept = standing.finding
         self.events.append(
             Event(
