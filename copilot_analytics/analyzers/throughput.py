@@ -32,6 +32,8 @@ class Throughput:
         Median time of an iteration lately, None if not logged.
     data_share
         Share of it spent waiting for data (time-weighted, lately), None if not logged.
+    waits_for_data
+        Whether that is much: it rose above 0.3, and did not fall below 0.15 since.
     slowdown
         Median iteration time of the last fifth over that of the first fifth (after the first
         records), above 1 when slower; None if too few.
@@ -48,6 +50,7 @@ class Throughput:
 
     iter_time_s: float | None = None
     data_share: float | None = None
+    waits_for_data: bool = False
     slowdown: float | None = None
     slowdown_significant: bool = False
     slow_since_step: int | None = None
@@ -83,6 +86,7 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
         self._outliers = 0
         self._counted = 0
         self._outlier_steps: list[int] = []
+        self._waits = False
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -108,9 +112,13 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
         self._rows = rows
         ratio, significant, since = self._slowdown()
         spacing = float(np.median(np.diff(log.step[first:]))) if rows > 1 else 1.0
+        data_share = _data_share(run, first)
+        limit = WAITS_NO_MORE if self._waits else WAITS_FOR_DATA
+        self._waits = rows >= _FEWEST_WAITS and data_share is not None and data_share > limit
         self._now = Throughput(
             iter_time_s=median,
-            data_share=_data_share(run, first),
+            data_share=data_share,
+            waits_for_data=self._waits,
             slowdown=ratio,
             slowdown_significant=significant,
             slow_since_step=since,
@@ -169,12 +177,17 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
 
 ANALYZER = ThroughputAnalyzer
 
+WAITS_FOR_DATA = 0.3
+# Half of it: a share that wanders around one limit would begin and end again and again.
+WAITS_NO_MORE = 0.15
+
 _TIME = "iter_time_s"
 _DATA = "data_time_s"
 _POINTS = 64
 _RECENT = 200
 _FEWEST = 20
 _FEWEST_POINTS = 20
+_FEWEST_WAITS = 30
 _START_UP = 3
 _OUTLIER = 3.0
 _KEPT = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.analyzers.throughput import ThroughputAnalyzer
+from copilot_analytics.analyzers.throughput import WAITS_FOR_DATA, ThroughputAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line
 from copilot_analytics.findings import Evidence, Finding, Severity
@@ -12,9 +12,6 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
     from copilot_analytics.run import Run
-
-_SHARE = 0.3
-_FEWEST = 30
 
 
 class DataLoadingBound(Diagnosis):
@@ -28,7 +25,7 @@ class DataLoadingBound(Diagnosis):
         """Return the finding while loading takes that much."""
         speed = results.of(ThroughputAnalyzer)
         share = speed.data_share
-        if share is None or share <= _SHARE or len(run.train_log) < _FEWEST:
+        if share is None or not speed.waits_for_data:
             return None
         return Finding(
             self.name,
@@ -41,7 +38,7 @@ class DataLoadingBound(Diagnosis):
                 Evidence(
                     "data_time / time over the newest records",
                     f"{share:.2f}",
-                    f"{_SHARE:.2f}",
+                    f"{WAITS_FOR_DATA:.2f}",
                     last_line(run.train_log),
                 ),
             ),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from simulated_runs import Simulated
 
+from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.throughput import Throughput, ThroughputAnalyzer
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
@@ -76,3 +77,21 @@ def test_a_resume_does_not_look_like_a_slow_down() -> None:
     after = [r for r in made if r.step is not None and r.step > 1000]
     run = Run.from_records([*before, Record("resume", line=9), *after])
     assert not ThroughputAnalyzer.of(run).slowdown_significant
+
+
+def test_a_share_that_wanders_around_its_limit_is_one_stretch() -> None:
+    shares = [0.32, 0.28, 0.31, 0.2, 0.33]
+    data = [share for share in shares for _ in range(200)]
+    fold, told = Fold([ThroughputAnalyzer]), []
+    for i, share in enumerate(data, start=1):
+        metrics = {"iter_time_s": 1.0, "data_time_s": share}
+        fold.update(Record("train", i, i / 1e4, metrics=metrics, line=i))
+        told.append(fold.results.of(ThroughputAnalyzer).waits_for_data)
+    assert not any(told[:29]) and all(told[29:])
+
+
+def test_waiting_ends_at_half_of_its_limit() -> None:
+    times, data = [1.0] * 600, [0.4] * 200 + [0.16] * 400
+    assert speed_of(times, data, per_epoch=1000).waits_for_data
+    data[200:] = [0.14] * 400
+    assert not speed_of(times, data, per_epoch=1000).waits_for_data
