@@ -374,6 +374,10 @@ class _Judge:
         inside = self.current is Phase.LEARNING_FAST
         share = self.trend.recent_share
         speed = self.trend.loss
+        if inside and not loss_falls and speed is not None and share is not None:
+            # A pace that drowns in noise is not a slow one: fast ends when it is shown to end.
+            unknown = speed.low <= _FAST_PCT / 2 <= speed.high
+            return unknown and share >= _FAST_SHARE / 2
         if loss_falls and speed is not None and share is not None:
             per_epoch, gaps = epoch_or_stand_in(self.run)
             if not gaps and speed.per_epoch_pct < (_SLOW_PCT / 2 if inside else _SLOW_PCT):

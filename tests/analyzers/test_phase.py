@@ -147,6 +147,18 @@ def test_a_dead_run_is_a_plateau_and_never_converged(seed):
     assert "never fell" in phases.history[-1].reason
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_pace_that_drowns_in_noise_does_not_end_fast_learning(seed):
+    def slow(share):
+        return 0.4 + 2.0 * ((0.02 + share) / 0.02) ** -0.4
+
+    def steady(share):
+        return 0.4 * (1.0 - 0.9 * math.exp(-4.0 * share))
+
+    phases, _ = follow(made_up(slow, steady, noise=0.15, seed=seed))
+    assert names(phases) == ["INITIALIZING", "LEARNING_FAST", "STABLE_CONVERGENCE"]
+
+
 def test_nan_in_the_first_record_diverges_at_that_record():
     nan = Record("train", step=10, metrics={"loss": math.nan}, line=3)
     phases, events = follow([nan], final=False)
