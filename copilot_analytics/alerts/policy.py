@@ -86,7 +86,7 @@ class Policy:
     >>> from copilot_analytics.events import Event
     >>> from copilot_analytics.findings import Severity
     >>> policy, context = Policy(), Context("key", "my_run")
-    >>> flat = Event("phase", "PLATEAU", 900, None, 90, "STABLE → PLATEAU", Severity.WARNING)
+    >>> flat = Event("finding", "true_plateau", 900, None, 90, "flat", Severity.WARNING)
     >>> policy.step([flat], 0.0, context)  # waits for company
     []
     >>> [message.title for message in policy.step([], 60.0, context)]
@@ -377,7 +377,9 @@ class Policy:
 
     def _is_cooling(self, subject: _Subject, event: Event, now: float) -> bool:
         told_at = subject.told_at.get(event.key)
-        if told_at is None or now - told_at >= self.options.cooldown_s:
+        pace = trouble_of(event) == "pace"
+        wait_s = self.options.pace_cooldown_s if pace else self.options.cooldown_s
+        if told_at is None or now - told_at >= wait_s:
             return False
         # What is urgent and worse than the reader believes must not wait.
         worse = subject.belief is None or subject.belief.severity < event.severity

@@ -13,7 +13,9 @@ from copilot_analytics.findings import Severity
 if TYPE_CHECKING:
     from copilot_analytics.events import Event
 
-ALERTING_PHASES = frozenset({"PLATEAU", "OVERFITTING_RISK", "DIVERGING", "CONVERGED"})
+# Not PLATEAU: flat stretches are part of healthy runs (before a drop of the learning rate, near the
+# end, or in a loss that says little). One worth a message is the finding `true_plateau`.
+ALERTING_PHASES = frozenset({"OVERFITTING_RISK", "DIVERGING", "CONVERGED"})
 ALERTING_STATUS = frozenset({"crashed", "stalled", "interrupted", "finished"})
 ALERTING_ADVICE = frozenset({"stop", "kill"})
 SUBJECTS = frozenset({"phase", "status", "advice", "finding", "resolved"})
@@ -33,7 +35,6 @@ _CLASSES = {
     ("status", "stalled"): "stall",
     ("phase", "DIVERGING"): "divergence",
     ("phase", "OVERFITTING_RISK"): "overfitting",
-    ("phase", "PLATEAU"): "plateau",
 }
 _WORDS = (
     ("crash", re.compile(r"^crash|out_of_memory")),
@@ -54,7 +55,7 @@ def subject_of(event: Event) -> str:
     >>> from copilot_analytics.events import Event
     >>> subject_of(Event("resolved", "loss_nan", 1, None, 1, ""))
     'finding:loss_nan'
-    >>> subject_of(Event("phase", "PLATEAU", 1, None, 1, ""))
+    >>> subject_of(Event("phase", "DIVERGING", 1, None, 1, ""))
     'phase'
     """
     if event.kind in {"finding", "resolved"}:
@@ -65,19 +66,20 @@ def subject_of(event: Event) -> str:
 def opens(event: Event) -> bool:
     """Tell whether an event begins something that is worth a message.
 
-    A new best value, a lower learning rate, a healthy phase and a finding that is only worth
-    knowing are not: they stand in the status and in digests of others.
+    A new best value, a lower learning rate, a phase that healthy runs have too and a finding that
+    is only worth knowing are not: they stand in the status and in digests of others.
 
     Examples
     --------
     >>> from copilot_analytics.events import Event
-    >>> opens(Event("phase", "PLATEAU", 1, None, 1, ""))
+    >>> opens(Event("phase", "OVERFITTING_RISK", 1, None, 1, ""))
     True
     >>> (
     ...     opens(Event("best", "mIoU", 1, None, 1, "")),
     ...     opens(Event("status", "running", 1, None, 1, "")),
+    ...     opens(Event("phase", "PLATEAU", 1, None, 1, "")),
     ... )
-    (False, False)
+    (False, False, False)
     """
     if event.kind == "phase":
         return event.key in ALERTING_PHASES
@@ -119,7 +121,7 @@ def outranks(higher: Event, lower: Event) -> bool:
     --------
     >>> from copilot_analytics.events import Event
     >>> crash = Event("status", "crashed", 9, None, 9, "")
-    >>> plateau = Event("phase", "PLATEAU", 8, None, 8, "")
+    >>> plateau = Event("finding", "true_plateau", 8, None, 8, "")
     >>> outranks(crash, plateau), outranks(plateau, crash)
     (True, False)
     """
@@ -199,6 +201,9 @@ class PolicyOptions:
     ----------
     cooldown_s
         Least time between two messages that the same thing began.
+    pace_cooldown_s
+        The same for what only costs time (an idle device, slow loading): it comes and goes with
+        the load of the machine, and what to do about it stays the same.
     group_s
         How long news waits for company; what is over by then is never told.
     withdraw_s
@@ -212,6 +217,7 @@ class PolicyOptions:
     """
 
     cooldown_s: float = 600.0
+    pace_cooldown_s: float = 86_400.0
     group_s: float = 30.0
     withdraw_s: float = 900.0
     flap_changes: int = 4

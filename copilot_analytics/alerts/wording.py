@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts.rules import trouble_of
 from copilot_analytics.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _LONGEST_LINE = 600
 _MOST_ITEMS = 20
 _MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _TITLES = {
-    ("phase", "PLATEAU"): "🟠 PLATEAU DETECTED",
+    ("finding", "true_plateau"): "🟠 PLATEAU DETECTED",
     ("phase", "OVERFITTING_RISK"): "🟠 OVERFITTING RISK",
     ("phase", "DIVERGING"): "🔴 DIVERGING",
     ("phase", "CONVERGED"): "🟢 CONVERGED",
@@ -31,7 +32,6 @@ _TITLES = {
     ("advice", "kill"): "🛑 KILL IT",
 }
 _NOUNS = {
-    "PLATEAU": "plateau",
     "OVERFITTING_RISK": "overfitting risk",
     "DIVERGING": "divergence",
     "CONVERGED": "convergence",
@@ -104,7 +104,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
         lines = [line for line in (_change(first, analysis),) if line]
         lines += [_item(tiding) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
-    if any(tiding.event.kind == "phase" for tiding in tidings):
+    if any(t.event.kind == "phase" or trouble_of(t.event) == "plateau" for t in tidings):
         figures = ("overview",)
     if analysis is not None:
         lines += _situation(analysis)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from copilot_analytics.schedule import Drop
 
 _NEWEST = 12
+_LAST_TENTH = 0.9
 _UNKNOWN_SPACING = 0.03
 
 
@@ -70,6 +71,15 @@ def evals_left(run: Run, planned: int) -> int | None:
         return 0
     last = float(done[-1]) if len(done) else 0.0
     return _left(last, spacing, run.last_step, planned)
+
+
+def little_left(run: Run) -> bool:
+    """Tell whether so little of the plan is left that ending the run saves next to nothing."""
+    planned = planned_end(run)
+    if planned is None:
+        return False
+    left = evals_left(run, planned)
+    return (left is not None and left <= 1) or run.last_step >= _LAST_TENTH * planned
 
 
 class Decision(NamedTuple):

@@ -215,8 +215,6 @@ class PhaseAnalyzer(Analyzer[Phases]):
         self._spans.append(span)
         text = f"{old.phase} → {phase}: {reason}"
         severity = _URGENCY.get(phase, Severity.INFO)
-        if phase is Phase.PLATEAU and self._awaiting:
-            severity = Severity.INFO
         return (news(run, record, "phase", phase.value, text, severity),)
 
 
@@ -229,7 +227,6 @@ _DWELL = 0.02
 _URGENCY = {
     Phase.DIVERGING: Severity.CRITICAL,
     Phase.OVERFITTING_RISK: Severity.WARNING,
-    Phase.PLATEAU: Severity.WARNING,
 }
 
 

@@ -11,7 +11,7 @@ from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._dead import dead_run
 from copilot_analytics.analyzers._keepers import Saved, keepers
 from copilot_analytics.analyzers._news import news
-from copilot_analytics.analyzers._plan import decide_at, eval_spacing, evals_left, planned_end
+from copilot_analytics.analyzers._plan import decide_at, eval_spacing, little_left
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
@@ -27,7 +27,7 @@ from copilot_analytics.analyzers.metric import (
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
-from copilot_analytics.wording import duration, place, plural, share
+from copilot_analytics.wording import duration, place, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -255,10 +255,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("continue", words)
         if rate.decays_to_end and not rate.at_floor and not _nearly_at_floor(rate):
             return _Verdict("continue", f"the learning rate still decays; {words}")
-        planned = planned_end(run)
-        left = None if planned is None else evals_left(run, planned)
-        if left is not None and left <= 1 and self._now.advice != "stop":
-            return _Verdict("continue", f"{plural(left, 'evaluation')} to come; {words}")
+        if little_left(run) and self._now.advice != "stop":
+            return _Verdict("continue", f"the run is nearly over; {words}")
         decayed = over.overfitting and over.by == "metric"
         if decayed and p_gain < _LIMIT:
             lost = difference_text(over.lost or 0.0, main.scale)

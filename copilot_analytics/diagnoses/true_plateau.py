@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from copilot_analytics.analyzers.forecast import ForecastAnalyzer
+from copilot_analytics.analyzers._plan import little_left
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
-from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
+from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer, Phases, PhaseSpan
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, where
 from copilot_analytics.findings import Evidence, Finding, Severity
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
 
 _LIKELY = 0.5
+_UNLIKELY = 1 / 3
 
 
 class TruePlateau(Diagnosis):
-    """A plateau with no decay of the learning rate ahead."""
+    """A plateau with no decay of the learning rate ahead.
+
+    It is a warning where evaluations show it, a gain worth having is unlikely, and enough of the
+    run is left that ending it saves something; otherwise it is only worth knowing.
+    """
 
     name: ClassVar[str] = "true_plateau"
     needs = (
@@ -38,14 +44,14 @@ class TruePlateau(Diagnosis):
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the plateau lasts."""
         phases, rate = results.of(PhaseAnalyzer), results.of(LearningRateAnalyzer)
-        if phases.current is not Phase.PLATEAU or not phases.history:
+        span = _flat_stretch(phases)
+        if span is None:
             return None
         if phases.awaiting_decay or rate.next_drop is not None:
             return None
         if rate.decays_to_end and not rate.at_floor:
             return None
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
-        span = phases.history[-1]
         evidence = list(phases.evidence[:2])
         words = "its worth cannot be told from the evaluations"
         if ahead.p_gain is not None:
@@ -70,13 +76,30 @@ class TruePlateau(Diagnosis):
             todo = "Lower the learning rate earlier in the next run, or make it shorter."
         return Finding(
             self.name,
-            Severity.INFO,
+            Severity.WARNING if _worth_a_warning(run, results, ahead) else Severity.INFO,
             span.from_step,
             f"flat since {where(run, span.from_step)}, with no drop of the learning rate ahead",
             f"{phases.reason[:1].upper()}{phases.reason[1:]}.",
             tuple(evidence),
             todo,
         )
+
+
+def _flat_stretch(phases: Phases) -> PhaseSpan | None:
+    """Return the plateau that lasts: it is not over when it has led to convergence."""
+    spans = phases.history
+    if phases.current is Phase.PLATEAU and spans:
+        return spans[-1]
+    if phases.current is Phase.CONVERGED and len(spans) > 1 and spans[-2].phase is Phase.PLATEAU:
+        return spans[-2]
+    return None
+
+
+def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
+    """Tell whether little is left to gain and something to save."""
+    if results.of(LifecycleAnalyzer).status == "finished":
+        return False
+    return ahead.p_gain is not None and ahead.p_gain < _UNLIKELY and not little_left(run)
 
 
 DIAGNOSIS = TruePlateau()

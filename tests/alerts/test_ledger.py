@@ -137,7 +137,7 @@ def test_order_within_a_step_survives_later_verdicts(place, opened):
 
 def test_two_supervisors_of_one_run_tell_once(place, opened):
     one, two = (opened(place), Policy()), (opened(place), Policy())
-    flat = Event("phase", "PLATEAU", 5, None, 2, "flat", Severity.WARNING)
+    flat = Event("finding", "true_plateau", 5, None, 2, "flat", Severity.WARNING)
     for (ledger, policy), events in ((one, [NAN]), (two, [flat, NAN])):
         messages = policy.step(events, 5.0, CONTEXT)
         taken = ledger.put(messages, policy.decisions, 5.0, ["console"])
@@ -181,7 +181,7 @@ def test_a_decision_of_a_younger_supervisor_counts_though_its_steps_are_fewer():
     old, young = Policy(), Policy()
     for _ in range(50):
         old.step([], 0.0, CONTEXT)
-    old.step([Event("phase", "PLATEAU", 1, None, 1, "flat", Severity.WARNING)], 0.0, CONTEXT)
+    old.step([Event("finding", "true_plateau", 1, None, 1, "flat", Severity.WARNING)], 0.0, CONTEXT)
     (held,) = old.decisions
     told = replace(held, verdict="told", reason="opened", decided_at=40.0, decided_tick=3)
     restored = Policy.restore([told])

@@ -22,7 +22,6 @@ from copilot_analytics.findings import Severity
 
 CONTEXT = Context("key", "my_run")
 SEVERITIES = {
-    "PLATEAU": Severity.WARNING,
     "OVERFITTING_RISK": Severity.WARNING,
     "DIVERGING": Severity.CRITICAL,
     "crashed": Severity.CRITICAL,
@@ -66,7 +65,11 @@ def run(policy, events, *times):
 
 
 def test_news_of_one_tick_is_one_message(policy, feed):
-    events = [feed("phase", "PLATEAU"), feed("finding", "data_loading_bound"), feed("best", "mIoU")]
+    events = [
+        feed("finding", "true_plateau"),
+        feed("finding", "data_loading_bound"),
+        feed("best", "mIoU"),
+    ]
     (told,) = run(policy, events, 0, 40)
     assert told.kind == "news" and told.severity is Severity.WARNING
     assert len(told.event_ids) == 2
@@ -91,7 +94,9 @@ def test_best_and_learning_rate_alone_never_alert(policy, feed):
     assert run(policy, events, 0, 40, 4000) == []
 
 
-@pytest.mark.parametrize("phase", ["WARMUP", "LEARNING_FAST", "STABLE_CONVERGENCE", "INITIALIZING"])
+@pytest.mark.parametrize(
+    "phase", ["WARMUP", "LEARNING_FAST", "STABLE_CONVERGENCE", "INITIALIZING", "PLATEAU"]
+)
 def test_healthy_phases_do_not_alert(policy, feed, phase):
     assert run(policy, [feed("phase", phase)], 0, 40, 4000) == []
 
@@ -100,7 +105,7 @@ def test_healthy_phases_do_not_alert(policy, feed, phase):
     ("kind", "key"), [("status", "crashed"), ("finding", "loss_nan"), ("phase", "DIVERGING")]
 )
 def test_what_is_urgent_waits_for_nothing(policy, feed, kind, key):
-    (told,) = run(policy, [feed("phase", "PLATEAU"), feed(kind, key)], 0)
+    (told,) = run(policy, [feed("finding", "true_plateau"), feed(kind, key)], 0)
     assert told.severity is Severity.CRITICAL
 
 
@@ -116,10 +121,10 @@ def test_resolve_carries_the_duration(policy, feed):
 
 
 def test_quickly_disproved_is_taken_back_in_words(policy, feed):
-    run(policy, [feed("phase", "PLATEAU")], 0, 30)
+    run(policy, [feed("phase", "OVERFITTING_RISK")], 0, 30)
     (told,) = run(policy, [feed("phase", "LEARNING_FAST")], 100, 130)
     assert told.kind == "withdrawn"
-    assert "TAKEN BACK: plateau" in told.title and "no longer holds" in told.body[0]
+    assert "TAKEN BACK: overfitting risk" in told.title and "no longer holds" in told.body[0]
 
 
 def test_advice_to_stop_is_taken_back_however_late(policy, feed):
@@ -135,7 +140,7 @@ def test_running_again_is_told(policy, feed):
 
 
 def test_one_alerting_phase_after_another_needs_no_resolve(policy, feed):
-    run(policy, [feed("phase", "PLATEAU")], 0, 30)
+    run(policy, [feed("finding", "true_plateau")], 0, 30)
     (told,) = run(policy, [feed("phase", "OVERFITTING_RISK")], 2000, 2030)
     assert told.kind == "news"
 
@@ -168,9 +173,24 @@ def test_pace_is_muted_by_a_stall_only(policy, feed):
     assert run(policy, [feed("status", "stalled")], 0)
     assert run(policy, [feed("finding", "gpu_idle")], 1, 100) == []
     other = Policy()
-    assert run(other, [feed("phase", "PLATEAU"), feed("finding", "gpu_idle")], 0, 40)[0].event_ids[
-        1:
-    ]
+    both = [feed("finding", "true_plateau"), feed("finding", "gpu_idle")]
+    assert run(other, both, 0, 40)[0].event_ids[1:]
+
+
+@pytest.mark.parametrize(("key", "again"), [("data_loading_bound", 0), ("loss_spike", 1)])
+def test_what_only_costs_time_is_told_once_a_day(policy, feed, key, again):
+    day_s = 86_400.0
+    assert run(policy, [feed("finding", key)], 0, 40)
+    assert run(policy, [feed("resolved", key)], 7000, 7040)
+    assert len(run(policy, [feed("finding", key)], 14_000, 14_040, day_s / 2)) == again
+    run(policy, [feed("resolved", key)], day_s - 7000, day_s - 6000)
+    assert run(policy, [feed("finding", key)], day_s + 100, day_s + 140)
+
+
+def test_a_finding_that_becomes_urgent_is_told_then(policy, feed):
+    assert run(policy, [feed("finding", "memory_leak", Severity.INFO)], 0, 40) == []
+    (told,) = run(policy, [feed("finding", "memory_leak")], 100, 140)
+    assert told.severity is Severity.WARNING
 
 
 def test_same_trouble_under_another_name_is_told_once(policy, feed):
@@ -234,7 +254,7 @@ def test_flapping_of_a_stall_does_not_hide_a_crash(policy, feed):
 def test_quiet_hours_become_one_morning_digest(feed):
     policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
     night = 3 * 3600.0
-    assert run(policy, [feed("phase", "PLATEAU")], night, night + 60) == []
+    assert run(policy, [feed("finding", "true_plateau")], night, night + 60) == []
     assert run(policy, [feed("finding", "loss_spike")], night + 100, night + 200) == []
     assert run(policy, [feed("resolved", "loss_spike")], night + 300, night + 400) == []
     assert (
@@ -249,7 +269,7 @@ def test_quiet_hours_become_one_morning_digest(feed):
 def test_critical_passes_in_quiet_hours_and_so_does_its_end(feed):
     policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
     night = 3 * 3600.0
-    (told,) = run(policy, [feed("phase", "PLATEAU"), feed("status", "stalled")], night)
+    (told,) = run(policy, [feed("finding", "true_plateau"), feed("status", "stalled")], night)
     assert len(told.event_ids) == 1 and told.silent is False
     assert run(policy, [feed("status", "running")], night + 600)
 
@@ -269,18 +289,22 @@ def test_quiet_hours_that_make_no_sense(text):
 
 def test_mute_holds_all_but_the_critical_until_it_ends(policy, feed):
     policy.mute(7200.0)
-    assert run(policy, [feed("phase", "PLATEAU")], 0, 60, 7000) == []
+    assert run(policy, [feed("finding", "true_plateau")], 0, 60, 7000) == []
     assert run(policy, [feed("finding", "loss_nan")], 7100)
     policy = Policy()
     policy.mute(7200.0)
-    run(policy, [feed("phase", "PLATEAU")], 0, 60)
+    run(policy, [feed("finding", "true_plateau")], 0, 60)
     policy.unmute()
     assert run(policy, [], 100)
 
 
 def test_finished_mutes_all_but_the_summary(policy, feed):
     run(policy, [feed("finding", "loss_spike")], 0)
-    events = [feed("phase", "PLATEAU"), feed("status", "finished"), feed("finding", "slow_data")]
+    events = [
+        feed("finding", "true_plateau"),
+        feed("status", "finished"),
+        feed("finding", "slow_data"),
+    ]
     (told,) = run(policy, events, 10, 60, 4000)
     assert told.kind == "summary"
     assert run(policy, [feed("finding", "loss_nan")], 5000, 6000) == []
@@ -295,7 +319,8 @@ def test_resumed_after_the_end_is_told(policy, feed):
 
 
 def test_past_is_never_told_one_by_one(feed):
-    past = [feed("phase", "PLATEAU"), feed("finding", "loss_spike"), feed("resolved", "loss_spike")]
+    past = [feed("phase", "OVERFITTING_RISK"), feed("finding", "loss_spike")]
+    past.append(feed("resolved", "loss_spike"))
     for tell, kinds in ((False, ["attached"]), (True, ["attached", "digest"])):
         policy = Policy()
         assert [m.kind for m in policy.attach(past, 0.0, CONTEXT, tell_past=tell)] == kinds
@@ -304,7 +329,7 @@ def test_past_is_never_told_one_by_one(feed):
 
 
 def test_another_run_begins_afresh(policy, feed):
-    event = feed("phase", "PLATEAU")
+    event = feed("finding", "true_plateau")
     assert run(policy, [event], 0, 40)
     assert policy.step([event], 50.0, Context("other", "other")) == []
     assert policy.step([], 90.0, Context("other", "other"))
@@ -324,6 +349,7 @@ KEYS = st.sampled_from(
         ("finding", "loss_nan"), ("resolved", "loss_nan"),
         ("finding", "loss_spike"), ("resolved", "loss_spike"),
         ("finding", "memory_leak"), ("resolved", "memory_leak"),
+        ("finding", "true_plateau"), ("resolved", "true_plateau"),
         ("advice", "stop"), ("advice", "continue"), ("best", "mIoU"), ("lr", "drop"),
     ]
 )  # fmt: skip

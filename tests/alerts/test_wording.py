@@ -13,11 +13,11 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analyzers.eta import Eta
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
 from copilot_analytics.events import Event
-from copilot_analytics.findings import NotJudged, Severity
+from copilot_analytics.findings import Evidence, Finding, NotJudged, Severity
 
 FLAT = Event(
-    "phase", "PLATEAU", 8000, None, 90,
-    "STABLE_CONVERGENCE → PLATEAU: bbox_mAP gained 0.1 ± 0.3 pt over the last 4 evals",
+    "finding", "true_plateau", 8000, None, 90,
+    "flat since epoch 10, with no drop of the learning rate ahead",
     Severity.WARNING,
 )  # fmt: skip
 
@@ -44,10 +44,17 @@ def stopping(analysis, advice="stop"):
 
 
 def test_plateau_says_change_reason_eta_recommendation_savings_and_checkpoint(analysis):
-    text = told(stopping(analysis), Tiding("opened", FLAT))
-    title, change, state, advice = text.splitlines()
+    found = Finding(
+        FLAT.key, FLAT.severity, 5000, FLAT.text,
+        "BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals.",
+        (Evidence("P(gain of 0.5 pt or more)", "4 %", "50 %", (90,)),),
+        "Lower the learning rate, or stop with the best checkpoint.",
+    )  # fmt: skip
+    flat = replace(stopping(analysis), findings=(found,))
+    title, change, state, todo, advice = told(flat, Tiding("opened", FLAT)).splitlines()
     assert title == "🟠 PLATEAU DETECTED   my_run"
-    assert change == FLAT.text
+    assert change.startswith("BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals. Seen: P(gain of")
+    assert todo == "💡 Lower the learning rate, or stop with the best checkpoint."
     assert "⏱ 40 min left (80 %: 38 min – 43 min)" in state
     assert "best coco/bbox_mAP" in state and "at epoch 15" in state
     assert advice == (

@@ -269,3 +269,14 @@ def test_after_a_nan_nothing_is_promised_and_early_checkpoints_count() -> None:
     assert "P(" not in advice.reason and "would take" not in advice.reason
     assert advice.checkpoints
     assert all(choice.step < since for choice in advice.checkpoints)
+
+
+@pytest.mark.parametrize(("share", "advice"), [(0.85, "stop"), (0.93, "continue")])
+def test_advice_to_stop_does_not_begin_in_the_last_tenth(
+    sure: dict[str, float], share: float, advice: str
+) -> None:
+    fold = Fold([StoppingAnalyzer])
+    for record in flat_run().first(share):
+        sure["p"] = 0.001 if (record.step or 0) > (share - 0.03) * 6000 else 0.9
+        fold.update(record)
+    assert fold.results.of(StoppingAnalyzer).advice == advice

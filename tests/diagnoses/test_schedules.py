@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from simulated_runs import Simulated, answers, found
 
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer, Spike
@@ -40,13 +41,13 @@ def plateau(rule: Any, **given: Any) -> Finding | None:
         MetricAnalyzer: MAIN,
         LifecycleAnalyzer: Lifecycle(given.get("status", "running"), "made up"),
     }
-    return rule.check(half_way(), answers(said))
+    return rule.check(given.get("run") or half_way(), answers(said))
 
 
 def test_true_plateau() -> None:
     finding = plateau(TRUE_PLATEAU)
     assert finding is not None
-    assert finding.severity is Severity.INFO
+    assert finding.severity is Severity.WARNING
     assert finding.explanation == "Flat at this look."
     assert "epoch 10" in finding.title and "4 %" in finding.recommendation
 
@@ -54,7 +55,32 @@ def test_true_plateau() -> None:
 def test_a_finished_run_is_not_told_to_stop() -> None:
     finding = plateau(TRUE_PLATEAU, status="finished")
     assert finding is not None
+    assert finding.severity is Severity.INFO
     assert "next run" in finding.recommendation
+
+
+@pytest.mark.parametrize("p", [None, 0.4])
+def test_a_plateau_that_may_still_gain_is_only_worth_knowing(p: float | None) -> None:
+    finding = plateau(TRUE_PLATEAU, p=p)
+    assert finding is not None
+    assert finding.severity is Severity.INFO
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.85, "warning"), (0.92, "info")])
+def test_a_plateau_with_nothing_to_save_is_only_worth_knowing(share: float, severity: str) -> None:
+    finding = plateau(TRUE_PLATEAU, run=Run.from_records(Simulated().first(share)))
+    assert finding is not None
+    assert str(finding.severity) == severity
+
+
+def test_convergence_does_not_end_a_plateau() -> None:
+    converged = PhaseSpan(Phase.CONVERGED, 1500, 1600, 15.0, 9, "nothing left", SPAN.evidence)
+    then = Phases(Phase.CONVERGED, history=(SPAN, converged), evidence=SPAN.evidence)
+    finding = plateau(TRUE_PLATEAU, phases=then)
+    assert finding is not None
+    assert finding.step == SPAN.from_step
+    alone = Phases(Phase.CONVERGED, history=(converged,), evidence=SPAN.evidence)
+    assert plateau(TRUE_PLATEAU, phases=alone) is None
 
 
 def test_no_true_plateau_while_something_is_ahead() -> None:

@@ -80,7 +80,7 @@ def test_plain_lines_are_one_an_event_and_leave_messages_to_the_console():
     screen.start()
     run = SimpleNamespace(name="mine")
     screen.tell(run, Event("best", "mIoU", 1, 60.0, 1, "best\nmIoU \x1b[31m0.4"))
-    screen.tell(run, Event("phase", "PLATEAU", 1, None, 1, "flat", Severity.WARNING))
+    screen.tell(run, Event("finding", "true_plateau", 1, None, 1, "flat", Severity.WARNING))
     screen.note("hello")
     assert out.getvalue() == "00:01:00 mine: best mIoU  [31m0.4\n"
     assert notes.getvalue() == "copilot: hello\n"
