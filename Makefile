@@ -2,6 +2,7 @@
 # make demo    the report of a sample log, written and shown (needs no developer tools)
 # make test    format, lint, types, layers, tests
 # make bench   speed and memory on a generated log of a million lines
+# make bench-alarms  false alarms in healthy runs, delay in sick ones, alarms in real logs
 # make reports the reports of the sample logs, in reports/
 # make clean   removes what the others made
 #
@@ -15,7 +16,7 @@ DEMO_OUT := reports/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench reports clean
+.PHONY: help setup demo test bench bench-alarms reports clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -61,6 +62,9 @@ reports: $(VENV)/.runtime
 
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_reading.py
+
+bench-alarms: $(VENV)/.runtime
+	$(BIN)/python benchmarks/bench_alarms.py
 
 clean:
 	rm -rf $(VENV) build dist $(DEMO_OUT) benchmarks/out

@@ -44,7 +44,7 @@ class TruePlateau(Diagnosis):
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the plateau lasts."""
         phases, rate = results.of(PhaseAnalyzer), results.of(LearningRateAnalyzer)
-        span = _flat_stretch(phases)
+        span = _flat_stretch(phases, decayed=rate.decays_to_end or bool(rate.drops))
         if span is None:
             return None
         if phases.awaiting_decay or rate.next_drop is not None:
@@ -85,14 +85,17 @@ class TruePlateau(Diagnosis):
         )
 
 
-def _flat_stretch(phases: Phases) -> PhaseSpan | None:
-    """Return the plateau that lasts: it is not over when it has led to convergence."""
+def _flat_stretch(phases: Phases, *, decayed: bool) -> PhaseSpan | None:
+    """Return the plateau that lasts: it is not over when it is called convergence at the end.
+
+    After a decay of the learning rate that end is the plan, and nothing stands out.
+    """
     spans = phases.history
     if phases.current is Phase.PLATEAU and spans:
         return spans[-1]
-    if phases.current is Phase.CONVERGED and len(spans) > 1 and spans[-2].phase is Phase.PLATEAU:
-        return spans[-2]
-    return None
+    if decayed or phases.current is not Phase.CONVERGED or len(spans) < 2:
+        return None
+    return spans[-2] if spans[-2].phase is Phase.PLATEAU else None
 
 
 def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:

@@ -156,7 +156,8 @@ def test_a_pace_that_drowns_in_noise_does_not_end_fast_learning(seed):
         return 0.4 * (1.0 - 0.9 * math.exp(-4.0 * share))
 
     phases, _ = follow(made_up(slow, steady, noise=0.15, seed=seed))
-    assert names(phases) == ["INITIALIZING", "LEARNING_FAST", "STABLE_CONVERGENCE"]
+    assert names(phases).count("LEARNING_FAST") == 1
+    assert phases.current is Phase.STABLE_CONVERGENCE
 
 
 def test_nan_in_the_first_record_diverges_at_that_record():

@@ -79,6 +79,8 @@ def test_convergence_does_not_end_a_plateau() -> None:
     finding = plateau(TRUE_PLATEAU, phases=then)
     assert finding is not None
     assert finding.step == SPAN.from_step
+    spent = LearningRate(decays_to_end=True, at_floor=True)
+    assert plateau(TRUE_PLATEAU, phases=then, rate=spent) is None
     alone = Phases(Phase.CONVERGED, history=(converged,), evidence=SPAN.evidence)
     assert plateau(TRUE_PLATEAU, phases=alone) is None
 
