@@ -9,6 +9,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from copilot_analytics.process_identity import is_gone
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -155,6 +157,7 @@ def in_memory() -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, mode: str, busy_s: float) -> None:
+    connection.create_function("is_gone", 1, is_gone)
     connection.execute(f"PRAGMA busy_timeout = {int(1000 * busy_s)}")
     version = _version(connection)
     if version > SCHEMA_VERSION:

@@ -8,7 +8,8 @@ committed together; each message then waits in an outbox, once per channel::
      └─────────┴──────► dead       (the channel will never take it)
 
 A supervisor claims a message before it sends it, so that two of them do not both send. A claim
-ends after some minutes, in case its holder was killed.
+ends with the process that made it, where that can be told: on the same machine, under Linux. A
+claim from elsewhere ends after some minutes, in case its holder was killed.
 
 Delivery is *at least once*. Between sending a message and noting that it was sent lies a moment
 in which a crash leaves it unknown whether it arrived; it is then sent again. No chat offers a
@@ -35,11 +36,17 @@ from copilot_analytics.alerts.message import Decision, Message
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
+from copilot_analytics.process_identity import name_of_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
+
+_FREE = (
+    "((o.state = 'new' AND o.due <= ?)"
+    " OR (o.state = 'sending' AND (o.lease_until <= ? OR is_gone(o.owner))))"
+)
 
 
 class LedgerError(CopilotError):
@@ -76,7 +83,8 @@ class Ledger:
     path
         The file; None means `default_path`. ``":memory:"`` keeps nothing.
     owner
-        Names this supervisor among several; None makes one up.
+        Names this supervisor among several; None makes one up from the process, so that others
+        can tell when it is gone.
     environment
         Where ``XDG_STATE_HOME`` and ``HOME`` are looked up; None means the process's own.
     busy_s
@@ -116,7 +124,7 @@ class Ledger:
         environment: Mapping[str, str] | None = None,
         busy_s: float = 5.0,
     ) -> None:
-        self.owner = owner or f"{os.getpid()}-{os.urandom(4).hex()}"
+        self.owner = owner or f"{name_of_this_process()}/{os.urandom(4).hex()}"
         self.path = _storage.default_path(environment or os.environ) if path is None else path
         self.trouble: str | None = None
         self.notices: list[str] = []
@@ -215,15 +223,14 @@ class Ledger:
         limit
             At most so many.
         lease_s
-            How long they are this supervisor's; it must exceed the time that sending takes.
+            How long they are this supervisor's at most; it must exceed the time that sending
+            takes. They are free earlier if its process is known to have ended.
         """
 
         def work(connection: sqlite3.Connection) -> list[Entry]:
             found = connection.execute(
-                "SELECT o.message_id, m.document, m.created, o.attempts FROM outbox o"
-                " JOIN messages m ON m.id = o.message_id WHERE o.channel = ?"
-                " AND ((o.state = 'new' AND o.due <= ?)"
-                "   OR (o.state = 'sending' AND o.lease_until <= ?))"
+                "SELECT o.message_id, m.document, m.created, o.attempts FROM outbox o"  # noqa: S608  # a constant
+                f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {_FREE}"
                 " ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
                 (channel, now, now, limit),
             ).fetchall()
@@ -239,8 +246,7 @@ class Ledger:
     def waiting(self, channel: str, now: float) -> int:
         """Return how many messages could be claimed now."""
         found = self._read(
-            "SELECT count(*) FROM outbox WHERE channel = ? AND ((state = 'new' AND due <= ?)"
-            " OR (state = 'sending' AND lease_until <= ?))",
+            f"SELECT count(*) FROM outbox o WHERE channel = ? AND {_FREE}",  # noqa: S608  # a constant
             (channel, now, now),
         )
         return int(found[0][0])

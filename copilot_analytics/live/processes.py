@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from copilot_analytics.process_identity import stat_of
+
 Life: TypeAlias = Literal["alive", "gone", "zombie", "stopped", "unknown"]
 
 _PROC = Path("/proc")
@@ -145,7 +147,7 @@ def _ask(known: ProcessState) -> ProcessState:
     if pid is None or pid <= 0:
         return replace(known, state="unknown", reason="no process is known")
     try:
-        letter, name, ticks = _stat_of(pid)
+        letter, name, ticks = stat_of(pid)
     except FileNotFoundError:
         if (_PROC / "self" / "stat").exists():
             return replace(known, state="gone", reason=f"process {pid} has ended")
@@ -180,15 +182,6 @@ def _in_words(letter: str, pid: int) -> tuple[Life, str]:
     if letter in "ZXx":
         return "zombie", f"process {pid} has ended, but its parent has not noticed"
     return "alive", f"process {pid} is alive"
-
-
-def _stat_of(pid: int) -> tuple[str, str, int]:
-    """Return state letter, name and start of a process."""
-    text = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
-    # The name stands in parentheses and may hold anything, parentheses too.
-    head, _, rest = text.rpartition(")")
-    fields = rest.split()
-    return fields[0], head.partition("(")[2], int(fields[19])
 
 
 def _start_time(ticks: int) -> float | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +88,33 @@ def test_a_claimed_message_is_not_claimed_again_until_the_lease_ends(place, open
     assert len(one.claim("console", 0.0, lease_s=300.0)) == 1
     assert two.claim("console", 299.0) == []
     assert len(two.claim("console", 300.0)) == 1
+
+
+CLAIM = """
+import sys, time
+from copilot_analytics.alerts.ledger import Ledger
+ledger = Ledger(sys.argv[1])
+print(len(ledger.claim("console", 0.0, lease_s=300.0)), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_claim_ends_with_the_process_that_made_it(place, opened):
+    ledger = opened(place)
+    put(ledger)
+    with subprocess.Popen(
+        [sys.executable, "-c", CLAIM, str(place)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as holder:
+        assert holder.stdout.readline() == b"1\n"
+        assert ledger.waiting("console", 1.0) == 0 and ledger.claim("console", 1.0) == []
+        holder.kill()
+    assert ledger.waiting("console", 1.0) == 1
+    (entry,) = ledger.claim("console", 1.0)
+    assert entry.message.id == "abcdef01"
+    assert ledger.claim("console", 2.0) == [], "now it is this ledger's own"
 
 
 def test_states_of_the_outbox(place, opened):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from copilot_analytics import process_identity
 from copilot_analytics.live import processes
 from copilot_analytics.live.processes import ProcessState, on_network, process_of
 
@@ -169,6 +170,7 @@ def test_a_process_that_ended_long_ago_is_gone(log):
 
 def test_without_proc_only_a_named_process_is_known(log, monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "_PROC", tmp_path / "none")
+    monkeypatch.setattr(process_identity, "PROC", tmp_path / "none")
     assert find(log).state == "unknown"
     assert find(log, os.getpid()).state == "alive"
     ended = subprocess.Popen([sys.executable, "-c", ""])
