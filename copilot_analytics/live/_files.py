@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -23,6 +24,7 @@ Key: TypeAlias = tuple[int, int, str]
 """A rotated file as it was met: inode, and length and hash of its first bytes."""
 
 _MOST_SIBLINGS = 256
+_FIRST_DATE = 100_000  # a number as long as yymmdd is a date
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z", ".lzma")
 _SUFFIX = re.compile(r"[._-](\d{1,6}|20\d\d[\d_.:T-]{2,24})$")
 _INFIX = re.compile(r"[._-]20\d\d[\d_.:T-]{4,24}$")
@@ -240,7 +242,9 @@ class Sibling:
     inode: int
     head: bytes
     infix: bool
-    order: tuple[int, int]  # later means newer
+    number: int  # 0 without one
+    modified_ns: int
+    changed_ns: int
 
     @property
     def key(self) -> Key:
@@ -291,7 +295,10 @@ def find_copy(home: str, file: LogFile | Position) -> str | None:
 
 
 def rotated_siblings(home: str) -> list[Sibling]:
-    """Return the rotated files of a log (``x.log.1``, ``x.log-20300102``, ``x-20300102.log``)."""
+    """Return the rotated files of a log, the oldest first.
+
+    They are called ``x.log.1``, ``x.log-20300102`` or ``x-20300102.log``.
+    """
     directory, name = os.path.split(home)
     stem, ending = Path(name).stem, Path(name).suffix
     found: list[Sibling] = []
@@ -306,7 +313,27 @@ def rotated_siblings(home: str) -> list[Sibling]:
                 continue
             with suppress(OSError, UnreadableLogError):
                 found.append(_sibling(entry.path, match))
-    return sorted(found, key=lambda sibling: sibling.order)
+    return in_order(found)
+
+
+def in_order(siblings: list[Sibling]) -> list[Sibling]:
+    """Sort rotated files from the oldest to the newest.
+
+    Times alone do not tell: a writer may add to a file that was rotated already after the first
+    line of the next one. Small numbers do. As a rule they are shifted at each rotation, so that
+    the highest is the oldest; that they rise with time instead is believed only where every pair
+    of neighbours says so, by the times of contents and of names.
+    """
+    by_number = sorted(siblings, key=lambda one: -one.number)
+    if len({one.number for one in siblings}) < len(siblings) or not all(
+        0 < one.number < _FIRST_DATE for one in siblings
+    ):
+        return sorted(siblings, key=lambda one: (one.modified_ns, -one.number))
+    rising = len(siblings) > 1 and all(
+        low.modified_ns < high.modified_ns and low.changed_ns < high.changed_ns
+        for high, low in pairwise(by_number)
+    )
+    return by_number[::-1] if rising else by_number
 
 
 def _sibling(path: str, match: re.Match[str] | None) -> Sibling:
@@ -317,4 +344,6 @@ def _sibling(path: str, match: re.Match[str] | None) -> Sibling:
     finally:
         os.close(descriptor)
     number = int(match[1]) if match and match[1].isdecimal() else 0
-    return Sibling(path, status.st_ino, head, match is None, (status.st_mtime_ns, -number))
+    return Sibling(
+        path, status.st_ino, head, match is None, number, status.st_mtime_ns, status.st_ctime_ns
+    )

@@ -591,11 +591,11 @@ class Tailer:
         unread = self._unread_siblings(file, file.key)
         if not unread:
             return False
-        own = [s.order for s in rotated_siblings(file.home) if s.inode == file.inode]
-        if not own and find_inode(file.home, file.device, file.inode) != file.home:
-            own = [(os.fstat(file.open()).st_mtime_ns, 0)]
-        if own:
-            return unread[0].order < own[0]
+        inodes = [sibling.inode for sibling in rotated_siblings(file.home)]
+        if file.inode in inodes:
+            return unread[0].inode in inodes[: inodes.index(file.inode)]
+        if find_inode(file.home, file.device, file.inode) != file.home:
+            return unread[0].modified_ns < os.fstat(file.open()).st_mtime_ns
         head = os.pread(file.open(), LAST, 0)  # a copy made by hand begins like the log
         return any(sibling.head != head[: len(sibling.head)] for sibling in unread)
 

@@ -202,6 +202,37 @@ def test_rotated_twice_under_dates(tail, log, clock, name):
     assert content(polls(tailer, clock, 10)) == b"b\nc\n"
 
 
+def test_a_line_added_late_does_not_make_a_rotated_file_the_newer_one(tail, log, clock):
+    """All of it between two looks, so that only what lies on the disk tells the order."""
+    tailer = tail(log)
+    tailer.poll()
+    write(log, b"one\n")
+    first, second = log.with_name("train.log.1"), log.with_name("train.log.2")
+    log.rename(first)
+    write(log, b"three\n")
+    write(first, b"two\n")  # its writer has not noticed yet
+    first.rename(second)
+    log.rename(first)
+    write(log, b"four\n")
+    assert second.stat().st_mtime_ns > first.stat().st_mtime_ns
+    assert content(polls(tailer, clock)) == b"one\ntwo\nthree\nfour\n"
+
+
+def test_numbers_that_rise_with_time(tail, log, clock):
+    tailer = tail(log)
+    tailer.poll()
+    for number in range(1, 13):
+        write(log, b"%d\n" % number)
+        rotated = log.with_name(f"train.log.{number}")
+        before = log.stat().st_ctime_ns
+        while log.exists() or rotated.stat().st_ctime_ns == before:  # the kernel's clock is coarse
+            (log if log.exists() else rotated).rename(rotated.with_name("moving"))
+            rotated.with_name("moving").rename(rotated)
+    write(log, b"13\n")
+    expected = b"".join(b"%d\n" % number for number in range(1, 14))
+    assert content(polls(tailer, clock, 20)) == expected
+
+
 def test_packed_and_older_siblings_are_left_alone(tail, log, clock):
     write(log.with_name("train.log.2"), b"older\n")
     write(log, b"a\n")

@@ -278,5 +278,5 @@ class FollowedLog(RuleBasedStateMachine):
         assert [line for line in missed if line not in self.optional] == []
 
 
-FollowedLog.TestCase.settings = settings(max_examples=150, stateful_step_count=50)
+FollowedLog.TestCase.settings = settings(max_examples=300, stateful_step_count=50)
 TestFollowedLog = FollowedLog.TestCase
