@@ -8,7 +8,7 @@ piles up meanwhile is sent as one digest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
@@ -200,18 +200,23 @@ class Delivery:
             self._ledger.bury(ids, name, now, "below the floor of the channel")
         if not entries:
             return 0
-        if len(entries) > MOST_SINGLE:
-            message = gathered([entry.message for entry in entries])
+        fresh = [entry for entry in entries if not entry.attempts]
+        first = entries[0]
+        if not first.attempts and len(fresh) > MOST_SINGLE:
+            message = gathered([entry.message for entry in fresh])
+            self._ledger.gather(message, [entry.message.id for entry in fresh], name, now)
+            first = replace(first, message=message)
+            entries = [entry for entry in entries if entry.attempts]
         else:
-            for spare in entries[1:]:
-                self._ledger.release([spare.message.id], name, now)
-            entries = entries[:1]
-            message = _dated(entries[0], now)
-        return self._send(lane, message, entries, now)
+            # What was tried before may have arrived: it keeps the id that it had.
+            message = _dated(first, now)
+            entries = entries[1:]
+        self._ledger.release([entry.message.id for entry in entries], name, now)
+        return self._send(lane, message, first, now)
 
-    def _send(self, lane: _Lane, message: Message, entries: Sequence[Entry], now: float) -> int:
+    def _send(self, lane: _Lane, message: Message, entry: Entry, now: float) -> int:
         name = lane.channel.name
-        ids = [entry.message.id for entry in entries]
+        ids = [entry.message.id]
         try:
             receipt = lane.channel.send(message, self._figures(lane, message))
         except Transient as error:
@@ -236,7 +241,7 @@ class Delivery:
             return 0
         self._note_success(lane, receipt, now)
         self._ledger.sent(ids, name, now, receipt.reference)
-        return len(ids)
+        return 1
 
     def _tell_others(self, parked: str, reason: str, now: float) -> None:
         """Say by the channels that work that one does not; the terminal has the notice."""
@@ -335,8 +340,6 @@ def gathered(messages: Sequence[Message]) -> Message:
 
 def _dated(entry: Entry, now: float) -> Message:
     """Return the message, with its age if it comes late."""
-    from dataclasses import replace
-
     from copilot_analytics.wording import duration
 
     age_s = now - entry.created

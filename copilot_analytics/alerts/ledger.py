@@ -5,7 +5,8 @@ committed together; each message then waits in an outbox, once per channel::
 
     new ──► sending ──► sent
      ▲         │
-     └─────────┴──────► dead       (the channel will never take it)
+     └─────────┼──────► dead       (the channel will never take it)
+               └──────► gathered   (told by another message, whose id is its remark)
 
 A supervisor claims a message before it sends it, so that two of them do not both send. A claim
 ends with the process that made it, where that can be told: on the same machine, under Linux. A
@@ -14,7 +15,8 @@ claim from elsewhere ends after some minutes, in case its holder was killed.
 Delivery is *at least once*. Between sending a message and noting that it was sent lies a moment
 in which a crash leaves it unknown whether it arrived; it is then sent again. No chat offers a
 key against that, hence the short id at the end of each message: the same id twice is the same
-message. The webhook sends the id as an idempotency key as well.
+message. What was tried once is therefore never told by another id, such as that of a digest.
+The webhook sends the id as an idempotency key as well.
 
 When the disk is full or the file cannot be written, the ledger goes on in memory, says so in
 `trouble`, and writes down what it holds as soon as that works again. A damaged file is moved
@@ -66,7 +68,7 @@ class Entry:
     created
         When it was decided.
     attempts
-        How often sending it was tried before.
+        How often sending it was tried before, or may have been: by a supervisor that was killed.
     """
 
     message: Message
@@ -176,16 +178,7 @@ class Ledger:
                     return False
             connection.executemany(_storage.PUT_EVENT, [_event_row(row) for row in decisions])
             for message in messages:
-                connection.execute(
-                    "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?)",
-                    (
-                        message.id,
-                        _sound(message.run_key),
-                        int(message.severity),
-                        now,
-                        message.to_json(),
-                    ),
-                )
+                _keep(connection, message, now)
                 connection.executemany(
                     "INSERT OR IGNORE INTO outbox (message_id, channel, updated) VALUES (?, ?, ?)",
                     [(message.id, channel, now) for channel in channels],
@@ -229,15 +222,16 @@ class Ledger:
 
         def work(connection: sqlite3.Connection) -> list[Entry]:
             found = connection.execute(
-                "SELECT o.message_id, m.document, m.created, o.attempts FROM outbox o"  # noqa: S608  # a constant
+                "SELECT o.message_id, m.document, m.created,"  # noqa: S608  # a constant
+                " o.attempts + (o.state = 'sending') FROM outbox o"
                 f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {_FREE}"
                 " ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
                 (channel, now, now, limit),
             ).fetchall()
             connection.executemany(
-                "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, updated = ?"
-                " WHERE message_id = ? AND channel = ?",
-                [(self.owner, now + lease_s, now, row[0], channel) for row in found],
+                "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, updated = ?,"
+                " attempts = ? WHERE message_id = ? AND channel = ?",
+                [(self.owner, now + lease_s, now, row[3], row[0], channel) for row in found],
             )
             return [Entry(Message.from_json(doc), channel, at, n) for _, doc, at, n in found]
 
@@ -269,6 +263,27 @@ class Ledger:
             " WHERE message_id = ? AND channel = ? AND owner = ?"
         )
         self._write(lambda connection: connection.executemany(sql, rows), now)
+
+    def gather(
+        self, message: Message, ids: Iterable[str], channel: str, now: float, lease_s: float = 300.0
+    ) -> None:
+        """Let one message, claimed at once, take the place of several claimed ones for good."""
+        rows = [(message.id, now, name, channel) for name in ids]
+
+        def work(connection: sqlite3.Connection) -> None:
+            _keep(connection, message, now)
+            connection.execute(
+                "INSERT OR REPLACE INTO outbox (message_id, channel, state, owner, lease_until,"
+                " updated) VALUES (?, ?, 'sending', ?, ?, ?)",
+                (message.id, channel, self.owner, now + lease_s, now),
+            )
+            connection.executemany(
+                "UPDATE outbox SET state = 'gathered', remark = ?, owner = NULL, lease_until = 0,"
+                " updated = ? WHERE message_id = ? AND channel = ? AND state = 'sending'",
+                rows,
+            )
+
+        self._write(work, now)
 
     def bury(self, ids: Iterable[str], channel: str, now: float, error: str) -> None:
         """Note that a channel will never take these messages, and why."""
@@ -416,6 +431,11 @@ class Ledger:
             return
         self._disk = damaged
         self._go_to_memory(error, copy_from=damaged)
+
+
+def _keep(connection: sqlite3.Connection, message: Message, now: float) -> None:
+    row = (message.id, _sound(message.run_key), int(message.severity), now, message.to_json())
+    connection.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _event_row(row: Decision) -> tuple[Any, ...]:

@@ -83,13 +83,64 @@ def test_more_than_five_come_as_one_digest(ledger):
     assert ledger.undelivered() == {}
 
 
-def test_digest_that_fails_is_kept_whole(ledger):
-    channel = Scripted(Transient("offline"))
+class Deaf(Scripted):
+    """Takes each message, but its answer is lost as long as its script lasts."""
+
+    def send(self, message, figures=None):
+        self.tried_at.append(self.now)
+        self.taken.append(message)
+        if self.script:
+            raise self.script.pop(0)
+        return Receipt("7")
+
+
+def test_a_digest_whose_answer_was_lost_comes_again_under_its_id(ledger):
+    """Whatever has come to wait meanwhile."""
+    channel = Deaf(Transient("offline"), Transient("offline"))
     delivery = Delivery(ledger, [channel], dice())
     fill(ledger, "abcdefg")
-    assert delivery.work(0.0).undelivered == {"scripted": 7}
+    assert delivery.work(0.0).undelivered == {"scripted": 1}
+    fill(ledger, "hijklmn", now=1.0)
     go(delivery, channel, 30.0, start=1.0)
-    assert len(channel.taken) == 1 and ledger.undelivered() == {}
+    names = [message.id for message in channel.taken]
+    assert len(names) == 4 and len(set(names[:3])) == 1 and names[3] != names[0]
+    assert channel.taken[0] == channel.taken[2]
+    assert [len(message.event_ids) for message in channel.taken] == [7, 7, 7, 7]
+    assert ledger.undelivered() == {}
+
+
+def test_what_was_tried_alone_is_not_told_again_in_a_digest(ledger):
+    channel = Deaf(Transient("offline"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    delivery.work(0.0)
+    fill(ledger, "bcdefgh", now=1.0)
+    fill(ledger, "z", now=1.0, severity=Severity.CRITICAL)
+    go(delivery, channel, 30.0, start=1.0)
+    first, digest, again = channel.taken
+    assert first.id == again.id == "a" and digest.kind == "digest"
+    assert len(digest.event_ids) == 8 and not set(digest.event_ids) & set(first.event_ids)
+    assert ledger.undelivered() == {}
+
+
+def test_a_digest_that_was_being_sent_when_its_watch_was_killed_keeps_its_id(tmp_path):
+    """The claim of the first ledger is never given back, as after a kill."""
+    place = tmp_path / "ledger.sqlite3"
+    taken = []
+    for now in (0.0, 400.0):
+        ledger = Ledger(place)
+        channel = Deaf()
+        delivery = Delivery(ledger, [channel], dice())
+        fill(ledger, "abcdefg" if now == 0.0 else "hijklmn", now)
+        if now == 0.0:
+            ledger.sent = lambda *_: None
+        go(delivery, channel, now + 5.0 if now else now, start=now)
+        taken += channel.taken
+        ledger.close()
+    first, *later = taken
+    assert [message.id for message in later].count(first.id) == 1
+    events = [event for message in later for event in message.event_ids]
+    assert len(events) == len(set(events)) == 14
 
 
 def test_back_off_grows_with_jitter_to_five_minutes(ledger):
