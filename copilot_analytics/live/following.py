@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import deque
 from dataclasses import asdict
@@ -122,7 +121,8 @@ class Following:
     @property
     def wait_s(self) -> float:
         """So long the next step may wait."""
-        return self._tailer.wait_s if self.caught_up or self.missing else 0.0
+        reading = not (self.caught_up or self.missing or self._tailer.is_between)
+        return 0.0 if reading else self._tailer.wait_s
 
     @property
     def status(self) -> str:
@@ -183,7 +183,7 @@ class Following:
         if read:
             self._grow(now)
         if not self.caught_up and not self.missing:
-            if self._tailer.wait_s > 0.0:
+            if self._tailer.wait_s > 0.0 and not self._tailer.is_between:
                 self._finish_catching_up(now)
         elif self.grown_at is not None and not read:
             events += self._judge(now)
@@ -249,12 +249,13 @@ class Following:
         known = _position(self.first)
         if known is not None and (known.device, known.inode) == (status.st_dev, status.st_ino):
             return
-        live = os.path.realpath(self.path) if isinstance(self.source, str) else path
-        siblings = position.siblings if position is not None and len(begun) == 1 else ()
-        nothing = _files.digest(b"")
+        # Older than the run are the files that were there when it was first met.
+        siblings = known.siblings if known is not None else ()
+        if known is None and position is not None and len(begun) == 1:
+            siblings = position.siblings
         place = _files.Position(
-            live, status.st_dev, status.st_ino, 0, len(head), _files.digest(head), 0, nothing,
-            siblings,
+            begun[0].home, status.st_dev, status.st_ino, 0, len(head), _files.digest(head), 0,
+            _files.digest(b""), siblings,
         )  # fmt: skip
         self.first = json.dumps(asdict(place))
 

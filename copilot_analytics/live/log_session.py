@@ -244,7 +244,8 @@ class LogSession:
             ]
         except OSError:
             return
-        self._waiting = deque(kept)
+        # Two watches of one run may have written in turn.
+        self._waiting = deque(sorted(kept, key=lambda record: record.line))
 
 
 def _as_said(item: Item, run: Run) -> Item:

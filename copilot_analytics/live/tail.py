@@ -11,7 +11,7 @@ import errno
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -68,11 +68,14 @@ class Began:
         elsewhere (a link, a newer directory).
     offset
         Where reading begins in it; above 0 if its start was read before.
+    home
+        The path under which it was written, which is not where it is once it was rotated.
     """
 
     file: str
     why: Why
     offset: int = 0
+    home: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,7 @@ class Tailer:
         self._waiting: list[tuple[str, int, int]] = []  # seen at the path, not yet opened
         self._room = MOST_BYTES
         self._more = False
+        self._restored = False  # and has not come to the live file yet
         self._due: float | None = None
         self._device: int | None = None
         self._grown_at = clock()
@@ -219,6 +223,11 @@ class Tailer:
     def file(self) -> str | None:
         """The file being read; None before the first."""
         return self._file.path if self._file and self._file.inode else None
+
+    @property
+    def is_between(self) -> bool:
+        """Whether it waits for the last words of a file before it goes on to the next."""
+        return self._file is not None and self._file.left_at is not None and self._due is not None
 
     @property
     def offset(self) -> int:
@@ -314,6 +323,7 @@ class Tailer:
         pieces: list[Piece],
     ) -> bool:
         """Find the file of an earlier tailer, which may have been rotated since."""
+        self._restored = True
         renamed = find_inode(position.home, position.device, position.inode)
         places = [renamed]
         if position.offset:
@@ -331,7 +341,7 @@ class Tailer:
                 file.left_at = now if path == renamed else now - GRACE_S
                 self._adopt(file)
                 self._resume = None
-                pieces.append(Began(path, "opened", position.offset))
+                pieces.append(Began(path, "opened", position.offset, position.home))
                 return True
         lost = LogFile(position.home, position.home, 0, 0, left_at=now - GRACE_S)
         if status is None and not self._unread_siblings(lost, (0, 0)):
@@ -399,7 +409,7 @@ class Tailer:
         self._waiting.clear()
         file.fresh = True
         if last is None or offset == 0 or (last.offset, last.last) != (offset, file.last):
-            pieces.append(Began(home, why, offset))
+            pieces.append(Began(home, why, offset, home))
         return True
 
     def _offset_in(self, file: LogFile, size: int) -> int:
@@ -431,6 +441,7 @@ class Tailer:
         pieces: list[Piece],
     ) -> bool:
         self.size = status.st_size
+        self._restored = False
         if self.is_network and now - file.opened_at >= _REOPEN_S:
             file.close()  # opening anew refreshes what the client of a network drive remembers
             file.opened_at, file.seen = now, None
@@ -515,10 +526,18 @@ class Tailer:
             seen = (os.path.realpath(target), status.st_dev, status.st_ino)
             if seen not in self._waiting[-1:]:
                 self._waiting.append(seen)
-        if now - file.left_at < GRACE_S:
+        if now - file.left_at < GRACE_S and not self._was_left_long_ago(file, status):
             self._due = file.left_at + GRACE_S
             return False
         return self._succeed(file, target, status, now, pieces)
+
+    def _was_left_long_ago(self, file: LogFile, status: os.stat_result | None) -> bool:
+        """Tell whether the next file was written long after the last word of one of the past."""
+        if not self._restored or status is None:
+            return False
+        with suppress(OSError, UnreadableLogError):
+            return status.st_mtime - os.fstat(self._open_left(file)).st_mtime > GRACE_S
+        return False
 
     def _open_left(self, file: LogFile) -> int:
         try:
@@ -569,6 +588,10 @@ class Tailer:
             file.why_next = "rotated" if place not in {None, file.home} else "replaced"
             if live != file.home:
                 file.why_next = "moved"
+        earlier = self._rotated_elsewhere(file, live, taken)
+        if earlier:
+            left_at = now if len(earlier) == 1 else now - GRACE_S
+            return self._begin_left(earlier[0].path, live, "moved", left_at, pieces)
         return self._begin(target, status, file.why_next, now, pieces)
 
     def _unread_siblings(self, file: LogFile, taken: tuple[int, int]) -> list[Sibling]:
@@ -582,6 +605,25 @@ class Tailer:
             and sibling.infix == infix
             and sibling.inode not in {file.inode, taken[1]}
             and not sibling.is_among(self._siblings)
+        ]
+
+    def _rotated_elsewhere(self, file: LogFile, live: str, taken: tuple[int, int]) -> list[Sibling]:
+        """Return the rotated files at a new place that were written after `file`, oldest first.
+
+        Whoever reads the run anew, after a restart, was not there when they were rotated.
+        """
+        if live == file.home:
+            return []
+        try:
+            written_ns = os.fstat(self._open_left(file)).st_mtime_ns
+        except (OSError, UnreadableLogError):
+            return []
+        return [
+            sibling
+            for sibling in rotated_siblings(live)
+            if sibling.head
+            and sibling.modified_ns >= written_ns
+            and self._is_unread(sibling.path, taken)
         ]
 
     def _missed_before(self, file: LogFile) -> bool:
@@ -621,7 +663,7 @@ class Tailer:
             file = LogFile(home, path, status.st_dev, status.st_ino, left_at=left_at)
             offset = self._offset_in(file, status.st_size)
             file.start_at(offset)
-            pieces.append(Began(path, why, offset))
+            pieces.append(Began(path, why, offset, home))
             elsewhere = self._file is None or self._file.home != home
             self._adopt(file)
             file.fresh = True

@@ -144,6 +144,54 @@ def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
     assert repr(again.log.session.events) == repr(events)
 
 
+@pytest.mark.parametrize("how", ["rename", "copy"])
+def test_a_restart_reads_what_was_rotated_in_each_folder_of_a_run(
+    how, tmp_path, clock, sample_logs
+):
+    """Also the second restart, which goes by what the first one noted."""
+    logs = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
+    work = tmp_path / "work"
+    work.mkdir()
+    following, events = follow(work, clock), []
+    for log in logs:
+        target = work / log.parent.name / log.name
+        target.parent.mkdir()
+        lines = log.read_bytes().splitlines(keepends=True)
+        for number, (start, stop) in enumerate(itertools.pairwise((0, 215, 240, len(lines)))):
+            if start and how == "rename":
+                target.rename(target.with_name(f"{target.name}.{number}"))
+            elif start:
+                shutil.copy2(target, target.with_name(f"{target.name}.{number}"))
+                target.write_bytes(b"")
+            write(target, b"".join(lines[start:stop]), clock)
+            clock.now += 0.5
+            events += settle(following, clock)
+    assert len(following.log.run.resumes) == 1
+    first = following.first
+    for _ in range(3):
+        again = follow(work, clock, first=first)
+        settle(again, clock)
+        assert repr(again.log.session.events) == repr(events)
+        first = again.first
+
+
+def test_a_restart_has_not_caught_up_before_the_last_file_of_the_run(tmp_path, clock, sample):
+    """The first file was left long ago, which says nothing of the run."""
+    log = tmp_path / "train.log"
+    whole = half(sample)
+    write(log, whole[:-2000], clock)
+    first = follow(log, clock)
+    settle(first, clock)
+    log.rename(tmp_path / "train.log.1")
+    clock.now += 86400.0
+    write(log, whole[-2000:], clock)
+    again = follow(log, clock, first=first.first)
+    settle(again, clock)
+    assert again.caught_up and again.status == "running"
+    events = again.log.session.events
+    assert not [event for event in events if event.key == "interrupted"]
+
+
 def half(sample, share=0.6):
     data = sample.read_bytes()
     return data[: data.index(b"\n", int(len(data) * share)) + 1]
