@@ -170,6 +170,27 @@ class Policy:
             messages.append(self._message("digest", severity, words, ids, now))
         return messages
 
+    def part(self, past: Iterable[Event], now: float, context: Context) -> list[Message]:
+        """Return at once what is left to tell of a run in whose place another one began.
+
+        Nothing waits for company or for the morning any more: nobody will come back to it. What
+        something worse outranks stays untold.
+
+        Parameters
+        ----------
+        past
+            All events of the run; those that were met before are left out.
+        now, context
+            As in `step`.
+        """
+        self._advance(context)
+        for event in past:
+            self._meet(event, now)
+        messages = self._tell(now, context, wait=False)
+        for held in list(self._held.values()):
+            self._settle(held, "dropped", "another run began", now)
+        return messages
+
     def close(self, now: float, context: Context) -> list[Message]:
         """Return the summary with which supervision ends, unless the run's end was told."""
         from copilot_analytics.alerts import wording
@@ -273,7 +294,7 @@ class Policy:
         subject.newest = name
         return True
 
-    def _tell(self, now: float, context: Context) -> list[Message]:
+    def _tell(self, now: float, context: Context, *, wait: bool = True) -> list[Message]:
         from copilot_analytics.alerts import wording
 
         status = self._subjects.get("status")
@@ -283,10 +304,10 @@ class Policy:
                 return told
         ready: list[tuple[_Held, Tiding]] = []
         for held in list(self._held.values()):
-            tiding = self._weigh(held, now)
+            tiding = self._weigh(held, now, quiet=wait and self.is_quiet(now))
             if tiding is not None:
                 ready.append((held, tiding))
-        quiet = self.is_quiet(now)
+        quiet = wait and self.is_quiet(now)
         late = not quiet and (bool(self._passed) or any(held.quiet for held, _ in ready))
         urgent = late or any(
             tiding.turn == "unstable"
@@ -295,7 +316,8 @@ class Policy:
             for _, tiding in ready
         )
         oldest = min((held.seen_at for held, _ in ready), default=now)
-        if not urgent and (not ready or now - oldest < self.options.group_s):
+        patient = wait and now - oldest < self.options.group_s
+        if not urgent and (not ready or patient):
             return []
         ready = _without_doubles(sorted(ready, key=lambda pair: _order(pair[1])))
         tidings = [tiding for _, tiding in ready]
@@ -310,7 +332,7 @@ class Policy:
         words = wording.news(tidings, context, digest=late)
         return [self._message(kind, severity, words, ids, now)]
 
-    def _weigh(self, held: _Held, now: float) -> Tiding | None:
+    def _weigh(self, held: _Held, now: float, *, quiet: bool) -> Tiding | None:
         """Return what to say of an event now; None if it waits, or if there is nothing to say."""
         event = held.event
         name = rules.subject_of(event)
@@ -328,7 +350,7 @@ class Policy:
             self._settle(held, "dropped", "the run has finished", now)
             return None
         about = None if began else belief
-        if (about or event).severity < Severity.CRITICAL and self.is_quiet(now):
+        if (about or event).severity < Severity.CRITICAL and quiet:
             held.quiet = True
             return None
         if began and self._is_muted_by_another(name, event):

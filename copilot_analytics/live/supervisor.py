@@ -46,6 +46,7 @@ _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
 _LINGER_S = (10.0, 600.0)
 _DRAIN_S = 20.0
 _TOO_MANY_FAILURES = 20
+_MOST_CONFLICTS = 10  # in a row: each means that another supervisor has just told something
 
 
 class Screen(Protocol):
@@ -285,9 +286,7 @@ class Supervisor:
     def _judge(self, watched: Watched, events: list[Event], now: float) -> None:
         log = watched.following.log
         for key, name, past in log.superseded:
-            if key == watched.run_key:
-                context = Context(key, name or watched.name)
-                self._put(watched, watched.policy.step(past, now, context), now)
+            self._part_with(watched, key, name, past, now)
         log.superseded.clear()
         if not log.run_key or watched.run_key not in {"", log.run_key}:
             watched.begins_here = True
@@ -337,21 +336,52 @@ class Supervisor:
     def _decide(self, watched: Watched, events: list[Event], now: float) -> None:
         self._put(watched, watched.policy.step(events, now, watched.context), now)
 
+    def _part_with(
+        self, watched: Watched, key: str, name: str, past: list[Event], now: float
+    ) -> None:
+        """Tell what is left of a run in whose log another one began, perhaps unwatched."""
+        policy = watched.policy
+        if key != watched.run_key:
+            if not self._ledger.knows(key):
+                return
+            policy = Policy.restore(self._ledger.rows(key), self._options)
+        context = Context(key, name or watched.name or watched.following.log.name)
+
+        def decide(policy: Policy) -> list[Message]:
+            return policy.part(past, now, context)
+
+        self._commit(policy, key, decide(policy), now, decide)
+
     def _put(self, watched: Watched, messages: list[Message], now: float) -> None:
+        """Write down what was decided of a run."""
+        log = watched.following.log
+
+        def decide(policy: Policy) -> list[Message]:
+            events = [log.relative(event) for event in log.run_events]
+            return policy.step(events, now, watched.context)
+
+        watched.policy = self._commit(watched.policy, watched.run_key, messages, now, decide)
+
+    def _commit(
+        self,
+        policy: Policy,
+        run_key: str,
+        messages: list[Message],
+        now: float,
+        decide: Callable[[Policy], list[Message]],
+    ) -> Policy:
         """Write down what was decided; decide anew if another supervisor was faster."""
-        policy, log = watched.policy, watched.following.log
-        for _ in range(3):
+        for _ in range(_MOST_CONFLICTS):
             if self._ledger.put(messages, policy.decisions, now, self._channel_names):
                 break
             muted_until = policy.muted_until
-            policy = Policy.restore(self._ledger.rows(watched.run_key), self._options)
+            policy = Policy.restore(self._ledger.rows(run_key), self._options)
             policy.muted_until = muted_until
-            events = [log.relative(event) for event in log.run_events]
-            messages = policy.step(events, now, watched.context)
-        watched.policy = policy
+            messages = decide(policy)
         if messages:
             self._unsent = True
             self._courier.wake()
+        return policy
 
     def _fail(self, watched: Watched, reason: str) -> None:
         watched.failures += 1

@@ -228,6 +228,26 @@ def test_a_new_training_in_the_same_log_is_introduced_anew(ledger, half, sample_
     assert watch.runs[0].outcome == DIVERGED
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_a_run_had_to_say_when_another_began_is_told(killed, ledger, half, sample_logs):
+    """Also where its last events and the new run came while nobody watched."""
+    log, rest = half
+    watch = supervisor(ledger, [log], [Pigeon()])
+    passes(watch, lambda: watch.runs[0].run_key)
+    first = watch.runs[0].run_key
+    if killed:
+        watch = supervisor(ledger, [log], [Pigeon()])
+    (other,) = (sample_logs / "digits_plateau").glob("*/*.log")
+    with log.open("ab") as file:
+        file.write(rest + other.read_bytes())
+    passes(watch, lambda: watch.runs[0].run_key not in {"", first})
+    kept = ledger.rows(first)
+    assert "finished" in {row.event.key for row in kept}
+    assert "held" not in {row.verdict for row in kept}
+    messages = [entry.message for entry in ledger.claim("pigeon", time.time(), limit=50)]
+    assert [m.kind for m in messages if m.run_key == first].count("summary") == 1
+
+
 def test_the_worst_outcome_counts(ledger, half, sample_logs):
     log, rest = half
     with log.open("ab") as file:
