@@ -3,6 +3,7 @@
 # make test    format, lint, types, layers, tests
 # make bench   speed and memory on a generated log of a million lines
 # make bench-alarms  false alarms in healthy runs, delay in sick ones, alarms in real logs
+# make hostile 1,000 rounds of a watch that is killed while everything goes wrong (ROUNDS=20: fewer)
 # make reports the reports of the sample logs, in reports/
 # make clean   removes what the others made
 #
@@ -16,7 +17,7 @@ DEMO_OUT := reports/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-alarms reports clean
+.PHONY: help setup demo test bench bench-alarms reports hostile clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -65,6 +66,9 @@ bench: $(VENV)/.runtime
 
 bench-alarms: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_alarms.py
+
+hostile: $(VENV)/.runtime
+	$(BIN)/python benchmarks/hostile_live.py $(ROUNDS)
 
 clean:
 	rm -rf $(VENV) build dist $(DEMO_OUT) benchmarks/out
