@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._base import DeltaUnit, Options
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import LogError, UsageError
 from copilot_analytics.live.processes import process_of
+from copilot_analytics.live.recorded import Journals, read_to_end, recorded
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import find_run, read_chunks
-from copilot_analytics.records import Block, Item
 from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.records import Item
     from copilot_analytics.schema import Direction
 
 _DELTA = re.compile(
@@ -33,6 +34,8 @@ _OVER_WITHOUT_STAMPS_S = 3600.0
 
 def iter_items(path: str | Path, log_format: str | None = None) -> Iterator[Item]:
     """Yield what a log says, in its order, with a ``launch`` record before each further run.
+
+    That is the log alone; what ``copilot live`` kept beside it, `read_run` and `analyze` add.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def iter_items(path: str | Path, log_format: str | None = None) -> Iterator[Item
     yield from launches.close()
 
 
-def read_run(path: str | Path, *, log_format: str | None = None) -> Run:
+def read_run(path: str | Path, *, log_format: str | None = None, journals: Journals = None) -> Run:
     """Read the last run of a log.
 
     Parameters
@@ -67,11 +70,16 @@ def read_run(path: str | Path, *, log_format: str | None = None) -> Run:
         A log, or a directory: then the newest run in it.
     log_format
         Name of the format, as ``copilot formats`` lists them; None tells it by the content.
+    journals
+        Where samples of the GPUs and judgements of silence are that ``copilot live`` took: a
+        folder of journals, of which the run's own is read if it is there, or the journal itself.
+        None is the folder in which ``copilot live`` keeps them, False leaves them out.
 
     Returns
     -------
     Run
-        Its `meta.notes` say how many earlier runs the log holds.
+        Its `meta.notes` say how many earlier runs the log holds. Its `gpu` has a row a sample,
+        none without a journal.
 
     Raises
     ------
@@ -79,6 +87,8 @@ def read_run(path: str | Path, *, log_format: str | None = None) -> Run:
         If it cannot be read or is no training log.
     UnknownFormatError
         If no format has that name.
+    UsageError
+        If the journals that are named are not there.
 
     Examples
     --------
@@ -86,16 +96,9 @@ def read_run(path: str | Path, *, log_format: str | None = None) -> Run:
     >>> run = read_run("sample_logs/digits_step")  # doctest: +SKIP
     >>> run.train["loss"].iloc[-1]  # doctest: +SKIP
     """
-    log = find_run(path)
-    run, earlier = Run(str(log)), 0
-    for item in iter_items(log, log_format):
-        if isinstance(item, Block):
-            run.extend(item)
-        elif item.kind == "launch":
-            before, run = run, run.succeeded_by(item)
-            earlier += run is not before
-        else:
-            run.append(item)
+    log = recorded(path, log_format=log_format, journals=journals, light=True)
+    read_to_end(log)
+    run, earlier = log.run, len(log.session.earlier_runs)
     if earlier:
         were = "an earlier run was" if earlier == 1 else f"{earlier} earlier runs were"
         note = f"{were} found in the same log and left out"
@@ -112,6 +115,7 @@ def analyze(
     gpus: int | None = None,
     price_per_gpu_hour: float | None = None,
     log_format: str | None = None,
+    journals: Journals = None,
     now: float | None = None,
 ) -> Analysis:
     """Say what there is to say about a run.
@@ -132,6 +136,9 @@ def analyze(
         To say what stopping saves.
     log_format
         Name of the log's format; None tells it by the content.
+    journals
+        Where samples of the GPUs and judgements of silence are, see `read_run`; a run that was
+        read before has them already.
     now
         Seconds since 1970, to tell a run that still writes from one that ended; None asks the
         clock. A run that was read before counts as over.
@@ -141,7 +148,8 @@ def analyze(
     LogError
         If the log cannot be read or holds no training.
     UsageError
-        If an argument makes no sense, the log has no such metric, or no format has that name.
+        If an argument makes no sense, the log has no such metric, no format has that name, or
+        the journals that are named are not there.
 
     Examples
     --------
@@ -158,11 +166,11 @@ def analyze(
             session.update(item)
         session.close()
     else:
-        path = find_run(log)
-        session = Session(options, path=str(path))
-        for item in iter_items(path, log_format):
-            session.update(item)
-        session.close(silence_s=_silence_s(path, session.run, time.time() if now is None else now))
+        read = recorded(log, options, log_format=log_format, journals=journals)
+        read_to_end(read)
+        session = read.session
+        at = time.time() if now is None else now
+        session.close(silence_s=_silence_s(Path(read.path), session.run, at))
     return Analysis.of(session)
 
 

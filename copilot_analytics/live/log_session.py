@@ -7,6 +7,7 @@ over rotations, so that a log in pieces says what the whole would have said.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,15 @@ class LogSession:
     journals
         Folder of the journals, which hold what the log does not: ticks and device samples. None
         keeps and reads none.
+    journal
+        A journal for the run of launch `launch`, whatever its name; it is only read.
+    launch
+        Which run of the log that is, from 0.
+    named
+        What names the run in the journals, where that is not the log itself: the directory by way
+        of which it was followed.
+    light
+        Read the run and judge nothing.
     on_news
         Called with the events of a record or block as they become known.
 
@@ -72,10 +82,15 @@ class LogSession:
         *,
         log_format: str | None = None,
         journals: Path | None = None,
+        journal: Path | None = None,
+        launch: int = 0,
+        named: str | None = None,
+        light: bool = False,
         on_news: Callable[[list[Event]], None] | None = None,
     ) -> None:
         self.path = path
-        self.session = Session(options, path=path)
+        wanted: dict[str, tuple[()]] = {"analyzers": (), "diagnoses": ()} if light else {}
+        self.session = Session(options, path=path, **wanted)
         self.run_events: list[Event] = []
         self.run_key = ""
         self.superseded: list[tuple[str, str, list[Event]]] = []
@@ -83,7 +98,9 @@ class LogSession:
         self._reader = LogReader(path, log_format)
         self._launches = LaunchFilter()
         self._on_news = on_news
+        self._named = path if named is None else named
         self._journals = journals
+        self._given, self._given_launch = journal, launch
         self._journal: Journal | None = None
         self._waiting: deque[Record] = deque()
         self._run = self.session.run
@@ -154,6 +171,17 @@ class LogSession:
         for record in waiting:
             self._take(record)
 
+    def end(self) -> None:
+        """Take what is left: the log has no more bytes. How it ended is for `close` to say."""
+        try:
+            items = self._reader.close()
+        except NotATrainingLogError as error:
+            self.trouble = str(error)
+            return
+        self._take_items(one for item in items for one in self._launches.see(item))
+        self._take_items(self._launches.close())
+        self.catch_up()
+
     def close(self, *, silence_s: float | None = None) -> list[Event]:
         """Say that the log ends here; return the events that this causes.
 
@@ -163,14 +191,9 @@ class LogSession:
             Seconds since its last sign of life; None if it is over for good.
         """
         before = len(self.session.events)
-        try:
-            items = self._reader.close()
-        except NotATrainingLogError as error:
-            self.trouble = str(error)
+        self.end()
+        if self.trouble:
             return []
-        self._take_items(one for item in items for one in self._launches.see(item))
-        self._take_items(self._launches.close())
-        self.catch_up()
         told = len(self.session.events)
         self.session.close(silence_s=silence_s)
         self._note(told)
@@ -230,22 +253,24 @@ class LogSession:
         if not len(run.train_log) and not len(run.eval_log):
             return
         began = run.first_time if run.first_time is not None else f"launch {self._launch}"
-        self.run_key = digest_of("run", self.path, began)
-        if self._journals is None:
+        self.run_key = digest_of("run", self._named, began)
+        path = None
+        if self._journals is not None:
+            path = self._journals / f"{self.run_key}.jsonl"
+            self._journal = Journal(path)
+        elif self._given is not None and self._launch == self._given_launch:
+            path = self._given
+        if path is None:
             return
-        path = self._journals / f"{self.run_key}.jsonl"
-        self._journal = Journal(path)
         base = self._base or 1
-        try:
+        with suppress(OSError):
             kept = [
                 replace(record, line=record.line + base - 1, file=self.path)
                 for record in read_journal(path)
                 if record.line
             ]
-        except OSError:
-            return
-        # Two watches of one run may have written in turn.
-        self._waiting = deque(sorted(kept, key=lambda record: record.line))
+            # Two watches of one run may have written in turn.
+            self._waiting = deque(sorted(kept, key=lambda record: record.line))
 
 
 def _as_said(item: Item, run: Run) -> Item:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.errors import NotATrainingLogError
-from copilot_analytics.live.following import source_of
-from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.live.recorded import Journals, recorded
+from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration, number, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from copilot_analytics.alerts.message import Message
     from copilot_analytics.alerts.rules import PolicyOptions
@@ -113,12 +110,15 @@ class Replay:
     log_format
         Name of the format; None tells it by the content.
     journals
-        Where a live watch kept what the log does not hold; None asks the user's state directory.
+        What a live watch kept and the log does not hold, see
+        :func:`copilot_analytics.live.recorded.recorded`.
 
     Raises
     ------
     LogError
         If the log cannot be read.
+    UsageError
+        If the journals that are named are not there.
 
     Examples
     --------
@@ -134,20 +134,12 @@ class Replay:
         *,
         policy: PolicyOptions | None = None,
         log_format: str | None = None,
-        journals: Path | None = None,
+        journals: Journals = None,
     ) -> None:
-        self.path = find_run(path)
-        source = source_of(self.path)
-        name = source if isinstance(source, str) else source.path
-        if journals is None:
-            journals = default_path(os.environ).parent / "journals"
-        self.log = LogSession(
-            name,
-            options,
-            log_format=log_format,
-            journals=journals if journals.is_dir() else None,
-            on_news=self._take,
+        self.log = recorded(
+            path, options, log_format=log_format, journals=journals, on_news=self._take
         )
+        self.path = Path(self.log.path)
         self._policy = Policy(policy)
         self._policy_options = policy
         self._key = ""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.alerts.delivery import configured
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import digest_of
@@ -19,6 +18,7 @@ from copilot_analytics.errors import CopilotError, LogNotFoundError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.finding import Search, find_logs, table
 from copilot_analytics.live.following import Following
+from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
 from copilot_analytics.live.supervisor import Screen, Supervisor
 from copilot_analytics.wording import duration
@@ -295,7 +295,7 @@ def _follow(path: Path, options: LiveOptions, ledger: Ledger, *, lean: bool) -> 
 
 
 def _journals() -> Path | None:
-    folder = default_path(os.environ).parent / "journals"
+    folder = journals_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:

@@ -22,6 +22,16 @@ def replay(
         str | None, typer.Option(help="Smallest gain worth having: 0.5%, 0.5pt, or 0.005.")
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="Name of the log's format.")] = None,
+    journals: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `copilot live` kept of the run (GPU samples): a journal or their folder; "
+            "default: where it keeps them."
+        ),
+    ] = None,
+    no_journals: Annotated[
+        bool, typer.Option("--no-journals", help="Judge by the log alone.")
+    ] = False,
 ) -> None:
     """Show what a live watch would have said, and what its advice would have saved and cost."""
     from copilot_analytics.analyzers._base import Options
@@ -40,7 +50,12 @@ def replay(
             msg = f"--speed {speed!r} is neither a number above 0 nor max"
             raise UsageError(msg)
     amount, unit = parse_delta(delta)
-    run = Replay(log, Options(metric, None, amount, unit), log_format=log_format)
+    run = Replay(
+        log,
+        Options(metric, None, amount, unit),
+        log_format=log_format,
+        journals=False if no_journals else journals,
+    )
     write = as_line if as_json else as_text
     for said in paced(iter(run), factor):
         typer.echo(write(said))

@@ -57,7 +57,17 @@ def report(
     log_format: Annotated[
         str | None, typer.Option(help="Name of the log's format; default: found by its content.")
     ] = None,
+    journals: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `copilot live` kept of the run (GPU samples): a journal or their folder; "
+            "default: where it keeps them."
+        ),
+    ] = None,
     *,
+    no_journals: Annotated[
+        bool, typer.Option("--no-journals", help="Judge by the log alone.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Say what happened in a training run, how good it will get, and what to do."""
@@ -72,6 +82,7 @@ def report(
         gpus=gpus,
         price_per_gpu_hour=price,
         log_format=log_format,
+        journals=False if no_journals else journals,
     )
     if output_format is OutputFormat.json:
         from copilot_analytics.report.document import to_json

@@ -1,0 +1,123 @@
+"""A log that is read in one go, with what a watch kept of its run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from copilot_analytics.alerts._storage import default_path
+from copilot_analytics.errors import NotATrainingLogError, UsageError
+from copilot_analytics.live.following import source_of
+from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.reading.sources import find_run, read_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from copilot_analytics.analyzers._base import Options
+    from copilot_analytics.events import Event
+
+Journals: TypeAlias = str | Path | Literal[False] | None
+"""Where the journals are: None is where ``copilot live`` keeps them, False leaves them out."""
+
+
+def journals_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where ``copilot live`` keeps the journals, whether or not that is there.
+
+    Examples
+    --------
+    >>> str(journals_folder({"XDG_STATE_HOME": "/state"}))
+    '/state/copilot/journals'
+    """
+    return default_path(environment).parent / "journals"
+
+
+def recorded(
+    path: str | Path,
+    options: Options | None = None,
+    *,
+    log_format: str | None = None,
+    journals: Journals = None,
+    light: bool = False,
+    on_news: Callable[[list[Event]], None] | None = None,
+) -> LogSession:
+    """Return a session for a log that is to be read in one go; nothing is read yet.
+
+    Parameters
+    ----------
+    path
+        A log, or a directory: then its newest run.
+    options
+        What the user asks for.
+    log_format
+        Name of the format; None tells it by the content.
+    journals
+        Folder of journals, of which the run's own is taken; or one journal, which is taken to be
+        of the last run in the log. None is the folder of ``copilot live``; False takes none.
+    light
+        Read the run and judge nothing.
+    on_news
+        Called with events as they become known.
+
+    Raises
+    ------
+    LogError
+        If there is no such log.
+    UsageError
+        If the journals that are named are not there.
+
+    Examples
+    --------
+    >>> recorded("sample_logs/digits_step", journals=False).run_key  # doctest: +SKIP
+    ''
+    """
+    log = find_run(path)
+    folder = file = None
+    launch = 0
+    if journals is None:
+        folder = journals_folder()
+    elif journals is not False:
+        folder = Path(journals)
+        if not folder.exists():
+            msg = f"there is no journal {folder}; leave it out, or name a file or a folder of them"
+            raise UsageError(msg)
+        if not folder.is_dir():
+            folder, file = None, folder
+            launch = len(_read(log, log_format).session.earlier_runs)
+    source = source_of(log)
+    return LogSession(
+        str(log),
+        options,
+        log_format=log_format,
+        journals=folder if folder is not None and folder.is_dir() else None,
+        journal=file,
+        launch=launch,
+        named=source if isinstance(source, str) else source.path,
+        light=light,
+        on_news=on_news,
+    )
+
+
+def read_to_end(log: LogSession) -> None:
+    """Read the log of a session to its end; how the run stands is left to its `close`.
+
+    Raises
+    ------
+    LogError
+        If the log is no training log or cannot be read.
+    """
+    for chunk in read_chunks(Path(log.path)):
+        log.feed(chunk)
+        if log.trouble:
+            break
+    else:
+        log.end()
+    if log.trouble:
+        raise NotATrainingLogError(log.trouble)
+
+
+def _read(path: Path, log_format: str | None) -> LogSession:
+    log = LogSession(str(path), log_format=log_format, light=True)
+    read_to_end(log)
+    return log
