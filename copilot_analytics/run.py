@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.columns import Series, Table
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import Block, Ints, Item, Record
 from copilot_analytics.schema import BOOKKEEPING, COLUMNS, Direction
 
 if TYPE_CHECKING:
@@ -279,10 +279,17 @@ class Run:
         """Samples of device telemetry, one row each; `uuid` and `index` name the device."""
         frame = self._frame("gpu", self.gpu_log)
         if "uuid" not in frame:
-            samples = [r for r in self._order if isinstance(r, Record) and r.kind == "gpu"]
+            samples = self._samples()
             for place, fact in enumerate(("uuid", "index")):
                 frame.insert(place, fact, [record.facts.get(fact) for record in samples])
         return frame
+
+    def gpu_rows(self) -> dict[str, Ints]:
+        """Return the rows of `gpu_log` of each device by its UUID, in the order of the log."""
+        rows: dict[str, list[int]] = {}
+        for row, sample in enumerate(self._samples()):
+            rows.setdefault(str(sample.facts.get("uuid", "")), []).append(row)
+        return {uuid: np.array(mine) for uuid, mine in rows.items()}
 
     def plot(self) -> Figure:
         """Draw loss and metric with phases, as in the report."""
@@ -294,6 +301,9 @@ class Run:
         from copilot_analytics.report.notebook import run_html
 
         return run_html(self)
+
+    def _samples(self) -> list[Record]:
+        return [r for r in self._order if isinstance(r, Record) and r.kind == "gpu"]
 
     def _begin_training(self, step: int) -> None:
         """Let a step that was passed before write again what comes after it."""

@@ -295,7 +295,7 @@ class _Device:
             return np.nan
         room = self.total_mib - self.metrics.get("gpu_memory_reserved_mib", 0.0)
         if self.ours_only:
-            ours = self.metrics.get("gpu_process_memory_mib", 0.0)
+            ours = self.metrics.get("gpu_process_memory_mib", np.nan)
             room -= max(self.metrics.get("gpu_memory_used_mib", ours) - ours, 0.0)
         return room
 

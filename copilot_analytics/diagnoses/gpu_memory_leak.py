@@ -35,6 +35,11 @@ class GpuMemoryLeak(Diagnosis):
         left_s, device = min(filling, key=lambda pair: pair[0])
         if left_s > _FAR_S or device.mib_per_hour is None:
             return None
+        evidence = [Evidence("growth", f"{device.mib_per_hour:.0f} MiB/h", "none")]
+        used, total = device.latest.get("gpu_memory_used_mib"), device.total_memory_mib
+        if used is not None and total is not None:
+            there_is = f"{total:.0f} MiB there are"
+            evidence.append(Evidence("memory in use", f"{used:.0f} MiB", there_is))
         return Finding(
             self.name,
             Severity.WARNING,
@@ -43,14 +48,7 @@ class GpuMemoryLeak(Diagnosis):
             f"{duration(left_s)}",
             "It rose all along and goes on rising, unlike a cache that levels off; the run would "
             "die of it before its end.",
-            (
-                Evidence("growth", f"{device.mib_per_hour:.0f} MiB/h", "none"),
-                Evidence(
-                    "memory in use",
-                    f"{device.latest.get('gpu_memory_used_mib', 0.0):.0f} MiB",
-                    f"{device.total_memory_mib:.0f} MiB there are",
-                ),
-            ),
+            tuple(evidence),
             "Look for tensors kept with their graph: log loss.item(), detach what is stored, and "
             "clear lists of outputs after each epoch. Have a recent checkpoint.",
         )

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.report.gpu import gpu_use
 from copilot_analytics.report.markdown import name_of
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "eta": _eta(analysis),
         "forecast": _forecast(analysis),
         "stop": _stop(analysis),
+        "gpu": _gpu(analysis),
         "findings": [
             {
                 "id": finding.id,
@@ -191,6 +193,19 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
             for choice in stop.checkpoints
         ],
     }
+
+
+def _gpu(analysis: Analysis) -> dict[str, Any] | None:
+    uses = gpu_use(analysis)
+    if not uses:
+        return None
+    devices = []
+    for use in uses:
+        told = {name: value for name, value in asdict(use).items() if name != "device"}
+        device = use.device
+        told |= {"index": device.index, "used": device.used, "split": device.split}
+        devices.append(told | {"lost": device.lost, "telemetry_lost": device.telemetry_lost})
+    return {"devices": devices}
 
 
 def _iso(time: float | None) -> str | None:

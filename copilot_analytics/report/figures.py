@@ -45,7 +45,7 @@ _DPI = 140
 
 def draw_loss(data: LossFigure) -> Figure:
     """Draw training loss over the phases, with the learning rate below it."""
-    figure = _new_figure(4.9 if data.rate is not None else 4.1)
+    figure = new_figure(4.9 if data.rate is not None else 4.1)
     if data.rate is not None and len(data.rate.x):
         ax, rate_ax = figure.subplots(2, 1, sharex=True, height_ratios=(3.6, 1))
         _draw_rate(rate_ax, data.rate)
@@ -78,13 +78,13 @@ def draw_loss(data: LossFigure) -> Figure:
             lowest.axvline(mark.x, color=colour, ls=style, lw=0.9, alpha=0.6)
     ax.set_ylabel("loss")
     lowest.set_xlabel(data.x_label)
-    _legend_above(figure, [*ax.get_legend_handles_labels()[0], *phases])
+    legend_above(figure, [*ax.get_legend_handles_labels()[0], *phases])
     return figure
 
 
 def draw_metric(data: MetricFigure) -> Figure:
     """Draw the main metric, its best values and what is still to be expected."""
-    figure = _new_figure(4.3)
+    figure = new_figure(4.3)
     ax = figure.subplots()
     many = len(data.x) > 80
     ax.plot(
@@ -124,14 +124,14 @@ def draw_metric(data: MetricFigure) -> Figure:
         ax.set_xlim(min(0.0, float(data.x[0])), right * 1.02 or 1.0)
     ax.set_ylabel(_shortened(data.name))
     ax.set_xlabel(data.x_label)
-    _style(ax)
-    _legend_above(figure)
+    style(ax)
+    legend_above(figure)
     return figure
 
 
 def draw_series(data: SeriesFigure) -> Figure:
     """Draw plain curves."""
-    figure = _new_figure(3.3)
+    figure = new_figure(3.3)
     ax = figure.subplots()
     for curve, colour in zip(data.curves, (BLUE, ORANGE), strict=False):
         _draw_curve(ax, curve, colour)
@@ -144,7 +144,7 @@ def draw_series(data: SeriesFigure) -> Figure:
     ax.set_ylabel(data.y_label)
     ax.set_xlabel(data.x_label)
     if len(data.curves) > 1 or data.limit is not None:
-        _legend_above(figure)
+        legend_above(figure)
     else:
         ax.set_title(data.curves[0].label, loc="left", fontsize=10, color=INK)
     return figure
@@ -155,7 +155,8 @@ def to_png(figure: Figure, path: Any) -> None:
     figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
 
 
-def _new_figure(height: float) -> Figure:
+def new_figure(height: float) -> Figure:
+    """Return an empty figure of the report's width and a height in inches."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -163,7 +164,8 @@ def _new_figure(height: float) -> Figure:
         return Figure(figsize=(9.2, height), layout="constrained", facecolor="white")
 
 
-def _style(ax: Axes) -> None:
+def style(ax: Axes) -> None:
+    """Give axes the report's grid, lines and sizes."""
     ax.grid(visible=True, color=GRID, lw=0.8)
     ax.set_axisbelow(True)
     for side in ("top", "right"):
@@ -175,7 +177,7 @@ def _style(ax: Axes) -> None:
     ax.xaxis.label.set_fontsize(10.5)
 
 
-def _legend_above(figure: Figure, handles: list[Artist] | None = None) -> None:
+def legend_above(figure: Figure, handles: list[Artist] | None = None) -> None:
     """Put the legend above the axes, where it hides nothing."""
     handles = figure.axes[0].get_legend_handles_labels()[0] if handles is None else handles
     if handles:
@@ -186,7 +188,7 @@ def _legend_above(figure: Figure, handles: list[Artist] | None = None) -> None:
 
 
 def _draw_curve(ax: Axes, curve: Curve, colour: str) -> None:
-    _style(ax)
+    style(ax)
     if len(curve.mid) < 50:
         marker = "o" if len(curve.x) <= 30 else None
         ax.plot(curve.x, curve.mid, color=colour, lw=1.5, marker=marker, ms=3.5, label=curve.label)
@@ -212,7 +214,7 @@ def _running_mean(y: np.ndarray[Any, Any], width: int) -> np.ndarray[Any, Any]:
 
 
 def _draw_rate(ax: Axes, rate: Curve) -> None:
-    _style(ax)
+    style(ax)
     ax.plot(rate.x, rate.mid, color=MUTED, lw=1.4)
     positive = rate.mid[rate.mid > 0]
     if len(positive) and positive.max() / positive.min() > 20:

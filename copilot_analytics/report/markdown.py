@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
 from copilot_analytics.report.wording import defused, escaped, extent, place
 from copilot_analytics.wording import duration, moment, number, share
@@ -27,6 +28,7 @@ _FIGURES = {
     "metric": "Main metric with best, ties and forecast",
     "speed": "Time of an iteration and of waiting for data",
     "memory": "Memory that the log reports",
+    "gpu": "What the GPUs did",
 }
 
 
@@ -38,8 +40,8 @@ def render(analysis: Analysis, figures: Mapping[str, str]) -> str:
     analysis
         What there is to say.
     figures
-        Paths of figures by name (``loss``, ``metric``, ``speed``, ``memory``), as the report is
-        to link them.
+        Paths of figures by name (``loss``, ``metric``, ``speed``, ``memory``, ``gpu``), as the
+        report is to link them.
     """
     sections = [
         _top(analysis),
@@ -49,6 +51,7 @@ def render(analysis: Analysis, figures: Mapping[str, str]) -> str:
         _time(analysis, figures),
         _findings(analysis),
         _memory(analysis, figures),
+        _gpus(analysis, figures),
         _not_judged(analysis),
         _plan(analysis),
         _footer(analysis),
@@ -236,6 +239,14 @@ def _memory(analysis: Analysis, figures: Mapping[str, str]) -> str:
     if not memory.growing:
         text += "; it does not keep growing"
     return _section("Memory", [text + ".", *_figure(figures, "memory")])
+
+
+def _gpus(analysis: Analysis, figures: Mapping[str, str]) -> str:
+    header, rows, remarks = gpu_table(analysis)
+    if not rows:
+        return ""
+    lines = [*_table(header, rows), "", *(f"- {remark}" for remark in remarks)]
+    return _section("GPUs", [*lines, *_figure(figures, "gpu")])
 
 
 def _not_judged(analysis: Analysis) -> str:

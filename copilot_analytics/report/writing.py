@@ -17,6 +17,7 @@ from copilot_analytics.report.figure_data import (
     speed_figure,
 )
 from copilot_analytics.report.figures import draw_loss, draw_metric, draw_series, to_png
+from copilot_analytics.report.gpu_figure import draw_gpu, gpu_figure
 from copilot_analytics.report.markdown import name_of, render, source_line
 
 if TYPE_CHECKING:
@@ -84,11 +85,13 @@ def _write_figures(analysis: Analysis, home: Path) -> dict[str, str]:
     speed = speed_figure(analysis.run)
     memory = memory_figure(analysis)
     loss = loss_figure(analysis)
+    gpu = gpu_figure(analysis)
     drawn = {
         "loss": draw_loss(loss) if loss.loss is not None or loss.bands else None,
         "metric": draw_metric(metric) if metric is not None and len(metric.x) else None,
         "speed": draw_series(speed) if speed is not None else None,
         "memory": draw_series(memory) if memory is not None else None,
+        "gpu": draw_gpu(gpu) if gpu is not None else None,
     }
     paths = {}
     for name, figure in drawn.items():
