@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError, UnreadableLogError
-from copilot_analytics.live.processes import process_of
+from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import Detector, known_formats
 from copilot_analytics.reading.lines import LineSplitter
 from copilot_analytics.reading.sources import binary_kind, read_chunks
@@ -144,7 +144,8 @@ def find_logs(
     refused = [one for one in judged if one.refusal]
     if logs:
         sleep(look_s)
-        logs = [_look_again(one, number, look_s) for number, one in enumerate(logs)]
+        writers = Writers()
+        logs = [_look_again(one, number, look_s, writers) for number, one in enumerate(logs)]
         logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
     shown = tuple(logs + refused)
     looked_in = tuple(str(place) for place in places)
@@ -308,7 +309,7 @@ def _without_twins(logs: list[Candidate]) -> list[Candidate]:
     return [one for one in logs if not is_twin(Path(one.path))]
 
 
-def _look_again(one: Candidate, number: int, look_s: float) -> Candidate:
+def _look_again(one: Candidate, number: int, look_s: float, writers: Writers) -> Candidate:
     try:
         status = Path(one.path).stat()
     except OSError:
@@ -318,7 +319,7 @@ def _look_again(one: Candidate, number: int, look_s: float) -> Candidate:
         sign = f"grows, {grown:+,} bytes in {look_s:g} s"
         return replace(one, size=status.st_size, modified=status.st_mtime, sign=sign)
     if number < _MOST_ASKED_FOR:
-        process = process_of(one.path)
+        process = process_of(one.path, writers=writers)
         if process.state in {"alive", "stopped"}:
             return replace(one, sign=f"process {process.pid} ({process.name}) holds it open")
     return one

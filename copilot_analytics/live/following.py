@@ -14,7 +14,7 @@ from copilot_analytics.live import _files
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, process_of
 from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.live.processes import ProcessState
+from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.live.tail import Began, Bytes, Tailer
 from copilot_analytics.records import Record
 
@@ -54,6 +54,8 @@ class Following:
         The process of the training, if the user names it.
     lean
         Hold no file open, for hundreds of logs.
+    writers
+        Who holds which log open, shared by those who follow many; None looks for this log alone.
     wall, clock
         Seconds since 1970, and seconds that never run backwards.
 
@@ -89,6 +91,7 @@ class Following:
         journals: Path | None = None,
         pid: int | None = None,
         lean: bool = False,
+        writers: Writers | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -101,7 +104,7 @@ class Following:
         self.notices: list[str] = []
         self.grown_at: float | None = None
         self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
-        self._pid, self._wall = pid, wall
+        self._pid, self._writers, self._wall = pid, writers, wall
         self._tailer = Tailer(self.source, clock=clock, resume=_position(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
@@ -201,7 +204,7 @@ class Following:
         if self.process.pid is None and now < self._search_at:
             return
         place = self.file or self.path
-        self.process = process_of(place, self._pid, before=self.process)
+        self.process = process_of(place, self._pid, before=self.process, writers=self._writers)
         if self.process.pid is None:
             self._search_at = now + self._search_wait_s
             self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
@@ -322,6 +325,18 @@ def source_of(path: str | Path) -> str | RunDirectory:
     if newest is not None and Path(newest) == whole:
         return directory
     return str(whole)
+
+
+def named(path: str | Path) -> str:
+    """Return what names the runs of a log: itself, or the directory by way of which it is followed.
+
+    Examples
+    --------
+    >>> named("/no/such.log")
+    '/no/such.log'
+    """
+    source = source_of(path)
+    return source if isinstance(source, str) else source.path
 
 
 def _position(first: str) -> _files.Position | None:

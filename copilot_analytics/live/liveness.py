@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -84,27 +83,26 @@ def gaps_of(run: Run) -> dict[str, list[float]]:
     {'train': [5.0], 'eval': [60.0], 'after_eval': [7.0]}
     """
     log, evals = run.train_log, run.eval_log
-    first = max(len(log) - _NEWEST, 0)
-    rows = [
-        (float(t), "train", int(s))
-        for t, s in zip(log.time[first:], log.segment[first:], strict=True)
-    ]
-    start = rows[0][0] if rows else -np.inf
-    rows += [(float(t), "eval", -1) for t in evals.time[-_NEWEST:] if not t < start]
-    rows = sorted(
-        (row for row in rows if np.isfinite(row[0])), key=lambda row: (row[0], row[1] == "eval")
-    )
-    gaps: dict[str, list[float]] = {"train": [], "eval": [], "after_eval": []}
-    segment = -1
-    for (begin, before, old), (end, after, new) in itertools.pairwise(rows):
-        segment = old if before == "train" else segment
-        if before == after == "train" and segment == new:
-            gaps["train"].append(end - begin)
-        elif before == "train" and after == "eval":
-            gaps["eval"].append(end - begin)
-        elif before == "eval" and after == "train" and segment == new:
-            gaps["after_eval"].append(end - begin)
-    return gaps
+    trained = log.time[-_NEWEST:]
+    judged = evals.time[-_NEWEST:]
+    if len(trained):
+        judged = judged[~(judged < trained[0])]
+    time = np.concatenate([trained, judged])
+    is_eval = np.repeat([False, True], [len(trained), len(judged)])
+    segment = np.concatenate([log.segment[-_NEWEST:], np.full(len(judged), -1)])
+    order = np.lexsort((is_eval, time))
+    order = order[np.isfinite(time[order])]
+    time, is_eval, segment = time[order], is_eval[order], segment[order]
+    # An evaluation belongs to the segment of the training record before it.
+    trained_at = np.maximum.accumulate(np.where(is_eval, -1, np.arange(len(time))))
+    segment = np.where(trained_at < 0, -1, segment[trained_at])
+    gap, same = np.diff(time), segment[1:] == segment[:-1]
+    before, after = is_eval[:-1], is_eval[1:]
+    return {
+        "train": gap[~before & ~after & same].tolist(),
+        "eval": gap[~before & after].tolist(),
+        "after_eval": gap[before & ~after & same].tolist(),
+    }
 
 
 def judge_silence(
@@ -212,7 +210,8 @@ def _phase(
 
 
 def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, str]:
-    known = [gap for gap in own if np.isfinite(gap) and gap >= 0]
+    known = np.asarray(own, dtype=np.float64)
+    known = known[np.isfinite(known) & (known >= 0)]
     needed = 1 if phase in {"eval", "start"} else _FEWEST_GAPS
     if len(known) < needed:
         limit_s, why = _UNSEEN_S, _UNSEEN.get(phase, "too few gaps were seen to know it better")

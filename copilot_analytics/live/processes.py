@@ -11,7 +11,10 @@ import stat
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 from copilot_analytics.process_identity import stat_of
 
@@ -57,7 +60,7 @@ def process_of(
     pid: int | None = None,
     *,
     before: ProcessState | None = None,
-    budget_s: float = _BUDGET_S,
+    writers: Writers | None = None,
 ) -> ProcessState:
     """Tell which process writes a log, and whether it lives.
 
@@ -71,8 +74,8 @@ def process_of(
     before
         The last answer. Its process is asked first, so that only a process that ended, or that
         was never found, leads to a search.
-    budget_s
-        Time that a search may take.
+    writers
+        Shared by all who ask for many logs, so that one search serves them; None searches anew.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def process_of(
             return now
     if not (_PROC / "self" / "fd").is_dir():
         return _as_gone(known) or ProcessState(reason="this system does not tell who writes")
-    found = _search(path, budget_s)
+    found = _search(path, Writers() if writers is None or known is not None else writers)
     if found.state != "unknown":
         return found
     return _as_gone(known) or found
@@ -193,56 +196,112 @@ def _start_time(ticks: int) -> float | None:
         return None
 
 
-def _search(path: str | os.PathLike[str], budget_s: float) -> ProcessState:
-    """Look through the processes that may be looked at, the youngest first."""
-    try:
-        target = os.stat(path)  # noqa: PTH116  # any kind of path
-    except OSError:
-        return ProcessState(reason="the log is not there")
-    until = time.monotonic() + budget_s
-    user = os.geteuid()
-    holders: list[int] = []
-    hidden = 0
-    numbers = sorted((int(name) for name in os.listdir(_PROC) if name.isdigit()), reverse=True)  # noqa: PTH208  # 4 times as fast
-    for number in numbers:
-        if number == os.getpid():
-            continue
-        if time.monotonic() > until:
-            if holders:
-                break
-            return ProcessState(reason="there are too many processes to look through in time")
+class Writers:
+    """Who holds which file open, looked up for all files at once and kept for a while.
+
+    A search reads the descriptors of all processes that may be looked at, which takes as long for
+    one log as for hundreds.
+
+    Parameters
+    ----------
+    budget_s
+        Time that a search may take.
+    fresh_s
+        So long what was found is taken for true. A process that opens a log later is found later.
+    clock
+        Seconds that never run backwards.
+
+    Examples
+    --------
+    >>> Writers().of("no/such.log")
+    ((), 'the log is not there')
+    """
+
+    def __init__(
+        self,
+        budget_s: float = _BUDGET_S,
+        *,
+        fresh_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._budget_s, self._fresh_s, self._clock = budget_s, fresh_s, clock
+        self._open: dict[tuple[int, int], list[tuple[int, str]]] = {}
+        self._searched_at = float("-inf")
+        self._hidden = False
+        self._whole = True
+
+    def of(self, path: str | os.PathLike[str]) -> tuple[tuple[int, ...], str]:
+        """Return the processes that hold a file open for writing, or why none is known."""
         try:
-            if user != 0 and os.stat(f"/proc/{number}").st_uid != user:  # noqa: PTH116  # fast
-                hidden += 1
-            elif _writes(number, target):
-                holders.append(number)
-        except PermissionError:
-            hidden += 1
-        except (OSError, ValueError):
-            continue
+            target = os.stat(path)  # noqa: PTH116  # any kind of path
+        except OSError:
+            return (), "the log is not there"
+        if self._clock() - self._searched_at > self._fresh_s:
+            self._search()
+            self._searched_at = self._clock()
+        held = self._open.get((target.st_dev, target.st_ino), ())
+        holders = sorted({number for number, entry in held if _writes(number, entry, target)})
+        if holders:
+            return tuple(holders), ""
+        if not self._whole:
+            return (), "there are too many processes to look through in time"
+        others = ", or one that may not be looked at" if self._hidden else ""
+        return (), f"no process holds the log open for writing{others}"
+
+    def _search(self) -> None:
+        """Note the open files of the processes that may be looked at, the youngest first."""
+        until = time.monotonic() + self._budget_s
+        user, own = os.geteuid(), os.getpid()
+        self._open.clear()
+        self._hidden, self._whole = False, True
+        numbers = sorted((int(name) for name in os.listdir(_PROC) if name.isdigit()), reverse=True)  # noqa: PTH208  # 4 times as fast
+        for number in numbers:
+            if number == own:
+                continue
+            if time.monotonic() > until:
+                self._whole = False
+                return
+            try:
+                if user != 0 and os.stat(f"/proc/{number}").st_uid != user:  # noqa: PTH116  # fast
+                    self._hidden = True
+                else:
+                    self._note(number)
+            except PermissionError:
+                self._hidden = True
+            except OSError:
+                continue
+
+    def _note(self, number: int) -> None:
+        folder = f"/proc/{number}/fd"
+        for entry in os.listdir(folder):  # noqa: PTH208  # fast
+            try:
+                there = os.stat(f"{folder}/{entry}")  # noqa: PTH116  # fast
+            except OSError:
+                continue
+            if stat.S_ISREG(there.st_mode):
+                key = there.st_dev, there.st_ino
+                self._open.setdefault(key, []).append((number, entry))
+
+
+def _search(path: str | os.PathLike[str], writers: Writers) -> ProcessState:
+    holders, why = writers.of(path)
     if not holders:
-        others = ", or one that may not be looked at" if hidden else ""
-        return ProcessState(reason=f"no process holds the log open for writing{others}")
+        return ProcessState(reason=why)
     states = [_ask(ProcessState(pid=number)) for number in holders]
     living = [one for one in states if one.state in {"alive", "stopped"}]
     if not living:
         return ProcessState(reason="no process holds the log open for writing")
     best = min(living, key=lambda one: (one.name in _SHELLS, one.start_ticks or 0, one.pid or 0))
-    return replace(best, holders=tuple(sorted(holders)))
+    return replace(best, holders=holders)
 
 
-def _writes(number: int, target: os.stat_result) -> bool:
-    """Tell whether a process holds a file open for writing."""
-    folder = f"/proc/{number}/fd"
-    for entry in os.listdir(folder):  # noqa: PTH208  # fast
-        try:
-            there = os.stat(f"{folder}/{entry}")  # noqa: PTH116  # fast
-        except OSError:
-            continue
-        if not stat.S_ISREG(there.st_mode) or not os.path.samestat(there, target):
-            continue
+def _writes(number: int, entry: str, target: os.stat_result) -> bool:
+    """Tell whether a descriptor of a process is still a file's, and open for writing."""
+    try:
+        there = os.stat(f"/proc/{number}/fd/{entry}")  # noqa: PTH116  # fast
         info = Path(f"/proc/{number}/fdinfo/{entry}").read_text("ascii", "replace")
         flags = next(line for line in info.splitlines() if line.startswith("flags:"))
-        if int(flags.split()[1], 8) & os.O_ACCMODE:
-            return True
-    return False
+        writing = int(flags.split()[1], 8) & os.O_ACCMODE != 0
+    except (OSError, ValueError, StopIteration):
+        return False
+    return writing and os.path.samestat(there, target)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.errors import NotATrainingLogError, UsageError
-from copilot_analytics.live.following import source_of
+from copilot_analytics.live.following import named
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.reading.sources import find_run, read_chunks
 
@@ -85,7 +85,6 @@ def recorded(
         if not folder.is_dir():
             folder, file = None, folder
             launch = len(_read(log, log_format).session.earlier_runs)
-    source = source_of(log)
     return LogSession(
         str(log),
         options,
@@ -93,7 +92,7 @@ def recorded(
         journals=folder if folder is not None and folder.is_dir() else None,
         journal=file,
         launch=launch,
-        named=source if isinstance(source, str) else source.path,
+        named=named(log),
         light=light,
         on_news=on_news,
     )

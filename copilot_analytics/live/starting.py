@@ -17,7 +17,8 @@ from copilot_analytics.analyzers._base import Options
 from copilot_analytics.errors import CopilotError, LogNotFoundError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.finding import Search, find_logs, table
-from copilot_analytics.live.following import Following
+from copilot_analytics.live.following import Following, named
+from copilot_analytics.live.processes import Writers
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
 from copilot_analytics.live.supervisor import Screen, Supervisor
@@ -122,9 +123,13 @@ def watch(options: LiveOptions) -> int:
         sampler = _sampler() if options.gpu else None
         screen: Screen = PlainScreen() if plain else PanelScreen(sampler)
         many = len(paths) >= _LEAN_FROM or options.every
-        followings = [_follow(path, options, ledger, lean=many) for path in paths]
+        writers = Writers()
+        distinct = {named(path): path for path in paths}
+        followings = [
+            _follow(path, options, ledger, writers, lean=many) for path in distinct.values()
+        ]
         supervisor = Supervisor(
-            _without_doubles(followings),
+            followings,
             ledger,
             channels,
             screen,
@@ -134,7 +139,7 @@ def watch(options: LiveOptions) -> int:
             sampler=sampler,
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
-            find_more=_finder(options, ledger) if options.every else None,
+            find_more=_finder(options, ledger, writers, set(distinct)) if options.every else None,
         )
         if sampler is not None:
             sampler_clock(sampler, supervisor)
@@ -281,16 +286,18 @@ def _chosen(search: Search, options: LiveOptions) -> list[Path]:
     return growing or [Path(search.chosen.path)]
 
 
-def _follow(path: Path, options: LiveOptions, ledger: Ledger, *, lean: bool) -> Following:
-    following = Following(path)  # names the source: a log, or the directory of its runs
+def _follow(
+    path: Path, options: LiveOptions, ledger: Ledger, writers: Writers, *, lean: bool
+) -> Following:
     return Following(
         path,
         options.analysis,
-        first=ledger.noted(f"first:{digest_of(following.path)}") or "",
+        first=ledger.noted(f"first:{digest_of(named(path))}") or "",
         log_format=options.log_format,
         journals=_journals(),
         pid=options.pid,
         lean=lean,
+        writers=writers,
     )
 
 
@@ -303,16 +310,19 @@ def _journals() -> Path | None:
     return folder
 
 
-def _without_doubles(followings: list[Following]) -> list[Following]:
-    return list({following.path: following for following in followings}.values())
+def _finder(
+    options: LiveOptions, ledger: Ledger, writers: Writers, followed: set[str]
+) -> Callable[[], list[Following]]:
+    """Return what finds further logs, each once."""
 
-
-def _finder(options: LiveOptions, ledger: Ledger) -> Callable[[], list[Following]]:
     def find() -> list[Following]:
         found: list[Following] = []
         for one in find_logs(options.base, look_s=0.5).growing[:_MOST_LOGS]:
             try:
-                found.append(_follow(Path(one.path), options, ledger, lean=True))
+                name = named(one.path)
+                if name not in followed:
+                    found.append(_follow(Path(one.path), options, ledger, writers, lean=True))
+                    followed.add(name)
             except (CopilotError, OSError):
                 continue
         return found

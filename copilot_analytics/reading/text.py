@@ -125,9 +125,11 @@ class _Batch:
         if not mask or mask.isspace():
             self.gathered.kind[places] = BLANK
             return
-        for layout in self._cache.known(mask):
-            if len(places) < _FEWEST_ROWS:
-                break
+        known = self._cache.known(mask)
+        if known and len(places) < _FEWEST_ROWS:
+            self._read_slowly(places)  # as it comes while a log grows
+            return
+        for layout in known:
             rows = rows_of(self._codes, self._starts[places], len(mask))
             fits = layout.fits(rows)
             if fits.all():

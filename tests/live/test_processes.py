@@ -13,7 +13,7 @@ import pytest
 
 from copilot_analytics import process_identity
 from copilot_analytics.live import processes
-from copilot_analytics.live.processes import ProcessState, on_network, process_of
+from copilot_analytics.live.processes import ProcessState, Writers, on_network, process_of
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -29,7 +29,7 @@ time.sleep(120)
 
 def find(path, pid=None, **asked):
     """Ask with time to spare, for a machine that is busy with other tests."""
-    return process_of(path, pid, **{"budget_s": 30.0, **asked})
+    return process_of(path, pid, **{"writers": Writers(30.0), **asked})
 
 
 @pytest.fixture
@@ -146,9 +146,30 @@ def test_a_process_that_is_known_is_asked_without_a_search(start, log, monkeypat
 @linux
 def test_a_search_keeps_to_its_time(start, log):
     start(sys.executable, "-c", WRITER, str(log), "a")
-    found = find(log, budget_s=0.0)
+    found = find(log, writers=Writers(-1.0))
     assert found.state == "unknown"
     assert "too many processes" in found.reason
+
+
+@linux
+def test_one_search_serves_many_logs_and_is_made_anew_for_one_that_lost_its_process(
+    start, log, tmp_path
+):
+    now = [0.0]
+    writers = Writers(30.0, fresh_s=30.0, clock=lambda: now[0])
+    assert find(log, writers=writers).state == "unknown"
+    first = start(sys.executable, "-c", WRITER, str(log), "a")
+    assert find(log, writers=writers).state == "unknown"  # as of the search before
+    assert find(log, before=ProcessState("alive", first.pid + 1), writers=writers).pid == first.pid
+    now[0] = 31.0
+    assert find(log, writers=writers).pid == first.pid
+    other = tmp_path / "other.log"
+    start(sys.executable, "-c", WRITER, str(other), "a")
+    first.kill()
+    first.wait()
+    assert find(log, writers=writers).state == "unknown"  # what was found is asked again
+    now[0] = 62.0
+    assert find(other, writers=writers).state == "alive"
 
 
 @linux
