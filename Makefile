@@ -1,7 +1,7 @@
 # make setup   the virtual environment .venv with everything a developer needs
 # make demo    the report of a sample log, written and shown (needs no developer tools)
 # make test    format, lint, types, layers, tests
-# make bench   speed and memory on a generated log of a million lines
+# make bench   speed and memory: a log of a million lines, and following 1 and 200 logs (10 min)
 # make bench-alarms  false alarms in healthy runs, delay in sick ones, alarms in real logs
 # make hostile 1,000 rounds of a watch that is killed while everything goes wrong (ROUNDS=20: fewer)
 # make reports the reports of the sample logs, in reports/
@@ -63,6 +63,7 @@ reports: $(VENV)/.runtime
 
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_reading.py
+	$(BIN)/python benchmarks/bench_live.py 120
 
 bench-alarms: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_alarms.py

@@ -20,11 +20,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HERTZ = os.sysconf("SC_CLK_TCK")
-SETTLE_S = 12.0
+CALM_S = 6.0
+LATEST_S = 900.0
 
 
-def log_to_grow(history: int, lines: int) -> tuple[bytes, list[bytes]]:
-    """Return a log with so many training lines, and lines that go on from there."""
+def log_to_grow(lines: int) -> tuple[bytes, list[bytes]]:
+    """Return the header of a log, and so many training lines."""
     (path,) = (ROOT / "sample_logs" / "digits_step").glob("*/*.log")
     whole = path.read_bytes().splitlines(keepends=True)
     first = next(n for n, line in enumerate(whole) if b"Epoch(train)" in line)
@@ -32,19 +33,31 @@ def log_to_grow(history: int, lines: int) -> tuple[bytes, list[bytes]]:
     example = whole[first].decode()
     rest = example[example.index("lr:") : example.index("loss:")]
     made = []
-    for number in range(history + lines):
+    for number in range(lines):
         epoch, row = 1 + number // 7, 10 * (number % 7 + 1)
         loss = 0.3 + 3.0 / (1 + number / 50) ** 0.5 + 0.02 * (number * 7919 % 13)
         place = f"Epoch(train)  [{epoch}][{row}/75]  {rest}loss: {loss:.4f}"
         stamp = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime(1.9e9 + 20 * number))
         made.append(f"{stamp} - mmengine - INFO - {place}\n".encode())
-    return head + b"".join(made[:history]), made[history:]
+    return head, made
 
 
 def cpu_s(pid: int) -> float:
     """Return the processor time of a process, its ended children left out."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / HERTZ
+
+
+def settled(pid: int) -> float:
+    """Wait until a process has started up and is calm; return the processor time of that."""
+    until, before = time.monotonic() + LATEST_S, float("-inf")
+    while time.monotonic() < until:
+        spent = cpu_s(pid)
+        if spent - before < 0.1 * CALM_S:
+            return spent
+        before = spent
+        time.sleep(CALM_S)
+    raise SystemExit(f"not calm within {LATEST_S:.0f} s; the machine is too busy to measure")
 
 
 def rss_mb(pid: int) -> float:
@@ -58,10 +71,12 @@ def measure(
 ) -> str:
     """Run a command while the logs grow, and return what it costs."""
     home = tempfile.mkdtemp()
-    head, rows = log_to_grow(history, int(seconds + 120) * 10)
-    for log in logs:
+    # Logs do not march in step: each is a little longer than the one before it, up to a tenth.
+    begun = [history + 7 * n % max(history // 10, 1) for n in range(len(logs))]
+    head, rows = log_to_grow(max(begun) + int((seconds + 60) / every_s) + 2)
+    for log, lines in zip(logs, begun, strict=True):
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(head)
+        log.write_bytes(head + b"".join(rows[:lines]))
     paths = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -72,19 +87,19 @@ def measure(
     def write() -> None:
         number = 0
         while not stop.wait(every_s / len(logs)):
-            with logs[number % len(logs)].open("ab") as file:
-                file.write(rows[min(number // len(logs), len(rows) - 1)])
+            place = number % len(logs)
+            with logs[place].open("ab") as file:
+                file.write(rows[begun[place] + number // len(logs)])
             number += 1
 
     writer = threading.Thread(target=write)
     try:
-        time.sleep(SETTLE_S + len(logs) * (0.4 if "copilot_cli" in command else 0.0))
-        start_s = cpu_s(process.pid)
+        start_s = settled(process.pid)
         writer.start()
-        time.sleep(3.0)
-        begun, spent = time.monotonic(), cpu_s(process.pid)
+        time.sleep(20.0)  # as long as every log takes for a line
+        since, spent = time.monotonic(), cpu_s(process.pid)
         time.sleep(seconds)
-        share = (cpu_s(process.pid) - spent) / (time.monotonic() - begun)
+        share = (cpu_s(process.pid) - spent) / (time.monotonic() - since)
         return f"{100 * share:6.2f} %   {rss_mb(process.pid):6.0f} MB   {start_s:6.2f} s"
     finally:
         stop.set()
