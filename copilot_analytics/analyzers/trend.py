@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._course import Course, epoch_length, recent, to
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.findings import NotJudged
+from copilot_analytics.stats.finite import median
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.thinning import thin
 from copilot_analytics.stats.trend import Velocity, theil_sen, velocity
@@ -108,8 +109,8 @@ class TrendAnalyzer(Analyzer[Trend]):
         if len(value) < _FEWEST:
             return
         per_epoch, gaps = epoch_or_stand_in(run)
-        start = float(np.median(value[:_ENDS]))
-        now = float(np.median(value[-_ENDS:]))
+        start = median(value[:_ENDS])
+        now = median(value[-_ENDS:])
         log = run.train_log
         raw = recent(log, column, len(log) - _NOISE_ROWS).value
         noise = difference_noise(raw[np.isfinite(raw)])
@@ -264,9 +265,9 @@ def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> float 
     if len(before) < _ENDS:
         place = int(np.searchsorted(step, at, side="right"))
         before = value[max(place - _ENDS, 0) : max(place, 1)]
-    level = float(np.median(now))
+    level = median(now)
     top = max(start, float(np.quantile(value, 0.98)))
     progress = top - level
     if progress <= 0:
         return 0.0
-    return float(min(max((float(np.median(before)) - level) / progress, 0.0), 1.0))
+    return float(min(max((median(before) - level) / progress, 0.0), 1.0))

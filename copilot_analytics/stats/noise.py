@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.stats.finite import FloatArray, as_floats, only_finite, unit_scaled
+from copilot_analytics.stats.finite import FloatArray, as_floats, median, only_finite, unit_scaled
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -51,10 +51,10 @@ def difference_noise(y: ArrayLike) -> float:
     if points.size < 4:
         return math.nan
     steps = np.diff(points)
-    away = np.abs(steps - np.median(steps))
+    away = np.abs(steps - median(steps))
     # Rounding of the subtraction leaves specks on a straight line; they are no noise.
     floor = 8 * float(np.finfo(np.float64).eps) * float(np.abs(points).max())
-    noise = float(np.median(away))
+    noise = median(away)
     return 0.0 if noise <= floor else noise * (MAD_TO_SIGMA / math.sqrt(2.0))
 
 
@@ -92,14 +92,14 @@ def robust_z(y: ArrayLike, baseline: ArrayLike) -> FloatArray:
     judged, reference = as_floats(y), only_finite(baseline)
     if reference.size < 2:
         return np.full(judged.size, np.nan)
-    median = float(np.median(reference))
-    away = np.abs(reference - median)
-    sigma = float(np.median(away)) / 0.6745
+    middle = median(reference)
+    away = np.abs(reference - middle)
+    sigma = median(away) / 0.6745
     if sigma == 0.0:
         sigma = MEAN_AD_TO_SIGMA * float((away / away.size).sum())
-    excess = judged - median
+    excess = judged - middle
     if sigma == 0.0:
-        same = np.abs(excess) <= 1e-9 * abs(median)
+        same = np.abs(excess) <= 1e-9 * abs(middle)
         return np.where(same, 0.0, np.where(np.isnan(judged), np.nan, np.copysign(np.inf, excess)))
     with np.errstate(over="ignore"):
         return np.asarray(excess / sigma)

@@ -14,6 +14,7 @@ from copilot_analytics.stats.finite import (
     FloatArray,
     IntArray,
     finite_pairs,
+    median,
     only_finite,
     unit_scaled,
 )
@@ -145,7 +146,7 @@ def _sen(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
         return math.nan, run
     with np.errstate(over="ignore", invalid="ignore"):
         slopes = rise / run
-        return float(np.median(slopes)), slopes
+        return median(slopes), slopes
 
 
 def theil_sen(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Trend:
@@ -201,7 +202,7 @@ def theil_sen(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Trend:
         return Trend(math.nan, math.nan, math.nan, math.nan, n)
     unit = y_unit / x_unit
     residual = up - slope * across
-    intercept = float(np.median(residual)) * y_unit
+    intercept = median(residual) * y_unit
     low, high = -math.inf, math.inf
     if n >= 4:
         reach = NormalDist().inv_cdf(0.5 + level / 2.0) * math.sqrt(_s_variance(up, residual))
@@ -343,7 +344,7 @@ def velocity(
     sigma = 0.0 if math.isnan(sigma) else sigma
     bottom, top = np.quantile(course, (0.05, 0.95))
     progress = max(float(top - bottom), 3.0 * sigma)
-    middle = float(np.median(up[recent]))
+    middle = median(up[recent])
     if float(up.min()) > 0.0 and middle > 3.0 * sigma:
         scale = min(middle, 10.0 * progress) if progress > 0.0 else middle
     else:
