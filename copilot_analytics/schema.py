@@ -97,7 +97,14 @@ FACTS: dict[str, tuple[str, ...]] = {
         "lost",  # True once the device fell off the bus
         "telemetry_lost",  # True once the driver stopped answering
     ),
-    "tick": ("silence_s", "final"),
+    "tick": (
+        "silence_s",
+        "final",
+        "verdict",  # what a live watch made of the silence, and why
+        "reason",
+        "process",  # state of the process: alive, stopped, unknown, ...
+        "gpu_utilization_pct",
+    ),
     "crash": ("error", "message", "out_of_memory", "signal"),
     "end": ("reason",),
 }

@@ -176,6 +176,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
                 return "interrupted", why, line, ()
         elif over:
             return self._ending_without_plan(run, results, line)
+        if silence is not None and record.facts.get("process") == "stopped":
+            return "stalled", str(record.facts.get("reason") or "its process is stopped"), line, ()
         if silence is not None:
             return (*self._judge_silence(run, float(silence), line), ())
         return "running", f"at {_reached(run)}", line, ()
@@ -204,7 +206,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         return "interrupted", f"the log ends at {_reached(run)}; its plan is unknown", line, gap
 
     def _judge_silence(self, run: Run, silence_s: float, line: int) -> tuple[Status, str, int]:
-        evaluating = _at_eval(run)
+        evaluating = at_eval(run)
         limit_s = max(_LEAST_SILENCE_S, _PATIENCE * _usual_gap_s(run))
         if evaluating:
             unseen_s = _FIRST_EVAL_S if not self._eval_waits else 0.0
@@ -277,8 +279,8 @@ def _reached(run: Run) -> str:
     return place(run.last_step, run.last_epoch)
 
 
-def _at_eval(run: Run) -> bool:
-    """Tell whether an evaluation is due where training stands."""
+def at_eval(run: Run) -> bool:
+    """Tell whether an evaluation is due where training stands; False if the plan is unknown."""
     every = eval_every(run)
     if every is None and len(run.eval_log) >= 2:
         every = float(np.median(np.diff(run.eval_log.step[-10:])))

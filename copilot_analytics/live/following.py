@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.analyzers.lifecycle import at_eval
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.live import _files
 from copilot_analytics.live.follow_directory import RunDirectory
@@ -284,6 +285,8 @@ class Following:
             self.process,
             self._recent_gpu(),
             last.kind if last is not None else None,
+            # Where none seems due one may come all the same: not every plan is in the log.
+            evaluation_due=True if at_eval(run) else None,
             network=self._tailer.is_network,
         )
         verdict = self.silence.verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -227,6 +228,34 @@ def test_how_often_one_looks_changes_nothing(tmp_path, sample):
             clock.now += pause
         told.append([(e.kind, e.key, e.step, e.line) for e in events])
     assert told[0] == told[1] and told[0]
+
+
+def test_a_process_that_is_stopped_is_told_at_once_with_what_wakes_it(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    code = "import sys, time; f = open(sys.argv[1], 'a'); print('open', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, str(log)], stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        following = follow(log, clock)
+        settle(following, clock)
+        writer.send_signal(signal.SIGSTOP)
+        os.waitpid(writer.pid, os.WUNTRACED)
+        events = settle(following, clock, 60.0)
+        assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
+        assert f"kill -CONT {writer.pid}" in events[0].text
+        writer.kill()
+
+
+def test_a_silence_where_an_evaluation_is_due_is_an_evaluation(tmp_path, clock, sample):
+    lines = sample.read_bytes().splitlines(keepends=True)
+    evaluated = [n for n, line in enumerate(lines) if b"Epoch(val)" in line]
+    due = max(n for n in range(evaluated[1]) if b"Epoch(train)" in lines[n])
+    for stop, said in ((due + 1, "evaluating"), (due, "running")):
+        log = tmp_path / f"{stop}.log"
+        write(log, b"".join(lines[:stop]), clock)
+        following = follow(log, clock)
+        settle(following, clock, 100.0)
+        assert following.liveness == said
 
 
 def test_a_process_that_goes_is_a_crash(tmp_path, clock, sample):
