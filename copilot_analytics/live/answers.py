@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.alerts.channels._commands import Command
     from copilot_analytics.live.courier import Chat, Courier
-    from copilot_analytics.live.supervisor import Watched
+    from copilot_analytics.live.watched import Watched
 
 _MOST_RUNS = 15
 _MARKS = {

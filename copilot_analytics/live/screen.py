@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.events import Event
     from copilot_analytics.live.gpu_sampler import GpuSampler
-    from copilot_analytics.live.supervisor import Watched
+    from copilot_analytics.live.watched import Watched
     from copilot_analytics.records import Floats
 
 _BARS = "▁▂▃▄▅▆▇█"

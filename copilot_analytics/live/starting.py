@@ -21,7 +21,7 @@ from copilot_analytics.live.following import Following, named
 from copilot_analytics.live.processes import Writers
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
-from copilot_analytics.live.supervisor import Screen, Supervisor
+from copilot_analytics.live.supervisor import Supervisor
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.alerts.channels._base import Channel
     from copilot_analytics.live.gpu_sampler import GpuSampler
+    from copilot_analytics.live.watched import Screen
 
 _LEAN_FROM = 20
 _MOST_LOGS = 500

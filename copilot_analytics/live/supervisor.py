@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import deque
-from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.delivery import Delivery
-from copilot_analytics.alerts.message import digest_of
-from copilot_analytics.alerts.policy import Context, Policy
-from copilot_analytics.alerts.rules import opens
-from copilot_analytics.analysis import Analysis
+from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
-from copilot_analytics.live.following import ENDED, Following
+from copilot_analytics.live.telling import Telling
+from copilot_analytics.live.watched import (
+    BROKEN_OFF,
+    CRASHED,
+    DIVERGED,
+    FINISHED,
+    TROUBLE,
+    Watched,
+)
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
@@ -28,14 +32,12 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.ledger import Ledger
     from copilot_analytics.alerts.message import Message
     from copilot_analytics.alerts.rules import PolicyOptions
-    from copilot_analytics.events import Event
     from copilot_analytics.findings import Severity
+    from copilot_analytics.live.following import Following
     from copilot_analytics.live.gpu_sampler import GpuSampler
-
-FINISHED, TROUBLE, CRASHED, DIVERGED, BROKEN_OFF = 0, 1, 3, 4, 5
+    from copilot_analytics.live.watched import Screen
 
 _PASS_S = 0.5
-_MEETING_S = 60.0
 _POLICY_S = 5.0
 _GPU_S = 10.0
 _MORE_S = 60.0
@@ -46,82 +48,6 @@ _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
 _LINGER_S = (10.0, 600.0)
 _DRAIN_S = 20.0
 _TOO_MANY_FAILURES = 20
-_MOST_CONFLICTS = 10  # in a row: each means that another supervisor has just told something
-
-
-class Screen(Protocol):
-    """Where the user looks."""
-
-    def start(self) -> None:
-        """Begin to show."""
-
-    def tell(self, watched: Watched, event: Event) -> None:
-        """Show an event as it becomes known."""
-
-    def note(self, text: str) -> None:
-        """Show a remark about the supervision itself."""
-
-    def show(self, runs: Sequence[Watched], now: float) -> float:
-        """Show how things are; return in how many seconds it wants to be called again."""
-
-    def stop(self) -> None:
-        """Leave the terminal as it was."""
-
-
-@dataclass
-class Watched:
-    """A followed log, and what was told of it.
-
-    Parameters
-    ----------
-    following
-        The log.
-    policy
-        Decides what is told of its run.
-    run_key, name
-        The run that the policy is about; empty before it trains.
-    recent
-        The last events, for the screen.
-    ended_at
-        When the run was seen to have ended; None while it goes on.
-    failures
-        Internal errors in a row.
-    """
-
-    following: Following
-    policy: Policy
-    run_key: str = ""
-    name: str = ""
-    recent: deque[Event] = field(default_factory=lambda: deque(maxlen=8))
-    due: float = 0.0
-    ended_at: float | None = None
-    failures: int = 0
-    given_up: bool = False
-    begins_here: bool = False  # the run began under supervision: all of it is news
-    met_at: float | None = None
-
-    @property
-    def analysis(self) -> Analysis:
-        """The answers as of now."""
-        return Analysis.of(self.following.log.session)
-
-    @property
-    def context(self) -> Context:
-        """What messages may say of the run."""
-        return Context(self.run_key, self.name, lambda: self.analysis)
-
-    @property
-    def outcome(self) -> int:
-        """How the run ended or stands, as an exit code."""
-        if self.given_up:
-            return TROUBLE
-        status = self.following.status
-        analysis = self.analysis
-        if status == "crashed":
-            return CRASHED
-        if str(analysis.phases.current.value) == "DIVERGING" or analysis.stop.advice == "kill":
-            return DIVERGED
-        return BROKEN_OFF if status in {"stalled", "interrupted"} else FINISHED
 
 
 class Supervisor:
@@ -188,7 +114,10 @@ class Supervisor:
         self._courier = Courier(
             ledger, far, floors=floors, draw=self._draw, heartbeat=heartbeat, wall=wall
         )
-        self._tell_past = tell_past
+        names = (*self._console.names, *self._courier.names)
+        self._telling = Telling(
+            ledger, names, options, tell_past=tell_past, note=screen.note, on_messages=self._owe
+        )
         self._sampler = sampler
         self._linger_s = linger_s
         self._find_more = find_more
@@ -198,10 +127,6 @@ class Supervisor:
         self._unsent = False
         self._next: dict[str, float] = {}
         self._drawn: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
-
-    @property
-    def _channel_names(self) -> tuple[str, ...]:
-        return (*self._console.names, *self._courier.names)
 
     def run(self) -> int:
         """Watch; return an exit code that tells how it ended.
@@ -246,7 +171,7 @@ class Supervisor:
         if self._is_due("policy", now, _POLICY_S):
             for watched in self.runs:
                 if watched.run_key:
-                    self._decide(watched, [], now)
+                    self._telling.decide(watched, [], now)
         self._sample(now)
         self._look_for_more(now)
         self._answer(now)
@@ -270,7 +195,7 @@ class Supervisor:
                     watched.recent.append(event)
                     self._screen.tell(watched, event)
             if following.caught_up:
-                self._judge(watched, events, now)
+                self._telling.judge(watched, events, now)
             watched.failures = 0
         except CopilotError as error:
             self._fail(watched, str(error))
@@ -282,106 +207,6 @@ class Supervisor:
         if not watched.given_up:
             grid_s = _GRID_S if wait_s > _GRID_S else 0.0
             watched.due = (now + wait_s) // grid_s * grid_s if grid_s else now + wait_s
-
-    def _judge(self, watched: Watched, events: list[Event], now: float) -> None:
-        log = watched.following.log
-        for key, name, past in log.superseded:
-            self._part_with(watched, key, name, past, now)
-        log.superseded.clear()
-        if not log.run_key or watched.run_key not in {"", log.run_key}:
-            watched.begins_here = True
-        if log.run_key and log.run_key != watched.run_key:
-            if self._is_worth_telling(watched, now):
-                self._attach(watched, now)
-        elif watched.run_key and events:
-            self._decide(watched, [log.relative(event) for event in events], now)
-        ended = watched.following.status in ENDED
-        if not ended:
-            watched.ended_at = None
-        elif watched.ended_at is None:
-            watched.ended_at = now
-
-    def _is_worth_telling(self, watched: Watched, now: float) -> bool:
-        """Tell whether a run that began just now can be introduced; at first nothing is known."""
-        log = watched.following.log
-        if not watched.begins_here or self._ledger.knows(log.run_key):
-            return True
-        if watched.met_at is None:
-            watched.met_at, watched.name = now, log.name
-        known = len(log.run.eval_log) > 0 or now - watched.met_at >= _MEETING_S
-        return known or any(opens(event) for event in log.run_events)
-
-    def _attach(self, watched: Watched, now: float) -> None:
-        """Begin with a run, or go on where an earlier supervisor stopped."""
-        log = watched.following.log
-        watched.run_key, watched.name = log.run_key, log.name
-        watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
-        if watched.following.first:
-            note = f"first:{digest_of(watched.following.path)}"
-            self._ledger.note(note, watched.following.first, now)
-        watched.met_at = None
-        past = [log.relative(event) for event in log.run_events]
-        if self._ledger.knows(log.run_key):
-            watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options)
-            self._screen.note(f"{watched.name}: going on; it was supervised before")
-            self._decide(watched, past, now)
-            return
-        watched.policy = Policy(self._options)
-        news, past = (past, []) if watched.begins_here else ([], past)
-        messages = watched.policy.attach(past, now, watched.context, tell_past=self._tell_past)
-        self._put(watched, messages, now)
-        if news:
-            self._decide(watched, news, now)
-
-    def _decide(self, watched: Watched, events: list[Event], now: float) -> None:
-        self._put(watched, watched.policy.step(events, now, watched.context), now)
-
-    def _part_with(
-        self, watched: Watched, key: str, name: str, past: list[Event], now: float
-    ) -> None:
-        """Tell what is left of a run in whose log another one began, perhaps unwatched."""
-        policy = watched.policy
-        if key != watched.run_key:
-            if not self._ledger.knows(key):
-                return
-            policy = Policy.restore(self._ledger.rows(key), self._options)
-        context = Context(key, name or watched.name or watched.following.log.name)
-
-        def decide(policy: Policy) -> list[Message]:
-            return policy.part(past, now, context)
-
-        self._commit(policy, key, decide(policy), now, decide)
-
-    def _put(self, watched: Watched, messages: list[Message], now: float) -> None:
-        """Write down what was decided of a run."""
-        log = watched.following.log
-
-        def decide(policy: Policy) -> list[Message]:
-            events = [log.relative(event) for event in log.run_events]
-            return policy.step(events, now, watched.context)
-
-        watched.policy = self._commit(watched.policy, watched.run_key, messages, now, decide)
-
-    def _commit(
-        self,
-        policy: Policy,
-        run_key: str,
-        messages: list[Message],
-        now: float,
-        decide: Callable[[Policy], list[Message]],
-    ) -> Policy:
-        """Write down what was decided; decide anew if another supervisor was faster."""
-        for _ in range(_MOST_CONFLICTS):
-            if self._ledger.put(messages, policy.decisions, now, self._channel_names):
-                break
-            muted_until = policy.muted_until
-            policy = Policy.restore(self._ledger.rows(run_key), self._options)
-            policy.muted_until = muted_until
-            messages = decide(policy)
-        if messages:
-            self._unsent = True
-            self._courier.wake()
-        return policy
 
     def _fail(self, watched: Watched, reason: str) -> None:
         watched.failures += 1
@@ -415,7 +240,7 @@ class Supervisor:
         try:
             for record in self._sampler.sample():
                 events = following.sample(record)
-                self._decide(self.runs[0], [following.log.relative(e) for e in events], now)
+                self._telling.decide(self.runs[0], [following.log.relative(e) for e in events], now)
                 for event in events:
                     self.runs[0].recent.append(event)
                     self._screen.tell(self.runs[0], event)
@@ -454,6 +279,10 @@ class Supervisor:
             self._unsent = bool(set(done.undelivered) - set(self._console.parked))
         if self._ledger.trouble and self._is_due("trouble", now, 3600.0):
             self._screen.note(self._ledger.trouble)
+
+    def _owe(self) -> None:
+        self._unsent = True
+        self._courier.wake()
 
     def _say(self, notices: list[str] | deque[str] | tuple[str, ...]) -> None:
         for notice in list(notices):
@@ -506,7 +335,7 @@ class Supervisor:
         for watched in self.runs:
             if watched.run_key and not watched.given_up:
                 try:
-                    self._put(watched, watched.policy.close(now, watched.context), now)
+                    self._telling.put(watched, watched.policy.close(now, watched.context), now)
                 except Exception as error:  # noqa: BLE001  # the others must have their summary
                     self._fail(watched, f"no summary: {type(error).__name__}: {error}")
             watched.following.close()

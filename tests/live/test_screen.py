@@ -15,7 +15,7 @@ from copilot_analytics.findings import Severity
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal, sparkline
-from copilot_analytics.live.supervisor import Watched
+from copilot_analytics.live.watched import Watched
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from copilot_analytics.alerts.channels._commands import Command
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.live.courier import Chat
 from copilot_analytics.live.following import Following
-from copilot_analytics.live.supervisor import CRASHED, DIVERGED, FINISHED, TROUBLE, Supervisor
+from copilot_analytics.live.supervisor import Supervisor
+from copilot_analytics.live.watched import CRASHED, DIVERGED, FINISHED, TROUBLE
 
 
 class Quiet:

@@ -1,0 +1,156 @@
+"""What is told of a run: its policy decides, the ledger keeps the decision with the message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts.message import digest_of
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.rules import opens
+from copilot_analytics.live.following import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from copilot_analytics.alerts.ledger import Ledger
+    from copilot_analytics.alerts.message import Message
+    from copilot_analytics.alerts.rules import PolicyOptions
+    from copilot_analytics.events import Event
+    from copilot_analytics.live.watched import Watched
+
+_MEETING_S = 60.0
+_MOST_CONFLICTS = 10  # in a row: each means that another supervisor has just told something
+
+
+class Telling:
+    """Introduces runs, lets their policies decide, and writes down what was decided.
+
+    Parameters
+    ----------
+    ledger
+        What was told.
+    channels
+        Names of those that a message is for.
+    options
+        How patient the policies are.
+    tell_past
+        Whether what a log held at the start is told, as one digest.
+    note
+        Takes a remark about the supervision.
+    on_messages
+        Called when messages were written to the ledger.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        channels: Sequence[str],
+        options: PolicyOptions | None,
+        *,
+        tell_past: bool,
+        note: Callable[[str], None],
+        on_messages: Callable[[], None],
+    ) -> None:
+        self._ledger, self._channels, self._options = ledger, tuple(channels), options
+        self._tell_past, self._note, self._on_messages = tell_past, note, on_messages
+
+    def judge(self, watched: Watched, events: list[Event], now: float) -> None:
+        """Take what a log said in one look; begin with its run if it is to be introduced."""
+        log = watched.following.log
+        for key, name, past in log.superseded:
+            self._part_with(watched, key, name, past, now)
+        log.superseded.clear()
+        if not log.run_key or watched.run_key not in {"", log.run_key}:
+            watched.begins_here = True
+        if log.run_key and log.run_key != watched.run_key:
+            if self._is_worth_telling(watched, now):
+                self._attach(watched, now)
+        elif watched.run_key and events:
+            self.decide(watched, [log.relative(event) for event in events], now)
+        ended = watched.following.status in ENDED
+        if not ended:
+            watched.ended_at = None
+        elif watched.ended_at is None:
+            watched.ended_at = now
+
+    def _is_worth_telling(self, watched: Watched, now: float) -> bool:
+        """Tell whether a run that began just now can be introduced; at first nothing is known."""
+        log = watched.following.log
+        if not watched.begins_here or self._ledger.knows(log.run_key):
+            return True
+        if watched.met_at is None:
+            watched.met_at, watched.name = now, log.name
+        known = len(log.run.eval_log) > 0 or now - watched.met_at >= _MEETING_S
+        return known or any(opens(event) for event in log.run_events)
+
+    def _attach(self, watched: Watched, now: float) -> None:
+        """Begin with a run, or go on where an earlier supervisor stopped."""
+        log = watched.following.log
+        watched.run_key, watched.name = log.run_key, log.name
+        watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
+        if watched.following.first:
+            note = f"first:{digest_of(watched.following.path)}"
+            self._ledger.note(note, watched.following.first, now)
+        watched.met_at = None
+        past = [log.relative(event) for event in log.run_events]
+        if self._ledger.knows(log.run_key):
+            watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options)
+            self._note(f"{watched.name}: going on; it was supervised before")
+            self.decide(watched, past, now)
+            return
+        watched.policy = Policy(self._options)
+        news, past = (past, []) if watched.begins_here else ([], past)
+        messages = watched.policy.attach(past, now, watched.context, tell_past=self._tell_past)
+        self.put(watched, messages, now)
+        if news:
+            self.decide(watched, news, now)
+
+    def decide(self, watched: Watched, events: list[Event], now: float) -> None:
+        """Let the policy of a run decide on events, or on the time that has passed."""
+        self.put(watched, watched.policy.step(events, now, watched.context), now)
+
+    def put(self, watched: Watched, messages: list[Message], now: float) -> None:
+        """Write down what was decided of a run."""
+        log = watched.following.log
+
+        def decide(policy: Policy) -> list[Message]:
+            events = [log.relative(event) for event in log.run_events]
+            return policy.step(events, now, watched.context)
+
+        watched.policy = self._commit(watched.policy, watched.run_key, messages, now, decide)
+
+    def _part_with(
+        self, watched: Watched, key: str, name: str, past: list[Event], now: float
+    ) -> None:
+        """Tell what is left of a run in whose log another one began, perhaps unwatched."""
+        policy = watched.policy
+        if key != watched.run_key:
+            if not self._ledger.knows(key):
+                return
+            policy = Policy.restore(self._ledger.rows(key), self._options)
+        context = Context(key, name or watched.name or watched.following.log.name)
+
+        def decide(policy: Policy) -> list[Message]:
+            return policy.part(past, now, context)
+
+        self._commit(policy, key, decide(policy), now, decide)
+
+    def _commit(
+        self,
+        policy: Policy,
+        run_key: str,
+        messages: list[Message],
+        now: float,
+        decide: Callable[[Policy], list[Message]],
+    ) -> Policy:
+        """Write down what was decided; decide anew if another supervisor was faster."""
+        for _ in range(_MOST_CONFLICTS):
+            if self._ledger.put(messages, policy.decisions, now, self._channels):
+                break
+            muted_until = policy.muted_until
+            policy = Policy.restore(self._ledger.rows(run_key), self._options)
+            policy.muted_until = muted_until
+            messages = decide(policy)
+        if messages:
+            self._on_messages()
+        return policy
