@@ -121,9 +121,11 @@ class Round:
         self._clock = FastClock()
         self._home = folder / "state"
         self._child: int | None = None
+        self._other: int | None = None
         self._killed_at: list[float] = []
         kind = self._rng.choice(KINDS)
         self._hangs = self._rng.choices((0.0, 0.1), (29, 1))[0]
+        self._in_company = self._rng.random() < 0.1
         counts = self._rng.choices((1, 2), (3, 1))[0]
         trainings = [
             made(self._rng, 2 * seed % 5000 + n, resumed=self._rng.random() < 0.4)
@@ -139,6 +141,7 @@ class Round:
             self._judge()
         finally:
             self._end_child(signal.SIGKILL)
+            self._end_other()
             (self._folder / "story").write_text("\n".join(self._writer.story) + "\n")
             self._hook.close()
         return self.outcome
@@ -147,6 +150,9 @@ class Round:
         self._writer.begin()
         self._start()
         self._wait("a first message", lambda: self._rows("SELECT 1 FROM messages"))
+        if self._in_company:
+            self._writer.story.append("start a second one")
+            self._other = self._fork()
         down = 0
         while not self._writer.is_done:
             self._writer.act()
@@ -167,6 +173,7 @@ class Round:
         self._wait("the last event", lambda: wanted <= {i for (i,) in self._rows(_EVENTS)})
         if self._rng.random() < 0.5:
             self._end_child(signal.SIGKILL)
+        self._end_other()
         self._hook.calm()
         for _ in range(3):
             self._start()
@@ -185,9 +192,13 @@ class Round:
                 return
             self._check_end(status)
         self._writer.story.append("start")
-        self._child = os.fork()
-        if self._child:
-            return
+        self._child = self._fork()
+
+    def _fork(self) -> int:
+        """Let a supervisor live in a process of its own."""
+        pid = os.fork()
+        if pid:
+            return pid
         try:
             out = os.open(self._folder / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(out, 1)
@@ -231,6 +242,13 @@ class Round:
             time.sleep(0.005)
         self.outcome.wrong.append("the supervisor did not end when asked")
         self._end_child(signal.SIGKILL)
+
+    def _end_other(self) -> None:
+        if self._other is not None:
+            os.kill(self._other, signal.SIGKILL)
+            self._killed_at.append(time.monotonic())
+            os.waitpid(self._other, 0)
+            self._other = None
 
     def _check_end(self, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
@@ -356,7 +374,9 @@ class Round:
             last[one["id"]] = number
             if before is None or arrived[before]["mood"] not in {"well", "slow"}:
                 continue
-            at, following_at = arrived[before]["at"], arrived[before + 1]["at"]
+            # Of two supervisors the one may have told something else before the other was killed.
+            next_one = number if self._in_company else before + 1
+            at, following_at = arrived[before]["at"], arrived[next_one]["at"]
             # What a killed process had sent may arrive a moment after it.
             if not any(at - _ON_THE_WAY_S <= k <= following_at for k in self._killed_at):
                 outcome.doubled.append(f"message {one['id'][:6]} arrived twice without a reason")
