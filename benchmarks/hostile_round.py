@@ -3,8 +3,8 @@
 What is claimed at its end, and counted as lost, doubled or wrong where it does not hold:
 
 * Every event of the final log, as ``copilot replay`` sees it, is in the ledger, and no other. The
-  final log is all that was written, file by file; where a new training was begun over an old one,
-  what is gone from the disk is claimed only not to be invented.
+  final log is all that was written, file by file; where the files of an old training were removed
+  before a new one was begun, the events of the old one are claimed only not to be invented.
 * Every event that the ledger calls told has a message, except those from before a watch first
   met their run: the introduction stands for them. Nothing that the policy would still tell is
   left; what it dropped (over before it was told, nothing new, the run has finished) is its right.
@@ -48,7 +48,7 @@ from copilot_analytics.live.tail import GRACE_S
 SPEED = 100.0  # seconds of the supervisor in a second
 _HANG_S = 2.5  # long enough to be told as a stall
 _ON_THE_WAY_S = 0.25
-PATIENCE_S = 10.0  # real ones
+PATIENCE_S = 30.0  # real ones
 
 
 @dataclass
