@@ -456,18 +456,18 @@ TestPolicyMachine.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def test_what_another_run_replaces_is_told_at_once(policy, feed):
-    plateau, crash = feed("phase", "PLATEAU"), feed("finding", "data_loading_bound")
-    assert policy.step([plateau], 0.0, CONTEXT) == []
-    (message,) = policy.part([plateau, crash], 1.0, CONTEXT)
-    assert set(message.event_ids) == {event_id("key", plateau), event_id("key", crash)}
-    assert policy.part([plateau, crash], 2.0, CONTEXT) == []
+    worse, slow = feed("phase", "OVERFITTING_RISK"), feed("finding", "data_loading_bound")
+    assert policy.step([worse], 0.0, CONTEXT) == []
+    (message,) = policy.part([worse, slow], 1.0, CONTEXT)
+    assert set(message.event_ids) == {event_id("key", worse), event_id("key", slow)}
+    assert policy.part([worse, slow], 2.0, CONTEXT) == []
     assert policy.step([], 1e6, CONTEXT) == []
 
 
 def test_what_another_run_replaces_does_not_wait_for_the_morning(feed):
     policy = Policy()
     policy.mute(1000.0)
-    plateau = feed("phase", "PLATEAU")
-    assert policy.step([plateau], 0.0, CONTEXT) == []
-    (message,) = policy.part([plateau], 100.0, CONTEXT)
-    assert message.silent and message.event_ids == (event_id("key", plateau),)
+    worse = feed("phase", "OVERFITTING_RISK")
+    assert policy.step([worse], 0.0, CONTEXT) == []
+    (message,) = policy.part([worse], 100.0, CONTEXT)
+    assert message.silent and message.event_ids == (event_id("key", worse),)
