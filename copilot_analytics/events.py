@@ -7,6 +7,12 @@ from typing import Literal, TypeAlias
 
 from copilot_analytics.findings import Severity
 
+Status: TypeAlias = Literal[
+    "waiting", "running", "evaluating", "stalled", "crashed", "interrupted", "finished", "unknown"
+]
+# Nothing more is expected of the log; "unknown": it does not say how it ended.
+ENDED: frozenset[str] = frozenset({"crashed", "interrupted", "finished", "unknown"})
+
 EventKind: TypeAlias = Literal[
     "phase",  # the phase changed
     "finding",  # a diagnosis began to hold

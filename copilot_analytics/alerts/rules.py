@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import UsageError
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # Not PLATEAU: flat stretches are part of healthy runs (before a drop of the learning rate, near the
 # end, or in a loss that says little). One worth a message is the finding `true_plateau`.
 ALERTING_PHASES = frozenset({"OVERFITTING_RISK", "DIVERGING", "CONVERGED"})
-ALERTING_STATUS = frozenset({"crashed", "stalled", "interrupted", "finished"})
+ALERTING_STATUS = ENDED | {"stalled"}
 ALERTING_ADVICE = frozenset({"stop", "kill"})
 SUBJECTS = frozenset({"phase", "status", "advice", "finding", "resolved"})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import trouble_of
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _TITLES = {
     ("status", "stalled"): "🔴 STALLED",
     ("status", "interrupted"): "🟡 ENDED EARLY",
     ("status", "finished"): "🏁 FINISHED",
+    ("status", "unknown"): "⚪ THE LOG ENDS",
     ("advice", "stop"): "🛑 TIME TO STOP",
     ("advice", "kill"): "🛑 KILL IT",
 }
@@ -39,6 +41,7 @@ _NOUNS = {
     "stalled": "stall",
     "interrupted": "early end",
     "finished": "end",
+    "unknown": "end of the log",
     "stop": "advice to stop",
     "kill": "advice to kill the run",
 }
@@ -48,7 +51,6 @@ _ADVICE = {
     "wait": "Wait",
     "continue": "Let it run",
 }
-_OVER = frozenset({"crashed", "interrupted", "finished"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def summary(context: Context, *, supervised_on: bool = False) -> Words:
     from copilot_analytics.report.verdict import verdict
 
     status = analysis.life.status
-    going = status not in _OVER
+    going = status not in ENDED
     title = "👋 NO LONGER WATCHED" if going else _TITLES["status", status]
     lines = [verdict(analysis)]
     if going:
@@ -258,7 +260,7 @@ def _situation(analysis: Analysis) -> list[str]:
 
     eta, metric, run = analysis.eta, analysis.metric, analysis.run
     parts = []
-    if analysis.life.status in _OVER:
+    if analysis.life.status in ENDED:
         parts.append(f"⏱ ended at {extent(run)}")
     elif not run.last_step:
         parts.append("⏱ nothing trained yet")
@@ -309,7 +311,7 @@ def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
             sentences.append(f"{odds}.")
         if stop.advice in {"stop", "kill"}:
             sentences.append(_savings(analysis))
-    if stop.advice in {"stop", "kill"} or status in _OVER:
+    if stop.advice in {"stop", "kill"} or status in ENDED:
         sentences.append(_checkpoint(analysis))
     text = " ".join(sentence for sentence in sentences if sentence)
     if text:

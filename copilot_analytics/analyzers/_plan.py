@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from copilot_analytics.schedule import Drop
 
 _NEWEST = 12
+_ETA_ROWS = 2000
+_FEWEST_ETAS = 3
 _LAST_TENTH = 0.9
 _UNKNOWN_SPACING = 0.03
 
@@ -42,6 +44,46 @@ def planned_end(run: Run) -> int | None:
         if per_epoch is not None:
             planned = round(run.meta.planned_epochs * per_epoch)
     return planned if planned and planned > 0 else None
+
+
+class PrintedEta(NamedTuple):
+    """What the log itself expects to be left.
+
+    `nearly_over`: it reaches 0 before another training line is due.
+    """
+
+    left_s: float
+    nearly_over: bool
+
+
+def printed_eta(run: Run) -> PrintedEta | None:
+    """Return the log's own estimate of the time left; None if it prints none that counts down.
+
+    An estimate that starts again with each epoch tells nothing about the end of the run.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> lines = [Record("train", step=s, metrics={"eta_s": 500.0 - 10 * s}) for s in range(1, 41)]
+    >>> printed_eta(Run.from_records(lines))
+    PrintedEta(left_s=100.0, nearly_over=False)
+    """
+    log = run.train_log
+    if not len(log) or "eta_s" not in log.metric_names:
+        return None
+    newest = slice(max(len(log) - _ETA_ROWS, 0), None)
+    eta = log.column("eta_s")[newest][log.segment[newest] == log.segment[-1]]
+    if len(eta) < _FEWEST_ETAS or not np.isfinite(eta).all():
+        return None
+    changes = np.diff(eta)
+    per_line = float(np.median(-changes))
+    most = float(eta.max())
+    starts_again = (changes > 0.5 * most) & (eta[:-1] < 0.2 * most)
+    if np.count_nonzero(starts_again) or per_line < 0:
+        return None
+    left = float(eta[-1])
+    return PrintedEta(left, left <= 2.0 * max(per_line, 1.0))
 
 
 def eval_steps(run: Run) -> Floats:

@@ -12,6 +12,7 @@ from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._peaks import Growth, Peaks
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import NotJudged
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class GpuAnalyzer(Analyzer[Gpu]):
         if not self._devices:
             return ()
         self._settle(run)
-        over = results.of(LifecycleAnalyzer).status in _OVER
+        over = results.of(LifecycleAnalyzer).status in ENDED
         changed = over != self._over
         self._over = over
         for device in self._devices.values():
@@ -180,7 +181,6 @@ class GpuAnalyzer(Analyzer[Gpu]):
 
 ANALYZER = GpuAnalyzer
 
-_OVER = frozenset({"finished", "crashed", "interrupted"})
 _MOST_DEVICES = 256
 _NEWEST = 512
 _FEWEST_UTILIZATION = 60

@@ -1,16 +1,17 @@
-"""Whether the run waits, runs, evaluates, stalls, crashed, was interrupted or finished."""
+"""Whether the run waits, runs, evaluates, stalls, or how it ended, as far as the log tells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._end import awaits_eval, eval_every, line_gap, reached_end
 from copilot_analytics.analyzers._news import news
+from copilot_analytics.analyzers._plan import printed_eta
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
 from copilot_analytics.wording import duration, place
@@ -18,13 +19,9 @@ from copilot_analytics.wording import duration, place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from copilot_analytics.events import Event
+    from copilot_analytics.events import Event, Status
     from copilot_analytics.records import Record
     from copilot_analytics.run import Run
-
-Status: TypeAlias = Literal[
-    "waiting", "running", "evaluating", "stalled", "crashed", "interrupted", "finished"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class Lifecycle:
     Parameters
     ----------
     status
-        Its state.
+        Its state. ``unknown``: the log ends and does not say whether that was planned.
     reason
         Why, in half a sentence.
     started, last_time
@@ -88,7 +85,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
         said = len(run.train_log) + len(run.eval_log)
-        if record.kind == "crash":
+        if record.kind == "crash" and not self._was_stopped(said):
             self._crash = (record, said)
         elif record.kind == "end":
             self._end = (record, said)
@@ -119,6 +116,11 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
     def result(self) -> Lifecycle:
         """Return the answer as of the last look."""
         return self._now
+
+    def _was_stopped(self, said: int) -> bool:
+        """Tell whether the run was stopped here: what fails after that fails because of it."""
+        crash = self._crash
+        return crash is not None and crash[1] == said and _ending(crash[0])[0] == "interrupted"
 
     def _follow_time(self, run: Run, record: Record) -> None:
         log = run.train_log
@@ -175,7 +177,9 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
                     why = f"the log ends at {_reached(run)} of {planned}"
                 return "interrupted", why, line, ()
         elif over:
-            return self._ending_without_plan(run, results, line)
+            status, why, line, gaps = self._ending_without_plan(run, results, line)
+            gone = record.facts.get("reason") if status == "unknown" else None
+            return status, f"{why}; {gone}" if gone else why, line, gaps
         if silence is not None and record.facts.get("process") == "stopped":
             return "stalled", str(record.facts.get("reason") or "its process is stopped"), line, ()
         if silence is not None:
@@ -187,23 +191,20 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
     ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
         gap = (NotJudged("planned end", "the log does not say how long training should be"),)
         rate = results.of(LearningRateAnalyzer)
-        left_s = _printed_eta_s(run)
-        if left_s:
-            why = f"the log ends at {_reached(run)} and expected {duration(left_s)} more"
+        printed = printed_eta(run)
+        if printed is not None and printed.nearly_over:
+            return "finished", "the log's own eta reached 0", line, gap
+        if printed is not None:
+            more = duration(printed.left_s)
+            why = f"the log ends at {_reached(run)} and expected {more} more"
             return "interrupted", why, line, gap
-        last = run.last
-        evals = run.eval_log
-        trained = len(run.train_log)
-        ends_with_eval = len(evals) > 0 and (
-            not trained or int(evals.line[-1]) > int(run.train_log.line[-1])
-        )
-        ends_with_eval = ends_with_eval and not rate.warming_up
-        if ends_with_eval and last is not None and last.kind in {"eval", "checkpoint", "config"}:
+        if not rate.warming_up and _ends_with_eval(run):
             why = "the log ends right after an evaluation; its plan is unknown"
             return "finished", why, line, gap
         if rate.at_floor and rate.now is not None and rate.now < 0.5 * (rate.peak or rate.now):
             return "finished", "the learning rate is at its floor; the plan is unknown", line, gap
-        return "interrupted", f"the log ends at {_reached(run)}; its plan is unknown", line, gap
+        why = f"the log ends at {_reached(run)}; it does not say whether that was planned"
+        return "unknown", why, line, gap
 
     def _judge_silence(self, run: Run, silence_s: float, line: int) -> tuple[Status, str, int]:
         evaluating = at_eval(run)
@@ -229,7 +230,9 @@ _URGENCY = {
     "crashed": Severity.CRITICAL,
     "stalled": Severity.CRITICAL,
     "interrupted": Severity.WARNING,
+    "unknown": Severity.WARNING,
 }
+_ROWS_PER_EVAL = 5
 _STOPPED = ("keyboardinterrupt", "sigterm", "sigint", "sigkill", "cancelled", "preempt")
 
 
@@ -246,7 +249,9 @@ def _ending(record: Record) -> tuple[Status, str, int]:
     failure = _failure(record)
     told = f"{failure} {record.facts.get('signal') or ''}".lower()
     if any(word in told for word in _STOPPED) and not record.facts.get("out_of_memory"):
-        return "interrupted", f"it was stopped: {failure}", record.line
+        by_hand = "keyboardinterrupt" in told or "sigint" in told
+        how = "by hand (Ctrl-C)" if by_hand else failure
+        return "interrupted", f"it was stopped{' ' if by_hand else ': '}{how}", record.line
     return "crashed", failure, record.line
 
 
@@ -260,13 +265,17 @@ def _resumed(record: Record) -> str:
     return text
 
 
-def _printed_eta_s(run: Run) -> float:
-    """Return the time that the log itself last expected to be left, 0 if that is about nothing."""
-    eta = run.train_series("eta_s").value[-20:]
-    if len(eta) < 3 or not np.isfinite(eta).all():
-        return 0.0
-    per_line = float(np.median(-np.diff(eta)))
-    return float(eta[-1]) if eta[-1] > 3 * max(per_line, 1.0) else 0.0
+def _ends_with_eval(run: Run) -> bool:
+    """Tell whether the log ends with an evaluation, where that is unlikely by chance.
+
+    A log cut off anywhere ends so in one of six cases if five training lines lie between two
+    evaluations, and in every other case if each line has its own.
+    """
+    last, evals, log = run.last, run.eval_log, run.train_log
+    if last is None or last.kind not in {"eval", "checkpoint", "config"} or not len(evals):
+        return False
+    often = len(log) < _ROWS_PER_EVAL * len(evals)
+    return not often and int(evals.line[-1]) > int(log.line[-1])
 
 
 def _planned(run: Run) -> str | None:

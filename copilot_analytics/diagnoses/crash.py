@@ -35,13 +35,20 @@ class Crash(Diagnosis):
             place = "the last checkpoint" if step is None else f"the one of {where(run, step)}"
             todo = f"Mend the cause and resume from {path or place}."
             evidence.append(Evidence("last checkpoint", str(path or place), "", lines(saved.line)))
+        at = where(run, run.last_step)
+        meaning = f"The log ends with this failure at {at}, and nothing was trained after it."
+        if not life.line:
+            meaning = (
+                f"The process is gone at {at} and the log has no end: it was killed, or memory "
+                "ran out; `dmesg` knows."
+            )
+            todo = todo.replace("Mend the cause", "Find out why (see `dmesg`)")
         return Finding(
             self.name,
             Severity.CRITICAL,
             run.last_step,
-            f"the run crashed at {where(run, run.last_step)}: {failure[:120]}",
-            f"The log ends with this failure at {where(run, run.last_step)}, and nothing was "
-            "trained after it.",
+            f"the run crashed at {at}: {failure[:120]}",
+            meaning,
             tuple(evidence),
             todo,
         )

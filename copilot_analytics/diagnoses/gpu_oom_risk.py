@@ -8,6 +8,7 @@ from copilot_analytics.analyzers.gpu import GpuAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._gpus import called, in_use
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
 
 _NEARLY_FULL = 0.97
-_OVER = frozenset({"finished", "crashed", "interrupted"})
 
 
 class GpuOomRisk(Diagnosis):
@@ -27,7 +27,7 @@ class GpuOomRisk(Diagnosis):
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding for the fullest device."""
-        if results.of(LifecycleAnalyzer).status in _OVER:
+        if results.of(LifecycleAnalyzer).status in ENDED:
             return None
         full = [
             (device.peak_memory_mib / device.total_memory_mib, device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.events import ENDED
 from copilot_analytics.wording import duration, number
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def status(watched: Watched, now: float) -> str:
     phase = analysis.phases.current.value.replace("_", " ").lower()
     lines = [f"{_MARKS.get(life, '🟢')} {watched.name}: {life}, {phase}"]
     where = extent(analysis.run)
-    if life not in {"finished", "crashed", "interrupted"}:
+    if life not in ENDED:
         where += f"; {_left(watched)}"
     lines.append(where)
     metric = analysis.metric
@@ -105,7 +106,7 @@ def status(watched: Watched, now: float) -> str:
         at = place(analysis.run, metric.best_step, metric.best_epoch)
         lines.append(f"best {metric.name} {number(metric.best)} at {at}")
     silence_s = watched.following.silence_s(now)
-    if silence_s > 60 and life not in {"finished", "crashed", "interrupted"}:
+    if silence_s > 60 and life not in ENDED:
         lines.append(f"silent for {duration(silence_s)}")
     lines += [f"! {found.title}" for found in analysis.findings if found.severity > 1][:3]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.analyzers.lifecycle import at_eval
 from copilot_analytics.errors import UnreadableLogError
+from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, process_of
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
-
-ENDED = frozenset({"finished", "crashed", "interrupted"})
 
 _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far

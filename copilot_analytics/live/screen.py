@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts.rules import opens
+from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
 from copilot_analytics.wording import duration, number, share
 
@@ -242,13 +243,13 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     head.append(" · ")
     head.append(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, ""))
     silence_s = following.silence_s(now)
-    if silence_s > 30 and life not in {"finished", "crashed", "interrupted"}:
+    if silence_s > 30 and life not in ENDED:
         head.append(f" · silent for {duration(silence_s)}", style="dim")
     rows = Table.grid(padding=(0, 2), expand=True)
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     rows.add_row("progress", _progress(run.progress, extent(run)))
-    if life not in {"finished", "crashed", "interrupted"}:
+    if life not in ENDED:
         rows.add_row("time left", _time_left(analysis))
     losses = run.loss_names
     if losses:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import opens
-from copilot_analytics.live.following import ENDED
+from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,6 +20,7 @@ _STATES = {
     "crashed": "The run crashed",
     "interrupted": "The run ended early",
     "finished": "The run finished",
+    "unknown": "The log ends, and does not say whether that was planned,",
 }
 
 

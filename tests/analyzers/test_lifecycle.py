@@ -185,7 +185,9 @@ def test_an_unknown_plan_is_not_judged():
     life, _ = judge(unplanned)
     assert life.status == "finished"
     assert life.not_judged
-    assert judge(unplanned[:-3])[0].status == "interrupted"
+    cut, _ = judge(unplanned[:-3])
+    assert cut.status == "unknown"
+    assert cut.reason.endswith("it does not say whether that was planned")
     at_floor = some(planned=False, rate=cosine)[:-1]
     assert judge(at_floor)[0].status == "finished"
 
@@ -220,3 +222,44 @@ def test_without_a_plan_the_printed_time_left_tells_that_the_end_is_early():
     early = ends(3600.0)
     assert early.status == "interrupted"
     assert "expected 1 h more" in early.reason
+
+
+def unplanned(rows, rows_per_eval, **metrics):
+    """Records of a log without a plan, an evaluation after each so many rows."""
+    line = 0
+    for row in range(1, rows + 1):
+        line += 1
+        more = {name: value(row) for name, value in metrics.items()}
+        yield Record("train", step=row, metrics={"loss": 1.0 / row, **more}, line=line)
+        if row % rows_per_eval == 0:
+            line += 1
+            yield Record("eval", step=row, metrics={"acc": 0.5}, line=line)
+
+
+def test_an_end_after_an_evaluation_tells_something_only_where_evaluations_are_rare():
+    assert judge(unplanned(40, 5))[0].status == "finished"
+    assert judge(unplanned(40, 4))[0].status == "unknown"
+    assert judge(unplanned(40, 1))[0].status == "unknown"
+
+
+def test_the_eta_that_the_log_prints_tells_whether_it_ended_in_time():
+    counting = {"eta_s": lambda row: 10.0 * (41 - row)}
+    done, _ = judge(unplanned(40, 4, **counting))
+    assert (done.status, done.reason) == ("finished", "the log's own eta reached 0")
+    cut, _ = judge(unplanned(30, 4, **counting))
+    assert cut.status == "interrupted"
+    assert cut.reason.endswith("expected 1 min 50 s more")
+
+
+def test_an_eta_that_starts_again_with_each_epoch_says_nothing_of_the_end():
+    life, _ = judge(unplanned(38, 4, eta_s=lambda row: 10.0 * (10 - row % 10)))
+    assert life.status == "unknown"
+
+
+def test_what_fails_after_a_stop_by_hand_is_no_crash():
+    rows = list(unplanned(12, 4))
+    stopped = Record("crash", facts={"error": "KeyboardInterrupt", "message": "", "signal": 2})
+    failed = Record("crash", facts={"error": "torch.distributed", "message": "exitcode: 1"})
+    life, _ = judge([*rows, stopped, failed])
+    assert (life.status, life.reason) == ("interrupted", "it was stopped by hand (Ctrl-C)")
+    assert judge([*rows, failed])[0].status == "crashed"

@@ -35,6 +35,16 @@ def test_crash() -> None:
     assert "out_of_memory" not in findings
 
 
+def test_a_process_that_is_gone_without_a_word_left_no_failure_in_the_log() -> None:
+    session = Simulated().session(0.5)
+    session.update(Record("crash", facts={"message": "process 7 is gone and the log has no end"}))
+    session.close()
+    finding = found(session)["crash"]
+    assert "process 7 is gone" in finding.title
+    assert "ends with this failure" not in finding.explanation
+    assert "dmesg" in finding.recommendation and "epoch_15.pth" in finding.recommendation
+
+
 def test_a_user_who_stops_a_run_is_no_crash() -> None:
     findings = crashed(error="KeyboardInterrupt", message="")
     assert not {"crash", "out_of_memory"} & set(findings)
