@@ -10,10 +10,16 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._intervals import Intervals
-from copilot_analytics.analyzers._plan import checkpoints_left, evals_left, planned_end
+from copilot_analytics.analyzers._plan import (
+    checkpoints_left,
+    evals_left,
+    planned_end,
+    printed_eta,
+)
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.rates import Overhead, remaining_time
+from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +42,7 @@ class Eta:
     level
         Probability of the interval.
     planned_steps
-        The end it runs to.
+        The end it runs to; None where only the log's own estimate tells that it ends.
     step_s
         Seconds of one step at the present rate, evaluations and checkpoints left out.
     eval_s, checkpoint_s
@@ -71,7 +77,10 @@ class EtaAnalyzer(Analyzer[Eta]):
 
     Time is measured between the time stamps of consecutive training records of one process. An
     interval in which an evaluation or a checkpoint fell costs more; what it costs beyond the
-    usual time of its steps is the duration of that evaluation or checkpoint.
+    usual time of its steps is the duration of that evaluation or checkpoint. A process that
+    resumes the run may be faster or slower than the one before, so its own intervals count.
+    Where no plan is known, the estimate that the log prints, over the time of a step, tells how
+    many steps are left.
 
     Examples
     --------
@@ -106,6 +115,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         self._eval_s: list[float] = []
         self._checkpoint_s: list[float] = []
         self._both_s: list[float] = []
+        self._measured_in = 0
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -174,6 +184,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             extra = float(time[i + 1] - time[i]) - usual * float(step[i + 1] - step[i])
             if segment[i] != segment[i + 1] or not math.isfinite(extra):
                 continue
+            self._forget_before(int(segment[i]))
             kept = (
                 self._both_s
                 if with_eval[i] and with_save[i]
@@ -182,6 +193,12 @@ class EtaAnalyzer(Analyzer[Eta]):
             kept.append(max(extra, 0.0))
             del kept[:-_MOST_MEASURED]
         return inside
+
+    def _forget_before(self, segment: int) -> None:
+        """Keep measurements of a process only until the next one has some of its own."""
+        if segment != self._measured_in:
+            self._measured_in = segment
+            self._eval_s, self._checkpoint_s, self._both_s = [], [], []
 
     def _overheads(self) -> tuple[list[float], list[float]]:
         """Return durations of evaluations and of checkpoints; shared ones count as evaluations."""
@@ -196,41 +213,54 @@ class EtaAnalyzer(Analyzer[Eta]):
             return [max(one - alone, 0.0) for one in both], saves
         return evals, saves
 
+    def _too_early(self, run: Run) -> str:
+        """Say why nothing can be told although the log has a plan."""
+        log = run.train_log
+        again = "after the resume, " if len(log) and log.segment[-1] != log.segment[0] else ""
+        if len(log) and not np.isfinite(log.time[-1]) and "iter_time_s" not in log.metric_names:
+            return "the log has neither time stamps nor iteration times"
+        timed = int(np.count_nonzero(log.segment == log.segment[-1])) if len(log) else 0
+        if self._clock.n >= _MANY_STILL and not self._clock.tells:
+            return "the time stamps of the log do not advance"
+        return f"too early: {again}{plural(timed, 'training line')} so far"
+
     def _predict(self, run: Run, status: str) -> Eta:
         planned = planned_end(run)
         log_eta = _printed_eta(run)
         if status == "finished":
             return Eta(planned_steps=planned, log_eta_s=log_eta, source="the run is over")
-        if planned is None:
-            why = "the log does not say how long training should be"
-            return Eta(log_eta_s=log_eta, not_judged=(NotJudged("ETA", why),))
         known = Eta(planned_steps=planned, log_eta_s=log_eta)
-        left = max(planned - run.last_step, 0)
-        coming = evals_left(run, planned)
+        printed = printed_eta(run) if planned is None and not run.meta.planned_epochs else None
+        if planned is None and printed is None:
+            why = "the log does not say how long training should be"
+            if run.meta.planned_epochs:
+                why = self._too_early(run)
+            return replace(known, not_judged=(NotJudged("ETA", why),))
         evals, saves = self._overheads()
-        saves_left = checkpoints_left(run, planned)
-        clock, source, overhead = (
-            self._clock,
-            "time stamps",
-            [
-                Overhead(evals, float(coming or 0)),
-                Overhead(saves, float(saves_left or 0) if saves else 0.0),
-            ],
-        )
+        clock, source = self._clock, "time stamps"
+        overhead: list[Overhead] = []
+        coming = None
+        if planned is not None:
+            coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
+            overhead.append(Overhead(evals, float(coming or 0)))
+            overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
         if len(run.train_log) == 0:
             clock, source, overhead = self._evals, "time stamps of evaluations", []
-        elif clock.n < _FEWEST and self._printed.n >= _FEWEST:
+        elif not clock.tells and self._printed.tells:
             clock, source = self._printed, "printed iteration time"
             if evals:
                 source += " and measured evaluations"
-        if clock.n < _FEWEST:
-            why = "fewer than two intervals between time stamps are known"
-            return replace(known, not_judged=(NotJudged("ETA", why),))
+        if not clock.tells:
+            return replace(known, not_judged=(NotJudged("ETA", self._too_early(run)),))
         time_s, steps = clock.intervals()
-        found = remaining_time(time_s, steps, remaining_units=float(left), overhead=overhead)
+        if planned is not None:
+            left = float(max(planned - run.last_step, 0))
+        else:
+            left = (printed.left_s if printed is not None else 0.0) / _per_step_s(time_s, steps)
+            source = f"the log's own eta, {source}"
+        found = remaining_time(time_s, steps, remaining_units=left, overhead=overhead)
         if not math.isfinite(found.median_s):
-            why = "the time stamps of the log do not advance"
-            return replace(known, not_judged=(NotJudged("ETA", why),))
+            return replace(known, not_judged=(NotJudged("ETA", self._too_early(run)),))
         wider = _WIDER.get(found.dispersion_class, _WIDEST)
         low, high = found.low_s * (1.0 - wider[0]), found.high_s * (1.0 + wider[1])
         if clock is self._printed:
@@ -259,6 +289,7 @@ class EtaAnalyzer(Analyzer[Eta]):
 ANALYZER = EtaAnalyzer
 
 _FEWEST = 2
+_MANY_STILL = 30
 _MOST_MEASURED = 200
 _ENOUGH_ALONE = 4
 # The widths of `remaining_time` come mostly from runs on machines that nobody else used. Logs of
@@ -272,21 +303,24 @@ _ABSURD_S = 30 * 86400.0
 
 
 class _Clock:
-    """Intervals of the present process, and of the one before until there are enough."""
+    """Intervals of the present process."""
 
     def __init__(self) -> None:
         self.now = Intervals()
-        self.before = Intervals()
         self._recent: Floats = np.empty(0)
 
     @property
     def n(self) -> int:
-        return len(self.now) + len(self.before)
+        return len(self.now)
+
+    @property
+    def tells(self) -> bool:
+        """Whether there are enough intervals, and time passed in them."""
+        return self.n >= _FEWEST and bool(np.any(self.intervals()[0] > 0))
 
     def restart(self) -> None:
-        if len(self.now) >= _ENOUGH_ALONE:
-            self.before = self.now
         self.now = Intervals()
+        self._recent = np.empty(0)
 
     def take(self, time_s: Floats, steps: Floats) -> None:
         """Add intervals; those that no clock could have measured are left out."""
@@ -307,15 +341,15 @@ class _Clock:
         return float(np.mean(np.sort(each)[cut : len(each) - cut]))
 
     def intervals(self) -> tuple[Floats, Floats]:
-        now, before = self.now, self.before
-        if len(now) >= _ENOUGH_ALONE:
-            # The first holds what the process did for the first time.
-            skip = 1 if len(now) > _ENOUGH_ALONE else 0
-            return now.time_s[skip:], now.steps[skip:]
-        return (
-            np.concatenate([before.time_s, now.time_s]),
-            np.concatenate([before.steps, now.steps]),
-        )
+        # The first holds what the process did for the first time.
+        skip = 1 if len(self.now) > _ENOUGH_ALONE else 0
+        return self.now.time_s[skip:], self.now.steps[skip:]
+
+
+def _per_step_s(time_s: Floats, steps: Floats) -> float:
+    """Return the time of a step in the newer half."""
+    half = len(time_s) // 2
+    return float(time_s[half:].sum() / steps[half:].sum()) or float(time_s.sum() / steps.sum())
 
 
 def _holding(

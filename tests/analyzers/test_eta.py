@@ -69,6 +69,24 @@ def test_an_unknown_plan_is_a_reason() -> None:
     assert "how long" in eta.not_judged[0].why
 
 
+def test_a_plan_in_epochs_of_unknown_length_is_too_early_and_not_unknown() -> None:
+    plan = Record("config", facts={"planned_epochs": 12})
+    eta = eta_of([plan, Record("train", 10, 0.2, START, {"loss": 1.0}, line=2)])
+    assert eta.not_judged[0].why == "too early: 1 training line so far"
+
+
+def test_the_eta_that_the_log_prints_stands_in_for_a_plan() -> None:
+    rows = [
+        Record("train", s, time=START + s, metrics={"eta_s": 500.0 - s}, line=s)
+        for s in range(10, 210, 10)
+    ]
+    eta = eta_of(rows)
+    assert eta.remaining_s == pytest.approx(300)
+    assert eta.low_s <= 300 <= eta.high_s
+    assert eta.source == "the log's own eta, time stamps"
+    assert eta.planned_steps is None
+
+
 def test_one_interval_is_too_few() -> None:
     assert eta_of([PLAN, *steps(10, 20)]).remaining_s is None
     assert eta_of([PLAN, *steps(10, 30)]).remaining_s == pytest.approx(970 * 0.5)
@@ -93,6 +111,21 @@ def test_the_clock_starts_anew_at_a_resume() -> None:
     faster = steps(260, 500, each_s=0.25, at=START + 9e5)
     eta = eta_of([PLAN, *steps(10, 250), resumed, *faster])
     assert eta.remaining_s == pytest.approx(125, rel=0.02)
+
+
+@pytest.mark.parametrize("slower", [25.0, 0.04])
+def test_estimates_after_a_resume_rest_on_the_new_process_alone(slower: float) -> None:
+    resumed = Record("resume", line=251, facts={"step": 250})
+    for lines in range(1, 8):
+        until = 250 + 10 * lines
+        fresh = steps(260, until, each_s=0.5 * slower, at=START + 9e5)
+        eta = eta_of([PLAN, *steps(10, 250), resumed, *fresh])
+        truth = (1000 - until) * 0.5 * slower
+        if lines < 3:
+            assert eta.remaining_s is None
+            assert "after the resume" in eta.not_judged[0].why
+        else:
+            assert eta.low_s <= truth <= eta.high_s
 
 
 def test_a_slow_down_is_followed() -> None:
