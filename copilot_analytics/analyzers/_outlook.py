@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics import wording
+from copilot_analytics.analyzers._pace import fall_pct, gain_in_words, pace_in_words
 from copilot_analytics.analyzers._plan import decide_at
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
@@ -23,7 +25,7 @@ from copilot_analytics.analyzers.metric import (
 from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
 from copilot_analytics.analyzers.trend import Trend, TrendAnalyzer, epoch_or_stand_in
 from copilot_analytics.findings import Evidence, NotJudged
-from copilot_analytics.wording import is_share, number, place, plural
+from copilot_analytics.wording import is_share, place, plural
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -64,6 +66,9 @@ class Gain:
         Whether that is worth having.
     surely_flat
         Whether even the upper bound of the pace brings little until the end.
+    reach
+        Half of the width of the interval in which the gain lies: where it holds zero, nothing
+        grows.
     """
 
     n: int
@@ -73,6 +78,7 @@ class Gain:
     ahead: float
     worth: bool
     surely_flat: bool
+    reach: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,25 +205,33 @@ class _Judge:
 
     def _by_trend(self) -> Outlook:
         gain = self._metric_gain()
-        loss_falls, maybe, loss_text, loss_evidence = self._loss_trend(gain)
+        loss_falls, maybe, loss_evidence = self._loss_trend(gain)
         metric_text, metric_evidence = self._gain_in_words(gain)
         evidence = tuple(e for e in (metric_evidence, loss_evidence) if e is not None)
         if self._climbs(gain):
             first, best = self.main.first or 0.0, self.main.best or 0.0
             metric_text = f"{self.main.name} went from {first:.4g} to {best:.4g}"
-        words = self.seen = "; ".join(text for text in (metric_text, loss_text) if text)
+
+        def in_words(phase: Phase) -> str:
+            parts = (metric_text, self._loss_in_words(phase))
+            return "; ".join(part for part in parts if part)
+
+        words = self.seen = in_words(self.current or Phase.INITIALIZING)
         improving = loss_falls or (gain is not None and gain.grows and gain.worth)
         improving = improving or self._climbs(gain)
         spent = self.rate.at_floor and self._over()
         if improving and not spent and self._fast(gain, loss_falls=loss_falls):
-            return self._with(Phase.LEARNING_FAST, words, evidence)
+            return self._with(Phase.LEARNING_FAST, in_words(Phase.LEARNING_FAST), evidence)
         if self._converged(gain, loss_falls=loss_falls):
-            return self._with(Phase.CONVERGED, f"{words}; {self._nothing_left()}", evidence)
+            words = f"{in_words(Phase.CONVERGED)}; {self._nothing_left()}"
+            return self._with(Phase.CONVERGED, words, evidence)
         if improving:
+            words = in_words(Phase.STABLE_CONVERGENCE)
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
         if gain is None and self.trend.loss is None:
             keep = self.current or Phase.INITIALIZING
-            return self._with(keep, "too few points to see a trend", evidence)
+            gaps = [gap.why for gap in self.trend.not_judged if gap.what == "training loss"]
+            return self._with(keep, next(iter(gaps), "too few points to see a trend"), evidence)
         if gain is None and self._early():
             told = plural(self.main.n, "evaluation")
             words = f"{words}; too early for a plateau: {told}"
@@ -232,8 +246,14 @@ class _Judge:
         chance = self.forecast.p_gain
         likely = gain is not None and chance is not None and chance >= _LIKELY
         if likely and self.current in _IMPROVING and not self._dead():
-            words = f"{words}; a further gain is likely (P = {chance:.2f})"
+            words = (
+                f"{in_words(Phase.STABLE_CONVERGENCE)}; a further gain is likely (P = {chance:.2f})"
+            )
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
+        words = in_words(Phase.PLATEAU)
+        if gain is not None and gain.grows and not gain.worth:
+            more = difference_text(gain.ahead, self.main.scale)
+            words += f"; at that pace {more} until the end, less than {self.main.delta_text}"
         drop = self.rate.next_drop
         if drop is not None:
             words = f"{words}; flat, but the learning rate drops at "
@@ -248,6 +268,17 @@ class _Judge:
         if gain is not None or main.n < 2 or main.best is None or main.first is None:
             return False
         return main.best_step == main.last_step and abs(main.best - main.first) > 2 * main.delta
+
+    def _climb_pct(self) -> float:
+        """Return the gain from the first evaluation to the best, in per cent an epoch."""
+        main = self.main
+        if main.best is None or main.first is None or main.best_step is None or not main.name:
+            return 0.0
+        first_step = int(judged_series(self.run, main.name).step[0])
+        per_epoch, _ = epoch_or_stand_in(self.run)
+        epochs = max((main.best_step - first_step) / per_epoch, 1e-9)
+        scale = max(abs(main.best), abs(main.first))
+        return 100.0 * abs(main.best - main.first) / scale / epochs
 
     def _meanwhile(self) -> Phase:
         """Return the phase to keep while nothing can be told."""
@@ -315,34 +346,27 @@ class _Judge:
         fresh_best = float(new.max()) - before > max(2.0 * noise, main.delta)
         worth = ahead > main.delta or fresh_best
         grows = gained > z * error or fresh_best
-        return Gain(n, gained, error, grows, ahead, worth, most < 2.0 * main.delta)
+        return Gain(n, gained, error, grows, ahead, worth, most < 2.0 * main.delta, z * error)
 
     def _gain_in_words(self, gain: Gain | None) -> tuple[str, Evidence | None]:
         main = self.main
         if gain is None or main.name is None:
             return "", None
-        amount = difference_text(abs(gain.gained), main.scale)
-        if 1.96 * gain.error >= _SHOWN * max(main.delta, abs(gain.gained)):
-            amount += f" ± {difference_text(1.96 * gain.error, main.scale)}"
-        word = "better" if gain.gained >= 0 else "worse"
-        text = (
-            f"{main.name} is on average {amount} {word} over the last {gain.n} evals than over "
-            f"the {gain.n} before"
-        )
-        if gain.gained == 0:
-            text = f"{main.name} is the same over the last {gain.n} evals and the {gain.n} before"
+        noisy = gain.reach >= _SHOWN * max(main.delta, abs(gain.gained))
+        amount = gain_in_words(abs(gain.gained), gain.reach if noisy else None, main.scale)
+        word = "gained" if gain.gained >= 0 else "lost"
+        text = f"{main.name} {word} {amount} over the last {gain.n} evals"
         seen = f"{'+' if gain.gained >= 0 else '−'}{amount}"
         lines = tuple(int(i) for i in self.run.eval_log.line[-1:] if i)
         what = f"mean {main.name} of {gain.n} evaluations against the {gain.n} before"
         return text, Evidence(what, seen, f"{main.delta_text} until the end", lines)
 
-    def _loss_trend(self, gain: Gain | None) -> tuple[bool, bool, str, Evidence | None]:
-        """Tell whether the loss falls beyond doubt, and whether it may, in words too."""
+    def _loss_trend(self, gain: Gain | None) -> tuple[bool, bool, Evidence | None]:
+        """Tell whether the loss falls beyond doubt, and whether it may."""
         speed = self.trend.loss
         if speed is None or not math.isfinite(speed.per_epoch_pct):
-            return False, False, "", None
+            return False, False, None
         _, gaps = epoch_or_stand_in(self.run)
-        unit = "% an epoch" if not gaps else "% a hundredth of the run"
         window = self.trend.loss_window or math.inf
         share = min(2.0 * self._left() / window, 1.0)
         reach = min((self.trend.loss_ahead_pct or 0.0) * share, 100.0)
@@ -351,22 +375,47 @@ class _Judge:
         if slow and gain is not None and gain.n >= _FEWEST_AFTER_DROP and gain.surely_flat:
             needed = _WORTH_PCT_BESIDE_A_FLAT_METRIC
         falls = speed.low > 0.0 and reach > needed and not self._dead()
-        word = "falls" if speed.per_epoch_pct >= 0 else "rises"
-        low, high = (speed.low, speed.high) if word == "falls" else (-speed.high, -speed.low)
-        known = math.isfinite(low + high)
-        bounds = f" ({number(low, 2)} to {number(high, 2)})" if known else ""
-        pace = f"{number(abs(speed.per_epoch_pct), 2)} {unit}{bounds}"
-        text = "the training loss is flat within noise"
-        if speed.low * speed.high > 0:
-            text = f"the training loss {word} by {pace}"
+        what = "fall" if speed.per_epoch_pct >= 0 else "rise"
         seen = Evidence(
-            "training loss improvement",
-            f"{number(speed.per_epoch_pct, 3)} {unit}{bounds}",
+            f"{what} of the training loss",
+            pace_in_words(speed, self._unit()),
             f"0, and {needed:g} % to come",
             self._line(),
         )
         maybe = reach > _PERHAPS * needed and not self._dead()
-        return falls, maybe, text, seen
+        return falls, maybe, seen
+
+    def _unit(self) -> str:
+        _, gaps = epoch_or_stand_in(self.run)
+        return "a hundredth of the run" if gaps else "an epoch"
+
+    def _loss_in_words(self, phase: Phase) -> str:
+        """Say how the loss goes, by its pace where that is of the phase, else by its way so far.
+
+        A fast pace at the bottom of a long fall covers little of it, and a slow one at the top
+        much; a phase named for the one would read like an error beside the other.
+        """
+        speed = self.trend.loss
+        if speed is None or not math.isfinite(speed.per_epoch_pct):
+            return ""
+        if speed.low * speed.high <= 0:
+            return "the training loss is flat within noise"
+        word = "falls" if speed.per_epoch_pct >= 0 else "rises"
+        relative = fall_pct(speed)
+        share = self.trend.recent_share
+        fits = True
+        if relative is not None and word == "falls" and self._unit() == "an epoch":
+            low, high = _PACES.get(phase, (0.0, math.inf))
+            fits = low <= relative[0] <= high
+        if fits or share is None:
+            return f"the training loss {word} by {pace_in_words(speed, self._unit())}"
+        if share >= _FAST_SHARE / 2 and phase is not Phase.LEARNING_FAST:
+            return "the training loss still falls"
+        of = "plan" if self.run.planned_steps else "run"
+        return (
+            f"the training loss still falls: {wording.share(share)} of its whole way in the last "
+            f"twentieth of the {of}"
+        )
 
     def _fast(self, gain: Gain | None, *, loss_falls: bool) -> bool:
         if gain is not None and gain.n >= _FEWEST_AFTER_DROP and not gain.grows:
@@ -374,6 +423,9 @@ class _Judge:
         inside = self.current is Phase.LEARNING_FAST
         share = self.trend.recent_share
         speed = self.trend.loss
+        if not loss_falls and self.current in _BEGINNING and self._climbs(gain):
+            # What climbs so fast begins fast, unless the loss is known to be slow.
+            return self._climb_pct() > _FAST_PCT and (speed is None or speed.high > _FAST_PCT)
         if inside and not loss_falls and speed is not None and share is not None:
             # A pace that drowns in noise is not a slow one: fast ends when it is shown to end.
             unknown = speed.low <= _FAST_PCT / 2 <= speed.high
@@ -389,6 +441,8 @@ class _Judge:
             ):
                 return True
             limit = _FAST_PCT / 2 if inside else _FAST_PCT
+            if inside:
+                share += self.trend.recent_share_error or 0.0
             return speed.per_epoch_pct > limit and share >= _FAST_SHARE / 2
         speed = self.trend.metric
         if gain is None or speed is None or not gain.grows:
@@ -483,6 +537,7 @@ _FEWEST_FOR_WARM_UP = 3
 _FEWEST_FOR_GAIN = 5
 _FEWEST_AFTER_DROP = 3
 _FEWEST_FOR_PLATEAU = 50
+_BEGINNING = frozenset({None, Phase.INITIALIZING, Phase.WARMUP})
 _IMPROVING = frozenset({Phase.LEARNING_FAST, Phase.STABLE_CONVERGENCE})
 _SURE = 2.5
 _STILL_SURE = 1.8
@@ -494,6 +549,13 @@ _PERHAPS = 3.0
 _FAST_PCT = 5.0
 _FAST_SHARE = 0.1
 _FLAT_PCT = 1.0
+# What the phases mean to a reader, in per cent an epoch.
+_PACES = {
+    Phase.LEARNING_FAST: (_FAST_PCT, math.inf),
+    Phase.STABLE_CONVERGENCE: (0.0, _FAST_PCT),
+    Phase.PLATEAU: (0.0, _FLAT_PCT),
+    Phase.CONVERGED: (0.0, _FLAT_PCT),
+}
 _LIKELY = 0.7
 _UNLIKELY = 0.05
 _HALF = 0.5

@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, Recent, recent, total_loss
+from copilot_analytics.analyzers._losses import need_not_fall
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.findings import NotJudged
@@ -134,6 +135,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         self._spike_bound = math.inf
         self._first_level = math.nan
         self._course = Course(60)
+        self._excuse: tuple[NotJudged, ...] = ()
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -387,7 +389,8 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         self._spikes = [new if spike is old or spike == old else spike for spike in self._spikes]
 
     def _find_explosion(self, run: Run, results: Results, tail: Recent) -> None:
-        if _adversarial(run):
+        # What lies below zero may still explode, by many times its noise.
+        if need_not_fall(run.train_log.metric_names, _POSITIVE) is not None:
             return
         at = exploded(tail.value, _WINDOW, _RUN, 2.0, _EXPLOSION_Z)
         certain = at is None
@@ -445,7 +448,9 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
 
     def _judge_slow_rise(self, run: Run, results: Results) -> None:
         value = self._course.value
-        if len(value) < _FEWEST_FOR_RISE or _adversarial(run):
+        excuse = need_not_fall(run.train_log.metric_names, value)
+        self._excuse = () if excuse is None else (excuse,)
+        if len(value) < _FEWEST_FOR_RISE or excuse is not None:
             self._risen = None
             return
         levels = np.convolve(value, np.full(5, 0.2), "valid")
@@ -486,6 +491,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             recovered_nan=self._recovered and self._bad_since is None,
             spikes=spikes,
             components=parts,
+            not_judged=self._excuse,
         )
         if self._bad_since is not None:
             step, line, good = self._bad_since
@@ -568,7 +574,7 @@ _BEYOND_EXCUSE = 10.0
 _LEAST_PATIENCE = 10
 _MOST_SPIKES = 50
 _FEWEST_FOR_RISE = 40
-_ADVERSARIAL = "loss_d d_loss loss_g g_loss disc gan adv policy value_loss".split()
+_POSITIVE = np.ones(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -617,16 +623,6 @@ def _grown(value: Floats) -> int | None:
         return None
     below = np.flatnonzero(~over)
     return int(below[-1]) + 2 if len(below) else 1
-
-
-def _adversarial(run: Run) -> bool:
-    """Tell whether the losses are of a kind that need not fall."""
-    return any(
-        word in name.lower()
-        for name in run.train_log.metric_names
-        if "loss" in name.lower()
-        for word in _ADVERSARIAL
-    )
 
 
 def _got_worse(run: Run, main: MainMetric, since_step: int) -> bool:

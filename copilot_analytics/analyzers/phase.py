@@ -127,6 +127,8 @@ class PhaseAnalyzer(Analyzer[Phases]):
         over = record.kind == "end" or (
             record.kind == "tick" and record.facts.get("final") is not None
         )
+        # The end is judged where it becomes known, not at a tick that comes after the summary.
+        over = over or results.of(LifecycleAnalyzer).status == "finished"
         if rows == self._judged_rows and not over:
             return ()
         growth = rows[0] - self._judged_rows[0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent, total_loss
+from copilot_analytics.analyzers._losses import need_not_fall
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.findings import NotJudged
@@ -48,6 +49,8 @@ class Trend:
     recent_share
         Share of all progress of the training loss that the last twentieth of the plan (or of the
         run so far, if the plan is unknown) brought.
+    recent_share_error
+        How far that share may be off by noise, at two standard errors.
     loss_noise
         Standard deviation of one logged loss around its trend.
     """
@@ -59,6 +62,7 @@ class Trend:
     loss_start: float | None = None
     loss_now: float | None = None
     recent_share: float | None = None
+    recent_share_error: float | None = None
     loss_noise: float | None = None
     not_judged: tuple[NotJudged, ...] = ()
 
@@ -105,16 +109,20 @@ class TrendAnalyzer(Analyzer[Trend]):
         return self._now
 
     def _follow_loss(self, run: Run, results: Results, column: str) -> None:
-        step, value = self._course.step, self._course.value
+        step, value, log = self._course.step, self._course.value, run.train_log
         if len(value) < _FEWEST:
+            return
+        excuse = need_not_fall(log.metric_names, value)
+        if excuse is not None:
+            self._now = Trend(metric=self._now.metric, not_judged=(excuse,))
             return
         per_epoch, gaps = epoch_or_stand_in(run)
         start = median(value[:_ENDS])
         now = median(value[-_ENDS:])
-        log = run.train_log
         raw = recent(log, column, len(log) - _NOISE_ROWS).value
         noise = difference_noise(raw[np.isfinite(raw)])
         speed, window, ahead = self._loss_velocity(run, results, per_epoch)
+        share, share_error = _recent_share(run, step, value, start)
         self._now = replace(
             self._now,
             loss=speed,
@@ -122,7 +130,8 @@ class TrendAnalyzer(Analyzer[Trend]):
             loss_ahead_pct=ahead,
             loss_start=start,
             loss_now=now,
-            recent_share=_recent_share(run, step, value, start),
+            recent_share=share,
+            recent_share_error=share_error,
             loss_noise=noise if math.isfinite(noise) else None,
             not_judged=gaps,
         )
@@ -158,7 +167,7 @@ class TrendAnalyzer(Analyzer[Trend]):
                     continue
                 ahead = found.per_epoch_pct * window / 2.0 / per_epoch
             else:
-                wider = _wider(step, value, window, per_epoch, found.scale)
+                wider = _wider(step, value, window, per_epoch, found)
                 if wider is None:
                     continue
                 found, ahead = wider
@@ -178,7 +187,8 @@ class TrendAnalyzer(Analyzer[Trend]):
         per_epoch, gaps = epoch_or_stand_in(run)
         newest = np.arange(len(value)) >= len(value) - count
         moved = _velocity(step, value, newest, main.direction, window, per_epoch)
-        self._now = replace(self._now, metric=moved, not_judged=gaps)
+        kept = tuple(gap for gap in self._now.not_judged if gap not in gaps)
+        self._now = replace(self._now, metric=moved, not_judged=(*kept, *gaps))
 
 
 ANALYZER = TrendAnalyzer
@@ -191,6 +201,7 @@ _ENDS = 5
 _THINNED = 40
 _STRICT = 0.99
 _NOISE_ROWS = 200
+_NOISE_POINTS = 40
 _FEWEST_EVALS = 4
 _LEAST_EVALS = 5
 _EVAL_WINDOW = 0.25
@@ -226,10 +237,12 @@ def _velocity(
 
 
 def _wider(
-    step: Floats, value: Floats, window: float, per_epoch: float, scale: float
+    step: Floats, value: Floats, window: float, per_epoch: float, narrower: Velocity
 ) -> tuple[Velocity, float] | None:
     """Return velocity and fall ahead over a wider window; None if its newer half turned."""
     newest = step > step[-1] - window
+    scale = narrower.scale
+    level = median(value[newest]) if math.isfinite(narrower.level) else math.nan
     course = thin(step[newest], value[newest], _THINNED)
     whole = theil_sen(course.x, course.y, _STRICT)
     if math.isnan(whole.slope) or scale <= 0:
@@ -248,15 +261,15 @@ def _wider(
     shrinking = second * min(second / first, 1.0) if levels_off else min(second, total)
     # The halves are noisier than the whole, so half of the weight stays with its even pace.
     ahead = 0.5 * (max(shrinking, 0.0) + total / 2.0)
-    return Velocity(slope, low, high, int(newest.sum()), scale), ahead
+    return Velocity(slope, low, high, int(newest.sum()), scale, level), ahead
 
 
-def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> float | None:
-    """Share of the loss's progress that the last twentieth of the plan brought, in [0, 1]."""
+def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> tuple[float, float]:
+    """Share of the loss's progress that the last twentieth of the plan brought, and its error."""
     length = _SHARE_OF_PLAN * (run.planned_steps or float(step[-1]))
     last = float(step[-1])
     if float(step[0]) > last - length:
-        return 1.0
+        return 1.0, 0.0
     width = max(length / 4.0, 1e-9)
     now = value[step > last - width]
     now = value[-_ENDS:] if len(now) < _ENDS else now
@@ -269,5 +282,9 @@ def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> float 
     top = max(start, float(np.quantile(value, 0.98)))
     progress = top - level
     if progress <= 0:
-        return 0.0
-    return float(min(max((median(before) - level) / progress, 0.0), 1.0))
+        return 0.0, 0.0
+    noise = difference_noise(value[-_NOISE_POINTS:])
+    # A median is 1.25 times as uncertain as a mean.
+    error = 2.5 * noise * math.sqrt(1.0 / len(now) + 1.0 / len(before)) / progress
+    share = float(min(max((median(before) - level) / progress, 0.0), 1.0))
+    return share, error if math.isfinite(error) else 0.0

@@ -82,6 +82,9 @@ class Velocity:
         Finite points in the window.
     scale : float
         What 100 per cent is, in the unit of y.
+    level : float
+        Median of y in the window; NaN where it is no measure, as y crosses zero or drowns in
+        noise.
     """
 
     per_epoch_pct: float
@@ -89,6 +92,7 @@ class Velocity:
     high: float
     n: int
     scale: float
+    level: float = math.nan
 
 
 @lru_cache(maxsize=256)
@@ -347,10 +351,11 @@ def velocity(
     middle = median(up[recent])
     if float(up.min()) > 0.0 and middle > 3.0 * sigma:
         scale = min(middle, 10.0 * progress) if progress > 0.0 else middle
+        measure = middle
     else:
-        scale = progress
+        scale, measure = progress, math.nan
     if scale == 0.0:
-        return Velocity(0.0, 0.0, 0.0, n, 0.0)
+        return Velocity(0.0, 0.0, 0.0, n, 0.0, measure)
     gain = (1.0 if direction == "max" else -1.0) * 100.0 * steps_per_epoch
     rates = [gain * (slope / scale) for slope in (trend.slope, trend.low, trend.high)]
-    return Velocity(rates[0], min(rates[1:]), max(rates[1:]), n, scale)
+    return Velocity(rates[0], min(rates[1:]), max(rates[1:]), n, scale, measure)
