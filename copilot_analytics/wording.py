@@ -81,6 +81,17 @@ def is_share(value: float | None) -> str:
     return text if text[0] in "<>" else f"= {text}"
 
 
+def tells_year(time: float) -> bool:
+    """Tell whether a time stamp holds a year; logs that print none are read as of 1972.
+
+    Examples
+    --------
+    >>> tells_year(1.7e9), tells_year(8e7)
+    (True, False)
+    """
+    return time >= _FIRST_LIKELY
+
+
 def moment(time: float | None) -> str:
     """Write a time stamp to the minute, as the log gives it.
 
@@ -91,8 +102,7 @@ def moment(time: float | None) -> str:
     """
     if time is None:
         return "unknown"
-    if time < _FIRST_LIKELY:
-        # A log that prints no year.
+    if not tells_year(time):
         return datetime.fromtimestamp(time, tz=UTC).strftime("%b %d %H:%M, year unknown")
     return datetime.fromtimestamp(time, tz=UTC).strftime("%Y-%m-%d %H:%M")
 

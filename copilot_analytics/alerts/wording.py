@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
 
 _LONGEST_LINE = 600
+_LONGEST_ON_A_PHONE = 220
 _MOST_ITEMS = 20
 _MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _TITLES = {
     ("finding", "true_plateau"): "🟠 PLATEAU DETECTED",
+    ("finding", "loss_nan"): "🔴 LOSS IS NaN",
+    ("finding", "loss_explosion"): "🔴 LOSS EXPLODED",
+    ("finding", "gpu_lost"): "🔴 GPU LOST",
     ("phase", "OVERFITTING_RISK"): "🟠 OVERFITTING RISK",
     ("phase", "DIVERGING"): "🔴 DIVERGING",
     ("phase", "CONVERGED"): "🟢 CONVERGED",
@@ -45,6 +49,8 @@ _NOUNS = {
     "stop": "advice to stop",
     "kill": "advice to kill the run",
 }
+# Gaps that change what silence means; the rest stands in the report.
+_WORTH_KNOWING = frozenset({"training loss", "divergence", "metric", "planned end"})
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -111,6 +117,8 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     if analysis is not None:
         lines += _situation(analysis)
         lines += _advice(analysis, tidings)
+        if len(lines) and not digest:
+            lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
 
 
@@ -130,22 +138,32 @@ def attached(context: Context) -> Words:
         return Words(name, title, ("You hear from me when something happens.",))
     from copilot_analytics.report.wording import extent
 
-    run, life = analysis.run, analysis.life
-    lines = [f"{run.path or 'the log'}: {life.status}, {_phase(analysis)}, {extent(run)}"]
+    run = analysis.run
+    if analysis.life.status in ENDED:
+        return _ended(name, analysis)
+    lines = [f"{extent(run)}, {_phase(analysis)} · {_time_left(analysis, where=False)}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
         for found in analysis.findings
         if found.severity >= Severity.WARNING
     ]
-    rate = analysis.learning_rate
-    known = f"schedule: {rate.schedule}" if rate.schedule else "schedule: none found in the log"
-    lines.append(known + (f" (from the {rate.source})" if rate.schedule else ""))
-    lines += _situation(analysis)
-    lines.append("judged: " + ", ".join(_judged(analysis)))
-    gaps = [f"{gap.what} ({gap.why})" for gap in analysis.not_judged]
-    lines.append("not judged: " + ("; ".join(dict.fromkeys(gaps)) if gaps else "nothing left out"))
-    lines.append("Silence from now on means that none of this went wrong.")
-    return Words(name, title, tuple(plain(line, 1200) for line in lines))
+    metric, rate = analysis.metric, analysis.learning_rate
+    known = "metric: no evaluation yet"
+    if metric.name is not None:
+        known = f"metric: {metric.name}, {'higher' if metric.direction == 'max' else 'lower'}"
+        known += " is better"
+    elif len(run.eval_log):
+        known = "metric: none that can be judged"
+    lines.append(f"{known} · schedule: {rate.schedule or 'none found'}")
+    gaps = [
+        gap.why
+        for gap in analysis.not_judged
+        if gap.what in _WORTH_KNOWING and (gap.what != "metric" or len(run.eval_log))
+    ]
+    if gaps:
+        lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
+    lines.append("Silence means that all is well.")
+    return Words(name, title, _on_a_phone(lines))
 
 
 def summary(context: Context, *, supervised_on: bool = False) -> Words:
@@ -163,25 +181,48 @@ def summary(context: Context, *, supervised_on: bool = False) -> Words:
     if analysis is None:
         title = "👋 NO LONGER WATCHED" if supervised_on else "🏁 FINISHED"
         return Words(name, f"{title}   {name}", ())
-    from copilot_analytics.report.verdict import verdict
+    if analysis.life.status in ENDED:
+        return _ended(name, analysis)
+    lines = [_state(analysis), *_situation(analysis), *_advice(analysis, ()), *_troubles(analysis)]
+    return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
-    status = analysis.life.status
-    going = status not in ENDED
-    title = "👋 NO LONGER WATCHED" if going else _TITLES["status", status]
-    lines = [verdict(analysis)]
-    if going:
-        lines += _situation(analysis)
-        lines += _advice(analysis, ())
+
+def _ended(name: str, analysis: Analysis) -> Words:
+    """Write how a run ended and which checkpoint to use."""
+    lines = [_state(analysis), *_situation(analysis)]
+    if analysis.life.status == "finished":
+        parts = (_checkpoint(analysis), _savings(analysis, past=True))
+        todo = " ".join(part for part in parts if part)
+        lines += [f"💡 {todo}"] if todo else []
+        lines += _troubles(analysis)
     else:
-        lines.append(_savings(analysis, past=True))
-        lines.append(_checkpoint(analysis))
-    lines += [
-        f"{_MARKS[found.severity]} {found.title}: {found.recommendation}"
+        lines += _advice(analysis, ())
+    title = _TITLES["status", analysis.life.status]
+    return Words(name, f"{title}   {name}", _on_a_phone(lines), ("overview",))
+
+
+def _state(analysis: Analysis) -> str:
+    """Say in one line how the run stands or ended, and why."""
+    from copilot_analytics.report.wording import phase_in_words
+
+    life, phases = analysis.life, analysis.phases
+    if life.status in {"crashed", "interrupted", "unknown", "stalled"}:
+        return life.error or life.reason
+    phase = phase_in_words(phases.current.value, ended=life.status in ENDED)
+    return f"It {phase}" + (f": {phases.reason.partition('; ')[0]}" if phases.reason else "")
+
+
+def _troubles(analysis: Analysis) -> list[str]:
+    """Name what is wrong; what to do about it stands in the report."""
+    return [
+        f"{_MARKS[found.severity]} {found.title}"
         for found in analysis.findings
         if found.severity >= Severity.WARNING
-    ]
-    body = tuple(plain(line) for line in lines if line)
-    return Words(name, f"{title}   {name}", body, ("overview",))
+    ][:2]
+
+
+def _on_a_phone(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(plain(line, _LONGEST_ON_A_PHONE) for line in lines if line)
 
 
 def _blank(character: str) -> str:
@@ -224,8 +265,20 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         found = _finding(analysis, event.key)
         if found is None:
             return "" if event.text else event.key
-        return f"{found.explanation.rstrip('.')}. Seen: {found.evidence[0]}"
-    return event.text
+        # What the title does not say already.
+        known = ("finding", event.key) in _TITLES
+        return plain(found.explanation.partition(". ")[0] if known else "", _LONGEST_ON_A_PHONE)
+    return event.text.removeprefix(f"{event.key}: ")
+
+
+def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
+    """Show what a finding rests on, unless it was said with its line."""
+    found = _finding(analysis, tiding.event.key) if tiding.turn == "opened" else None
+    if found is None or tiding.event.kind != "finding":
+        return []
+    shown = found.evidence[0]
+    said = any(f"(line {line:,})" in found.explanation for line in shown.lines)
+    return [] if said else [f"Seen: {shown}"]
 
 
 def _item(tiding: Tiding) -> str:
@@ -255,68 +308,87 @@ def _phase(analysis: Analysis) -> str:
 
 def _situation(analysis: Analysis) -> list[str]:
     """Say how long it takes and how good it is, in one line."""
-    from copilot_analytics.report.wording import extent, place
-    from copilot_analytics.wording import duration, number, share
+    from copilot_analytics.report.wording import place
+    from copilot_analytics.wording import number
 
-    eta, metric, run = analysis.eta, analysis.metric, analysis.run
-    parts = []
-    if analysis.life.status in ENDED:
-        parts.append(f"⏱ ended at {extent(run)}")
-    elif not run.last_step:
-        parts.append("⏱ nothing trained yet")
-    elif eta.remaining_s is not None:
+    metric, run = analysis.metric, analysis.run
+    line = _time_left(analysis)
+    if metric.name is not None and metric.best is not None:
+        at = place(run, metric.best_step, metric.best_epoch)
+        line += f" · best {metric.name} {number(metric.best)} at {at}"
+    return [line]
+
+
+def _time_left(analysis: Analysis, *, where: bool = True) -> str:
+    from copilot_analytics.report.wording import extent
+    from copilot_analytics.wording import duration, share
+
+    eta, run, life = analysis.eta, analysis.run, analysis.life
+    if life.status in ENDED:
+        took = f" in {duration(life.active_s)}" if life.active_s else ""
+        return f"⏱ ended at {extent(run)}{took}"
+    if not run.last_step:
+        return "⏱ nothing trained yet"
+    if life.status == "stalled":
+        return f"⏱ silent at {extent(run)}"
+    if eta.remaining_s is not None:
         text = f"⏱ {duration(eta.remaining_s)} left"
         if eta.low_s is not None and eta.high_s is not None:
             text += f" ({share(eta.level)}: {duration(eta.low_s)} – {duration(eta.high_s)})"
-        parts.append(text)
-    else:
-        why = next((gap.why for gap in eta.not_judged), "")
-        parts.append(f"⏱ at {extent(run)}; time left unknown" + (f": {why}" if why else ""))
-    if metric.name is not None and metric.best is not None:
-        at = place(run, metric.best_step, metric.best_epoch)
-        parts.append(f"best {metric.name} {number(metric.best)} at {at}")
-    return [" · ".join(parts)]
+        return text + (" by the log's own eta" if eta.source.startswith("the log's own") else "")
+    why = next((gap.why for gap in eta.not_judged), "")
+    text = f"⏱ at {extent(run)}; time left unknown" if where else "⏱ time left unknown"
+    return text + (f": {why}" if why else "")
 
 
 def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
-    """Say what to do: first about what is told, then about the run."""
-    stop = analysis.stop
-    status = analysis.life.status
+    """Say what to do, in one voice: what is told counts for more than the forecast."""
+    stop, status = analysis.stop, analysis.life.status
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
-    causes = [f for f in analysis.findings if f.id in named]
-    if status in {"crashed", "interrupted"}:
-        causes += [f for f in analysis.findings if f.severity >= Severity.WARNING]
-    hopeless = any(f.severity >= Severity.CRITICAL for f in causes)
-    advised = list(dict.fromkeys(f.recommendation for f in causes if f.recommendation))[:3]
-    lines = [f"💡 {recommendation}" for recommendation in advised]
-    sentences = []
-    if status in {"crashed", "interrupted"}:
-        saved = analysis.run.checkpoints[-1:]
-        if not advised:
-            path = saved[0].facts.get("path") if saved else None
-            sentences.append(f"Resume from {path or 'the last checkpoint'} once the cause is gone.")
-    elif status == "stalled":
-        sentences.append(
-            "Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."
-        )
-    elif hopeless and advised:
-        pass  # what the finding says to do counts, whatever the forecast says
-    elif stop.advice in _ADVICE:
-        from copilot_analytics.report.verdict import chance
+    causes = [f for f in analysis.findings if f.id in named and f.recommendation]
+    if status in {"crashed", "interrupted", "unknown"}:
+        return [f"💡 {_going_on(analysis)}"]
+    if status == "stalled":
+        return ["💡 Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."]
+    grave = [f.recommendation for f in causes if f.severity >= Severity.CRITICAL]
+    if grave:
+        return [f"💡 {grave[0]}"]
+    if causes and stop.advice not in {"stop", "kill"}:
+        return [f"💡 {causes[0].recommendation}"]
+    if stop.advice not in _ADVICE:
+        return []
+    from copilot_analytics.report.verdict import chance
 
-        reason = _lead(stop.reason)
-        odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)
-        sentences.append(f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + ".")
-        if reason and odds:
-            sentences.append(f"{odds}.")
-        if stop.advice in {"stop", "kill"}:
-            sentences.append(_savings(analysis))
-    if stop.advice in {"stop", "kill"} or status in ENDED:
-        sentences.append(_checkpoint(analysis))
-    text = " ".join(sentence for sentence in sentences if sentence)
-    if text:
-        lines.append(f"💡 {text}")
-    return list(dict.fromkeys(lines))
+    reason = _lead(stop.reason)
+    odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)
+    sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
+    if reason and odds:
+        sentences.append(f"{odds}.")
+    if stop.advice in {"stop", "kill"}:
+        sentences += [_savings(analysis), _checkpoint(analysis)]
+    return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
+
+
+def _going_on(analysis: Analysis) -> str:
+    """Say from where to go on, and which checkpoint to use otherwise."""
+    life = analysis.life
+    saved = [str(r.facts["path"]) for r in analysis.run.checkpoints[-1:] if r.facts.get("path")]
+    resume = saved[0] if saved else "the last checkpoint"
+    cause = next(
+        (f for f in analysis.findings if f.id in {"out_of_memory", "loss_nan", "loss_explosion"}),
+        None,
+    )
+    if cause is not None:
+        return cause.recommendation
+    if life.status == "crashed" and life.line:
+        text = f"Mend the cause and resume from {resume}"
+    elif life.status == "crashed":
+        text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
+    else:
+        text = f"To go on, resume from {resume}"
+    choices = analysis.stop.checkpoints
+    best = choices[0].path if choices else None
+    return text + (f"; for evaluation use {best}." if best and best != resume else ".")
 
 
 def _lead(reason: str) -> str:
@@ -332,12 +404,13 @@ def _savings(analysis: Analysis, *, past: bool = False) -> str:
     stop = analysis.stop
     if stop.saves_s is None or stop.saves_s < 60:
         return ""
+    counted = not any(gap.what == "number of GPUs" for gap in stop.not_judged)
     parts = [duration(stop.saves_s)]
-    if stop.saves_gpu_h is not None and stop.saves_gpu_h >= 0.1:
-        parts.append(f"≈ {number(stop.saves_gpu_h, 2)} GPU-hours")
+    if stop.saves_gpu_h is not None and stop.saves_gpu_h >= 0.1 and counted:
+        parts = [f"≈ {number(stop.saves_gpu_h, 2)} GPU-hours"]
     if stop.saves_money is not None:
         parts.append(f"{stop.saves_money:,.2f} in money")
-    verb = "Stopping when nothing was left to gain would have saved" if past else "Saves"
+    verb = "Stopping when advised would have saved" if past else "Saves"
     return f"{verb} {', '.join(parts)}."
 
 
@@ -357,17 +430,3 @@ def _checkpoint(analysis: Analysis) -> str:
     text = shared[0].replace("epoch ", "epochs ").replace("step ", "steps ")
     more = ", …" if len(choices) > 4 else ""
     return f"Use {name} ({', '.join([text, *shared[1:]])}{more} tie)."
-
-
-def _judged(analysis: Analysis) -> list[str]:
-    parts = ["NaN and divergence", "crash and silence", "phase"]
-    metric, eta = analysis.metric, analysis.eta
-    if metric.name is not None:
-        better = "higher" if metric.direction == "max" else "lower"
-        parts.append(f"{metric.name} ({better} is better: {metric.reason or 'by its name'})")
-        parts.append("overfitting")
-    if analysis.forecast.metric is not None:
-        parts.append("what is left to gain")
-    if eta.remaining_s is not None:
-        parts.append(f"time left (from {eta.source or 'the log'})")
-    return parts

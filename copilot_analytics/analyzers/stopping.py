@@ -27,7 +27,7 @@ from copilot_analytics.analyzers.metric import (
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
-from copilot_analytics.wording import duration, place, share
+from copilot_analytics.wording import duration, is_share, place, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -242,8 +242,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         phases, rate = results.of(PhaseAnalyzer), results.of(LearningRateAnalyzer)
         over = results.of(OverfittingAnalyzer)
         p_gain = ahead.p_gain if ahead.p_gain is not None else 1.0
-        by = "the planned end" if ahead.end_known else "twice the steps so far"
-        words = f"P({main.name} gains {main.delta_text} or more by {by}) = {share(p_gain)}"
+        by = place(ahead.horizon, run.epoch_of(ahead.horizon))
+        by += "" if ahead.end_known else ", twice the steps so far"
+        words = f"P(≥ {main.delta_text} more {main.name} by {by}) {is_share(p_gain)}"
         limit = _limit(run)
         flat = phases.current in _FLAT or self._now.advice == "stop"
         if rate.next_drop is not None and (phases.current is Phase.PLATEAU or self._low):
@@ -252,7 +253,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if rate.warming_up and (run.progress or 0.0) < _LATEST_WARM_UP:
             return _Verdict("continue", f"the learning rate still warms up; {words}")
         if rate.next_drop is not None:
-            return _Verdict("continue", words)
+            drop = rate.next_drop
+            later = f"the learning rate drops at {place(drop.step, drop.epoch)}"
+            return _Verdict("continue", f"{words}; {later}")
         if rate.decays_to_end and not rate.at_floor and not _nearly_at_floor(rate):
             return _Verdict("continue", f"the learning rate still decays; {words}")
         if little_left(run) and self._now.advice != "stop":
@@ -266,7 +269,19 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             best = place(main.best_step, main.best_epoch)
             text = f"{words}, below {share(limit)}; the best is {main.best:.5g} of {best}"
             return _Verdict("stop", text)
-        return _Verdict("continue", words)
+        return _Verdict("continue", words + self._not_yet(main, p_gain, limit))
+
+    def _not_yet(self, main: MainMetric, p_gain: float, limit: float) -> str:
+        """Say why so small a chance is no reason to stop yet; empty if it is not small."""
+        if p_gain >= _LIMIT:
+            return ""
+        if main.n < _FEWEST_EVALS:
+            return f"; {main.n} of {_FEWEST_EVALS} evaluations needed to stop by"
+        if p_gain >= limit:
+            return f"; so early only less than {share(limit)} is a reason to stop"
+        if self._low < _TWICE:
+            return f"; it must stay below {share(limit)} for another evaluation"
+        return f"; below {share(limit)}, but the curve is not flat"
 
     def _after_failure(self, run: Run, results: Results, status: str) -> str:
         eta, ahead = results.of(EtaAnalyzer), results.of(ForecastAnalyzer)

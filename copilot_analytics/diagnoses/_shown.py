@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._plan import saved_at
 from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
@@ -23,6 +24,26 @@ def where(run: Run, step: int | None) -> str:
     'step 1,200'
     """
     return place(step, run.epoch_of(step))
+
+
+def way_back(run: Run, good: int | None) -> str:
+    """Name the newest checkpoint of a step that was still good, by its file if the log names it.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> saved = [Record("checkpoint", facts={"step": s, "path": f"{s}.pth"}) for s in (10, 20)]
+    >>> way_back(Run.from_records(saved), 15), way_back(Run.from_records(saved), 5)
+    ('10.pth (step 10)', 'a checkpoint of step 5 or earlier')
+    """
+    if good is None:
+        return "a checkpoint from before it"
+    for saved in reversed(run.checkpoints):
+        step, path = saved_at(run, saved), saved.facts.get("path")
+        if step is not None and step <= good and path:
+            return f"{path} ({where(run, step)})"
+    return f"a checkpoint of {where(run, good)} or earlier"
 
 
 def line_at(table: Table, step: int | None) -> tuple[int, ...]:

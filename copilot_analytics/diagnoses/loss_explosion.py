@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.diagnoses._shown import lines, way_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.wording import number
 
@@ -31,9 +31,6 @@ class LossExplosion(Diagnosis):
         stands = f"far above its level before {since}"
         if health.before is not None and health.before > 0:
             stands = f"{number(health.level / health.before, 2)} times its level before {since}"
-        back = "an earlier checkpoint"
-        if good is not None:
-            back = f"a checkpoint of {where(run, good)} or earlier"
         return Finding(
             self.name,
             Severity.CRITICAL,
@@ -48,7 +45,8 @@ class LossExplosion(Diagnosis):
                     lines(health.since_line),
                 ),
             ),
-            f"Go back to {back} and divide the learning rate by 10, or clip gradients.",
+            f"Go back to {way_back(run, good)} and divide the learning rate by 10, "
+            "or clip gradients.",
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.diagnoses._shown import lines, way_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ class LossNan(Diagnosis):
             good, since = health.last_good_step, where(run, health.since_step)
             kind = "infinite" if math.isinf(health.level or math.nan) else "NaN"
             line = f" (line {health.since_line:,})" if health.since_line else ""
-            back = "the last checkpoint before it"
-            if good is not None:
-                back = f"a checkpoint of {where(run, good)} or earlier"
             return Finding(
                 self.name,
                 Severity.CRITICAL,
@@ -42,8 +39,8 @@ class LossNan(Diagnosis):
                     Evidence(health.column, f"{health.level}", "finite", lines(health.since_line)),
                     Evidence("records with a loss that is not finite", str(health.not_finite)),
                 ),
-                f"Stop, go back to {back}, and lower the learning rate or clip gradients; look "
-                "for a logarithm or division without epsilon and for bad samples.",
+                f"Stop and go back to {way_back(run, good)}; lower the learning rate or clip "
+                "gradients, and look for bad samples and divisions without epsilon.",
             )
         if not health.recovered_nan:
             return None

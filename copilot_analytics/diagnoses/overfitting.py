@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, lines, where
@@ -18,7 +19,7 @@ class OverfittingFound(Diagnosis):
     """Worse than its best by more than noise, over several evaluations."""
 
     name: ClassVar[str] = "overfitting"
-    needs = (OverfittingAnalyzer,)
+    needs = (OverfittingAnalyzer, MetricAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
@@ -29,6 +30,9 @@ class OverfittingFound(Diagnosis):
             return None
         since = where(run, over.since_step)
         spent = f"{over.best:.4g} to {over.now:.4g}" if over.best is not None else "its best"
+        # With a main metric its best checkpoint is the one to use, whatever the loss prefers.
+        main = results.of(MetricAnalyzer)
+        use = f"Use the checkpoint near {since}; for" if main.name is None else "For"
         return Finding(
             self.name,
             Severity.WARNING,
@@ -43,8 +47,7 @@ class OverfittingFound(Diagnosis):
                     (*lines(over.since_line), *last_line(run.eval_log)),
                 ),
             ),
-            f"Use the checkpoint near {since}; for the next run shorten it, or add augmentation, "
-            "weight decay or dropout.",
+            f"{use} the next run shorten it, or add augmentation, weight decay or dropout.",
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from copilot_analytics.live.replay import Balance, Said
 from copilot_analytics.live.screen import harmless
+from copilot_analytics.wording import tells_year
 
 
 def as_text(said: Said | Balance) -> str:
@@ -20,7 +21,7 @@ def as_text(said: Said | Balance) -> str:
     >>> from copilot_analytics.events import Event
     >>> from copilot_analytics.live.replay import Said
     >>> as_text(Said(60.0, Event("best", "mIoU", 100, 60.0, 7, "best mIoU 0.4")))
-    '1970-01-01 00:01:00  line 7      best mIoU 0.4'
+    '01-01 00:01:00       line 7      best mIoU 0.4'
     """
     if isinstance(said, Balance):
         return f"\nBalance: {harmless(said.text)}"
@@ -75,6 +76,7 @@ def _stamp(time: float | None) -> str:
     if time is None:
         return " " * 19
     try:
-        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        pattern = "%Y-%m-%d %H:%M:%S" if tells_year(time) else "%m-%d %H:%M:%S"
+        return f"{datetime.fromtimestamp(time, UTC).strftime(pattern):<19}"
     except (ValueError, OverflowError, OSError):
         return " " * 19

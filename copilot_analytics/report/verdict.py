@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
-from copilot_analytics.report.wording import extent, place
+from copilot_analytics.report.wording import extent, phase_in_words, place
 from copilot_analytics.wording import duration, is_share, number
 
 if TYPE_CHECKING:
@@ -112,15 +113,11 @@ def _what_it_means(analysis: Analysis) -> str:
     if worst is not None and worst.severity >= Severity.CRITICAL:
         return f"{worst.explanation}"
     reason = analysis.phases.reason
-    phase = analysis.phases.current.value.replace("_", " ").lower()
-    text = f"It {_tense(analysis)} in {phase}" + (f": {reason}" if reason else "")
+    phase = phase_in_words(analysis.phases.current.value, ended=analysis.life.status in ENDED)
+    text = f"It {phase}" + (f": {reason}" if reason else "")
     if worst is not None and worst.severity >= Severity.WARNING:
         text += f"; {worst.title[0].lower()}{worst.title[1:]}"
     return text.rstrip(".") + "."
-
-
-def _tense(analysis: Analysis) -> str:
-    return "is" if analysis.life.status in {"running", "evaluating", "stalled"} else "ended"
 
 
 def _savings(analysis: Analysis) -> str:

@@ -17,6 +17,39 @@ _ACTIVE = re.compile(r"[<>\[\]|]")
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|#!]|(?<![^\W_])_|_(?![^\W_])")
 
 
+_IS = {
+    "INITIALIZING": "has only begun",
+    "WARMUP": "warms up",
+    "LEARNING_FAST": "learns fast",
+    "STABLE_CONVERGENCE": "improves steadily",
+    "PLATEAU": "is on a plateau",
+    "OVERFITTING_RISK": "is at risk of overfitting",
+    "DIVERGING": "diverges",
+    "CONVERGED": "has converged",
+}
+_ENDED = {
+    "INITIALIZING": "ended before anything could be told",
+    "WARMUP": "ended during warm-up",
+    "LEARNING_FAST": "ended while it still learned fast",
+    "STABLE_CONVERGENCE": "ended while it still improved",
+    "PLATEAU": "ended on a plateau",
+    "OVERFITTING_RISK": "ended at risk of overfitting",
+    "DIVERGING": "ended diverging",
+    "CONVERGED": "had converged when it ended",
+}
+
+
+def phase_in_words(phase: str, *, ended: bool) -> str:
+    """Say in which phase a run is or ended, as it follows "it".
+
+    Examples
+    --------
+    >>> phase_in_words("CONVERGED", ended=True), phase_in_words("WARMUP", ended=False)
+    ('had converged when it ended', 'warms up')
+    """
+    return (_ENDED if ended else _IS)[phase]
+
+
 def place(run: Run, step: int | None, epoch: float | None = None) -> str:
     """Write where in a run something is: by its epoch if epochs are known, else by its step.
 

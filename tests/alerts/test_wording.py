@@ -51,14 +51,14 @@ def test_plateau_says_change_reason_eta_recommendation_savings_and_checkpoint(an
         "Lower the learning rate, or stop with the best checkpoint.",
     )  # fmt: skip
     flat = replace(stopping(analysis), findings=(found,))
-    title, change, state, todo, advice = told(flat, Tiding("opened", FLAT)).splitlines()
+    title, change, state, advice, seen = told(flat, Tiding("opened", FLAT)).splitlines()
     assert title == "🟠 PLATEAU DETECTED   my_run"
-    assert change.startswith("BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals. Seen: P(gain of")
-    assert todo == "💡 Lower the learning rate, or stop with the best checkpoint."
+    assert change == "BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals."
+    assert seen == "Seen: P(gain of 0.5 pt or more) 4 % (threshold: 50 %; line 90)"
     assert "⏱ 40 min left (80 %: 38 min – 43 min)" in state
     assert "best coco/bbox_mAP" in state and "at epoch 15" in state
     assert advice == (
-        "💡 Stop now: P(≥ 0.5 pt more by epoch 24) = 4 %. Saves 1 h 20 min, ≈ 4 GPU-hours."
+        "💡 Stop now: P(≥ 0.5 pt more by epoch 24) = 4 %. Saves ≈ 4 GPU-hours."
         " Use epoch_10.pth (epochs 10, 12 tie)."
     )
 
@@ -69,9 +69,19 @@ def test_a_crash_says_where_to_resume_and_not_when_it_ends(analysis):
     text = told(crashed, Tiding("opened", event))
     assert "🔴 CRASHED" in text and "CUDA error" in text
     assert "ended at" in text and "left (" not in text
-    assert "Raise num_workers" in text and text.count("💡") == 2
-    bare = replace(crashed, findings=())
-    assert "Resume from the last checkpoint" in told(bare, Tiding("opened", event))
+    assert text.count("💡") == 1
+    assert "Resume from the last checkpoint; for evaluation use best_coco" in text
+    shown = replace(crashed, life=replace(crashed.life, line=90))
+    assert "Mend the cause and resume from" in told(shown, Tiding("opened", event))
+
+
+def test_a_run_that_is_silent_or_over_has_no_time_left(analysis):
+    for status in ("stalled", "crashed", "interrupted", "unknown", "finished"):
+        still = replace(analysis, life=replace(analysis.life, status=status))
+        event = Event("status", status, 8000, None, 90, f"{status}: so", Severity.CRITICAL)
+        _, change, *rest = told(still, Tiding("opened", event)).splitlines()
+        assert change == "so"
+        assert not any("left (" in line for line in rest)
 
 
 def test_a_critical_finding_is_not_contradicted_by_the_forecast(analysis):
@@ -97,23 +107,35 @@ def test_unknown_eta_gives_its_reason(analysis):
     assert "time left unknown: no time stamps" in told(dark, Tiding("opened", FLAT))
 
 
-def test_attached_says_what_is_watched_judged_and_not(analysis):
+def test_attached_is_short_and_says_what_is_watched(analysis):
     words = wording.attached(Context("key", "my_run", lambda: analysis))
-    text = "\n".join((words.title, *words.body))
-    assert "train.log" in text
-    assert "schedule: drops ×0.1 at epochs 8, 22 (from the config)" in text
-    assert "judged: NaN and divergence" in text and "higher is better" in text
-    assert "not judged: GPU telemetry (the log holds none)" in text
-    assert "Silence" in text
+    assert words.body == (
+        "16 of 24 epochs, stable convergence · ⏱ 40 min left (80 %: 38 min – 43 min)",
+        "🟠 A third of each iteration waits for data",
+        "metric: coco/bbox_mAP, higher is better · schedule: drops ×0.1 at epochs 8, 22",
+        "Silence means that all is well.",
+    )
 
 
-@pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "running", "stalled"])
+@pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "unknown"])
+def test_a_run_that_is_over_is_met_with_its_verdict(analysis, status):
+    over = replace(analysis, life=replace(analysis.life, status=status))
+    words = wording.attached(Context("key", "my_run", lambda: over))
+    assert words == wording.summary(Context("key", "my_run", lambda: over))
+    assert "WATCHING" not in words.title and "Silence" not in "".join(words.body)
+    assert "best_coco_bbox_mAP_epoch_15.pth" in words.body[2]
+
+
+@pytest.mark.parametrize(
+    "status", ["finished", "crashed", "interrupted", "unknown", "running", "stalled"]
+)
 def test_summary_tells_how_it_ended(analysis, status):
     over = replace(analysis, life=replace(analysis.life, status=status))
     words = wording.summary(Context("key", "my_run", lambda: over))
     text = "\n".join((words.title, *words.body))
     assert ("NO LONGER WATCHED" in text) is (status in {"running", "stalled"})
-    assert "coco/bbox_mAP" in text and "Raise num_workers" in text
+    assert "coco/bbox_mAP" in text
+    assert len(words.body) <= 4 and all(len(line) <= 220 for line in words.body)
     assert words.figures == ("overview",)
 
 
