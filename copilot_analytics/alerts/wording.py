@@ -162,7 +162,8 @@ def attached(context: Context) -> Words:
     ]
     if gaps:
         lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
-    lines.append("Silence means that all is well.")
+    if analysis.life.status != "stalled":
+        lines.append("Silence means that all is well.")
     return Words(name, title, _on_a_phone(lines))
 
 
@@ -243,7 +244,8 @@ def _title(tiding: Tiding) -> str:
         return f"🔁 UNSTABLE: {plain(_noun(event), 80)} comes and goes"
     if about is None:
         mark = _MARKS[event.severity]
-        return _TITLES.get((event.kind, event.key), f"{mark} {plain(_noun(event), 120)}")
+        noun = plain(_noun(event), 120)
+        return _TITLES.get((event.kind, event.key), f"{mark} {noun[:1].upper()}{noun[1:]}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
         return f"▶️ RUNNING AGAIN after {duration(tiding.lasted_s)}"
     if tiding.turn == "withdrawn":
@@ -268,6 +270,8 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         # What the title does not say already.
         known = ("finding", event.key) in _TITLES
         return plain(found.explanation.partition(". ")[0] if known else "", _LONGEST_ON_A_PHONE)
+    if event.kind == "advice" and analysis is not None and analysis.stop.advice == event.key:
+        return ""  # the advice says it
     return event.text.removeprefix(f"{event.key}: ")
 
 
@@ -360,6 +364,8 @@ def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
     from copilot_analytics.report.verdict import chance
 
     reason = _lead(stop.reason)
+    if stop.advice == "kill" and stop.checkpoints:
+        reason = reason.partition("; go back to")[0]  # the checkpoint is named
     odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)
     sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
     if reason and odds:

@@ -146,7 +146,8 @@ class PhaseAnalyzer(Analyzer[Phases]):
             return self._enter(run, record, view, start)
         if view.phase is current:
             self._candidate, self._weight = None, 0
-            self._reason, self._evidence = view.reason, view.evidence
+            if weight:  # otherwise all was said
+                self._reason, self._evidence = view.reason, view.evidence
             return ()
         if not self._accepts(view, current, weight=weight, over=over):
             self._reason = f"{view.seen}; too little evidence yet for {view.phase}"
