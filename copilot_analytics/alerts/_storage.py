@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _TABLES = """
 CREATE TABLE events (
     event_id TEXT PRIMARY KEY, run_key TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
@@ -32,9 +32,19 @@ CREATE TABLE outbox (
     message_id TEXT NOT NULL, channel TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'new',
     due REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, owner TEXT,
     lease_until REAL NOT NULL DEFAULT 0, remark TEXT NOT NULL DEFAULT '', updated REAL NOT NULL,
+    queued_by TEXT, private INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (message_id, channel));
 CREATE INDEX outbox_waiting ON outbox (channel, state);
 CREATE TABLE notes (key TEXT PRIMARY KEY, text TEXT NOT NULL, updated REAL NOT NULL);
+"""
+_FROM_1 = """
+ALTER TABLE outbox ADD COLUMN queued_by TEXT;
+ALTER TABLE outbox ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+INSERT OR REPLACE INTO notes SELECT 'notice', count(*) || ' messages of an older copilot were left'
+    || ' out: it did not note for which address they were', 0 FROM outbox
+    WHERE state IN ('new', 'sending') AND channel != 'console' HAVING count(*) > 0;
+UPDATE outbox SET state = 'dead', remark = 'the address was not noted'
+    WHERE state IN ('new', 'sending') AND channel != 'console';
 """
 PUT_EVENT = (
     "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -172,9 +182,10 @@ def _prepare(connection: sqlite3.Connection, mode: str, busy_s: float) -> None:
         return
 
     def create(held: sqlite3.Connection) -> None:
-        if _version(held) == 0:
-            for statement in filter(str.strip, _TABLES.split(";")):
-                held.execute(statement)
+        script = {0: _TABLES, 1: _FROM_1}.get(_version(held), "")
+        for statement in filter(str.strip, script.split(";")):
+            held.execute(statement)
+        if script:
             held.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     transact(connection, create)
@@ -261,6 +272,9 @@ def merge(
                 mine = (row[2] == "sent", float(str(row[8])))
                 if mine < (there[0] == "sent", float(there[1])):
                     continue
-            held.execute("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            whole = (*row, None, 0)[:11]  # the first schema had nine columns
+            held.execute(
+                "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", whole
+            )
 
     transact(target, work)

@@ -132,11 +132,14 @@ class Delivery:
             channel.name: _Lane(channel, floors.get(channel.name, Severity.INFO))
             for channel in channels
         }
+        for channel in channels:
+            if channel.is_private:
+                ledger.keep_private(channel.ledger_name)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the channels, for `Ledger.put`."""
-        return tuple(self._lanes)
+        """Names of the channels in the ledger, for `Ledger.put`."""
+        return tuple(lane.channel.ledger_name for lane in self._lanes.values())
 
     @property
     def parked(self) -> dict[str, str]:
@@ -164,10 +167,11 @@ class Delivery:
     def undelivered(self) -> dict[str, int]:
         """Return how many messages each channel still owes."""
         try:
-            owed = self._ledger.undelivered()
+            owed = self._ledger.undelivered(mine=True)
         except Exception:  # noqa: BLE001  # as above
             return {}
-        return {name: count for name, count in owed.items() if name in self._lanes}
+        known = {lane.channel.ledger_name: name for name, lane in self._lanes.items()}
+        return {known[name]: count for name, count in owed.items() if name in known}
 
     def drain(
         self, clock: Callable[[], float], sleep: Callable[[float], None], patience_s: float = 30.0
@@ -190,7 +194,7 @@ class Delivery:
 
     def _serve(self, lane: _Lane, now: float) -> int:
         """Send the next message of a channel, or a digest of many."""
-        name = lane.channel.name
+        name = lane.channel.ledger_name
         many = self._ledger.waiting(name, now) > MOST_SINGLE
         claimed = self._ledger.claim(name, now, limit=_DIGEST_LIMIT if many else 1)
         entries = [entry for entry in claimed if entry.message.severity >= lane.floor]
@@ -215,38 +219,38 @@ class Delivery:
         return self._send(lane, message, first, now)
 
     def _send(self, lane: _Lane, message: Message, entry: Entry, now: float) -> int:
-        name = lane.channel.name
+        name, place = lane.channel.name, lane.channel.ledger_name
         ids = [entry.message.id]
         try:
             receipt = lane.channel.send(message, self._figures(lane, message))
         except Transient as error:
             due = self._pause(lane, now, str(error), error.retry_after_s)
-            self._ledger.give_back(ids, name, now, error=str(error), due=due)
+            self._ledger.give_back(ids, place, now, error=str(error), due=due)
             return 0
         except Rejected as error:
             lane.due = now + PACE_S
-            self._ledger.bury(ids, name, now, str(error))
+            self._ledger.bury(ids, place, now, str(error))
             self._notices.append(f"{name}: {error}; the message was left out")
             return 0
         except Fatal as error:
             lane.parked = str(error)
-            self._ledger.give_back(ids, name, now, error=str(error), due=now)
+            self._ledger.give_back(ids, place, now, error=str(error), due=now)
             self._notices.append(f"{name} is parked: {error}. Its messages are kept.")
             self._tell_others(name, str(error), now)
             return 0
         except Exception as error:  # noqa: BLE001  # a channel may come from anyone
             reason = f"unexpected {type(error).__name__}"  # its text might hold a secret
             due = self._pause(lane, now, reason, None)
-            self._ledger.give_back(ids, name, now, error=reason, due=due)
+            self._ledger.give_back(ids, place, now, error=reason, due=due)
             return 0
         self._note_success(lane, receipt, now)
-        self._ledger.sent(ids, name, now, receipt.reference)
+        self._ledger.sent(ids, place, now, receipt.reference)
         return 1
 
     def _tell_others(self, parked: str, reason: str, now: float) -> None:
         """Say by the channels that work that one does not; the terminal has the notice."""
         others = [
-            name
+            lane.channel.ledger_name
             for name, lane in self._lanes.items()
             if name not in {parked, "console"} and not lane.parked
         ]

@@ -8,6 +8,10 @@ committed together; each message then waits in an outbox, once per channel::
      └─────────┼──────► dead       (the channel will never take it)
                └──────► gathered   (told by another message, whose id is its remark)
 
+A channel stands there under its name and a digest of its address, so that a message reaches the
+address that it was meant for and no other. A supervisor sends what it queued and what waits for the
+runs that it follows; what is for its own terminal is another's only once its process is gone.
+
 A supervisor claims a message before it sends it, so that two of them do not both send. A claim
 ends with the process that made it, where that can be told: on the same machine, under Linux. A
 claim from elsewhere ends after some minutes, in case its holder was killed.
@@ -26,6 +30,7 @@ aside, and what can be read of it is kept. Secrets are never in it.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -49,6 +54,13 @@ _FREE = (
     "((o.state = 'new' AND o.due <= ?)"
     " OR (o.state = 'sending' AND (o.lease_until <= ? OR is_gone(o.owner))))"
 )
+_MINE = (
+    "(o.queued_by = ? OR (m.run_key = '' AND NOT o.private)"
+    " OR (m.run_key IN (SELECT value FROM json_each(?)) AND"
+    # A system that cannot name its processes does not tell when one is gone.
+    " (NOT o.private OR is_gone(o.queued_by) OR (o.queued_by LIKE '/%' AND o.updated <= ?))))"
+)
+_ABANDONED_S = 300.0
 
 
 class LedgerError(CopilotError):
@@ -130,11 +142,25 @@ class Ledger:
         self.path = _storage.default_path(environment or os.environ) if path is None else path
         self.trouble: str | None = None
         self.notices: list[str] = []
+        self._followed: set[str] = set()
+        self._private: set[str] = set()
         self._busy_s = busy_s
         self._lock = threading.RLock()
         self._memory: sqlite3.Connection | None = None
         self._retry_at = float("-inf")
         self._disk = self._open()
+        if (notice := self.noted("notice")) is not None:
+            self.notices.append(notice)
+            self._write(lambda held: held.execute("DELETE FROM notes WHERE key = 'notice'"), 0.0)
+
+    def follow(self, run_key: str) -> None:
+        """Take over what waits for a run: this supervisor watches it."""
+        with self._lock:
+            self._followed.add(_sound(run_key))
+
+    def keep_private(self, channel: str) -> None:
+        """Leave what is queued here for a channel to this supervisor alone, while it lives."""
+        self._private.add(channel)
 
     def put(
         self,
@@ -154,7 +180,7 @@ class Ledger:
         now
             Seconds since 1970.
         channels
-            Names of the channels.
+            Names of the channels, see `Channel.ledger_name`.
 
         Returns
         -------
@@ -180,8 +206,9 @@ class Ledger:
             for message in messages:
                 _keep(connection, message, now)
                 connection.executemany(
-                    "INSERT OR IGNORE INTO outbox (message_id, channel, updated) VALUES (?, ?, ?)",
-                    [(message.id, channel, now) for channel in channels],
+                    "INSERT OR IGNORE INTO outbox (message_id, channel, updated, queued_by, private)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    [(message.id, name, now, *self._queued(name)) for name in channels],
                 )
             return True
 
@@ -207,6 +234,8 @@ class Ledger:
     ) -> list[Entry]:
         """Take messages that wait for a channel, the most urgent and then the oldest first.
 
+        Only those that this supervisor queued, those of runs that it follows, and those of no run.
+
         Parameters
         ----------
         channel
@@ -219,14 +248,15 @@ class Ledger:
             How long they are this supervisor's at most; it must exceed the time that sending
             takes. They are free earlier if its process is known to have ended.
         """
+        mine = self._mine(now)
 
         def work(connection: sqlite3.Connection) -> list[Entry]:
             found = connection.execute(
                 "SELECT o.message_id, m.document, m.created,"  # noqa: S608  # a constant
                 " o.attempts + (o.state = 'sending') FROM outbox o"
                 f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {_FREE}"
-                " ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
-                (channel, now, now, limit),
+                f" AND {_MINE} ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
+                (channel, now, now, *mine, limit),
             ).fetchall()
             connection.executemany(
                 "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, updated = ?,"
@@ -240,8 +270,9 @@ class Ledger:
     def waiting(self, channel: str, now: float) -> int:
         """Return how many messages could be claimed now."""
         found = self._read(
-            f"SELECT count(*) FROM outbox o WHERE channel = ? AND {_FREE}",  # noqa: S608  # a constant
-            (channel, now, now),
+            "SELECT count(*) FROM outbox o JOIN messages m ON m.id = o.message_id"  # noqa: S608  # a constant
+            f" WHERE o.channel = ? AND {_FREE} AND {_MINE}",
+            (channel, now, now, *self._mine(now)),
         )
         return int(found[0][0])
 
@@ -274,8 +305,8 @@ class Ledger:
             _keep(connection, message, now)
             connection.execute(
                 "INSERT OR REPLACE INTO outbox (message_id, channel, state, owner, lease_until,"
-                " updated) VALUES (?, ?, 'sending', ?, ?, ?)",
-                (message.id, channel, self.owner, now + lease_s, now),
+                " updated, queued_by, private) VALUES (?, ?, 'sending', ?, ?, ?, ?, ?)",
+                (message.id, channel, self.owner, now + lease_s, now, *self._queued(channel)),
             )
             connection.executemany(
                 "UPDATE outbox SET state = 'gathered', remark = ?, owner = NULL, lease_until = 0,"
@@ -289,11 +320,19 @@ class Ledger:
         """Note that a channel will never take these messages, and why."""
         self._settle(ids, channel, now, "dead", error, 0.0)
 
-    def undelivered(self) -> dict[str, int]:
-        """Return how many messages each channel still owes; channels that owe none are absent."""
+    def undelivered(self, *, mine: bool = False) -> dict[str, int]:
+        """Return how many messages each channel still owes; channels that owe none are absent.
+
+        Parameters
+        ----------
+        mine
+            Count only what this supervisor may send.
+        """
         found = self._read(
-            "SELECT channel, count(*) FROM outbox WHERE state IN ('new', 'sending')"
-            " GROUP BY channel ORDER BY channel"
+            "SELECT channel, count(*) FROM outbox o JOIN messages m ON m.id = o.message_id"  # noqa: S608  # a constant
+            f" WHERE state IN ('new', 'sending') AND (NOT ? OR {_MINE})"
+            " GROUP BY channel ORDER BY channel",
+            (mine, *self._mine(float("-inf"))),
         )
         return {str(channel): int(count) for channel, count in found}
 
@@ -316,6 +355,14 @@ class Ledger:
             if connection is not None:
                 with contextlib.suppress(sqlite3.Error):
                     connection.close()
+
+    def _mine(self, now: float) -> tuple[str, str, float]:
+        """Return the parameters of `_MINE`."""
+        with self._lock:
+            return self.owner, json.dumps(sorted(self._followed)), now - _ABANDONED_S
+
+    def _queued(self, channel: str) -> tuple[str, bool]:
+        return self.owner, channel in self._private
 
     def _settle(
         self, ids: Iterable[str], channel: str, now: float, state: str, remark: str, due: float

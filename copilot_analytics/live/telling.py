@@ -30,7 +30,7 @@ class Telling:
     ledger
         What was told.
     channels
-        Names of those that a message is for.
+        Names in the ledger of those that a message is for.
     options
         How patient the policies are.
     tell_past
@@ -87,6 +87,7 @@ class Telling:
         """Begin with a run, or go on where an earlier supervisor stopped."""
         log = watched.following.log
         watched.run_key, watched.name = log.run_key, log.name
+        self._ledger.follow(log.run_key)
         watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
         if watched.following.first:
             note = f"first:{digest_of(watched.following.path)}"
@@ -124,6 +125,7 @@ class Telling:
     ) -> None:
         """Tell what is left of a run in whose log another one began, perhaps unwatched."""
         policy = watched.policy
+        self._ledger.follow(key)
         if key != watched.run_key:
             if not self._ledger.knows(key):
                 return

@@ -129,6 +129,7 @@ def test_a_digest_that_was_being_sent_when_its_watch_was_killed_keeps_its_id(tmp
     taken = []
     for now in (0.0, 400.0):
         ledger = Ledger(place)
+        ledger.follow("run")
         channel = Deaf()
         delivery = Delivery(ledger, [channel], dice())
         fill(ledger, "abcdefg" if now == 0.0 else "hijklmn", now)
@@ -288,7 +289,7 @@ def test_bad_day_of_the_bot_api_loses_and_repeats_nothing(tmp_path):
         )
         now = 0.0
         for n in range(4):
-            ledger.put([make_message(f"{n}")], [], now, ["telegram"])
+            ledger.put([make_message(f"{n}")], [], now, delivery.names)
         while now < 120:
             delivery.work(now)
             now += 0.5
@@ -308,7 +309,7 @@ def test_conversation_that_failed_leaves_no_token_in_the_ledger(tmp_path):
     try:
         echo = f"bad /bot{TOKEN}/sendMessage"
         delivery = Delivery(ledger, [TelegramChannel(TOKEN, CHAT, base=bot.url)], dice(1))
-        ledger.put([make_message(f"{n}") for n in range(3)], [], 0.0, ["telegram"])
+        ledger.put([make_message(f"{n}") for n in range(3)], [], 0.0, delivery.names)
         bot.script.extend([Reply(502, raw=echo.encode()), refusal(400, f"message text: {echo}")])
         bot.script.append(refusal(403, echo))
         progress = [delivery.work(float(now)) for now in range(60)]

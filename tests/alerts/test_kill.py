@@ -49,6 +49,7 @@ log = [
     for n in range(120)
 ]
 ledger = Ledger(place)
+ledger.follow("run")
 delivery = Delivery(ledger, [Phone()], Random(0))
 context = Context("run", "my_run")
 policy = Policy.restore(ledger.rows("run"))

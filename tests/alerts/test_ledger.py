@@ -36,6 +36,7 @@ def opened():
 
     def make(*arguments, **options):
         ledgers.append(Ledger(*arguments, **options))
+        ledgers[-1].follow("run")
         return ledgers[-1]
 
     yield make
@@ -94,6 +95,7 @@ CLAIM = """
 import sys, time
 from copilot_analytics.alerts.ledger import Ledger
 ledger = Ledger(sys.argv[1])
+ledger.follow("run")
 print(len(ledger.claim("console", 0.0, lease_s=300.0)), flush=True)
 sys.stdin.read()
 """
@@ -316,8 +318,76 @@ def test_a_file_held_by_another_process_does_not_stop_supervision(place, opened)
     assert opened(place).undelivered() == {"console": 1}
 
 
+def test_what_waits_for_another_run_is_not_claimed(place, opened):
+    one, two = opened(place), Ledger(place)
+    put(one)
+    two.follow("another")
+    assert two.waiting("console", 1.0) == 0 and two.claim("console", 1.0) == []
+    assert two.undelivered() == {"console": 1} and two.undelivered(mine=True) == {}
+    two.follow("run")
+    assert [entry.message.id for entry in two.claim("console", 1.0)] == ["abcdef01"]
+    two.close()
+
+
+QUEUE = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from fake_bot_api import make_message
+from copilot_analytics.alerts.ledger import Ledger
+ledger = Ledger(sys.argv[1])
+ledger.keep_private("console")
+ledger.put([make_message("abcdef01"), make_message("other", run_key="q")], [], 0.0, ["console"])
+print("queued", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_terminal_is_told_what_another_should_have_been_only_after_its_end(place, opened):
+    with subprocess.Popen(
+        [sys.executable, "-c", QUEUE, str(place), *sys.path, str(Path(__file__).parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as queuer:
+        assert queuer.stdout.readline() == b"queued\n"
+        ledger = opened(place)
+        ledger.keep_private("console")
+        assert ledger.claim("console", 1e6) == []
+        queuer.kill()
+    assert [entry.message.id for entry in ledger.claim("console", 1.0, limit=9)] == ["abcdef01"]
+
+
+def test_a_ledger_of_the_first_schema_is_read_on(place, opened):
+    """Whom its waiting messages were for it did not note, except for the terminal."""
+    place.parent.mkdir()
+    new = opened(":memory:")
+    put(new, "one", channels=("console", "webhook"))
+    put(new, "two", channels=("webhook",))
+    new.sent(["two"], "webhook", 1.0)
+    tables = _storage._TABLES.replace(
+        "    queued_by TEXT, private INTEGER NOT NULL DEFAULT 0,\n", ""
+    )
+    old = sqlite3.connect(place)
+    old.executescript(f"{tables}; PRAGMA user_version = 1;")
+    old.executemany(
+        "INSERT INTO messages VALUES (?, ?, ?, ?, ?)", new._read("SELECT * FROM messages")
+    )
+    rows = [row[:9] for row in new._read("SELECT * FROM outbox")]
+    old.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    old.commit()
+    old.close()
+    ledger = opened(place)
+    (notice,) = ledger.notices
+    assert notice.startswith("1 messages of an older copilot")
+    assert ledger.undelivered() == {"console": 1}
+    assert [entry.message.id for entry in ledger.claim("console", 1.0)] == ["one"]
+    states = dict(ledger._read("SELECT message_id, state FROM outbox WHERE channel = 'webhook'"))
+    assert states == {"one": "dead", "two": "sent"}
+    assert opened(place).notices == []
+
+
 def _claim_all(path: str, results) -> None:
     ledger = Ledger(path)
+    ledger.follow("run")
     found, idle = [], 0
     while idle < 20:
         entries = ledger.claim("console", 1.0)

@@ -358,3 +358,10 @@ def test_no_trace_of_the_token(bot, message, monkeypatch, caplog, capfd):
     secret = TOKEN.partition(":")[2]
     assert "posting to" in everything and len(shown) > 20
     assert secret not in everything
+
+
+def test_another_token_for_the_same_chat_is_the_same_address():
+    one, two = TelegramChannel(TOKEN, CHAT), TelegramChannel(f"9{TOKEN}", CHAT)
+    assert one.ledger_name == two.ledger_name
+    assert one.ledger_name != TelegramChannel(TOKEN, f"{CHAT}1").ledger_name
+    assert str(CHAT) not in one.ledger_name

@@ -249,6 +249,45 @@ def test_what_a_run_had_to_say_when_another_began_is_told(killed, ledger, half, 
     assert [m.kind for m in messages if m.run_key == first].count("summary") == 1
 
 
+class Addressed(Pigeon):
+    """A channel of which there are several, as there are several webhooks."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+
+
+def test_a_message_reaches_its_own_address_and_no_other(tmp_path, half):
+    """Not another watch's channel of the same name, nor a later one's of the same run."""
+    log, _ = half
+    other = log.with_name("other.log")
+    other.write_bytes(log.read_bytes())
+    place = tmp_path / "ledger.sqlite3"
+    meant = Addressed("https://a.example/hush")
+    ledger = Ledger(place)
+    first = supervisor(ledger, [log], [meant])
+    passes(first, lambda: first.runs[0].run_key)  # its courier sends nothing: it was not started
+    key = first.runs[0].run_key
+    for path, address, expected in (
+        (other, "https://b.example", False),
+        (log, "https://b.example", False),
+        (other, "https://a.example/hush", False),
+        (log, "https://a.example/hush", True),
+    ):
+        pigeon = Addressed(address)
+        later = Ledger(place)
+        watch = supervisor(later, [path], [pigeon])
+        thread, _ = in_thread(watch)
+        wait_for(lambda watch=watch: watch.runs[0].run_key)
+        watch.stop()  # which sends what is left
+        thread.join(30)
+        later.close()
+        kinds = [message.kind for message in pigeon.sent if message.run_key == key]
+        assert ("attached" in kinds) == expected
+    ledger.close()
+    assert all(b"hush" not in file.read_bytes() for file in tmp_path.glob("ledger*"))
+
+
 def test_the_worst_outcome_counts(ledger, half, sample_logs):
     log, rest = half
     with log.open("ab") as file:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from copilot_analytics.alerts.message import Message
+from copilot_analytics.alerts.message import Message, digest_of
 from copilot_analytics.errors import CopilotError
 
 if TYPE_CHECKING:
@@ -63,13 +63,24 @@ class Channel(ABC):
     Attributes
     ----------
     name : str
-        Its name in the ledger and on the command line.
+        Its name on the command line.
     takes_figures : bool
         Whether it can show figures.
+    is_private : bool
+        Whether it ends with the process, as a terminal does.
+    address : str
+        Where it writes to, e.g. a chat or a URL, but no token; it is never shown or stored.
     """
 
     name: ClassVar[str]
     takes_figures: ClassVar[bool] = False
+    is_private: ClassVar[bool] = False
+    address: str = ""
+
+    @property
+    def ledger_name(self) -> str:
+        """Its name in the ledger: messages for one address are not for another."""
+        return f"{self.name}:{digest_of(self.address)}" if self.address else self.name
 
     @classmethod
     @abstractmethod

@@ -38,6 +38,7 @@ class DiscordChannel(Channel):
     takes_figures: ClassVar[bool] = True
 
     def __init__(self, url: str) -> None:
+        self.address = url
         self._url = url + ("&" if "?" in url else "?") + "wait=true"
         self._secrets = _http.Secrets(url, *url.rsplit("/", 1)[1:])
         _http.guard_logs(url)

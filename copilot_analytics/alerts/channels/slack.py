@@ -35,7 +35,7 @@ class SlackChannel(Channel):
     name: ClassVar[str] = "slack"
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.address = self._url = url
         self._secrets = _http.Secrets(url, *url.rsplit("/", 1)[1:])
         _http.guard_logs(url)
 

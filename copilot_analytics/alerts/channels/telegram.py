@@ -71,6 +71,7 @@ class TelegramChannel(Channel):
         since: float = 0.0,
     ) -> None:
         self.chat: str | int = int(chat) if chat.lstrip("-").isdigit() else chat
+        self.address = f"{base} {chat}"
         self.listens = True
         self.since = since
         self._users = users

@@ -45,6 +45,7 @@ class WebhookChannel(Channel):
 
     def __init__(self, url: str, topic: str = "") -> None:
         self._url = url
+        self.address = f"{url} {topic}"
         self._topic = topic
         parts = urlsplit(url)
         self._secrets = _http.Secrets(url, topic, parts.query, parts.password or "")
