@@ -206,8 +206,8 @@ class Ledger:
             for message in messages:
                 _keep(connection, message, now)
                 connection.executemany(
-                    "INSERT OR IGNORE INTO outbox (message_id, channel, updated, queued_by, private)"
-                    " VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO outbox (message_id, channel, updated, queued_by,"
+                    " private) VALUES (?, ?, ?, ?, ?)",
                     [(message.id, name, now, *self._queued(name)) for name in channels],
                 )
             return True

@@ -30,6 +30,7 @@ _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far
 _LOOKS_S = (5.0, 60.0)
 _SEARCH_S = (60.0, 600.0)
+_NEW_FILE_S = 2.0
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
@@ -110,6 +111,8 @@ class Following:
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
         self._told_gone = self._placed = False
+        self._home = ""
+        self._is_elsewhere = self._has_moved = False
 
     @property
     def missing(self) -> bool:
@@ -185,6 +188,8 @@ class Following:
                 self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
         if read:
             self._grow(now)
+        if self._is_elsewhere and self.caught_up and not self._tailer.is_between:
+            self._look_anew()
         if not self.caught_up and not self.missing:
             if self._tailer.wait_s > 0.0 and not self._tailer.is_between:
                 self._finish_catching_up(now)
@@ -209,10 +214,31 @@ class Following:
             self._search_at = now + self._search_wait_s
             self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
 
+    def _look_anew(self) -> None:
+        """Find out who writes the file that is read now: after a resume that is another process."""
+        self._is_elsewhere = False
+        place = self.file or self.path
+        found = process_of(place, writers=self._writers, fresh_s=_NEW_FILE_S)
+        if self.process.pid is not None:
+            named = self._pid if self._pid is not None else self.process.pid
+            before = process_of(place, named, before=self.process)
+            lives = before.state in {"alive", "stopped"}
+            # A logger that holds nothing open rotates its own file.
+            if lives and (self._pid is not None or (found.pid is None and not self._has_moved)):
+                found = before
+            else:
+                self._pid = None
+        self.process = found
+        self._has_moved = False
+        self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
+
     def _go_to(self, piece: Began) -> None:
         if not piece.offset:
             self.log.end_line()
         self._told_gone = False
+        self._has_moved |= bool(self._home) and piece.home != self._home
+        self._is_elsewhere |= bool(self._home)
+        self._home = piece.home
         if self.log.line and piece.why != "opened":
             name = Path(piece.file).name
             self.notices.append(f"{self.path}: going on in {name} (the log was {piece.why})")

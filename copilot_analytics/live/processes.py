@@ -61,6 +61,7 @@ def process_of(
     *,
     before: ProcessState | None = None,
     writers: Writers | None = None,
+    fresh_s: float | None = None,
 ) -> ProcessState:
     """Tell which process writes a log, and whether it lives.
 
@@ -76,6 +77,8 @@ def process_of(
         was never found, leads to a search.
     writers
         Shared by all who ask for many logs, so that one search serves them; None searches anew.
+    fresh_s
+        How old such a search may be, for a log that began just now; None leaves it to `writers`.
 
     Returns
     -------
@@ -98,7 +101,8 @@ def process_of(
             return now
     if not (_PROC / "self" / "fd").is_dir():
         return _as_gone(known) or ProcessState(reason="this system does not tell who writes")
-    found = _search(path, Writers() if writers is None or known is not None else writers)
+    fresh = writers is None or known is not None
+    found = _search(path, Writers() if fresh or writers is None else writers, fresh_s)
     if found.state != "unknown":
         return found
     return _as_gone(known) or found
@@ -230,13 +234,23 @@ class Writers:
         self._hidden = False
         self._whole = True
 
-    def of(self, path: str | os.PathLike[str]) -> tuple[tuple[int, ...], str]:
-        """Return the processes that hold a file open for writing, or why none is known."""
+    def of(
+        self, path: str | os.PathLike[str], fresh_s: float | None = None
+    ) -> tuple[tuple[int, ...], str]:
+        """Return the processes that hold a file open for writing, or why none is known.
+
+        Parameters
+        ----------
+        path
+            The file.
+        fresh_s
+            How old a search may be here; None takes what all others take.
+        """
         try:
             target = os.stat(path)  # noqa: PTH116  # any kind of path
         except OSError:
             return (), "the log is not there"
-        if self._clock() - self._searched_at > self._fresh_s:
+        if self._clock() - self._searched_at > (self._fresh_s if fresh_s is None else fresh_s):
             self._search()
             self._searched_at = self._clock()
         held = self._open.get((target.st_dev, target.st_ino), ())
@@ -283,8 +297,8 @@ class Writers:
                 self._open.setdefault(key, []).append((number, entry))
 
 
-def _search(path: str | os.PathLike[str], writers: Writers) -> ProcessState:
-    holders, why = writers.of(path)
+def _search(path: str | os.PathLike[str], writers: Writers, fresh_s: float | None) -> ProcessState:
+    holders, why = writers.of(path, fresh_s)
     if not holders:
         return ProcessState(reason=why)
     states = [_ask(ProcessState(pid=number)) for number in holders]

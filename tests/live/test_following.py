@@ -13,7 +13,7 @@ import pytest
 
 from copilot_analytics.api import analyze
 from copilot_analytics.live.following import Following, source_of
-from copilot_analytics.live.processes import ProcessState
+from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.records import Record
 
 NOW = 1.9e9
@@ -273,6 +273,49 @@ def test_a_process_that_goes_is_a_crash(tmp_path, clock, sample):
     events = settle(following, clock, 200.0)
     assert ("status", "crashed") in {(e.kind, e.key) for e in events}
     assert str(following.process.pid) in events[0].text
+
+
+HOLD = "import sys, time; f = open(sys.argv[1], 'a'); print('open', flush=True); time.sleep(60)"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_process_of_a_resume_is_another_one(named, tmp_path, clock, sample_logs):
+    """Its end is told at once and by its own number, also where many share one search."""
+    logs = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
+    work, writers = tmp_path / "work", Writers()
+    pids, following, events = [], None, []
+    for log in logs:
+        target = work / log.parent.name / log.name
+        target.parent.mkdir(parents=True)
+        writer = subprocess.Popen([sys.executable, "-c", HOLD, str(target)], stdout=subprocess.PIPE)
+        pids.append(writer.pid)
+        with writer:
+            writer.stdout.readline()
+            data = log.read_bytes()
+            write(target, data[: data.index(b"\n", int(len(data) * 0.6)) + 1], clock)
+            if following is None:
+                pid = writer.pid if named else None
+                following = follow(work, clock, writers=writers, pid=pid)
+            events += settle(following, clock)
+            writer.kill()
+        if target.name == logs[0].name:
+            clock.now += 3.0
+    assert following.process.pid == pids[1]
+    events += settle(following, clock, 40.0)
+    crashes = [event.text for event in events if event.key == "crashed"]
+    assert [str(pid) in text for pid, text in zip(pids, crashes, strict=True)] == [True, True]
+
+
+def test_a_logger_that_rotates_its_file_stays_the_process(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    following = follow(log, clock)
+    settle(following, clock)
+    following.process = ProcessState("alive", os.getpid())
+    log.rename(tmp_path / "train.log.1")
+    write(log, sample.read_bytes()[len(half(sample)) :][:300], clock)
+    settle(following, clock)
+    assert following.process.pid == os.getpid()
 
 
 def test_a_log_of_the_past_is_over(tmp_path, clock, sample):
