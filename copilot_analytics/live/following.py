@@ -30,7 +30,6 @@ _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far
 _LOOKS_S = (5.0, 60.0)
 _SEARCH_S = (60.0, 600.0)
-_NEW_FILE_S = 2.0
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
@@ -218,7 +217,7 @@ class Following:
         """Find out who writes the file that is read now: after a resume that is another process."""
         self._is_elsewhere = False
         place = self.file or self.path
-        found = process_of(place, writers=self._writers, fresh_s=_NEW_FILE_S)
+        found = process_of(place, writers=self._writers, fresh_s=0.0)
         if self.process.pid is not None:
             named = self._pid if self._pid is not None else self.process.pid
             before = process_of(place, named, before=self.process)
