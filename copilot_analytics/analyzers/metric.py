@@ -128,7 +128,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
         if record.kind == "tick" and record.facts.get("final"):
-            self._insist(run)
+            self.insist(run)
         named = _name_in_checkpoints(run, self._named)
         fresh = run.eval_log.revision != self._evals or named != self._named
         if not fresh and record.kind == "train":
@@ -147,8 +147,14 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         """Return the answer as of the last look."""
         return self._now
 
-    def _insist(self, run: Run) -> None:
-        """Complain about a metric that was asked for and never came."""
+    def insist(self, run: Run) -> None:
+        """Complain about a metric that was asked for and never came.
+
+        Raises
+        ------
+        UnknownMetricError
+            If there is none of that name.
+        """
         wanted = self.options.metric
         if wanted is None or matching(wanted, run.metric_names) is not None:
             return

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
+    from copilot_analytics.run import Run
 
 Journals: TypeAlias = str | Path | Literal[False] | None
 """Where the journals are: None is where ``copilot live`` keeps them, False leaves them out."""
@@ -114,6 +115,17 @@ def read_to_end(log: LogSession) -> None:
         log.end()
     if log.trouble:
         raise NotATrainingLogError(log.trouble)
+
+
+def read_light(path: Path, log_format: str | None = None) -> Run:
+    """Return the last run of a log, of which nothing is judged.
+
+    Raises
+    ------
+    LogError
+        If the log is no training log or cannot be read.
+    """
+    return _read(path, log_format).run
 
 
 def _read(path: Path, log_format: str | None) -> LogSession:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import NotATrainingLogError
-from copilot_analytics.live.recorded import Journals, recorded
+from copilot_analytics.live.recorded import Journals, read_light, recorded
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration, number, place
 
@@ -142,6 +143,7 @@ class Replay:
         self.path = Path(self.log.path)
         self._policy = Policy(policy)
         self._policy_options = policy
+        self._options, self._log_format = options, log_format
         self._key = ""
         self._said: list[Said] = []
         self._advised: _Advised | None = None
@@ -160,6 +162,9 @@ class Replay:
         LogError
             If the log is no training log, or cannot be read to its end.
         """
+        if self._options is not None and self._options.metric is not None:
+            # A wrong name is told before anything else is.
+            MetricAnalyzer(self._options).insist(read_light(self.path, self._log_format))
         size = max(_LEAST_CHUNK, self.path.stat().st_size // _MOST_CHUNKS)
         for chunk in read_chunks(self.path, size):
             self.log.feed(chunk)

@@ -14,8 +14,12 @@ def find(
     """Show the logs that --auto finds, and why it takes one of them."""
     import time
 
+    from copilot_analytics.errors import UsageError
     from copilot_analytics.live.finding import find_logs, table
 
+    if base_dir is not None and not base_dir.is_dir():
+        msg = f"no such directory: {base_dir}"
+        raise UsageError(msg)
     search = find_logs(base_dir)
     typer.echo(table(search, time.time()))
     if search.chosen is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from copilot_analytics.alerts.channels import _commands, _telegram_api
+from copilot_analytics.alerts.channels import _commands, _http, _telegram_api
 from copilot_analytics.alerts.channels._base import (
     Channel,
     ChannelError,
@@ -116,6 +116,8 @@ class TelegramChannel(Channel):
             msg = "the Telegram chat is a number, or the @name of a channel"
             raise UsageError(msg)
         base = setting(environment, arguments, "api_base", "TELEGRAM_API_BASE")
+        if base is not None:
+            _http.checked_url(base, "the Bot API server (--api-base)")
         return cls(
             token,
             chat,
