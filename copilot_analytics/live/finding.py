@@ -27,7 +27,11 @@ SUBFOLDERS = ("work_dirs", "outputs", "runs", "logs", "experiments")
 ELSEWHERE = ("/kaggle/working", "/content")
 """Where notebooks on the web write; looked through where no base folder is named."""
 
+LIVE_S = 300.0
+"""A log that changed so lately is taken for live though nothing is seen to write to it."""
+
 LEAST_BYTES = 1024
+_GROWS, _HELD = "grows", "process "
 _MOST_DEPTH = 7
 _MOST_ENTRIES = 100_000
 _MOST_SECONDS = 10.0
@@ -72,6 +76,16 @@ class Candidate:
     refusal: str = ""
     sign: str = ""
 
+    @property
+    def grows(self) -> bool:
+        """Whether it was seen to grow."""
+        return self.sign.startswith(_GROWS)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds it open for writing."""
+        return self.sign.startswith(_HELD)
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -100,8 +114,9 @@ class Search:
 
     @property
     def growing(self) -> tuple[Candidate, ...]:
-        """All logs that show a sign of life."""
-        return tuple(one for one in self.candidates if one.sign and not one.refusal)
+        """All logs that grow or are held open for writing."""
+        alive = (one for one in self.candidates if not one.refusal)
+        return tuple(one for one in alive if one.grows or one.is_held)
 
 
 def find_logs(
@@ -112,6 +127,9 @@ def find_logs(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Search:
     """Look for the log of the training that runs now.
+
+    A log is live if it grows, if a process holds it open for writing, or if it changed within the
+    last five minutes.
 
     Parameters
     ----------
@@ -145,7 +163,8 @@ def find_logs(
     if logs:
         sleep(look_s)
         writers = Writers()
-        logs = [_look_again(one, number, look_s, writers) for number, one in enumerate(logs)]
+        at = now()
+        logs = [_look_again(one, number, look_s, writers, at) for number, one in enumerate(logs)]
         logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
     shown = tuple(logs + refused)
     looked_in = tuple(str(place) for place in places)
@@ -309,30 +328,33 @@ def _without_twins(logs: list[Candidate]) -> list[Candidate]:
     return [one for one in logs if not is_twin(Path(one.path))]
 
 
-def _look_again(one: Candidate, number: int, look_s: float, writers: Writers) -> Candidate:
+def _look_again(
+    one: Candidate, number: int, look_s: float, writers: Writers, now: float
+) -> Candidate:
     try:
         status = Path(one.path).stat()
     except OSError:
         return replace(one, refusal="vanished")
     grown = status.st_size - one.size
     if grown or status.st_mtime > one.modified:
-        sign = f"grows, {grown:+,} bytes in {look_s:g} s"
+        sign = f"{_GROWS}, {grown:+,} bytes in {look_s:g} s"
         return replace(one, size=status.st_size, modified=status.st_mtime, sign=sign)
     if number < _MOST_ASKED_FOR:
         process = process_of(one.path, writers=writers)
         if process.state in {"alive", "stopped"}:
-            return replace(one, sign=f"process {process.pid} ({process.name}) holds it open")
-    return one
+            return replace(one, sign=f"{_HELD}{process.pid} ({process.name}) holds it open")
+    age_s = now - one.modified
+    return replace(one, sign=f"changed {duration(max(age_s, 0.0))} ago") if age_s <= LIVE_S else one
 
 
 def _rank(one: Candidate) -> int:
-    return 2 if one.sign.startswith("grows") else 1 if one.sign else 0
+    return 2 if one.grows else 1 if one.is_held else 0
 
 
 def _why(logs: list[Candidate], now: float) -> str:
     first = logs[0]
     age = duration(max(now - first.modified, 0.0))
-    reason = first.sign or f"it changed last, {age} ago; nothing seems to write to any"
+    reason = first.sign or f"the newest, but at rest: it changed last {age} ago"
     others = ""
     if len(logs) > 1:
         rivals = [one for one in logs[1:] if one.sign]

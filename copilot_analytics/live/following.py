@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.analyzers.lifecycle import at_eval
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
@@ -104,6 +105,7 @@ class Following:
         self.notices: list[str] = []
         self.grown_at: float | None = None
         self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
+        self._options = options
         self._pid, self._writers, self._wall = pid, writers, wall
         self._tailer = Tailer(self.source, clock=clock, resume=_position(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
@@ -117,6 +119,11 @@ class Following:
     def missing(self) -> bool:
         """Whether there is no log yet."""
         return self._tailer.file is None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether what was read so far looks like no training log."""
+        return self.caught_up and not self.log.known
 
     @property
     def file(self) -> str | None:
@@ -250,6 +257,7 @@ class Following:
     def _finish_catching_up(self, now: float) -> None:
         self.log.catch_up()
         self.caught_up = True
+        self._check_metric()
         place = self.file or self.path
         try:
             modified = Path(place).stat().st_mtime
@@ -262,6 +270,12 @@ class Following:
         if dead and self._pid is None and self.log.run_key and self.status not in ENDED:
             # Nobody writes it and nobody has for long: it is a log of the past.
             self.log.add(self._tick({"final": True}))
+
+    def _check_metric(self) -> None:
+        """Complain at once about a metric that was asked for and is not among those logged."""
+        run = self.log.run
+        if run.metric_names or self.status in ENDED:
+            MetricAnalyzer(self._options).insist(run)
 
     def _keep_first(self, begun: list[Began]) -> None:
         """Note where the run begins, unless it is where an earlier supervisor began."""

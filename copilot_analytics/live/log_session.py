@@ -127,6 +127,11 @@ class LogSession:
         return self._reader.detection is not None
 
     @property
+    def lines(self) -> int:
+        """How many lines were read."""
+        return self._reader.stats.lines
+
+    @property
     def line(self) -> int:
         """The last line that gave a record."""
         return self.run.last.line if self.run.last is not None else 0

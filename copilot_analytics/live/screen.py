@@ -25,6 +25,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _REFRESH_S = 1.0
 _REFRESH_MANY_S = 5.0
 _PLAIN_STATUS_S = 600.0
+_UNSEEN_S, _UNSEEN_LOOK_S = 60.0, 5.0
 _COLOURS = {
     "running": "green",
     "evaluating": "cyan",
@@ -110,6 +111,7 @@ class PlainScreen:
     def __init__(self, stream: TextIO | None = None, notes: TextIO | None = None) -> None:
         self._stream, self._notes = stream, notes
         self._next_status = float("inf")
+        self._said_at = float("-inf")
 
     def start(self) -> None:
         """Begin to show."""
@@ -131,7 +133,14 @@ class PlainScreen:
             for watched in runs[:20]:
                 lines = answers.status(watched, now).split("\n")
                 self._write(self._stream or sys.stdout, " · ".join(lines))
-        return 60.0
+        unseen = [watched for watched in runs if waits_for(watched)]
+        if not unseen:
+            return 60.0
+        if now - self._said_at >= _UNSEEN_S:
+            self._said_at = now
+            for watched in unseen[:5]:
+                self.note(f"{watched.following.path}: {waits_for(watched)}; Ctrl-C ends the watch")
+        return _UNSEEN_LOOK_S
 
     def stop(self) -> None:
         """Write no more."""
@@ -154,6 +163,20 @@ def clock(event: Event) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S ")
+
+
+def waits_for(watched: Watched) -> str:
+    """Say what is waited for before a run is known; empty if nothing, or while it is read."""
+    following = watched.following
+    if watched.given_up or following.log.run_key:
+        return ""
+    if following.missing:
+        return "waiting for the log"
+    if not following.caught_up:
+        return ""
+    if following.is_unknown:
+        return f"no training seen yet in {following.log.lines} lines"
+    return "waiting for the first training line"
 
 
 def name_of(watched: Watched) -> str:
@@ -228,9 +251,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
 
     following = watched.following
     if not watched.following.log.run_key:
-        missing = following.missing
-        state = "waiting for the log" if missing else "waiting for the first training line"
-        return Text(f"{harmless(following.path)}: {state}")
+        return Text(f"{harmless(following.path)}: {waits_for(watched) or 'reading'}")
     from copilot_analytics.report.wording import extent, place
 
     analysis = watched.analysis

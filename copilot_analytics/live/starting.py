@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.alerts.channels._http import checked_url
 from copilot_analytics.alerts.delivery import configured
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.analyzers._base import Options
-from copilot_analytics.errors import CopilotError, LogNotFoundError, UsageError
+from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.findings import Severity
-from copilot_analytics.live.finding import Search, find_logs, table
+from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
+from copilot_analytics.live.finding import find_logs
 from copilot_analytics.live.following import Following, named
-from copilot_analytics.live.processes import Writers
+from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
 from copilot_analytics.live.supervisor import Supervisor
-from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from copilot_analytics.live.watched import Screen
 
 _LEAN_FROM = 20
-_MOST_LOGS = 500
-_SEARCH_EVERY_S = 3.0
+_INTERRUPTED = 130
 _LEVELS = {str(level): level for level in Severity}
 
 
@@ -48,7 +48,8 @@ class LiveOptions:
     auto, every, base
         Whether to look for the log, for all that grow, and where.
     wait_s
-        How long to wait for a log to appear.
+        How long to wait for a log to appear and to show training. None waits for a named log for
+        ever, and lets `auto` take the newest if none is live.
     from_start
         Whether the past is told, as one digest.
     channels
@@ -77,7 +78,7 @@ class LiveOptions:
     auto: bool = False
     every: bool = False
     base: Path | None = None
-    wait_s: float = 0.0
+    wait_s: float | None = None
     from_start: bool = False
     channels: dict[str, Any] = field(default_factory=dict, repr=False)
     heartbeat: str | None = field(default=None, repr=False)
@@ -113,16 +114,28 @@ def watch(options: LiveOptions) -> int:
     if options.every and not options.auto:
         msg = "--all belongs to --auto"
         raise UsageError(msg)
+    if options.base is not None and not options.base.is_dir():
+        msg = f"no such directory: {options.base}; --base-dir names where --auto looks"
+        raise UsageError(msg)
+    if options.heartbeat is not None:
+        checked_url(options.heartbeat, "the heartbeat")
     policy = PolicyOptions(cooldown_s=options.cooldown_s, quiet=quiet_hours(options.quiet_hours))
     channels = configured(os.environ, {"since": time.time(), **options.channels})
     floors = floors_of(options.min_level, [channel.name for channel in channels])
     plain = options.plain or not is_terminal(sys.stdout)
     note = PlainScreen().note
-    paths = _paths(options, note)
+    if options.pid is not None and process_of("", options.pid).state in {"gone", "zombie"}:
+        note(f"warning: there is no process {options.pid}; --pid names that of the training")
+    try:
+        paths = _paths(options, note)
+    except KeyboardInterrupt:
+        note("stopped while it waited; nothing was watched")
+        return _INTERRUPTED
     ledger = Ledger()
     try:
         sampler = _sampler() if options.gpu else None
         screen: Screen = PlainScreen() if plain else PanelScreen(sampler)
+        single = options.auto and not options.every
         many = len(paths) >= _LEAN_FROM or options.every
         writers = Writers()
         distinct = {named(path): path for path in paths}
@@ -141,6 +154,8 @@ def watch(options: LiveOptions) -> int:
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
             find_more=_finder(options, ledger, writers, set(distinct)) if options.every else None,
+            find_other=_other(options, ledger, writers) if single else None,
+            wait_s=options.wait_s,
         )
         if sampler is not None:
             sampler_clock(sampler, supervisor)
@@ -232,59 +247,9 @@ def _sampler() -> GpuSampler:
 
 def _paths(options: LiveOptions, note: Callable[[str], None]) -> list[Path]:
     """Return what to follow, waiting for it if need be."""
-    until = time.monotonic() + options.wait_s
     if not options.auto:
-        missing = [log for log in options.logs if not log.exists()]
-        if missing and options.wait_s <= 0:
-            msg = f"there is no {missing[0]}; --wait 600 waits for it, --auto looks elsewhere"
-            raise LogNotFoundError(msg)
-        waited = _Waiting(note, until)
-        while missing:
-            waited.go_on(f"waiting for {missing[0]}")
-            missing = [log for log in options.logs if not log.exists()]
-            if missing and waited.is_over:
-                msg = f"{missing[0]} did not appear within {duration(options.wait_s)}"
-                raise LogNotFoundError(msg)
-        return list(options.logs)
-    waited = _Waiting(note, until)
-    while True:
-        search = find_logs(options.base)
-        found = _chosen(search, options)
-        if found:
-            note(search.why)
-            return found
-        if waited.is_over:
-            raise LogNotFoundError(table(search, time.time()))
-        waited.go_on("waiting for a training log")
-
-
-class _Waiting:
-    """Says once a minute that it still waits."""
-
-    def __init__(self, note: Callable[[str], None], until: float) -> None:
-        self._note, self._until = note, until
-        self._told_at = float("-inf")
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self._until
-
-    def go_on(self, text: str) -> None:
-        now = time.monotonic()
-        left_s = self._until - now
-        if now - self._told_at >= 60.0:
-            self._told_at = now
-            self._note(f"{text}, {duration(max(left_s, 0.0))} more")
-        time.sleep(min(max(left_s, 0.01), _SEARCH_EVERY_S))
-
-
-def _chosen(search: Search, options: LiveOptions) -> list[Path]:
-    if search.chosen is None:
-        return []
-    if not options.every:
-        return [Path(search.chosen.path)]
-    growing = [Path(one.path) for one in search.growing[:_MOST_LOGS]]
-    return growing or [Path(search.chosen.path)]
+        return named_logs(options.logs, note, options.wait_s, options.log_format)
+    return found_logs(options.base, note, options.wait_s, every=options.every)
 
 
 def _follow(
@@ -318,7 +283,7 @@ def _finder(
 
     def find() -> list[Following]:
         found: list[Following] = []
-        for one in find_logs(options.base, look_s=0.5).growing[:_MOST_LOGS]:
+        for one in find_logs(options.base, look_s=0.5).growing[:MOST_LOGS]:
             try:
                 name = named(one.path)
                 if name not in followed:
@@ -327,5 +292,22 @@ def _finder(
             except (CopilotError, OSError):
                 continue
         return found
+
+    return find
+
+
+def _other(
+    options: LiveOptions, ledger: Ledger, writers: Writers
+) -> Callable[[Following], Following | None]:
+    """Return what finds the log that grows while the one that was taken does not."""
+
+    def find(current: Following) -> Following | None:
+        for one in find_logs(options.base).growing:
+            try:
+                if one.grows and named(one.path) != current.path:
+                    return _follow(Path(one.path), options, ledger, writers, lean=False)
+            except (CopilotError, OSError):
+                continue
+        return None
 
     return find

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.delivery import Delivery
 from copilot_analytics.alerts.policy import Policy
-from copilot_analytics.errors import CopilotError
+from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
@@ -41,6 +41,8 @@ _PASS_S = 0.5
 _POLICY_S = 5.0
 _GPU_S = 10.0
 _MORE_S = 60.0
+_OTHER_S, _OTHER_SHARE = 4.0, 10.0
+_AT_REST_S = 60.0
 _CARD_S = 30.0
 _LONGEST_SLEEP_S = 5.0
 _GRID_S = 0.1
@@ -79,6 +81,11 @@ class Supervisor:
         and 10 min after others, which may be resumed.
     find_more
         Returns further logs to follow; asked once a minute.
+    find_other
+        Returns a log to follow instead of the given one, None if there is none; asked while the
+        only log that is followed is at rest.
+    wait_s
+        How long a log may hold nothing that looks like training; None means for ever.
     wall
         Seconds since 1970.
 
@@ -102,6 +109,8 @@ class Supervisor:
         heartbeat: str | None = None,
         linger_s: float | None = None,
         find_more: Callable[[], Sequence[Following]] | None = None,
+        find_other: Callable[[Following], Following | None] | None = None,
+        wait_s: float | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
@@ -120,9 +129,11 @@ class Supervisor:
         )
         self._sampler = sampler
         self._linger_s = linger_s
-        self._find_more = find_more
+        self._find_more, self._find_other = find_more, find_other
+        self._wait_s = wait_s
+        self._misuse: UsageError | None = None
         self._wall = wall
-        self._now = wall()
+        self._now = self._began_at = wall()
         self._stopped_by: int | None = None
         self._unsent = False
         self._next: dict[str, float] = {}
@@ -137,6 +148,11 @@ class Supervisor:
             0: finished, or going well when it was stopped; 1: copilot itself failed; 3: a run
             crashed; 4: one diverged or should be killed; 5: one ended early or has gone silent.
             Of several runs the first in the order 3, 4, 5, 1 counts.
+
+        Raises
+        ------
+        UsageError
+            If the only log that is watched shows that the call was wrong.
         """
         before = self._catch_signals()
         self._screen.start()
@@ -151,6 +167,8 @@ class Supervisor:
             self._screen.stop()
             for signum, handler in before.items():
                 signal.signal(signum, handler)
+        if self._misuse is not None and len(self.runs) == 1:
+            raise self._misuse
         outcomes = {watched.outcome for watched in self.runs}
         order = (CRASHED, DIVERGED, BROKEN_OFF, TROUBLE)
         return next((code for code in order if code in outcomes), FINISHED)
@@ -174,6 +192,7 @@ class Supervisor:
                     self._telling.decide(watched, [], now)
         self._sample(now)
         self._look_for_more(now)
+        self._look_for_another(now)
         self._answer(now)
         self._deliver(now)
         if now >= self._next.get("screen", 0.0):
@@ -197,6 +216,10 @@ class Supervisor:
             if following.caught_up:
                 self._telling.judge(watched, events, now)
             watched.failures = 0
+            self._expect_training(watched, now)
+        except UsageError as error:
+            self._misuse = error
+            self._give_up(watched, str(error))
         except CopilotError as error:
             self._fail(watched, str(error))
         except Exception as error:  # noqa: BLE001  # one log must not take the others with it
@@ -213,8 +236,19 @@ class Supervisor:
         if watched.failures in {1, _TOO_MANY_FAILURES}:
             self._screen.note(f"{watched.following.path}: {reason}")
         if watched.failures >= _TOO_MANY_FAILURES:
-            watched.given_up, watched.due = True, float("inf")
-            self._screen.note(f"{watched.following.path} is given up; the others go on")
+            self._give_up(watched, "given up; the others go on")
+
+    def _give_up(self, watched: Watched, why: str) -> None:
+        watched.given_up, watched.due = True, float("inf")
+        if len(self.runs) > 1 or not isinstance(self._misuse, UsageError):
+            self._screen.note(f"{watched.following.path}: {why}")
+
+    def _expect_training(self, watched: Watched, now: float) -> None:
+        """Give up a log that is none, if it was to show training by now."""
+        waited_s = now - self._began_at
+        if self._wait_s is not None and waited_s >= self._wait_s and watched.following.is_unknown:
+            lines = watched.following.log.lines
+            self._give_up(watched, f"no training seen in {lines} lines; `copilot find` tells more")
 
     # ------------------------------------------------------------------ all else
 
@@ -259,6 +293,27 @@ class Supervisor:
                     self._screen.note(f"also watching {following.path}")
         except CopilotError:
             return
+
+    def _look_for_another(self, now: float) -> None:
+        """Go over to a log that grows, if the one that was taken is at rest."""
+        if self._find_other is None or len(self.runs) != 1:
+            return
+        (watched,) = self.runs
+        following = watched.following
+        lives = following.process.state in {"alive", "stopped"}
+        at_rest = following.silence_s(now) > _AT_REST_S and not lives
+        if not following.caught_up or not (at_rest or watched.ended_at is not None):
+            return
+        if now < self._next.get("other", 0.0):
+            return
+        other = self._find_other(following)
+        took_s = max(self._wall() - now, 0.0)
+        self._next["other"] = now + took_s + max(_OTHER_S, _OTHER_SHARE * took_s)
+        if other is None:
+            return
+        self._screen.note(f"{other.path} has begun to grow: going over to it")
+        self._part_from(watched, now)
+        self.runs[:] = [Watched(other, Policy(self._options))]
 
     def _answer(self, now: float) -> None:
         while self._courier.commands:
@@ -333,12 +388,7 @@ class Supervisor:
         """Say how it ended, and send what is left."""
         now = self._tick()
         for watched in self.runs:
-            if watched.run_key and not watched.given_up:
-                try:
-                    self._telling.put(watched, watched.policy.close(now, watched.context), now)
-                except Exception as error:  # noqa: BLE001  # the others must have their summary
-                    self._fail(watched, f"no summary: {type(error).__name__}: {error}")
-            watched.following.close()
+            self._part_from(watched, now)
         self._courier.show_card(answers.card(self.runs, now))
         self._screen.show(self.runs, now)
         self._screen.stop()
@@ -349,6 +399,15 @@ class Supervisor:
             self._screen.note(f"{name}: {count} undelivered; they are sent at the next start")
         if self._sampler is not None:
             self._sampler.close()
+
+    def _part_from(self, watched: Watched, now: float) -> None:
+        """Sum up a run that is watched no longer."""
+        if watched.run_key and not watched.given_up:
+            try:
+                self._telling.put(watched, watched.policy.close(now, watched.context), now)
+            except Exception as error:  # noqa: BLE001  # the others must have their summary
+                self._fail(watched, f"no summary: {type(error).__name__}: {error}")
+        watched.following.close()
 
     def _catch_signals(self) -> dict[int, signal._HANDLER]:
         def handle(signum: int, _: FrameType | None) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINGER = ("--linger", "1", "--no-gpu")
+BOT = ("--token", "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "--chat", "1")
 WRITER = """
 import sys, time
 source, target, pause = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -259,7 +260,7 @@ def test_find_shows_the_table_and_fails_where_there_is_nothing(sample_logs, tmp_
         (("live",), 2, "--auto"),
         (("live", "LOG", "--auto"), 2, "--auto"),
         (("live", "LOG", "--all"), 2, "--all"),
-        (("live", "no/such.log"), 1, "--wait"),
+        (("live", "no/such.log", "--wait", "0"), 1, "--wait"),
         (("live", "no/such.log", "--wait", "0.2"), 1, "did not appear"),
         (("live", "LOG", "--quiet-hours", "late"), 2, "23:00-07:00"),
         (("live", "LOG", "--min-level", "loud"), 2, "critical"),
@@ -267,6 +268,13 @@ def test_find_shows_the_table_and_fails_where_there_is_nothing(sample_logs, tmp_
         (("live", "LOG", "--chat", "1"), 2, "TELEGRAM_TOKEN"),
         (("live", "LOG", "--delta", "lots"), 2, "0.5%"),
         (("replay", "LOG", "--speed", "fast"), 2, "max"),
+        (("live", "LOG", "--metric", "foo", "--no-gpu"), 2, "it has: digits/accuracy"),
+        (("live", "LOG", "--heartbeat", "foo"), 2, "the heartbeat"),
+        (("live", "LOG", "--pid", "4194305", *LINGER), 0, "no process 4194305"),
+        (("live", "--auto", "--base-dir", "no/such"), 2, "no such directory: no/such"),
+        (("find", "--base-dir", "no/such"), 2, "no such directory: no/such"),
+        (("notify", "test", *BOT, "--api-base", "nonsense"), 2, "--api-base"),
+        (("live", "LOG", *BOT, "--api-base", "nonsense"), 2, "--api-base"),
         (("notify", "test"), 1, "only this terminal"),
         (("notify", "nonsense"), 2, "test"),
     ],
@@ -278,6 +286,94 @@ def test_misuse_is_told_in_words(arguments, code, words, sample_logs, tmp_path):
     assert done.returncode == code, done.stderr
     assert words in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_metric_that_is_not_there_is_told_before_anything_else(sample_logs, tmp_path):
+    done = copilot("replay", sample_logs / "digits_nan", "--metric", "foo", home=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    log = sample(sample_logs, "digits_step")
+    for _ in range(2):  # the second one goes on with what the ledger knows
+        copilot("live", log, *LINGER, home=tmp_path)
+        done = copilot("live", log, "--metric", "foo", "--no-gpu", home=tmp_path)
+        assert done.returncode == 2 and done.stderr.count("no metric 'foo'") == 1
+
+
+def test_what_is_no_training_log_is_refused_in_the_words_of_a_replay(tmp_path):
+    diary, program = tmp_path / "diary.txt", tmp_path / "program"
+    diary.write_text("Dear diary, nothing was trained today.\n" * 40)
+    program.write_bytes(b"\x7fELF\x02\x01" + bytes(range(256)) * 8)
+    for log in (diary, program):
+        done = copilot("live", log, "--no-gpu", home=tmp_path / "home")
+        assert done.returncode == 1
+        assert done.stderr == copilot("replay", log, home=tmp_path / "home").stderr
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "folder"])
+def test_a_log_without_a_line_is_waited_for_and_the_wait_is_seen(kind, tmp_path):
+    log = tmp_path / "train.log"
+    if kind == "empty":
+        log.touch()
+    elif kind == "folder":
+        log.mkdir()
+    done = copilot("live", log, "--wait", "0.5", home=tmp_path / "home")
+    assert done.returncode == 1 and "within" in done.stderr
+    with begun("live", log, "--no-gpu", home=tmp_path / "home") as watch:
+        said = watch.stderr.readline()
+        assert "waiting" in said and str(log) in said and "Ctrl-C" in said
+        watch.send_signal(signal.SIGINT)
+        _, err = watch.communicate(timeout=30)
+        assert watch.returncode == 130 and "stopped while it waited" in err
+
+
+def test_a_file_that_grows_without_training_is_watched_in_view(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("building the data set\n" * 20)
+    with log.open("a") as file:  # held open, as by a training that loads its data
+        code = "import time; time.sleep(60)"
+        holder = subprocess.Popen([sys.executable, "-c", code], stdout=file)
+        try:
+            done = copilot("live", log, "--wait", "6", "--no-gpu", home=tmp_path / "home")
+        finally:
+            holder.kill()
+            holder.wait()
+    assert done.returncode == 1
+    assert "no training seen yet in 20 lines" in done.stderr
+    assert "no training seen in 20 lines" in done.stderr
+
+
+def test_auto_waits_for_a_log_that_lives(sample_logs, tmp_path):
+    work, source = tmp_path / "work", sample(sample_logs, "digits_step")
+    old, new = work / "old" / "train.log", work / "new" / "train.log"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(sample(sample_logs, "digits_plateau").read_bytes())
+    os.utime(old, (1e9, 1e9))
+    arguments = ("live", "--auto", "--base-dir", work, *LINGER)
+    done = copilot(*arguments, "--wait", "1", home=tmp_path / "home")
+    assert done.returncode == 1 and "no log grew" in done.stderr
+    new.parent.mkdir()
+    with begun(*arguments, "--wait", "60", home=tmp_path / "home") as watch:
+        assert "at rest" in watch.stderr.readline()
+        with written(source, new, 0.012):
+            out, _ = watch.communicate(timeout=60)
+    assert watch.returncode == 0
+    assert "WATCHING   new" in out and "WATCHING   old" not in out
+
+
+def test_auto_goes_over_to_a_log_that_begins_to_grow(sample_logs, tmp_path):
+    work, source = tmp_path / "work", sample(sample_logs, "digits_step")
+    old, new = work / "old" / "train.log", work / "new" / "train.log"
+    for log in (old, new):
+        log.parent.mkdir(parents=True)
+    old.write_bytes(sample(sample_logs, "digits_crash").read_bytes())
+    os.utime(old, (1e9, 1e9))
+    home = tmp_path / "home"
+    with begun("live", "--auto", "--base-dir", work, "--no-gpu", "--linger", "8", home=home) as one:
+        assert "at rest" in one.stderr.readline()
+        with written(source, new, 0.015):
+            out, err = one.communicate(timeout=90)
+    assert one.returncode == 0, err
+    assert err.count("going over to it") == 1
+    assert "WATCHING   old" in out and "FINISHED   new" in out
 
 
 def test_a_channel_is_proved_and_its_address_never_shown(tmp_path):

@@ -65,6 +65,16 @@ def test_a_log_that_grows_wins_over_a_newer_one(sample, tmp_path):
     assert [one.path for one in found.growing] == [str(growing)]
 
 
+def test_only_a_log_that_changed_lately_counts_as_live_at_rest(sample, tmp_path):
+    put(sample, tmp_path / "old.log", 400.0)
+    assert search(tmp_path).chosen.sign == ""
+    assert "at rest" in search(tmp_path).why
+    new = put(sample, tmp_path / "new.log", 200.0)
+    found = search(tmp_path)
+    assert found.chosen.path == str(new)
+    assert "changed 3 min" in found.chosen.sign and found.growing == ()
+
+
 def test_a_log_held_open_wins_over_a_newer_one(sample, tmp_path):
     held = put(sample, tmp_path / "a.log", 300.0)
     put(sample, tmp_path / "b.log", 1.0)

@@ -20,8 +20,14 @@ def live(
         Path | None, typer.Option(help="Where --auto looks; default: here.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="S", help="Wait so many seconds for a log to appear.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="S",
+            help="Wait so many seconds for a log to appear and show training; default: for ever "
+            "for a named log, and not at all with --auto.",
+        ),
+    ] = None,
     from_start: Annotated[
         bool,
         typer.Option(

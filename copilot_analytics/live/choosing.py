@@ -1,0 +1,200 @@
+"""Which logs are watched: those that are named, once they are there, or those that are found."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot_analytics.errors import LogError, LogNotFoundError, UnreadableLogError
+from copilot_analytics.live.finding import LIVE_S, Search, find_logs, table
+from copilot_analytics.live.follow_directory import RunDirectory
+from copilot_analytics.live.processes import process_of
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MOST_LOGS = 500
+_SEARCH_EVERY_S = 3.0
+_SAY_EVERY_S = 60.0
+_GROWTH_S = 1.0
+
+
+class Waiting:
+    """Waits for a log, and says so at once and then once a minute.
+
+    Parameters
+    ----------
+    note
+        Takes what is said.
+    wait_s
+        For how long; None means for ever.
+    """
+
+    def __init__(self, note: Callable[[str], None], wait_s: float | None) -> None:
+        self.wait_s = wait_s
+        self._note = note
+        self._until = float("inf") if wait_s is None else time.monotonic() + wait_s
+        self._told_at = float("-inf")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has waited long enough."""
+        return time.monotonic() >= self._until
+
+    def go_on(self, text: str) -> None:
+        """Wait a little more for what the text says."""
+        now = time.monotonic()
+        left_s = self._until - now
+        if now - self._told_at >= _SAY_EVERY_S:
+            self._told_at = now
+            more = "" if self.wait_s is None else f", {duration(max(left_s, 0.0))} more"
+            self._note(f"{text}{more}; Ctrl-C ends the wait")
+        time.sleep(min(max(left_s, 0.01), _SEARCH_EVERY_S if self.wait_s is not None else 1.0))
+
+
+def named_logs(
+    logs: Sequence[Path],
+    note: Callable[[str], None],
+    wait_s: float | None,
+    log_format: str | None = None,
+) -> list[Path]:
+    """Return the logs that a user named, once each is there and not empty.
+
+    Parameters
+    ----------
+    logs
+        Logs and directories of runs.
+    note
+        Takes what is said while waiting.
+    wait_s
+        How long to wait for them; None waits for ever.
+    log_format
+        Name of the format.
+
+    Raises
+    ------
+    LogError
+        If there is none in time, or if one is no training log and nothing writes to it.
+    """
+    waiting = Waiting(note, wait_s)
+    for log in logs:
+        while (missing := _missing(log)) is not None:
+            if waiting.is_over:
+                within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
+                if log.exists():
+                    msg = f"{log} has no line{within}"
+                    raise LogError(msg)
+                msg = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
+                raise LogNotFoundError(msg)
+            waiting.go_on(missing)
+        while (refusal := refusal_of(log, log_format)) is not None and not _is_written(log):
+            lately = wait_s is not None and _age_s(log) <= LIVE_S
+            if waiting.is_over or not lately or isinstance(refusal, UnreadableLogError):
+                raise refusal
+            waiting.go_on(f"no training seen yet in {log}")
+    return list(logs)
+
+
+def found_logs(
+    base: Path | None, note: Callable[[str], None], wait_s: float | None, *, every: bool
+) -> list[Path]:
+    """Return the logs that grow, or the newest one.
+
+    Parameters
+    ----------
+    base
+        Where to look; None means here.
+    note
+        Takes what is said.
+    wait_s
+        How long to wait for a live log; None takes the newest one, though it be at rest.
+    every
+        Whether all that grow are wanted.
+
+    Raises
+    ------
+    LogNotFoundError
+        If there is none in time.
+    """
+    waiting = Waiting(note, wait_s or 0.0)
+    while True:
+        search = find_logs(base)
+        found = _picked(search, every=every, at_rest=not wait_s)
+        if found:
+            note(search.why)
+            return found
+        if waiting.is_over:
+            looked = table(search, time.time())
+            if search.chosen is not None:
+                looked = f"no log grew within {duration(wait_s or 0.0)}; name one all the same, or"
+                looked += f" leave --wait out to take the newest\n{table(search, time.time())}"
+            raise LogNotFoundError(looked)
+        text = "waiting for a training log"
+        if search.chosen is not None:
+            text = f"waiting for a log that grows ({search.why})"
+        waiting.go_on(text)
+
+
+def refusal_of(log: Path, log_format: str | None = None) -> LogError | None:
+    """Return why a log, or what is in a directory, is no training log, None if it is one.
+
+    These are the words of the other commands. A log that was begun, whose header alone is there,
+    is one.
+    """
+    try:
+        if log.is_dir() and RunDirectory(log).newest() is not None:
+            return None
+        path = find_run(log)
+        reader = LogReader(str(path), log_format)
+        for chunk in read_chunks(path):
+            reader.feed(chunk)
+            if reader.detection is not None:
+                return None
+        reader.close()
+    except LogError as error:
+        return error
+    return None
+
+
+def _missing(log: Path) -> str | None:
+    """Return what is waited for; None if the log is there and holds something."""
+    try:
+        if log.is_dir():
+            return None if any(log.iterdir()) else f"waiting for a log in {log}, which is empty"
+        if log.is_file() and not log.stat().st_size:
+            return f"waiting for the first line of {log}, which is empty"
+    except OSError:
+        return None  # reading it tells what is wrong
+    return None if log.exists() else f"waiting for {log}, which is not there yet"
+
+
+def _is_written(log: Path) -> bool:
+    """Tell whether a file grows or a process holds it open for writing."""
+    try:
+        if not log.is_file():
+            return False
+        size = log.stat().st_size
+        if process_of(log).state in {"alive", "stopped"}:
+            return True
+        time.sleep(_GROWTH_S)
+        return log.stat().st_size != size
+    except OSError:
+        return False
+
+
+def _age_s(log: Path) -> float:
+    try:
+        return time.time() - log.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
+def _picked(search: Search, *, every: bool, at_rest: bool) -> list[Path]:
+    if search.chosen is None or not (search.chosen.sign or at_rest):
+        return []
+    growing = [Path(one.path) for one in search.growing[:MOST_LOGS]] if every else []
+    return growing or [Path(search.chosen.path)]
