@@ -143,6 +143,8 @@ class Policy:
     ) -> list[Message]:
         """Return the first message of a run, and one digest of its past if asked for.
 
+        The digest names phases, the best value, and trouble that came and went.
+
         Parameters
         ----------
         past
@@ -153,20 +155,21 @@ class Policy:
             Whether the past is told as a digest.
         """
         from copilot_analytics.alerts import wording
+        from copilot_analytics.alerts.so_far import so_far
 
         self._advance(context)
+        past = list(past)
         for event in past:
             self._meet(event, now)
-        tidings, ids = [], []
+        severity, ids = Severity.INFO, [digest_of(context.run_key, "so far")]
         for held in list(self._held.values()):
             if opens(held.event):
-                tidings.append(Tiding("opened", held.event))
+                severity = max(severity, held.event.severity)
                 ids.append(held.id)
             self._settle(held, "told", "past", now)
         messages = [self._message("attached", Severity.INFO, wording.attached(context), (), now)]
-        if tell_past and tidings:
-            severity = max(tiding.event.severity for tiding in tidings)
-            words = wording.past(tidings, context)
+        if tell_past and past:
+            words = so_far(past, context)
             messages.append(self._message("digest", severity, words, ids, now))
         return messages
 

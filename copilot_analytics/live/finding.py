@@ -13,7 +13,7 @@ from copilot_analytics.errors import LogError, UnreadableLogError
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import Detector, known_formats
 from copilot_analytics.reading.lines import LineSplitter
-from copilot_analytics.reading.sources import binary_kind, read_chunks
+from copilot_analytics.reading.sources import binary_kind, is_named_like_a_log, read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
@@ -152,12 +152,16 @@ def find_logs(
     walk = _Walk(until)
     found = sorted(walk.files(places), key=lambda one: (-one.modified, one.path))
     judged, notes = [], list(walk.notes)
+    small = [one for one in found if one.size < LEAST_BYTES and not is_named_like_a_log(one.path)]
+    found = [one for one in found if one not in small]
     formats = known_formats()
     for number, one in enumerate(found):
         if number >= _MOST_JUDGED or time.monotonic() > until:
             notes.append(f"{plural(len(found) - number, 'older file')} not opened")
             break
         judged.append(_judge(one, formats))
+    if small:
+        notes.append(f"{plural(len(small), 'file')} of less than 1 kB, not named like a log")
     logs = _without_twins([one for one in judged if not one.refusal])
     refused = [one for one in judged if one.refusal]
     if logs:

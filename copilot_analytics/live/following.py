@@ -246,8 +246,12 @@ class Following:
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
         if self.log.line and piece.why != "opened":
-            name = Path(piece.file).name
-            self.notices.append(f"{self.path}: going on in {name} (the log was {piece.why})")
+            name, why = Path(piece.file).name, f"the log was {piece.why}"
+            if piece.why == "moved" and not isinstance(self.source, str):
+                why = "a new folder: the run was resumed"
+                if Path(piece.file).parent == Path(self.path):
+                    why = "a new log: the run was resumed"
+            self.notices.append(f"{self.path}: going on in {name} ({why})")
 
     def _grow(self, now: float) -> None:
         self.grown_at = now

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
+from copilot_analytics.live.following import ENDED
 from copilot_analytics.wording import duration, number, share
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from copilot_analytics.live.watched import Watched
     from copilot_analytics.records import Floats
 
+_AGAIN = "going on; it was supervised before"
 _BARS = "▁▂▃▄▅▆▇█"
 _REFRESH_S = 1.0
 _REFRESH_MANY_S = 5.0
@@ -126,13 +128,21 @@ class PlainScreen:
         """Write a remark."""
         self._write(self._notes or sys.stderr, f"copilot: {text}")
 
+    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
+        """Write one line on how a run stands, and the verdict if it has ended."""
+        if again:
+            self.note(f"{watched.name}: {_AGAIN}")
+            self._status(watched, now)
+        if watched.following.status in ENDED:
+            text = f"{name_of(watched)}{_verdict(watched)}"
+            self._write(self._stream or sys.stdout, text)
+
     def show(self, runs: Sequence[Watched], now: float) -> float:
         """Write now and then how things are."""
         if time.monotonic() >= self._next_status:
             self._next_status = time.monotonic() + _PLAIN_STATUS_S
             for watched in runs[:20]:
-                lines = answers.status(watched, now).split("\n")
-                self._write(self._stream or sys.stdout, " · ".join(lines))
+                self._status(watched, now)
         unseen = [watched for watched in runs if waits_for(watched)]
         if not unseen:
             return 60.0
@@ -145,6 +155,10 @@ class PlainScreen:
     def stop(self) -> None:
         """Write no more."""
         self._next_status = float("inf")
+
+    def _status(self, watched: Watched, now: float) -> None:
+        lines = answers.status(watched, now).split("\n")
+        self._write(self._stream or sys.stdout, " · ".join(lines))
 
     def _write(self, stream: TextIO, text: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -181,7 +195,14 @@ def waits_for(watched: Watched) -> str:
 
 def name_of(watched: Watched) -> str:
     """Write the name of a run before its news."""
-    return f"{watched.name}: " if watched.name else ""
+    name = watched.name or watched.following.log.name
+    return f"{name}: " if name else ""
+
+
+def _verdict(watched: Watched) -> str:
+    from copilot_analytics.report.verdict import verdict
+
+    return verdict(watched.analysis)
 
 
 class PanelScreen:
@@ -213,9 +234,18 @@ class PanelScreen:
         self._shown = None
 
     def note(self, text: str) -> None:
-        """Keep a remark in the panel."""
-        self._notes = [*self._notes[-2:], harmless(text)]
+        """Keep a remark in the panel, the newest about each log or channel."""
+        about = harmless(text).partition(": ")[0]
+        others = [note for note in self._notes if note.partition(": ")[0] != about]
+        self._notes = [*others[-2:], harmless(text)]
         self._shown = None
+
+    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
+        """Say that an earlier watch is continued; the panel shows how the run stands."""
+        if again:
+            self.note(f"{watched.name}: {_AGAIN}")
+        if watched.following.status in ENDED:
+            self.note(f"{watched.name}: {_verdict(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:
         """Draw the panel anew."""

@@ -125,7 +125,12 @@ class Supervisor:
         )
         names = (*self._console.names, *self._courier.names)
         self._telling = Telling(
-            ledger, names, options, tell_past=tell_past, note=screen.note, on_messages=self._owe
+            ledger,
+            names,
+            options,
+            tell_past=tell_past,
+            take_up=screen.take_up,
+            on_messages=self._owe,
         )
         self._sampler = sampler
         self._linger_s = linger_s

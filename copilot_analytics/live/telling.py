@@ -35,8 +35,8 @@ class Telling:
         How patient the policies are.
     tell_past
         Whether what a log held at the start is told, as one digest.
-    note
-        Takes a remark about the supervision.
+    take_up
+        Shows how a run stands that was met with a past, see `Screen.take_up`.
     on_messages
         Called when messages were written to the ledger.
     """
@@ -48,11 +48,11 @@ class Telling:
         options: PolicyOptions | None,
         *,
         tell_past: bool,
-        note: Callable[[str], None],
+        take_up: Callable[..., None],
         on_messages: Callable[[], None],
     ) -> None:
         self._ledger, self._channels, self._options = ledger, tuple(channels), options
-        self._tell_past, self._note, self._on_messages = tell_past, note, on_messages
+        self._tell_past, self._take_up, self._on_messages = tell_past, take_up, on_messages
 
     def judge(self, watched: Watched, events: list[Event], now: float) -> None:
         """Take what a log said in one look; begin with its run if it is to be introduced."""
@@ -96,9 +96,11 @@ class Telling:
         past = [log.relative(event) for event in log.run_events]
         if self._ledger.knows(log.run_key):
             watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options)
-            self._note(f"{watched.name}: going on; it was supervised before")
+            self._take_up(watched, now, again=True)
             self.decide(watched, past, now)
             return
+        if watched.following.status in ENDED and not watched.begins_here:
+            self._take_up(watched, now, again=False)
         watched.policy = Policy(self._options)
         news, past = (past, []) if watched.begins_here else ([], past)
         messages = watched.policy.attach(past, now, watched.context, tell_past=self._tell_past)

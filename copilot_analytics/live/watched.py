@@ -30,6 +30,9 @@ class Screen(Protocol):
     def note(self, text: str) -> None:
         """Show a remark about the supervision itself."""
 
+    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
+        """Show how a run stands that was met with a past, perhaps after an earlier watch."""
+
     def show(self, runs: Sequence[Watched], now: float) -> float:
         """Show how things are; return in how many seconds it wants to be called again."""
 

@@ -354,6 +354,17 @@ def _is_skipped(entry: os.DirEntry[str]) -> bool:
     return Path(entry.path, "pyvenv.cfg").exists()
 
 
+def is_named_like_a_log(path: str) -> bool:
+    """Tell whether a file has one of the endings that logs have.
+
+    Examples
+    --------
+    >>> is_named_like_a_log("runs/train.log"), is_named_like_a_log("runs/last_checkpoint")
+    (True, False)
+    """
+    return _kind_of(Path(path).name) is not None
+
+
 def _kind_of(name: str) -> str | None:
     stem = name.lower().removesuffix(".gz")
     ending = Path(stem).suffix

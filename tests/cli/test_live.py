@@ -376,6 +376,38 @@ def test_auto_goes_over_to_a_log_that_begins_to_grow(sample_logs, tmp_path):
     assert "WATCHING   old" in out and "FINISHED   new" in out
 
 
+def test_the_past_is_told_as_one_digest(sample_logs, tmp_path):
+    """Also where nothing in it was worth an alert."""
+    data = sample(sample_logs, "digits_step").read_bytes()
+    log = tmp_path / "train.log"
+    log.write_bytes(data[: data.index(b"\n", len(data) // 2) + 1])
+    with listener() as (url, heard):
+        arguments = ("live", log, "--no-gpu", "--webhook", url, "--from-start")
+        with begun(*arguments, home=tmp_path / "home") as watch:
+            wait_for(lambda: len(heard) >= 2)
+            watch.send_signal(signal.SIGTERM)
+            watch.communicate(timeout=30)
+    (digest,) = [one for one in heard if one["kind"] == "digest"]
+    assert "SO FAR" in digest["title"]
+    assert "phases: " in digest["message"] and "best so far: digits/accuracy" in digest["message"]
+
+
+def test_a_watch_that_goes_on_says_how_things_stand(sample_logs, tmp_path):
+    data = sample(sample_logs, "digits_step").read_bytes()
+    log, home = tmp_path / "train.log", tmp_path / "home"
+    log.write_bytes(data[: data.index(b"\n", len(data) // 2) + 1])
+    for line in ("WATCHING", "left"):
+        with begun("live", log, "--no-gpu", home=home) as watch:
+            said = watch.stdout.readline()
+            assert line in said and tmp_path.name in said
+            watch.kill()
+    log.write_bytes(data)
+    done = copilot("live", log, *LINGER, home=home)
+    assert "The run finished" in done.stdout
+    again = copilot("live", log, *LINGER, home=home)
+    assert again.stdout.count("The run finished") == 1
+
+
 def test_a_channel_is_proved_and_its_address_never_shown(tmp_path):
     with listener() as (url, heard):
         done = copilot("notify", "test", "--webhook", f"{url}?key=hush-hush", home=tmp_path)

@@ -75,6 +75,16 @@ def test_only_a_log_that_changed_lately_counts_as_live_at_rest(sample, tmp_path)
     assert "changed 3 min" in found.chosen.sign and found.growing == ()
 
 
+def test_small_files_that_are_no_logs_by_name_are_counted_only(sample, tmp_path):
+    put(sample, tmp_path / "train.log")
+    for name in ("last_checkpoint", "pid", "short.log"):
+        (tmp_path / name).write_text("12\n")
+    found = search(tmp_path)
+    names = {Path(one.path).name for one in found.candidates}
+    assert names == {"train.log", "short.log"}
+    assert "2 files of less than 1 kB, not named like a log" in table(found, time.time())
+
+
 def test_a_log_held_open_wins_over_a_newer_one(sample, tmp_path):
     held = put(sample, tmp_path / "a.log", 300.0)
     put(sample, tmp_path / "b.log", 1.0)

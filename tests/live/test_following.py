@@ -136,6 +136,8 @@ def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
         events += settle(following, clock)
     told = [(event.kind, event.key, event.step) for event in events]
     assert ("resume", "resume") in {(kind, key) for kind, key, _ in told}
+    (note,) = following.notices
+    assert note.endswith("(a new folder: the run was resumed)")
     assert following.log.superseded == []
     assert len(following.log.run.resumes) == 1
     expected = [(e.kind, e.key, e.step) for e in analyze(whole, now=4e9).events]
@@ -304,6 +306,28 @@ def test_the_process_of_a_resume_is_another_one(named, tmp_path, clock, sample_l
     events += settle(following, clock, 40.0)
     crashes = [event.text for event in events if event.key == "crashed"]
     assert [str(pid) in text for pid, text in zip(pids, crashes, strict=True)] == [True, True]
+
+
+def test_a_resume_that_dies_while_it_loads_is_told(tmp_path, clock, sample_logs):
+    first, second = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
+    work = tmp_path / "work"
+    following = None
+    data = first.read_bytes()
+    header = second.read_bytes().partition(b"Epoch(train)")[0].rpartition(b"\n")[0] + b"\n"
+    died = (
+        b"Traceback (most recent call last):\n  File \"train.py\", line 7\nKeyError: 'state_dict'\n"
+    )
+    for log, content in (
+        (first, data[: data.index(b"\n", int(len(data) * 0.6)) + 1]),
+        (second, header + died),
+    ):
+        target = work / log.parent.name / log.name
+        target.parent.mkdir(parents=True)
+        write(target, content, clock)
+        following = following or follow(work, clock)
+        events = settle(following, clock)
+    assert following.status == "crashed"
+    assert any("KeyError" in event.text for event in events)
 
 
 def test_a_logger_that_rotates_its_file_stays_the_process(tmp_path, clock, sample):

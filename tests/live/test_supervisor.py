@@ -20,7 +20,7 @@ class Quiet:
     """A screen that remembers."""
 
     def __init__(self):
-        self.notes, self.events, self.shown = [], [], 0
+        self.notes, self.events, self.shown, self.taken_up = [], [], 0, []
 
     def start(self):
         pass
@@ -33,6 +33,9 @@ class Quiet:
 
     def note(self, text):
         self.notes.append(text)
+
+    def take_up(self, watched, now, *, again):
+        self.taken_up.append((watched.following.status, again))
 
     def show(self, runs, now):
         self.shown += 1

@@ -1,0 +1,86 @@
+"""What a run went through before anybody watched it, in a few lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts import wording
+from copilot_analytics.alerts.rules import opens, subject_of
+from copilot_analytics.wording import number, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from copilot_analytics.alerts.policy import Context
+    from copilot_analytics.events import Event
+
+_MOST_PHASES = 8
+_MOST_TROUBLES = 8
+_ENDS = frozenset({"finished"})
+_TROUBLES = frozenset({"finding", "resolved", "status"})
+
+
+def so_far(past: Sequence[Event], context: Context) -> wording.Words:
+    """Write the phases of a run, its best value, and the trouble that came and went.
+
+    Parameters
+    ----------
+    past
+        Its events, the oldest first.
+    context
+        The run; its analysis tells the best value and epochs.
+
+    Examples
+    --------
+    >>> from copilot_analytics.alerts.policy import Context
+    >>> from copilot_analytics.events import Event
+    >>> from copilot_analytics.findings import Severity
+    >>> past = [
+    ...     Event("phase", "WARMUP", 10, None, 1, ""),
+    ...     Event("finding", "loss_spike", 50, None, 5, "loss jumped", Severity.WARNING),
+    ...     Event("resolved", "loss_spike", 90, None, 9, "loss is back"),
+    ... ]
+    >>> so_far(past, Context("key", "my_run")).body
+    ('phases: warmup from step 10', 'loss jumped (step 50 to step 90)')
+    """
+    run = None
+    metric = None
+    if context.analysis is not None:
+        analysis = context.analysis()
+        run, metric = analysis.run, analysis.metric
+
+    def at(event: Event) -> str:
+        if event.step is None:
+            return f"line {event.line}"
+        return place(event.step, run.epoch_of(event.step) if run is not None else None)
+
+    lines = []
+    phases = [event for event in past if event.kind == "phase"]
+    named = [f"{event.key.replace('_', ' ').lower()} from {at(event)}" for event in phases]
+    if named:
+        left_out = ["…"] if len(named) > _MOST_PHASES else []
+        lines.append("phases: " + " → ".join([*left_out, *named[-_MOST_PHASES:]]))
+    if run is not None and metric is not None and metric.best is not None:
+        where = place(metric.best_step, metric.best_epoch)
+        lines.append(f"best so far: {metric.name} {number(metric.best)} at {where}")
+    lines += _troubles(past, at)[-_MOST_TROUBLES:] or ["no trouble so far"]
+    name = wording.plain(context.run_name, 80)
+    return wording.Words(name, f"📋 SO FAR   {name}", tuple(wording.plain(one) for one in lines))
+
+
+def _troubles(past: Sequence[Event], at: Callable[[Event], str]) -> list[str]:
+    """Write what began, and when it was over if it is."""
+    begun: dict[str, Event] = {}
+    lines: list[tuple[int, str]] = []
+    for event in past:
+        if event.kind not in _TROUBLES:
+            continue
+        subject = subject_of(event)
+        before = begun.get(subject)
+        if before is not None and (event.kind == "resolved" or before.key != event.key):
+            lines.append((before.line, f"{before.text} ({at(before)} to {at(event)})"))
+            del begun[subject]
+        if opens(event) and event.key not in _ENDS:
+            begun.setdefault(subject, event)
+    lines += [(event.line, f"{event.text} (since {at(event)})") for event in begun.values()]
+    return [text for _, text in sorted(lines, key=lambda one: one[0])]
