@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError, UnreadableLogError
+from copilot_analytics.live.copies import copies_among
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import Detector, known_formats
 from copilot_analytics.reading.lines import LineSplitter
@@ -169,6 +170,8 @@ def find_logs(
         writers = Writers()
         at = now()
         logs = [_look_again(one, number, look_s, writers, at) for number, one in enumerate(logs)]
+        logs, copies = _without_copies(logs)
+        refused = copies + refused
         logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
     shown = tuple(logs + refused)
     looked_in = tuple(str(place) for place in places)
@@ -330,6 +333,17 @@ def _without_twins(logs: list[Candidate]) -> list[Candidate]:
         return path.suffix == ".json" and bool(beside & text)
 
     return [one for one in logs if not is_twin(Path(one.path))]
+
+
+def _without_copies(logs: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """Set apart what only repeats another log that lives."""
+    kept_for = copies_among({one.path: one.grows or one.is_held for one in logs if one.sign})
+    copies = [
+        replace(one, refusal=f"a copy of {_shown(kept_for[one.path])}")
+        for one in logs
+        if one.path in kept_for
+    ]
+    return [one for one in logs if one.path not in kept_for], copies
 
 
 def _look_again(

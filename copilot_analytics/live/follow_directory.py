@@ -22,6 +22,17 @@ _LOG = re.compile(r"(\d{8}_\d{6})(?:_\S{0,200}rank0)?\.log")
 _LIST_S = 10.0
 
 
+def is_stamped(name: str) -> bool:
+    """Tell whether a file is named as trainers name the log of one start.
+
+    Examples
+    --------
+    >>> is_stamped("20300102_040506.log"), is_stamped("out.txt")
+    (True, False)
+    """
+    return _LOG.fullmatch(name) is not None
+
+
 class RunDirectory:
     """The logs of one experiment, in the order of their starts.
 

@@ -85,6 +85,25 @@ def test_small_files_that_are_no_logs_by_name_are_counted_only(sample, tmp_path)
     assert "2 files of less than 1 kB, not named like a log" in table(found, time.time())
 
 
+def test_what_tee_wrote_beside_the_log_of_a_trainer_is_a_copy(sample, tmp_path):
+    """Another run of the same trainer is none."""
+    own = put(sample, tmp_path / "work" / sample.parent.name / sample.name, 3.0)
+    teed = put(sample, tmp_path / "out.txt", 1.0)
+    teed.write_bytes(b"python train.py\n" + sample.read_bytes())
+    other = put(sample, tmp_path / "other.log", 2.0)
+    stamps = {b"02:38:": b"03:38:", b"02:39:": b"03:39:"}
+    data = sample.read_bytes()
+    for old, new in stamps.items():
+        data = data.replace(old, new)
+    other.write_bytes(data)
+    found = search(tmp_path)
+    refusals = {one.path: one.refusal for one in found.candidates}
+    assert refusals.pop(str(teed)).startswith("a copy of ")
+    assert refusals == {str(own): "", str(other): ""}
+    other.unlink()
+    assert search(tmp_path).chosen.path == str(own)
+
+
 def test_a_log_held_open_wins_over_a_newer_one(sample, tmp_path):
     held = put(sample, tmp_path / "a.log", 300.0)
     put(sample, tmp_path / "b.log", 1.0)
