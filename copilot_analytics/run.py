@@ -114,7 +114,9 @@ class Run:
     last_epoch: float | None = None
     _segment: int = field(default=0, repr=False)
     _resumed: bool = field(default=False, repr=False)
-    _order: list[Record | tuple[int, int]] = field(default_factory=list, repr=False)
+    _gpu_facts: list[Mapping[str, Any]] = field(default_factory=list, repr=False)
+    _known_facts: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    _order: list[Record | tuple[int, int] | range] = field(default_factory=list, repr=False)
     _frames: dict[str, tuple[int, pd.DataFrame]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -137,12 +139,12 @@ class Run:
             self.train_log.append(record, step, self._segment)
             self._note_train_rows(start)
             self._reach(step, record.epoch)
+        elif record.kind == "gpu":
+            self._sample(record)
         else:
             self._order.append(record)
             if record.kind == "eval":
                 self._evaluate(record)
-            elif record.kind == "gpu":
-                self.gpu_log.append(record, self.last_step, self._segment)
             elif record.kind == "config":
                 self.meta = self.meta.updated(record.facts)
             elif record.kind == "checkpoint":
@@ -230,7 +232,7 @@ class Run:
         """All records in the order of the log.
 
         Training records are rebuilt from the columns: a step that the log did not tell is their
-        count, and the file is the run's.
+        count, and the file is the run's. So are samples of devices, which name no step.
         """
         return list(self.iter_records())
 
@@ -244,9 +246,13 @@ class Run:
 
     def items(self) -> Iterator[Item]:
         """Yield what the run holds in the order of the log, training records as blocks."""
+        names = self.gpu_log.metric_names
+        sampled = {name: self.gpu_log.was_logged(name) for name in names}
         for entry in self._order:
             if isinstance(entry, Record):
                 yield entry
+            elif isinstance(entry, range):
+                yield from self._samples(entry, sampled)
             else:
                 yield from self._blocks(*entry)
 
@@ -279,16 +285,15 @@ class Run:
         """Samples of device telemetry, one row each; `uuid` and `index` name the device."""
         frame = self._frame("gpu", self.gpu_log)
         if "uuid" not in frame:
-            samples = self._samples()
             for place, fact in enumerate(("uuid", "index")):
-                frame.insert(place, fact, [record.facts.get(fact) for record in samples])
+                frame.insert(place, fact, [facts.get(fact) for facts in self._gpu_facts])
         return frame
 
     def gpu_rows(self) -> dict[str, Ints]:
         """Return the rows of `gpu_log` of each device by its UUID, in the order of the log."""
         rows: dict[str, list[int]] = {}
-        for row, sample in enumerate(self._samples()):
-            rows.setdefault(str(sample.facts.get("uuid", "")), []).append(row)
+        for row, facts in enumerate(self._gpu_facts):
+            rows.setdefault(str(facts.get("uuid", "")), []).append(row)
         return {uuid: np.array(mine) for uuid, mine in rows.items()}
 
     def plot(self) -> Figure:
@@ -302,8 +307,33 @@ class Run:
 
         return run_html(self)
 
-    def _samples(self) -> list[Record]:
-        return [r for r in self._order if isinstance(r, Record) and r.kind == "gpu"]
+    def _sample(self, record: Record) -> None:
+        """Keep a sample in the columns only: a long watch takes hundreds of thousands."""
+        row = len(self.gpu_log)
+        self.gpu_log.append(record, self.last_step, self._segment)
+        facts = self._known_facts.setdefault(repr(sorted(record.facts.items())), record.facts)
+        self._gpu_facts.append(facts)
+        last = self._order[-1] if self._order else None
+        if isinstance(last, range):
+            self._order[-1] = range(last.start, row + 1)
+        else:
+            self._order.append(range(row, row + 1))
+
+    def _samples(self, rows: range, sampled: Mapping[str, Any]) -> Iterator[Record]:
+        log = self.gpu_log
+        columns = {name: log.column(name) for name in log.metric_names}
+        for row in rows:
+            metrics = {name: float(c[row]) for name, c in columns.items() if sampled[name][row]}
+            time, epoch = float(log.time[row]), float(log.epoch[row])
+            yield Record(
+                "gpu",
+                epoch=None if epoch != epoch else epoch,
+                time=None if time != time else time,
+                metrics=metrics,
+                facts=dict(self._gpu_facts[row]),
+                line=int(log.line[row]),
+                file=self.path,
+            )
 
     def _begin_training(self, step: int) -> None:
         """Let a step that was passed before write again what comes after it."""
