@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
-from copilot_analytics.live.following import ENDED
 from copilot_analytics.wording import duration, number, share
 
 if TYPE_CHECKING:
