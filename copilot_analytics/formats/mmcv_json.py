@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
+from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     LONGEST_LINE,
     canonical,
     environment_facts,
-    is_count,
-    is_number,
-    whole,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import Config, read_config

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
+from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     BOOKKEEPING_KEYS,
     LONGEST_LINE,
     canonical,
-    is_count,
-    is_number,
-    whole,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_epochs import EpochLength

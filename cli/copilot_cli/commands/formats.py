@@ -11,7 +11,8 @@ def formats() -> None:
     from copilot_cli.text import printable
 
     for log_format in known_formats().values():
-        example = log_format.samples[0].text.strip().splitlines()[-1]
+        text = log_format.samples[0].text
+        example = text.strip().splitlines()[-1] if isinstance(text, str) else "(binary)"
         typer.echo(f"{log_format.name}: {log_format.title}  {log_format.url}")
         typer.echo(f"    {printable(example)[:110]}")
 
