@@ -133,7 +133,7 @@ class Run:
         if record.kind == "train":
             start = len(self.train_log)
             step = start if record.step is None else record.step
-            self._begin_training(step)
+            self._begin_training(step, record.metrics)
             self.train_log.append(record, step, self._segment)
             self._note_train_rows(start)
             self._reach(step, record.epoch)
@@ -305,14 +305,18 @@ class Run:
     def _samples(self) -> list[Record]:
         return [r for r in self._order if isinstance(r, Record) and r.kind == "gpu"]
 
-    def _begin_training(self, step: int) -> None:
-        """Let a step that was passed before write again what comes after it."""
+    def _begin_training(self, step: int, metrics: Iterable[str]) -> None:
+        """Let a step that was passed before write again what comes after it.
+
+        A line about the newest step that tells other metrics only adds to it.
+        """
         log = self.train_log
-        if len(log) and step <= int(log.step[-1]):
-            if step < int(log.step[-1]):
-                if not self._resumed:
-                    self._segment += 1
-                self._rewind(step)
+        newest = int(log.step[-1]) if len(log) else step - 1
+        if step < newest:
+            if not self._resumed:
+                self._segment += 1
+            self._rewind(step)
+        if step < newest or (step == newest and (self._resumed or _repeats(log, metrics))):
             log.supersede_from(step)
         self._resumed = False
 
@@ -322,7 +326,7 @@ class Run:
 
     def _extend_rising(self, block: Block) -> None:
         start = len(self.train_log)
-        self._begin_training(int(block.step[0]))
+        self._begin_training(int(block.step[0]), block.metrics)
         self.train_log.extend(block, self._segment)
         self._note_train_rows(start)
         known = block.epoch[np.isfinite(block.epoch)]
@@ -338,17 +342,10 @@ class Run:
         if step < newest and not len(self.train_log):
             self._segment += 1
             self._rewind(step)
-        elif step < newest or (step == newest and self._repeats(record)):
+        elif step < newest or (step == newest and _repeats(log, record.metrics)):
             log.supersede_from(step)
         log.append(record, step, self._segment)
         self._reach(step, record.epoch)
-
-    def _repeats(self, record: Record) -> bool:
-        """Tell whether an evaluation gives a metric again that the newest step has."""
-        log = self.eval_log
-        at_step = int(np.count_nonzero(log.step[-8:] == log.step[-1]))
-        names = record.metrics.keys() - BOOKKEEPING
-        return any(log.was_logged(name)[-at_step:].any() for name in names)
 
     def _reach(self, step: int, epoch: float | None) -> None:
         self.last_step = max(self.last_step, step)
@@ -415,3 +412,8 @@ class Run:
         frame.attrs["units"] = {k: COLUMNS[k].unit for k in frame.columns if k in COLUMNS}
         self._frames[name] = (len(table), frame)
         return frame
+
+
+def _repeats(log: Table, metrics: Iterable[str]) -> bool:
+    """Tell whether a row gives a metric again that the newest step has."""
+    return any(log.newest_step_has(name) for name in set(metrics) - BOOKKEEPING)

@@ -126,3 +126,18 @@ def test_a_launch_begins_another_run_only_after_training() -> None:
     other = run.succeeded_by(launch)
     assert other is not run
     assert (other.meta.log_format, other.meta.planned_epochs) == ("toy", None)
+
+
+def test_lines_of_one_step_complete_each_other() -> None:
+    rows = [
+        Record("train", 10, metrics={"loss": 2.0}, line=1),
+        Record("train", 10, metrics={"lr": 0.1}, line=2),
+        Record("train", 10, metrics={"acc": 0.5, "lr": 0.1}, line=3),
+        Record("train", 10, metrics={"loss": 1.0}, line=4),
+    ]
+    kept = Run.from_records(rows[:3])
+    assert kept.train_series("loss").value.tolist() == [2.0]
+    assert kept.train_series("acc").step.tolist() == [10]
+    again = Run.from_records(rows)
+    assert again.train_series("loss").value.tolist() == [1.0]
+    assert again.train["superseded"].tolist() == [True, True, True, False]
