@@ -18,8 +18,8 @@ from copilot_analytics.errors import (
     NotATrainingLogError,
     UnreadableLogError,
 )
-from copilot_analytics.reading.detect import Detector, known_formats
-from copilot_analytics.reading.lines import LineSplitter
+from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.recognise import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +60,6 @@ _SKIPPED = frozenset(
 _MOST_DEPTH = 5
 _MOST_ENTRIES = 50_000
 _MOST_JUDGED = 40
-_JUDGED_BYTES = 8 << 20
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -363,25 +362,11 @@ def _kind_of(name: str) -> str | None:
 
 
 def _why_no_log(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
-    """Judge a file by its first lines; None if it is a log."""
-    splitter, detector = LineSplitter(), Detector(formats)
-    left = _JUDGED_BYTES
+    """Judge a file by its first bytes; None if it is a log."""
     try:
-        for chunk in read_chunks(path, 1 << 18):
-            left -= len(chunk)
-            for _, line in splitter.feed(chunk).cleaned():
-                if detector.see(line):
-                    return None
-                if detector.at_limit:
-                    left = 0
-                    break
-            if left <= 0:
-                break
-        else:
-            for _, line in splitter.close().cleaned():
-                detector.see(line)
+        found = recognise(read_chunks(path, 1 << 18), formats)
     except UnreadableLogError:
         return "unreadable"
     except LogError:
         return "empty"
-    return None if detector.conclude().format is not None else "no known format"
+    return None if found is not None else "no known format"
