@@ -141,6 +141,8 @@ class LogFormat(ABC):
         At least one for every kind of statement; no other format may claim them.
     is_fallback : bool
         Whether it is asked only where no other format is likely.
+    twin_of : str or None
+        Name of the format of another file in which the trainer says all of this and more.
     """
 
     name: ClassVar[str]
@@ -149,6 +151,7 @@ class LogFormat(ABC):
     smoothing: ClassVar[int | None]
     samples: ClassVar[tuple[Sample, ...]]
     is_fallback: ClassVar[bool] = False
+    twin_of: ClassVar[str | None] = None
 
     def claims(self, head: bytes) -> bool | None:
         """Tell by its first bytes whether a log that is no text of lines is of this format.

@@ -233,6 +233,7 @@ class MMCVJson(LogFormat):
     title: ClassVar[str] = "mmcv log (JSON lines)"
     url: ClassVar[str] = "https://mmcv.readthedocs.io/en/1.x/understand_mmcv/runner.html"
     smoothing: ClassVar[int | None] = None
+    twin_of: ClassVar[str | None] = "mmcv_text"
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is, from ``mode``, ``epoch`` and ``iter`` together."""

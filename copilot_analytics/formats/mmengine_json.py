@@ -129,6 +129,7 @@ class MMEngineJson(LogFormat):
         "https://mmengine.readthedocs.io/en/latest/advanced_tutorials/visualization.html"
     )
     smoothing: ClassVar[int | None] = 10
+    twin_of: ClassVar[str | None] = "mmengine_text"
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is, from the keys that a training line always has."""
