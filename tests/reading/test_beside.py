@@ -113,3 +113,15 @@ def test_copies_and_other_runs_are_left_out(tmp_path):
     other.write_text("iter 0: loss 1.0, time 50.00ms\n")
     assert logs_beside(text) == [text]
     assert len(logs_beside(other)) == 1
+
+
+def test_a_directory_of_a_run_just_works(tmp_path):
+    from copilot_analytics import analyze
+
+    console(tmp_path)
+    table(tmp_path)
+    analysis = analyze(tmp_path, journals=False)
+    assert analysis.run.path.endswith("metrics.csv")
+    assert analysis.metric.name == "val_acc" and len(analysis.run.eval_log) == 4
+    assert analysis.life.status == "crashed" and "ValueError" in analysis.life.reason
+    assert analysis.run.planned_steps == 400
