@@ -19,6 +19,7 @@ from copilot_analytics.formats._stamps import Clock
 from copilot_analytics.records import Block, Floats, Ints, Item, Kind, Record
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Mapping
 
 Name: TypeAlias = str | tuple[str, float] | None
@@ -48,10 +49,13 @@ class Naming:
         By key. Keys that are neither here nor in `NAMES` keep their name.
     test_is_val
         Whether results on a test split choose the checkpoint, because the trainer has no other.
+    evaluations
+        Finds metrics that are results of evaluations although their names tell no split.
     """
 
     names: Mapping[str, Name] = field(default_factory=dict)
     test_is_val: bool = False
+    evaluations: re.Pattern[str] | None = None
 
     def of(self, key: str) -> Name:
         """Return what a key is called; None if its number is no metric."""
@@ -59,8 +63,12 @@ class Naming:
             return self.names[key]
         return NAMES.get(key, key)
 
-    def counts_as(self, split: Split) -> Split:
-        """Return the split that an evaluation counts for."""
+    def split_of(self, name: str, otherwise: Split) -> Split:
+        """Return the split that a metric counts for; `otherwise` if its name does not tell."""
+        split = split_of(name)
+        if split is None:
+            found = self.evaluations is not None and self.evaluations.search(name)
+            return "val" if found else otherwise
         return "val" if split == "test" and self.test_is_val else split
 
 
@@ -74,7 +82,7 @@ class RowReader:
     axis
         Places the rows.
     naming
-        What their keys are called.
+        What their keys are called; a table may only tell by its header.
 
     Examples
     --------
@@ -88,7 +96,7 @@ class RowReader:
     def __init__(self, file: str, axis: Axis, naming: Naming) -> None:
         self.axis = axis
         self._file = file
-        self._naming = naming
+        self.naming = naming
         self._clock = Clock(file)
         self._told: dict[str, Any] = {}
 
@@ -159,7 +167,7 @@ class RowReader:
         """Return columns by canonical name and place, the first of a name winning."""
         named: dict[str, Floats] = {}
         for key, column in columns.items():
-            name = key if key[0] == "#" else self._naming.of(key)
+            name = key if key[0] == "#" else self.naming.of(key)
             if name is None:
                 continue
             title, factor = (name, 1.0) if isinstance(name, str) else name
@@ -219,11 +227,11 @@ class RowReader:
         for name, column in columns.items():
             if name[0] == "#":
                 continue
-            split = split_of(name) or otherwise
+            split = self.naming.split_of(name, otherwise)
             if split == "train":
                 train[name] = column
             else:
-                evals.setdefault(self._naming.counts_as(split), {})[name] = column
+                evals.setdefault(split, {})[name] = column
         return train, evals
 
     def _times(self, columns: Mapping[str, Floats], rows: int) -> Floats:

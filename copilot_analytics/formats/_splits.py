@@ -8,10 +8,10 @@ from typing import Literal
 Split = Literal["train", "val", "test"]
 
 _SPLIT = re.compile(
-    r"(?:^|[\s_/.\-@(])"
+    r"(?:^|[\s_/.\-@(]|(?-i:(?<=[a-z])(?=[A-Z])))"
     r"(?:(?P<val>val|valid|validation|validate|dev|eval|evaluation|heldout|held_out|holdout)"
     r"|(?P<test>test|testing)|(?P<train>train|training|tr))"
-    r"(?=$|[\s_/.\-@)\d:])",
+    r"(?:(?=$|[\s_/.\-@)\d:]|loss|acc)|(?-i:(?<=[a-z])(?=[A-Z])))",
     re.IGNORECASE,
 )
 
@@ -25,6 +25,8 @@ def split_of(name: str) -> Split | None:
     ('val', 'train', 'val')
     >>> split_of("loss"), split_of("value_loss"), split_of("Test Acc@1")
     (None, None, 'test')
+    >>> split_of("valLoss"), split_of("lossTrain"), split_of("testacc"), split_of("VALUE_LOSS")
+    ('val', 'train', 'test', None)
     """
     found = _SPLIT.search(name)
     if found is None:
