@@ -23,11 +23,19 @@ class LightningCsv(TableFormat):
     naming: ClassVar[Naming] = Naming({"step": "#step", "epoch": "#epoch"})
 
     def is_header(self, names: Sequence[str]) -> bool:
-        """Tell whether there is a step and an epoch, and a metric named in Lightning's ways."""
+        """Tell whether there is a step and an epoch, and columns in one of Lightning's orders.
+
+        It writes them sorted, or as they were logged with its own last; versions before 2.0 wrote
+        a set, in any order, whose metrics are told by the names that ``self.log`` makes.
+        """
         own = {"step", "epoch"}
         styled = [name for name in names if name not in own]
+        if not own <= set(names) or not styled:
+            return False
+        metric = any("loss" in name or name.startswith("lr-") for name in styled)
+        ordered = list(names) == sorted(names) or set(names[-2:]) == own
         marks = ("_step", "_epoch", "train_", "val_", "train/", "val/", "lr-", "test_", "valid_")
-        return own <= set(names) and any(
+        return (metric and ordered) or any(
             name.startswith(marks) or name.endswith(marks) for name in styled
         )
 
@@ -40,7 +48,7 @@ epoch,lr-Adam,step,train_loss,val_acc,val_loss
 0,,99,,0.5,0.625
 """,
             (
-                Record("train", 0, metrics={"lr-Adam": 0.001}, line=2),
+                Record("train", 0, metrics={"lr": 0.001}, line=2),
                 Record("train", 49, metrics={"train_loss": 0.75}, line=3),
                 Record(
                     "eval",
