@@ -24,6 +24,7 @@ _SPLIT_WORD = re.compile(
     r"(?:(?P<train>train|training)|(?P<test>test|testing)|val|valid|validation|eval|dev)",
     re.IGNORECASE,
 )
+_NO_VALUE = frozenset({"-", "--"})
 _WORD = re.compile(r"\S+")
 _COLUMN = re.compile(r"\S+(?: \S+)*")
 
@@ -146,9 +147,7 @@ def numbers_of(line: str) -> list[Field] | None:
         if stamp.fields and not text[: stamp.fields[0].start] and stamp.message == len(text):
             for name, low, high in stamp.fields:
                 found.append(_field(CellKey(number, len(cells), name, ""), start, low, high))
-        elif rewritten(text, mark) is not None:
-            return None
-        elif mark == BLANKS and text not in {"-", "--"}:
+        elif rewritten(text, mark) is not None or (mark == BLANKS and text not in _NO_VALUE):
             return None
         else:
             word = _SPLIT_WORD.fullmatch(text)

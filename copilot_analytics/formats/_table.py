@@ -144,7 +144,7 @@ class TableParser(LineParser):
         if not any(name[0] != "#" for name in named):
             return ()
         if self._counts_rows:
-            named["#epoch"] = np.arange(1.0, len(lines) + 1) + self._row
+            named["#epoch"] = np.arange(len(lines), dtype=np.float64) + self._row
             self._row += len(lines)
         named = self._restarts.counted_on(named)
         if self._prepare is not None:
