@@ -178,6 +178,8 @@ class TableParser(LineParser):
         self._names = heading.names
         self._counts_rows = heading.rows_are_epochs
         self._rows.naming = heading.naming
+        if heading.unit is not None and heading.unit != "iteration":
+            self._rows.axis.facts["step_unit"] = heading.unit
 
     def _named(self, columns: Mapping[str, Floats]) -> Columns:
         """Return the columns by their names, the first of a name winning."""
@@ -210,15 +212,23 @@ class Heading:
         By column: a metric, a place (``#step``), a name and a factor, or None.
     naming
         How their splits are told.
+    unit
+        What a step is, None if the axis of the format knows.
     rows_are_epochs
         Whether every row sums an epoch up and no column counts them.
     """
 
     def __init__(
-        self, names: Sequence[Name], naming: Naming, *, rows_are_epochs: bool = False
+        self,
+        names: Sequence[Name],
+        naming: Naming,
+        *,
+        unit: str | None = None,
+        rows_are_epochs: bool = False,
     ) -> None:
         self.names = list(names)
         self.naming = naming
+        self.unit = unit
         self.rows_are_epochs = rows_are_epochs
 
 
@@ -271,6 +281,30 @@ def named(names: Sequence[str], naming: Naming) -> list[Name]:
         if rate is not None and called[rate] == names[rate]:
             called[rate] = "lr"
     return called
+
+
+def counted_by(
+    names: Sequence[str], naming: Naming, counters: Sequence[str]
+) -> tuple[list[Name], str]:
+    """Return what columns are called, and the counter that counts the steps.
+
+    Parameters
+    ----------
+    names, naming
+        As for `named`.
+    counters
+        Columns that count something, in the order of preference. The first that is there counts
+        the steps, the others are no metrics.
+
+    Examples
+    --------
+    >>> counted_by(["loss", "updates", "steps"], Naming(), ["steps", "updates"])
+    (['loss', None, '#step'], 'steps')
+    """
+    steps = next(name for name in counters if name in names)
+    places: dict[str, Name] = {**dict.fromkeys(counters, None), steps: "#step"}
+    both = zip(names, named(names, naming), strict=True)
+    return [places.get(name, title) for name, title in both], steps
 
 
 def _headers(lines: Sequence[str]) -> Iterator[list[str]]:
