@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from copilot_analytics.formats._base import Field
 from copilot_analytics.formats._numbers import NUMBER
-from copilot_analytics.formats._stamps import find_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +16,12 @@ BLANKS = " "
 
 _PLAIN = re.compile(
     rf"(?P<number>{NUMBER})(?:\s?%|\s?(?:\+-|\+/-|±)\s?{NUMBER}\s?%?|/(?P<of>\d{{1,12}}))?"
+)
+_PARTS = {"number": "", "of": "of"}
+_STAMP = re.compile(
+    r"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})[ T_]"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?:[.,](?:(?P<micro>\d{6})|(?P<milli>\d{3}))?\d{0,9})?\s?(?:Z|UTC|[+-]\d\d:?\d\d)?"
 )
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3}){1,6}(?:\.\d{1,20})?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d{1,20},\d{1,20}(?:[eE][+-]?\d{1,3})?\s?%?")
@@ -128,34 +133,31 @@ def numbers_of(line: str) -> list[Field] | None:
     """Tell where the numbers of a row stand, each called by a `CellKey`.
 
     None means that the line has no number, or some that ``float()`` does not take as they stand.
+
+    Examples
+    --------
+    >>> [key_of(field.name)[:3] for field in numbers_of("3/99,81.5 %,cat,0.5 ± 0.1")]
+    [(0, 4, ''), (0, 4, 'of'), (1, 4, ''), (3, 4, '')]
+    >>> numbers_of('1,"1,400"') is None
+    True
     """
-    mark = delimiter_of(line)
-    if mark is None:
-        return None
-    cells = cells_of(line, mark)
-    found: list[Field] = []
-    split = ""
-    for number, (start, text) in enumerate(cells):
-        plain = _PLAIN.fullmatch(text)
-        if plain is not None:
-            key = CellKey(number, len(cells), "", "")
-            found.append(_field(key, start, *plain.span("number")))
-            if plain["of"] is not None:
-                found.append(_field(key._replace(part="of"), start, *plain.span("of")))
-            continue
-        stamp = find_stamp(text)
-        if stamp.fields and not text[: stamp.fields[0].start] and stamp.message == len(text):
-            for name, low, high in stamp.fields:
-                found.append(_field(CellKey(number, len(cells), name, ""), start, low, high))
-        elif rewritten(text, mark) is not None or (mark == BLANKS and text not in _NO_VALUE):
-            return None
-        else:
-            word = _SPLIT_WORD.fullmatch(text)
-            if word is not None:
-                split = "train" if word["train"] else "test" if word["test"] else "val"
-    if split:
-        found = [f._replace(name=key_of(f.name)._replace(split=split).name) for f in found]
-    return found or None
+    row = _read(line)
+    return None if row is None or row.odd else row.fields or None
+
+
+def rewritten_row(line: str) -> dict[str, float]:
+    """Return the numbers of a row that `numbers_of` cannot point at, by the same names.
+
+    Examples
+    --------
+    >>> rewritten_row("3;0,75"), rewritten_row("3;0.75")
+    ({'0|2||': 3.0, '1|2||': 0.75}, {})
+    """
+    row = _read(line)
+    if row is None or not row.odd:
+        return {}
+    numbers = {field.name: float(line[field.start : field.end]) for field in row.fields}
+    return {**numbers, **row.odd}
 
 
 def rewritten(text: str, mark: str) -> str | None:
@@ -176,25 +178,43 @@ def rewritten(text: str, mark: str) -> str | None:
     return None
 
 
-def rewritten_row(line: str) -> dict[str, float]:
-    """Return the numbers of a row that `numbers_of` cannot point at, by the same names."""
+class _Row(NamedTuple):
+    """The numbers of a row: where they stand, or what they are once they are rewritten."""
+
+    fields: list[Field]
+    odd: dict[str, float]
+
+
+def _read(line: str) -> _Row | None:
+    """Read a row; None if it is none, because of words in a table without a delimiter."""
     mark = delimiter_of(line)
     if mark is None:
-        return {}
+        return None
     cells = cells_of(line, mark)
-    numbers = {}
-    odd = False
-    for number, (_, text) in enumerate(cells):
-        plain = _PLAIN.fullmatch(text)
-        other = rewritten(text, mark) if plain is None else plain["number"]
-        odd = odd or plain is None
-        if other is not None:
-            numbers[CellKey(number, len(cells), "", "").name] = float(other)
-    return numbers if odd else {}
+    split = _split_of(cells)
+    row = _Row([], {})
+    for number, (start, text) in enumerate(cells):
+        key = CellKey(number, len(cells), "", split)
+        plain = _PLAIN.fullmatch(text) or _STAMP.fullmatch(text)
+        if plain is not None:
+            for group, found in plain.groupdict().items():
+                if found is not None:
+                    low, high = plain.span(group)
+                    name = key._replace(part=_PARTS.get(group, f"#{group}")).name
+                    row.fields.append(Field(name, start + low, start + high))
+        elif (other := rewritten(text, mark)) is not None:
+            row.odd[key.name] = float(other)
+        elif mark == BLANKS and text not in _NO_VALUE:
+            return None
+    return row
 
 
-def _field(key: CellKey, start: int, low: int, high: int) -> Field:
-    return Field(key.name, start + low, start + high)
+def _split_of(cells: list[Cell]) -> str:
+    """Return the part of the data that a cell names."""
+    found = next(filter(None, (_SPLIT_WORD.fullmatch(cell.text) for cell in cells)), None)
+    if found is None:
+        return ""
+    return "train" if found["train"] else "test" if found["test"] else "val"
 
 
 def _delimited(line: str, mark: str) -> Iterator[Cell]:

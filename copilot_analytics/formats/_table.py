@@ -116,14 +116,14 @@ class TableParser(LineParser):
         Tells of the names of a header what the columns are called, None if they are none of this
         format.
     prepare
-        Works on the columns of consecutive rows once they have their names.
+        Works on the named columns of consecutive rows and their lines, and may part them.
     """
 
     def __init__(
         self,
         rows: RowReader,
         heading: Callable[[Sequence[str]], Heading | None],
-        prepare: Callable[[Columns], Columns] | None = None,
+        prepare: Callable[[Columns, Ints], Iterable[tuple[Columns, Ints]]] | None = None,
     ) -> None:
         self._rows = rows
         self._heading = heading
@@ -147,9 +147,8 @@ class TableParser(LineParser):
             named["#epoch"] = np.arange(len(lines), dtype=np.float64) + self._row
             self._row += len(lines)
         named = self._restarts.counted_on(named)
-        if self._prepare is not None:
-            named = self._prepare(named)
-        return self._rows.rows(named, lines)
+        parts = [(named, lines)] if self._prepare is None else self._prepare(named, lines)
+        return [item for part, at in parts for item in self._rows.rows(part, at)]
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Take the header, which a table that is appended to repeats; or a row of odd numbers."""
@@ -178,7 +177,7 @@ class TableParser(LineParser):
         self._names = heading.names
         self._counts_rows = heading.rows_are_epochs
         self._rows.naming = heading.naming
-        if heading.unit is not None and heading.unit != "iteration":
+        if heading.unit not in {None, "iteration", "epoch"}:  # the axis knows epochs by itself
             self._rows.axis.facts["step_unit"] = heading.unit
 
     def _named(self, columns: Mapping[str, Floats]) -> Columns:
@@ -188,14 +187,12 @@ class TableParser(LineParser):
             cell, cells, part, split = key_of(name)
             if not 0 <= len(self._names) - cells <= 1:
                 return {}
-            called = self._names[cell]
+            called = part if part[:1] == "#" else self._names[cell]
             if called is None:
                 continue
             title, factor = (called, 1.0) if isinstance(called, str) else called
             if part == "of":
                 title = _PLANNED.get(title, "")
-            elif part:
-                title = part
             elif split and title[0] != "#":
                 title = f"{split}/{title}"
             if title:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _RATES = frozenset({"lr", "learning_rate"})
+_FOREIGN = frozenset({"step", "iter", "iteration", "batch", "time"})
 _OWN = re.compile(r"[a-z]\w*")
 
 
@@ -38,7 +39,7 @@ class KerasCsv(TableFormat):
         validated = {name.removeprefix("val_") for name in metrics if name.startswith("val_")}
         in_place = names[0] in {"epoch", ""} or "epoch" not in names
         known = "loss" in trained and validated <= trained and (validated or len(trained) > 1)
-        if not known or not in_place or not all(map(_OWN.fullmatch, metrics)):
+        if not known or not in_place or _FOREIGN & trained or not all(map(_OWN.fullmatch, metrics)):
             return False
         if "epoch" in names:
             return _is_sorted([n for n in metrics if not n.startswith("val_")]) and (
