@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from copilot_analytics.schedule import Schedule
+
+_TOTAL_LOSS = re.compile(
+    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:total[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +180,13 @@ class Run:
     @property
     def counts_epochs(self) -> bool:
         """Whether a step is an epoch, because the log counts nothing else."""
-        only_evals = len(self.eval_log) > 0 and not len(self.train_log)
-        return self.meta.step_unit == "epoch" or (only_evals and self.meta.steps_per_epoch is None)
+        if self.meta.step_unit != "iteration" or self.meta.steps_per_epoch is not None:
+            return self.meta.step_unit == "epoch"
+        log = self.eval_log
+        if len(self.train_log) or not len(log):
+            return False
+        epoch = float(log.epoch[-1])
+        return math.isfinite(epoch) and int(log.step[-1]) == round(epoch)
 
     @property
     def planned_steps(self) -> int | None:
@@ -215,7 +227,9 @@ class Run:
     def loss_names(self) -> tuple[str, ...]:
         """Training losses, the total first."""
         names = [n for n in self.train_log.metric_names if "loss" in n.lower()]
-        return tuple(sorted(names, key=lambda name: name != "loss"))
+        return tuple(
+            sorted(names, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name)))
+        )
 
     def train_series(self, name: str) -> Series:
         """Return the logged points of a training metric."""
