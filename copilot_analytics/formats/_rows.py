@@ -137,6 +137,10 @@ class RowReader:
             self._told.update(new)
             yield self.record("config", line, time, facts=new)
 
+    def forget(self) -> None:
+        """Forget which facts were told, because another run begins."""
+        self._told.clear()
+
     def learned(self, line: int = 0) -> Iterator[Record]:
         """Yield what the rows so far show of the plan although none states it."""
         yield from self.config(self.axis.learned, line)
