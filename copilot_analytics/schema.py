@@ -114,15 +114,15 @@ _UP = """
     mAP AP AP50 AP75 AP.5 AR NDS PCK mIoU mAcc aAcc pixAcc IoU mDice Dice Acc accuracy acc top1 top5
     test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
     mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
-    ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet
+    ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
     success_rate ndcg MRR hits map50 map50-95
     mean_token_accuracy AUROC kappa MCC fitness word_acc char_recall char_precision N.E.D MOTA
     IDF1 HOTA PQ SQ RQ
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
-    MAE MAPE NIQE rse rae logloss rmsle EER bpb bits_per_byte cost nll EPE SAD ECE AbsRel SqRel
-    SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
+    MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte
+    cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
