@@ -45,7 +45,7 @@ _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
     (
         "sample",
         frozenset(
-            "samples sample nsamples numsamples samplesseen consumedsamples examples examplesseen"
+            "samples nsamples numsamples samplesseen consumedsamples examples examplesseen"
             " numexamples trainedsamples".split()
         ),
         1.0,
@@ -55,6 +55,11 @@ _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
     ("token", frozenset("tokens tokensseen totaltokens numtokens consumedtokens".split()), 1.0),
     ("tree", frozenset("tree trees ntrees numtrees boostinground".split()), 1.0),
     ("iteration", frozenset(["tick"]), 1.0),
+)
+_WEAK = frozenset(
+    "batch batches batchidx batchid batchnum minibatch batchnumber samples nsamples numsamples"
+    " examples numexamples images numimages imgs nimages tokens numtokens tick round rounds gen"
+    " frame frames it".split()
 )
 _SECONDS = {
     **dict.fromkeys(
@@ -82,10 +87,13 @@ class Counters:
         Columns that are no metrics, by what they count; None for a counter beside the one used.
     unit
         What a step is, None if no column counts steps or epochs.
+    is_weak
+        Whether what counts is as common in tables that are no trainings: batches, samples.
     """
 
     names: Mapping[str, Name]
     unit: str | None
+    is_weak: bool = False
 
 
 def counters_of(names: Sequence[str]) -> Counters:
@@ -93,10 +101,10 @@ def counters_of(names: Sequence[str]) -> Counters:
 
     Examples
     --------
-    >>> counters_of(["Epoch", "global step", "loss"])
-    Counters(names={'Epoch': '#epoch', 'global step': '#step'}, unit='iteration')
+    >>> counters_of(["Epoch", "global step", "loss"]).names
+    {'Epoch': '#epoch', 'global step': '#step'}
     >>> counters_of(["kimg", "wall_time", "fid"])
-    Counters(names={'kimg': ('#step', 1000.0), 'wall_time': '#time_s'}, unit='image')
+    Counters(names={'kimg': ('#step', 1000.0), 'wall_time': '#time_s'}, unit='image', is_weak=False)
     >>> counters_of(["a", "b"]).unit is None
     True
     """
@@ -106,7 +114,7 @@ def counters_of(names: Sequence[str]) -> Counters:
     if epoch is not None:
         found[epoch] = "#epoch"
     unit = None if epoch is None else "epoch"
-    has_steps = False
+    has_steps = is_weak = False
     for kind, known, factor in _STEPS:
         for name in plain:
             if plain[name] not in known or name in found:
@@ -115,6 +123,7 @@ def counters_of(names: Sequence[str]) -> Counters:
             if not has_steps:
                 found[name] = "#step" if factor == 1.0 else ("#step", factor)
                 has_steps, unit = True, kind
+                is_weak = epoch is None and plain[name] in _WEAK
     for name, text in plain.items():
         if text in _SECONDS and "#time_s" not in found.values():
             factor = _SECONDS[text]
@@ -122,7 +131,7 @@ def counters_of(names: Sequence[str]) -> Counters:
         elif text in _DATES:
             found[name] = None
     ordered = {name: found[name] for name in plain if name in found}
-    return Counters(ordered, unit)
+    return Counters(ordered, unit, is_weak)
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,7 @@ from copilot_analytics.formats._cells import (
     delimiter_of,
     key_of,
     numbers_of,
+    rewritten,
     rewritten_row,
 )
 from copilot_analytics.formats._numbers import IS_NUMBER
@@ -65,7 +66,7 @@ def header_of(line: str) -> list[str] | None:
     if mark == BLANKS and len(names) < 2:
         names = [cell.text for cell in cells_of(line, mark)]
     told = [name for name in names if name]
-    if len(names) < 2 or any(IS_NUMBER.fullmatch(name) for name in told):
+    if len(names) < 2 or any(IS_NUMBER.fullmatch(name) or rewritten(name, mark) for name in told):
         return None
     if len(set(told)) < len(told):
         return None

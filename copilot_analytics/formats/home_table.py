@@ -45,17 +45,18 @@ _SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
 _NO_TRAINING = frozenset(
     "prediction predictions pred predicted predictedlabel predlabel ypred ytrue y label labels"
     " target groundtruth gt truelabel class classname category filename imageid imgid imagepath"
-    " path answer question text sentence threshold".split()
+    " path answer question text sentence threshold latency latencyms throughput threads".split()
 )
 _RESULTS = frozenset(
     "model method name architecture arch backbone dataset params flops trial trialid experiment id"
-    " config seed optimizer".split()
+    " config seed optimizer fold run number value sample".split()
 )
 _MEASURED_AFTER = re.compile(
     r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
     r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d",
     re.IGNORECASE,
 )
+_RULE = re.compile(r"[\s|+:=-]*")  # a line between the header and the rows
 _RETURN = re.compile(r"reward|return|success", re.IGNORECASE)
 
 
@@ -206,9 +207,10 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in metrics}
     if plain & _NO_TRAINING:
         return False
-    if counters.unit is not None:
-        return any(map(_is_judged, metrics))
-    return any("loss" in name.lower() for name in metrics) and not plain & _RESULTS
+    has_loss = any("loss" in name.lower() for name in metrics)
+    if counters.unit is None:
+        return has_loss and not plain & _RESULTS
+    return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 
 def _results(metrics: Sequence[str], counters: Counters) -> re.Pattern[str] | None:
@@ -231,7 +233,7 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
     counted: list[float] = []
     texts: dict[int, list[str]] = {}
     for line in lines:
-        if not line.strip() or header_of(line) == names:
+        if _RULE.fullmatch(line) or header_of(line) == names:
             continue
         if rows == _ROWS:
             break
@@ -268,7 +270,8 @@ def _counter_of(heading: Heading) -> int | None:
 def _numbers(line: str) -> dict[int, float]:
     """Return the numbers of a row by their cells; a time stamp counts as one."""
     fields = {field.name: float(line[field.start : field.end]) for field in numbers_of(line) or ()}
-    return {key_of(name).cell: n for name, n in (fields or rewritten_row(line)).items()}
+    keyed = {key_of(name): number for name, number in (fields or rewritten_row(line)).items()}
+    return {key.cell: number for key, number in keyed.items() if key.part != "of"}
 
 
 def _names_rows(texts: Sequence[str], rows: int) -> bool:
