@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 LONGEST_LINE = 200_000
 _COMMENT = re.compile(r"^\s*(?:#|//|%)+\s?(?=\s*[A-Za-z\"])")
 _LEARNING_RATE = re.compile(
-    r"(?:^|[/ ])(?:lr|lrs|learning[ _]?rate|lr0|lr_0|current_?lr)$|^lr[-/][\w/.-]{1,40}$",
+    r"(?:^|[/ ]|train_|cur_|current_)(?:lrs?|learning[ _]?rate|lr_?0|currentlr)$"
+    r"|^lr[-/][\w/.-]{1,40}$",
     re.IGNORECASE,
 )
 _PLANNED = {"#epoch": "#epochs", "#step": "#steps"}
@@ -104,6 +105,35 @@ class Restarts:
             self._epoch, self._printed = epoch, printed
             self._step = steps[row] = printed + self._before
         return {**columns, "#step": steps}
+
+
+class Heading:
+    """What the columns of a table are called.
+
+    Parameters
+    ----------
+    names
+        By column: a metric, a place (``#step``), a name and a factor, or None.
+    naming
+        How their splits are told.
+    unit
+        What a step is, None if the axis of the format knows.
+    rows_are_epochs
+        Whether every row sums an epoch up and no column counts them.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[Name],
+        naming: Naming,
+        *,
+        unit: str | None = None,
+        rows_are_epochs: bool = False,
+    ) -> None:
+        self.names = list(names)
+        self.naming = naming
+        self.unit = unit
+        self.rows_are_epochs = rows_are_epochs
 
 
 class TableParser(LineParser):
@@ -199,35 +229,6 @@ class TableParser(LineParser):
             if title:
                 named.setdefault(title, column if factor == 1.0 else column * factor)
         return named
-
-
-class Heading:
-    """What the columns of a table are called.
-
-    Parameters
-    ----------
-    names
-        By column: a metric, a place (``#step``), a name and a factor, or None.
-    naming
-        How their splits are told.
-    unit
-        What a step is, None if the axis of the format knows.
-    rows_are_epochs
-        Whether every row sums an epoch up and no column counts them.
-    """
-
-    def __init__(
-        self,
-        names: Sequence[Name],
-        naming: Naming,
-        *,
-        unit: str | None = None,
-        rows_are_epochs: bool = False,
-    ) -> None:
-        self.names = list(names)
-        self.naming = naming
-        self.unit = unit
-        self.rows_are_epochs = rows_are_epochs
 
 
 class TableFormat(LogFormat):

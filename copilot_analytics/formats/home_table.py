@@ -53,11 +53,11 @@ _RESULTS = frozenset(
 )
 _MEASURED_AFTER = re.compile(
     r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
-    r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d",
+    r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[\s|+:=-]*")  # a line between the header and the rows
-_RETURN = re.compile(r"reward|return|success", re.IGNORECASE)
+_DURATION = re.compile(r"[\d:.]+\s?(?:h|m|min|s|sec|ms)?")
 
 
 class HomeTable(LogFormat):
@@ -77,10 +77,9 @@ class HomeTable(LogFormat):
             return None
         splits = {split_of(name) for name in metrics if "loss" in name.lower() or _is_judged(name)}
         evaluated = splits & {"val", "test"}
-        naming = Naming(
-            test_is_val="val" not in splits,
-            evaluations=None if evaluated else _results(metrics, counters),
-        )
+        found = _told_once(metrics) if evaluated else _results(metrics)
+        pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
+        naming = Naming(test_is_val="val" not in splits, evaluations=pattern)
         both = zip(names, named(names, Naming()), strict=True)
         called = [counters.names.get(name, title) for name, title in both]
         rows_are_epochs = counters.unit is None and bool(evaluated)
@@ -213,17 +212,26 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
     return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 
-def _results(metrics: Sequence[str], counters: Counters) -> re.Pattern[str] | None:
-    """Find the results of evaluations in a table whose names tell no split."""
+def _results(metrics: Sequence[str]) -> list[str]:
+    """Find the results of evaluations in a table whose names tell none."""
     trained = [name for name in metrics if "loss" in name.lower() or split_of(name) == "train"]
-    found = [
+    return [
         name
         for name in metrics
-        if (_is_judged(name) and not trained)
-        or _MEASURED_AFTER.search(name)
-        or (counters.unit == "timestep" and _RETURN.search(name))
+        if (_is_judged(name) and not trained) or _MEASURED_AFTER.search(name)
     ]
-    return re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
+
+
+def _told_once(metrics: Sequence[str]) -> list[str]:
+    """Find metrics of the evaluation where only the loss is told for training and evaluation.
+
+    fastai and the notebooks of Transformers write ``train_loss,valid_loss,accuracy``.
+    """
+    losses = {split_of(name) for name in metrics if "loss" in name.lower()}
+    others = [name for name in metrics if "loss" not in name.lower() and _is_judged(name)]
+    if "train" not in losses or any(map(split_of, others)):
+        return []
+    return others
 
 
 def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
@@ -247,7 +255,7 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
         if counter in numbers:
             counted.append(numbers[counter])
         for place, cell in enumerate(cells):
-            if cell.text and place not in numbers:
+            if cell.text and place not in numbers and not _DURATION.fullmatch(cell.text):
                 texts.setdefault(place, []).append(cell.text.lower())
     if not rows:
         return _HEADER_ONLY

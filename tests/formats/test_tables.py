@@ -104,6 +104,15 @@ def test_table_in_markdown_is_read() -> None:
     assert run.eval_series("mIoU").value.tolist() == [40.5, 50.5, 55]
 
 
+def test_metric_told_once_beside_two_losses_is_of_the_validation() -> None:
+    head, rows = "epoch,train_loss,valid_loss,error_rate,time\n", "{},2.5,2.25,0.5,00:3{}\n"
+    run = _run(head + "".join(rows.format(n, n) for n in range(4)))
+    assert run.train_log.metric_names == ("train_loss",)
+    assert set(run.metric_names) == {"valid_loss", "error_rate"}
+    both = "epoch,train_loss,val_loss,acc,val_acc\n1,2,2,0.5,0.5\n2,2,2,0.5,0.5\n3,2,2,1,1\n"
+    assert "acc" in _run(both).train_log.metric_names
+
+
 def test_total_loss_comes_first() -> None:
     run = _run("step,train_mloss,train_loss\n1,3,4\n2,2,3\n3,1,2\n")
     assert run.loss_names == ("train_loss", "train_mloss")
