@@ -130,6 +130,7 @@ _NEITHER = """
 """.split()
 _NEGATED = re.compile(r"(^|[^a-z])(gap|drop|diff|delta|regret|inverse|num|n)($|[^a-z])")
 _WRAPPING = re.compile(r"^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$")
+_JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
     r"|reward|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
@@ -169,11 +170,12 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
     --------
     >>> direction_of("coco/AP"), direction_of("coco/bbox_mAP")
     (('max', 'a known metric'), ('max', 'its name'))
-    >>> direction_of("accuracy_gap")[0] is None
-    True
+    >>> direction_of("valAcc")[0], direction_of("accuracy_gap")[0]
+    ('max', None)
     >>> direction_of("val/loss_ce")[0], direction_of("data_time")[0], direction_of("foo")[0]
     ('min', None, None)
     """
+    name = _JOINED_SPLIT.sub("", name)
     if _NEGATED.search(name.lower()):
         return None, "its name does not tell"
     candidates = [name, *re.split(r"[/.]", name)[-1:]]

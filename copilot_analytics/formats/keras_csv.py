@@ -29,8 +29,8 @@ class KerasCsv(TableFormat):
     naming: ClassVar[Naming] = Naming({"epoch": "#epoch"})
 
     def axis(self) -> Axis:
-        """Return an axis of epochs, which Keras counts from 0."""
-        return Axis("epoch", epoch_base=0)
+        """Return an axis of epochs; Keras counts from 0, those who imitate it may not."""
+        return Axis("epoch")
 
     def is_header(self, names: Sequence[str]) -> bool:
         """Tell whether ``loss`` is there and all else as Keras names and orders it."""
