@@ -64,6 +64,13 @@ class ByteDetector:
         return head
 
 
+def claimed_by(head: bytes, formats: Mapping[str, LogFormat]) -> LogFormat | None:
+    """Return the format that reads a log as bytes, by its first bytes; None if it is of lines."""
+    detector = ByteDetector(formats)
+    detector.see(head, final=True)
+    return detector.claimed
+
+
 class ByteReader:
     """Reads the bytes of a log of a known format.
 
