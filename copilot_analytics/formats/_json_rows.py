@@ -53,7 +53,7 @@ class JsonRowsParser(JsonParser):
             numbers = self._form.numbers(statement)
             if self._has_metrics(numbers):
                 columns = {key: np.array([one]) for key, one in numbers.items()}
-                return list(self._rows.rows(columns, np.array([number])))
+                return list(self.block(columns, np.array([number])))
         return list(self._form.others(statement, number, self._rows))
 
     def close(self) -> Iterable[Any]:

@@ -56,6 +56,8 @@ _NAMING = Naming(
         "update": "#progress",
         "epoch": None,
         "gnorm": "grad_norm",
+        "train_gnorm": "grad_norm",
+        "train_lr": "lr",
         **dict.fromkeys(
             "train_wall wall gb_free ntokens nsentences wps ups wpb bsz best_loss cuda_gb_allocated"
             " cuda_gb_reserved cuda_gb_free oom".split()
@@ -115,7 +117,11 @@ class FairseqParser(LineParser):
             subset = "" if found["subset"] in {None, "valid"} else f"{found['subset']}_"
             start = f"valid_{subset}" if found["valid"] else "train_"
             numbers = {pair["key"]: pair["number"] for pair in _PAIR.finditer(found["rest"])}
-            told = {start + key.removeprefix("valid_"): one for key, one in numbers.items()}
+            told = {
+                key if key == "num_updates" else start + key.removeprefix("valid_"): one
+                for key, one in numbers.items()
+                if _NAMING.of(key) is not None
+            }
             said = {**told, "epoch": found["epoch"]} if numbers else {}
             return list(records_of(self._form.read(said, time, number, self._rows)))
         return list(self._stated(line, number, time))
