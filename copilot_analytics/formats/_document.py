@@ -122,7 +122,7 @@ class DocumentFormat(LogFormat):
     naming: ClassVar[Naming] = Naming()
 
     @property
-    def closing(self) -> bytes:
+    def closing(self) -> bytes | tuple[bytes, ...]:
         """What ends such a document."""
         return b"]" if self.array is None else b"}"
 

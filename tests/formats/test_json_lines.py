@@ -122,3 +122,33 @@ def test_fairseq_names_its_other_validation_sets():
     assert [dict(r.metrics) for r in records] == [
         {"valid_loss": 5.0}, {"valid_dev_other_loss": 6.0},
     ]  # fmt: skip
+
+
+def test_a_history_of_lists_is_read_on_one_line_too():
+    history = {"loss": [3.0, 2.0, 1.5, 1.0], "val_acc": [0.25, 0.5], "lr": [0.1] * 4}
+    run = run_of(json.dumps(history))
+    assert run.meta.log_format == "plain_json"
+    assert run.train_series("loss").value.tolist() == [3.0, 2.0, 1.5, 1.0]
+    assert run.eval_series("val_acc").step.tolist() == [2, 4]
+    assert run.counts_epochs
+
+
+def test_rows_with_lists_in_them_are_lines():
+    rows = [{"epoch": n, "loss": 1.0 / n, "all_losses": [1.0, 2.0]} for n in range(1, 4)]
+    assert run_of(lines(*rows)).meta.log_format == "plain_jsonl"
+    assert run_of(json.dumps(rows)).meta.log_format == "plain_json"
+    assert run_of(json.dumps(rows)).train_series("loss").step.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("best", "metric", "direction"),
+    [(0.5, "eval_f1", "max"), (1.25, "eval_loss", "min"), (9.0, None, None), (None, None, None)],
+)
+def test_the_best_metric_of_a_trainer_tells_what_chooses(best, metric, direction):
+    history = [
+        {"step": 10 * n, "epoch": n, "eval_loss": loss, "eval_f1": f1}
+        for n, (loss, f1) in enumerate([(2.0, 0.25), (1.25, 0.5), (1.5, 0.375)], 1)
+    ]
+    text = json.dumps({"best_metric": best, "log_history": history, "max_steps": 30}, indent=1)
+    meta = run_of(text).meta
+    assert (meta.save_best, meta.save_best_direction) == (metric, direction)
