@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _LATE = 0.5  # an evaluation of an earlier checkpoint is not older than half of the training
 _AHEAD = 2  # intervals of logging by which an evaluation may lead
 _BY_EPOCH = "train/box_loss"  # YOLO counts epochs
+_TIMES = frozenset({"iter_time_s", "data_time_s"})
+_OF_NO_TAG = -1
 
 _NOTHING = Scalars._make(
     np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64, np.int64, np.float64)
@@ -49,6 +51,7 @@ class EventRows:
         self._place = _Places()
         self._open = _NOTHING  # scalars of the row that may go on
         self._open_step = 0
+        self._said: tuple[int | None, bool] = None, False  # newest step, and whether of results
         self._begun = False
         self._first_step: int | None = None  # if steps are epochs
         self._epoch_base: float | None = None
@@ -72,24 +75,36 @@ class EventRows:
             yield from self._rows(whole, [0, len(whole.event)], [self._open_step])
 
     def _cut(self, scalars: Scalars) -> tuple[list[int], list[int]]:
-        """Return where rows begin, the open one being the first, and their steps."""
+        """Return where rows begin, the open one being the first, and their steps.
+
+        What a trainer writes in one go has one step, also if that counts something else. Times
+        among results are those of the evaluation, and count for nothing.
+        """
         held = len(self._open.event)
         seen = set(self._open.tag.tolist())
         now = self._open_step
         starts, steps = ([0], [now]) if held else ([], [])
         places = self._place
         places.know(self._tags)
-        last = places.last
+        last, is_time = places.last, [tag.name in _TIMES for tag in self._tags]
+        said, of_result = self._said
         pairs = zip(scalars.step.tolist(), scalars.tag.tolist(), strict=True)
         for number, (step, tag) in enumerate(pairs, held):
+            if step != said:
+                said, of_result = step, False
+            if of_result and is_time[tag]:
+                scalars.tag[number - held] = _OF_NO_TAG
+                continue
             if step != now or tag in seen or not starts:
                 at = places.of(step, tag)
                 if at != now or tag in seen or not starts:
                     starts.append(number)
                     steps.append(at)
                     seen, now = set(), at
+            of_result = of_result or self._tags[tag].is_result
             seen.add(tag)
             last[tag] = step
+        self._said = said, of_result
         return starts, steps
 
     def _rows(self, whole: Scalars, starts: list[int], steps: list[int]) -> Iterator[Item]:
@@ -98,7 +113,7 @@ class EventRows:
         if steps and not self._begun:
             self._begun = True
             facts: dict[str, object] = {"time_is_utc": True}
-            if _BY_EPOCH in {self._tags[tag].name for tag in tags[: starts[1]]}:
+            if _BY_EPOCH in {self._tags[tag].name for tag in tags[: starts[1]] if tag >= 0}:
                 facts["step_unit"] = "epoch"
                 self._first_step = steps[0]
             yield Record("config", facts=facts, line=int(whole.event[0]), file=self._file)
@@ -123,6 +138,8 @@ class EventRows:
         epoch, is_fraction = np.full(len(step), np.nan), False
         split: dict[str, dict[str, Floats]] = {"train": {}, "val": {}, "test": {}}
         for number, column in columns.items():
+            if number == _OF_NO_TAG:
+                continue
             tag = self._tags[number]
             if tag.role == "metric":
                 split[tag.split][tag.name] = np.ascontiguousarray(column)

@@ -173,6 +173,21 @@ def test_epochs_beside_the_steps_are_progress():
     ]
 
 
+def test_times_of_an_evaluation_that_counts_epochs_are_not_those_of_training():
+    steps = []
+    for epoch in range(1, 4):
+        for it in (10, 20):
+            at = (epoch - 1) * 20 + it
+            steps += [(at, "data_time", 0.25), (at, "loss", 1.0), (at, "time", 0.5)]
+        steps += [(epoch, "coco/bbox_mAP", 0.5), (epoch, "data_time", 9), (epoch, "time", 9)]
+    found = rows(read(scalars(steps), size=31))
+    times = {"data_time_s": 0.25, "loss": 1.0, "iter_time_s": 0.5}
+    train = [(step, metrics) for kind, step, metrics in found if kind == "train"]
+    assert train == [(step, times) for step in range(10, 70, 10)]
+    results = [(step, metrics) for kind, step, metrics in found if kind == "eval"]
+    assert results == [(step, {"coco/bbox_mAP": 0.5}) for step in (20, 40, 60)]
+
+
 def test_yolo_counts_epochs():
     records = read(scalars([(n, "train/box_loss", 1.0) for n in range(3)]))
     assert records[0].facts["step_unit"] == "epoch"
