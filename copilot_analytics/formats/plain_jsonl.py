@@ -129,7 +129,7 @@ class PlainJsonl(JsonRowsFormat):
         filled = sum(1 for line in lines if line.strip())
         if not rows or 2 * rows < filled:
             return 0.0
-        return 0.9 if rows >= _LEAST_ROWS else 0.6
+        return 0.9 if rows >= _LEAST_ROWS else 0.4
 
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
