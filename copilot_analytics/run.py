@@ -158,6 +158,8 @@ class Run:
                 self.resumes.append(record)
                 self._segment += 1
                 self._resumed = True
+            elif record.kind == "end" and record.step is not None:
+                self._reach(record.step, record.epoch)
         if record.kind not in {"tick", "gpu"}:
             self.last = record
             self._note_time(record.time)

@@ -141,3 +141,10 @@ def test_lines_of_one_step_complete_each_other() -> None:
     again = Run.from_records(rows)
     assert again.train_series("loss").value.tolist() == [1.0]
     assert again.train["superseded"].tolist() == [True, True, True, False]
+
+
+def test_the_end_may_tell_a_step_that_no_training_line_told():
+    run = Run.from_records(
+        [Record("train", step=90, metrics={"loss": 1.0}), Record("end", step=95, epoch=2.0)]
+    )
+    assert (run.last_step, run.last_epoch) == (95, 2.0)

@@ -39,8 +39,7 @@ class DocumentParser(ByteParser):
     def feed(self, chunk: bytes) -> Iterable[Item]:
         """Take the next bytes; a document that is whole is read at once."""
         self._held += chunk
-        closing = b"]" if self._form.array is None else b"}"
-        if not self._held.rstrip().endswith(closing) or len(self._held) > MOST_BYTES:
+        if len(self._held) > MOST_BYTES or not self._held.rstrip().endswith(self._form.closing):
             return ()
         text = self._held.decode("utf-8-sig", "replace")
         try:
@@ -57,11 +56,10 @@ class DocumentParser(ByteParser):
         return [*said, *self._rows.learned()]
 
     def _news(self, document: Any, text: str) -> Iterator[Item]:
-        entries = list(entries_in(text, self._form.array))
+        entries = list(self._form.entries(document, text))
         known = zip(self._told, entries, strict=False)
         same = sum(1 for _ in takewhile(lambda pair: repr(pair[0]) == repr(pair[1][0]), known))
-        if same < len(self._told):
-            same = 0  # another run was written in the place of the first
+        # A resume writes its start again; entries that differ from then on are told as news.
         self._told = [entry for entry, _ in entries]
         if entries and isinstance(document, dict):
             yield from self._rows.config(self._form.facts(document), entries[0][1])
@@ -122,6 +120,23 @@ class DocumentFormat(LogFormat):
     array: ClassVar[str | None] = None
     marks: ClassVar[tuple[bytes, ...]]
     naming: ClassVar[Naming] = Naming()
+
+    @property
+    def closing(self) -> bytes | tuple[bytes, ...]:
+        """What ends such a document."""
+        return b"]" if self.array is None else b"}"
+
+    def entries(self, document: Any, text: str) -> Iterable[tuple[Json, int]]:
+        """Return the entries of a document with their lines.
+
+        Parameters
+        ----------
+        document
+            The document; empty if it is cut off.
+        text
+            The text of it, cut off or not.
+        """
+        return entries_in(text, self.array)
 
     def axis(self) -> Axis:
         """Return the axis of a log of this format, before its first entry."""

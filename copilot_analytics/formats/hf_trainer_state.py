@@ -45,7 +45,7 @@ class HFTrainerState(DocumentFormat):
             count = document.get(key)
             if is_number(count) and 0 < count < _MOST_COUNTED and count == int(count):
                 facts[fact] = int(count)
-        return facts
+        return facts | _chosen_by(document)
 
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
         """Read one entry of the history."""
@@ -86,6 +86,29 @@ class HFTrainerState(DocumentFormat):
             ),
         ),
     )
+
+
+def _chosen_by(document: Json) -> dict[str, str]:
+    """Return which metric has the best value that the Trainer keeps, and which way it is better.
+
+    The Trainer writes the value alone; it is the extreme of the metric that it was taken from.
+    """
+    best, history = document.get("best_metric"), document.get("log_history")
+    if not is_number(best) or not isinstance(history, list):
+        return {}
+    results: dict[str, list[float]] = {}
+    for entry in history:
+        for key, number in entry.items() if isinstance(entry, dict) else ():
+            if key.startswith("eval_") and is_number(number) and not key.endswith(_NO_RESULT):
+                results.setdefault(key, []).append(number)
+    chosen = [
+        (name, "max" if best == max(numbers) else "min")
+        for name, numbers in results.items()
+        if best in {min(numbers), max(numbers)} and min(numbers) < max(numbers)
+    ]
+    if len(chosen) != 1:
+        return {}
+    return {"save_best": chosen[0][0], "save_best_direction": chosen[0][1]}
 
 
 FORMAT = HFTrainerState()

@@ -13,7 +13,7 @@ from copilot_analytics.errors import LogError, UnreadableLogError
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.recognise import recognise
-from copilot_analytics.reading.sources import binary_kind, read_chunks
+from copilot_analytics.reading.sources import COPIES, binary_kind, read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
@@ -285,13 +285,17 @@ def _short(message: str, path: str) -> str:
 
 
 def _without_twins(logs: list[Candidate]) -> list[Candidate]:
-    """Leave out the JSON copies that trainers write beside their text logs."""
-    text = {str(Path(one.path).parent) for one in logs if Path(one.path).suffix != ".json"}
+    """Leave out the copies in other forms that trainers write beside their text logs."""
+
+    def may_be_twin(path: Path) -> bool:
+        return path.suffix == ".json" or "tfevents" in path.name
+
+    text = {str(Path(one.path).parent) for one in logs if not may_be_twin(Path(one.path))}
 
     def is_twin(path: Path) -> bool:
         folder = path.parent
-        beside = {str(folder)} | ({str(folder.parent)} if folder.name == "vis_data" else set())
-        return path.suffix == ".json" and bool(beside & text)
+        beside = {str(folder)} | ({str(folder.parent)} if folder.name in COPIES else set())
+        return may_be_twin(path) and bool(beside & text)
 
     return [one for one in logs if not is_twin(Path(one.path))]
 

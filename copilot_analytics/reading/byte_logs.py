@@ -48,20 +48,33 @@ class ByteDetector:
             return chunk
         self._head += chunk
         head = self._head[:MOST_UNDECIDED]
-        still = []
+        still: list[LogFormat] = []
+        fallback: LogFormat | None = None
         for form in self._hopeful:
             claims = form.claims(head)
-            if claims:
+            if claims and form.is_fallback:
+                fallback = fallback or form
+            elif claims:
                 self.claimed = form
                 break
-            if claims is None:
+            if claims is None or form is fallback:
                 still.append(form)
         ended = final or len(self._head) >= MOST_UNDECIDED
+        others = [form for form in still if not form.is_fallback]
+        if self.claimed is None and (ended or not others):
+            self.claimed = fallback
         self._hopeful = [] if ended else still
         if not self.decided:
             return b""
         head, self._head = self._head, b""
         return head
+
+
+def claimed_by(head: bytes, formats: Mapping[str, LogFormat]) -> LogFormat | None:
+    """Return the format that reads a log as bytes, by its first bytes; None if it is of lines."""
+    detector = ByteDetector(formats)
+    detector.see(head, final=True)
+    return detector.claimed
 
 
 class ByteReader:

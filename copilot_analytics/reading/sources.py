@@ -18,6 +18,7 @@ from copilot_analytics.errors import (
     NotATrainingLogError,
     UnreadableLogError,
 )
+from copilot_analytics.reading.byte_logs import claimed_by
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.recognise import recognise
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from copilot_analytics.formats._base import LogFormat
+
+COPIES = frozenset({"vis_data", "tf_logs"})
+"""Folders in which trainers keep copies of their logs in other forms."""
 
 CHUNK = 4 << 20
 MOST_UNPACKED = 2 << 30
@@ -213,14 +217,16 @@ def binary_kind(head: bytes) -> str | None:
         return None
     if _PICKLE.match(head):
         return "a pickle, as older checkpoints are"
-    if head[12:14] != b"" and head[8:9] != b"" and b"brain.Event:" in head[:64]:
-        return "a TensorBoard event file, which is not read yet; name the text log beside it"
     filled = head.replace(b"\0", b"")
     if not filled:
         return "nothing but NUL bytes"
     control = len(filled) - len(filled.translate(None, _CONTROL))
     if control > _MOST_CONTROL * len(filled):
-        return "binary data"
+        # A log that is no text is told by the format that reads it.
+        if claimed_by(head, known_formats()) is not None:
+            return None
+        is_event = b"brain.Event:" in head[:64]
+        return "a damaged TensorBoard event file" if is_event else "binary data"
     return None
 
 
@@ -342,7 +348,7 @@ def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
 def _twin(candidate: _Found, found: list[_Found], formats: Mapping[str, LogFormat]) -> _Found:
     """Return the text log of the same run if `candidate` is none and has no time stamp."""
     folder = Path(candidate.path).parent
-    beside = {str(folder), str(folder.parent)} if folder.name == "vis_data" else {str(folder)}
+    beside = {str(folder), str(folder.parent)} if folder.name in COPIES else {str(folder)}
     for other in found if not candidate.is_text else ():
         near = abs(other.modified - candidate.modified) <= _TWIN_S
         is_twin = other.is_text and near and str(Path(other.path).parent) in beside
