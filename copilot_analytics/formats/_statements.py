@@ -16,6 +16,7 @@ from copilot_analytics.formats._base import Field, LineParser, LogFormat
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
+from copilot_analytics.schema import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ StatementKind: TypeAlias = Literal[
 _TEXT_FACTS = frozenset(
     {"name", "framework", "path", "checkpoint", "save_best", "work_dir", "reason", "optimizer"}
 )
+_SCALE = {"k": 1e3, "K": 1e3, "M": 1e6}
 _OTHER_KINDS: tuple[StatementKind, ...] = ("eval", "epoch", "config", "checkpoint", "resume", "end")
 
 
@@ -54,13 +56,15 @@ class Pattern:
         names; ``epoch`` says in which epoch the next lines are; groups of ``config``,
         ``checkpoint``, ``resume`` and ``end`` are facts of the schema.
     regex
-        Searched for in the line, after its time stamp.
+        Searched for in the line; numbers of training and of results only after its time stamp.
     pairs
         Finds ``key`` and ``number`` in the group ``rest``; None looks for none.
     split
         Where the metrics of an ``eval`` line were measured if their names do not tell.
     facts
         Facts that such a line states beside its groups.
+    prefix
+        Put before the keys of `pairs`, where other lines call something else by the same key.
     """
 
     kind: StatementKind
@@ -68,6 +72,7 @@ class Pattern:
     pairs: re.Pattern[str] | None = None
     split: Split = "val"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
 
 
 class StatementParser(LineParser):
@@ -110,10 +115,11 @@ class StatementParser(LineParser):
             if pattern.kind not in kinds:
                 continue
             stamp = find_stamp(line) if stamp is None else stamp
-            found = pattern.regex.search(line, stamp.message)
+            has_numbers = pattern.kind in {"train", "eval"}
+            found = pattern.regex.search(line, stamp.message if has_numbers else 0)
             if found is None:
                 continue
-            if pattern.kind not in {"train", "eval"}:
+            if not has_numbers:
                 return pattern, list(stamp.fields), found
             fields = self._numbers(pattern, found, line)
             if any(field.name[0] != "#" for field in fields):
@@ -129,7 +135,7 @@ class StatementParser(LineParser):
             fields[name] = Field(name, *found.span(group))
         if pattern.pairs is not None and found.groupdict().get("rest") is not None:
             for pair in pattern.pairs.finditer(line, *found.span("rest")):
-                key = pair["key"].strip()
+                key = pattern.prefix + pair["key"].strip()
                 if self._naming.of(key) is not None:
                     fields.setdefault(key, Field(key, *pair.span("number")))
         return list(fields.values())
@@ -145,10 +151,12 @@ class StatementParser(LineParser):
             return
         facts = {**{key: _fact(key, text) for key, text in said.items()}, **pattern.facts}
         if pattern.kind == "config":
+            self._rows.axis.per_epoch = facts.get("steps_per_epoch", self._rows.axis.per_epoch)
             yield from self._rows.config(facts, number, time)
             return
         kind: Kind = pattern.kind
         step, epoch = facts.get("step"), facts.get("epoch")
+        facts = {name: fact for name, fact in facts.items() if name in FACTS[kind]}
         yield self._rows.record(kind, number, time, step, epoch, facts=facts)
 
 
@@ -185,5 +193,6 @@ def _fact(name: str, text: str) -> Any:
     """Return the text of a fact as the schema has it: a number where it is one."""
     if name in _TEXT_FACTS:
         return text.strip()
-    number = float(text)
+    plain = text.strip().replace(",", "")
+    number = float(plain.rstrip("kKM")) * _SCALE.get(plain[-1:], 1.0)
     return int(number) if number == int(number) else number
