@@ -87,6 +87,7 @@ class Axis:
         self._evaluates_within = evaluates_within
         self._counts_inner = False
         self._counts_epochs_only = False
+        self._counts_steps = False
 
     def enter(self, epoch: float, epochs: float | None = None) -> None:
         """Take a line that says in which epoch the next ones are."""
@@ -108,8 +109,8 @@ class Axis:
         """
         done = self._known_epochs(columns, rows)
         self._learn(columns)
-        if "#step" in columns:
-            self._evaluates_within = True
+        self._counts_steps = "#step" in columns
+        if self._counts_steps:
             step, epoch = whole(columns["#step"]), columns.get("#progress", done)
             if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
                 epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
@@ -141,7 +142,7 @@ class Axis:
         if "#epoch" in columns:
             self._epochs_done = self._done(columns["#epoch"][:1])
             self._learn(columns)
-        elif self._evaluates_within:
+        elif self._evaluates_within or self._counts_steps:
             return self.last_step or None, None
         if self._epochs_done is None or (self._counts_inner and self._share < _MOST_OF_AN_EPOCH):
             return self.last_step or None, None
