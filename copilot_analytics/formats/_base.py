@@ -78,10 +78,10 @@ class LineParser(ABC):
         """
 
     @abstractmethod
-    def parse(self, line: str, number: int) -> Iterable[Record]:
+    def parse(self, line: str, number: int) -> Iterable[Item]:
         """Read any other line; `number` counts from 1."""
 
-    def close(self) -> Iterable[Record]:
+    def close(self) -> Iterable[Item]:
         """Say what only the end of the log tells."""
         return ()
 

@@ -1,0 +1,141 @@
+"""Results of evaluations, apart from what a validation prints while it runs.
+
+``Sample: 141, Validation pixAcc: 0.026`` is no result: the last such line of a validation is, or
+the line that sums it up. So a line that counts within a validation is held until another comes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from copilot_analytics.formats._vocabulary import split_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from copilot_analytics.formats._home_rows import HomeRows
+    from copilot_analytics.formats._splits import Split
+    from copilot_analytics.records import Item
+
+_RUNNING = ("#run", "#inner", "#sample", "#count")
+_NO_PLACE = frozenset({*_RUNNING, "#run_of", "#inner_of", "#sample_of", "#count_of"})
+_NEARLY_ALL = 0.9
+
+
+@dataclass(slots=True)
+class Result:
+    """One line of measures on held-out data.
+
+    Parameters
+    ----------
+    numbers
+        Places and parts of its time stamp.
+    metrics
+        By split and name.
+    line
+        Its number.
+    """
+
+    numbers: dict[str, float]
+    metrics: dict[Split, dict[str, float]]
+    line: int
+
+    @property
+    def counter(self) -> str | None:
+        """Name of the place that may count within a validation."""
+        return next((name for name in _RUNNING if name in self.numbers), None)
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """What is the same in lines of one kind."""
+        names = [name for metrics in self.metrics.values() for name in metrics]
+        return (*(name for name in self.numbers if name in _NO_PLACE), *names)
+
+    @property
+    def bases(self) -> set[str]:
+        """Names of its metrics without the words that tell a split."""
+        return {_plain(name) for metrics in self.metrics.values() for name in metrics}
+
+
+class Evaluations:
+    """Yields the results of one log.
+
+    Attributes
+    ----------
+    section : Split or None
+        The split of a validation that goes on.
+    """
+
+    def __init__(self, rows: HomeRows) -> None:
+        self.section: Split | None = None
+        self._rows = rows
+        self._held: Result | None = None
+        self._chain = 0
+        self._furthest = 0.0
+
+    def take(self, result: Result) -> Iterator[Item]:
+        """Take a line; yield what is certain now."""
+        held = self._held
+        if held is not None:
+            if held.counter and self._continues(held, result):
+                self._held = result
+                self._chain += 1
+                self.section = next(iter(result.metrics))
+                return
+            self._held = None
+            is_summed = result.counter is None and bool(held.bases & result.bases)
+            if not (is_summed and (self._chain > 1 or held.counter == "#run")):
+                yield from self._told(held)
+        if result.counter is None:
+            yield from self._told(result)
+            return
+        self._held, self._chain = result, 1
+
+    def release(self) -> Iterator[Item]:
+        """Yield the result that training after it shows to be the last of its validation."""
+        self.section = None
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._furthest = max(self._furthest, held.numbers.get("#run", 0.0))
+            yield from self._told(held)
+
+    def close(self) -> Iterator[Item]:
+        """Yield the last result, unless the log ends in the middle of a validation."""
+        if self._held is not None:
+            numbers = self._held.numbers
+            counter = self._held.counter or "#run"
+            total = numbers.get(f"{counter}_of", self._furthest)
+            if self._chain == 1 or numbers[counter] >= _NEARLY_ALL * total:
+                yield from self.release()
+
+    def _continues(self, held: Result, result: Result) -> bool:
+        same = held.shape == result.shape and result.counter == held.counter
+        if not same or held.counter is None:
+            return False
+        epoch = held.numbers.get("#epoch")
+        rises = result.numbers[held.counter] > held.numbers[held.counter]
+        return rises and epoch == result.numbers.get("#epoch") and self._may_run(held)
+
+    def _may_run(self, held: Result) -> bool:
+        """Tell whether the counter may be that of a validation: it is no step of the training."""
+        if held.counter != "#count":
+            return True
+        behind = held.numbers["#count"] < self._rows.axis.last_step
+        return "#epoch" in held.numbers or self._rows.counts_inner or behind
+
+    def _told(self, result: Result) -> Iterator[Item]:
+        numbers = {k: v for k, v in result.numbers.items() if k not in _NO_PLACE}
+        count = result.numbers.get("#count")
+        own_step = count is not None and "#epoch" not in numbers and not self._rows.counts_inner
+        if own_step and count is not None and count >= self._rows.axis.last_step:
+            numbers["#step"] = count
+        for split, metrics in result.metrics.items():
+            yield from self._rows.reader.evaluation({**numbers, **metrics}, result.line, split)
+
+
+def _plain(name: str) -> str:
+    words = re.split(r"[\s_/.-]+", name.lower())
+    kept = [w for w in words if split_in(w) is None and w not in {"overall", "average", "avg"}]
+    return "".join(kept)
