@@ -85,6 +85,8 @@ class Axis:
         self._epochs_done: float | None = None  # at the start of the epoch that goes on
         self._share = 0.0  # of it that is done
         self._evaluates_within = evaluates_within
+        self._last_length: int | None = None
+        self._longer = 0.0  # by what the epochs before were longer than that which goes on
         self._counts_inner = False
         self._counts_epochs_only = False
         self._counts_steps = False
@@ -202,11 +204,21 @@ class Axis:
         if self.per_epoch is None:
             step, epoch = self._length.of_inner(done + 1, inner)
         else:
-            step = whole(done * self.per_epoch + inner)
+            step = whole(self._before(done) + inner)
             epoch = done + inner / self.per_epoch
         length = self.per_epoch or self._length.length
         self._share = float(inner[-1]) / length if length else 0.0
         return step, epoch
+
+    def _before(self, done: Floats) -> Floats:
+        """Return the steps before the epochs of lines, whose lengths may differ by a few."""
+        assert self.per_epoch is not None  # noqa: S101  # the caller looked
+        if done[0] == 0:
+            self._longer = 0.0
+        elif self._last_length is not None:
+            self._longer += done[0] * (self._last_length - self.per_epoch)
+        self._last_length = self.per_epoch
+        return done * self.per_epoch + self._longer
 
     def _place_ends(self, epochs: Floats) -> tuple[Ints, Floats]:
         """Place lines that sum an epoch up."""

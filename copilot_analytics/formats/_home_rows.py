@@ -65,6 +65,8 @@ class HomeRows:
         self._loss_shapes: set[tuple[str, ...]] = set()
         self._strong = False
         self._last_axis: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
+        self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
         self._below: str | None = None  # "one" or "many" rows below a header
 
@@ -103,12 +105,24 @@ class HomeRows:
         yield from self.reader.rows(columns, lines)
 
     def unplaced(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
-        """Yield one row that does not say where it is."""
+        """Yield one row that does not say where it is, from the second of its kind on.
+
+        A number that is printed once, such as a setting, is no series.
+        """
         shape = tuple(name for name in columns if name[0] != "#")
         if self.header is not None and not self._fine_names:
             yield from self._below_header(shape, columns, lines)
             return
         yield from self.flush()
+        if shape not in self._repeated:
+            first = self._once.pop(shape, None)
+            self._repeated.add(shape)
+            if first is None:
+                self._repeated.discard(shape)
+                self._once[shape] = (columns, lines)
+                return
+            if not self.has_rows:
+                columns, lines = _together(first, (columns, lines))
         if self._fine_names or (self.has_rows and self._loss_shapes - {shape}):
             columns = {self._summed(name): column for name, column in columns.items()}
             columns["#step"] = np.full(len(lines), float(self.axis.last_step))
@@ -229,6 +243,14 @@ class HomeRows:
     def _summed(self, name: str) -> str:
         """Return the name of what sums an epoch up, if its iterations have it too."""
         return f"epoch {name}" if name in self._fine_names else name
+
+
+def _together(
+    first: tuple[dict[str, Floats], Ints], second: tuple[dict[str, Floats], Ints]
+) -> tuple[dict[str, Floats], Ints]:
+    names = first[0].keys() & second[0].keys()
+    joined = {n: np.concatenate((first[0][n], second[0][n])) for n in first[0] if n in names}
+    return joined, np.concatenate((first[1], second[1]))
 
 
 def _renamed(columns: dict[str, Floats], kind: str) -> dict[str, Floats]:

@@ -21,7 +21,7 @@ SAMPLES = frozenset({"sample", "image", "img", "idx", "样本"})
 _METRICS = frozenset(
     """loss losses acc accuracy ppl perplexity bleu f1 fscore iou miou map ap ar auc auroc reward
     rewards return returns score error err mse mae rmse mape smape psnr ssim wer cer dice precision
-    recall prec top nll bpb bpc bpd elbo kl kld cost rank rouge mrr ndcg hits pix pixacc macc aacc
+    recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
     mdice fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp objective
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度""".split()
 )
@@ -35,6 +35,7 @@ _QUANTITIES = frozenset(
 )
 _BEST = frozenset({"best", "lowest", "highest", "min_val", "最佳", "最好", "最优", "历史"})
 _PARTS = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[{CHINESE}]+")
+_RANKED = re.compile(r"(?i)(?<![a-z])(?:rank|top|acc|prec|hits?)[-@_]?\d")
 _CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
 _CHINESE_SPLITS: tuple[tuple[str, Split], ...] = (
     ("训练", "train"),
@@ -50,8 +51,8 @@ _LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率",
 _GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
 REMARK = re.compile(
     r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint|load(?:ed"
-    r"|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|warning|exception"
-    r"|per[- ]class|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优|加载|早停"
+    r"|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding|warning|exception"
+    r"|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优|加载|早停"
 )
 """What begins a line that repeats a value or tells a story, rather than a result."""
 
@@ -87,8 +88,8 @@ def split_in(text: str) -> Split | None:
 @lru_cache(maxsize=4096)
 def is_quality(label: str) -> bool:
     """Tell whether a label names a loss or a measure of quality."""
-    parts = parts_of(label)
-    return bool(parts & _METRICS) and not is_quantity(label)
+    known = bool(parts_of(label) & _METRICS) or _RANKED.search(label) is not None
+    return known and not is_quantity(label)
 
 
 @lru_cache(maxsize=4096)

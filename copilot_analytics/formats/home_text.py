@@ -30,7 +30,14 @@ _SECTION = re.compile(
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
+_FINAL = re.compile(r"(?i)^[^a-z]*(?:final|best|summary|overall)\b[^\d]{0,60}$")
+_END = re.compile(
+    r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
+    r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
+)
 _FEWEST_ROWS = 4
+_MOST_NAME_BLANKS = 5
 
 
 class HomeTextParser(LineParser):
@@ -41,6 +48,7 @@ class HomeTextParser(LineParser):
         self._evaluations = Evaluations(self._rows)
         self._book = TemplateBook()
         self._section: Split | None = None
+        self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
 
     def fields(self, line: str) -> Sequence[Field] | None:
@@ -79,16 +87,20 @@ class HomeTextParser(LineParser):
         yield from self._end_bar()
         yield from self._evaluations.release()
         yield from self._rows.flush()
-        self._section = None
+        self._section, self._repeats = None, False
 
     def _line(self, line: str, number: int) -> Iterator[Item]:
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
         reading = read_line(line)
+        message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if reading.is_remark or reading.is_other_rank:
+        if self._rows.has_rows and _END.match(_said_by(message)):
+            yield from self._before_row()
+            yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
+        elif reading.is_remark or reading.is_other_rank:
             self._book.line(line, "remark")
         elif _is_row(reading):
             columns = _columns(line, reading)
@@ -98,10 +110,13 @@ class HomeTextParser(LineParser):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
-        elif _SECTION.match(line[reading.stamp.message :] + " "):
+        elif _SECTION.match(message + " "):
             split = split_in(line)
             self._section = split if split in {"val", "test"} else None
-        elif any(character.isdigit() for character in line[reading.stamp.message :]):
+            self._repeats = False
+        elif self._rows.has_rows and _FINAL.match(message):
+            self._repeats = True
+        elif any(character.isdigit() for character in message):
             self._book.line(line, "not judged")
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
@@ -117,6 +132,7 @@ class HomeTextParser(LineParser):
         if "#run" in places:
             return
         self._book.line(line, "epoch header")
+        self._repeats = False
         self._section = reading.split if reading.split in {"val", "test"} else None
         if places["#epoch"] != self._rows.header:
             yield from self._end_bar()
@@ -127,10 +143,15 @@ class HomeTextParser(LineParser):
         """Read a line of results, or a training line that does not say where it is."""
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
         splits = {m.split for m in measured}
+        if not reading.has_axis and (
+            self._repeats or not _is_terse(reading) or not _are_measures(measured)
+        ):
+            self._book.line(line, "remark")
+            return
         if None not in splits and "train" not in splits:
             yield from self._result(line, reading, number, None)
             return
-        if reading.has_axis or not _is_terse(reading):
+        if reading.has_axis:
             self._book.line(line, "not judged")
             return
         split = self._section or self._evaluations.section
@@ -245,6 +266,16 @@ def _is_row(reading: Reading) -> bool:
 
 def _is_terse(reading: Reading) -> bool:
     return reading.words <= 10 + 4 * len(reading.metrics)
+
+
+def _are_measures(metrics: Sequence[Metric]) -> bool:
+    """Tell whether numbers without an axis are measured ones: settings are round."""
+    return any(not metric.whole and metric.name.count(" ") < _MOST_NAME_BLANKS for metric in metrics)
+
+
+def _said_by(message: str) -> str:
+    """Return what a message says after the name of its logger and its level."""
+    return re.split(r"(?:INFO|DEBUG|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
 
 
 def _bare_splits(reading: Reading) -> bool:
