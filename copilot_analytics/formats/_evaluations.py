@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._vocabulary import split_in
+from copilot_analytics.records import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from copilot_analytics.formats._home_rows import HomeRows
     from copilot_analytics.formats._splits import Split
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _RUNNING = ("#run", "#inner", "#sample", "#count")
 _NO_PLACE = frozenset({*_RUNNING, "#run_of", "#inner_of", "#sample_of", "#count_of"})
 _NEARLY_ALL = 0.9
+_OFTEN = 3
 
 
 @dataclass(slots=True)
@@ -74,6 +76,9 @@ class Evaluations:
         self._held: Result | None = None
         self._chain = 0
         self._furthest = 0.0
+        self._kinds: dict[tuple[str, ...], int] = {}
+        self._latest: dict[str, float] = {}
+        self._chosen_by: str | None = None
 
     def take(self, result: Result) -> Iterator[Item]:
         """Take a line; yield what is certain now."""
@@ -110,6 +115,44 @@ class Evaluations:
             if self._chain == 1 or numbers[counter] >= _NEARLY_ALL * total:
                 yield from self.release()
 
+    def chosen_by(self, numbers: set[float]) -> str | None:
+        """Return the measure by which checkpoints are kept, the first time that it is certain.
+
+        Parameters
+        ----------
+        numbers
+            What a line prints that speaks of the best result: the latest of that measure.
+        """
+        if self._held is not None and self._chain == 1:
+            self._note(self._held)
+        names = [name for name, number in self._latest.items() if number in numbers]
+        if self._chosen_by is not None or len(names) != 1:
+            return None
+        self._chosen_by = names[0]
+        return self._chosen_by
+
+    def learn(self, items: Sequence[Item]) -> None:
+        """Note the latest measures that training rows carried along."""
+        for item in reversed(items):
+            if not isinstance(item, Block) and item.kind == "eval":
+                self._latest.update(item.metrics)
+                return
+
+    def _note(self, result: Result) -> None:
+        for metrics in result.metrics.values():
+            self._latest.update(metrics)
+
+    def _is_summary(self, result: Result) -> bool:
+        """Tell whether a line is the first of its kind although other kinds come again and again.
+
+        What a log prints once, at its end as a rule, is the sum of what it said.
+        """
+        kind = result.shape
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        if self._kinds[kind] > 1 or {"#epoch", "#step", "#progress"} & result.numbers.keys():
+            return False
+        return any(count >= _OFTEN for other, count in self._kinds.items() if other != kind)
+
     def _continues(self, held: Result, result: Result) -> bool:
         same = held.shape == result.shape and result.counter == held.counter
         if not same or held.counter is None:
@@ -126,6 +169,9 @@ class Evaluations:
         return "#epoch" in held.numbers or self._rows.counts_inner or behind
 
     def _told(self, result: Result) -> Iterator[Item]:
+        if self._is_summary(result):
+            return
+        self._note(result)
         numbers = {k: v for k, v in result.numbers.items() if k not in _NO_PLACE}
         count = result.numbers.get("#count")
         own_step = count is not None and "#epoch" not in numbers and not self._rows.counts_inner

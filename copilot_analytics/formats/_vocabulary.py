@@ -25,6 +25,7 @@ _METRICS = frozenset(
     mdice fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp objective
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度""".split()
 )
+_COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())
 _QUANTITIES = frozenset(
     """time times speed throughput wps tps tok toks tokens token samples images imgs eta elapsed
     remaining remain memory mem gpu cuda gb mb size batch seed pid port fps sec secs second seconds
@@ -49,10 +50,13 @@ _JOINED_SPLIT = re.compile(
 )
 _LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率", "learningrate"})
 _GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
+OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
+"""What a line says that names the measure by which checkpoints are kept."""
+
 REMARK = re.compile(
     r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint|load(?:ed"
     r"|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding|warning|exception"
-    r"|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优|加载|早停"
+    r"|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优|加载|早停|`"
 )
 """What begins a line that repeats a value or tells a story, rather than a result."""
 
@@ -90,6 +94,13 @@ def is_quality(label: str) -> bool:
     """Tell whether a label names a loss or a measure of quality."""
     known = bool(parts_of(label) & _METRICS) or _RANKED.search(label) is not None
     return known and not is_quantity(label)
+
+
+@lru_cache(maxsize=4096)
+def is_decisive(label: str) -> bool:
+    """Tell whether a label names what only a training measures: servers count errors as well."""
+    measured = parts_of(label) & (_METRICS - _COMMON)
+    return is_quality(label) and (bool(measured) or split_in(label) is not None)
 
 
 @lru_cache(maxsize=4096)

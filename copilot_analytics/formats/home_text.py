@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,13 @@ from copilot_analytics.formats._evaluations import Evaluations, Result
 from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._plan_words import stated_plan
 from copilot_analytics.formats._templates import Template, TemplateBook
-from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss, is_quality, split_in
+from copilot_analytics.formats._vocabulary import (
+    OF_THE_BEST,
+    is_bookkeeping,
+    is_decisive,
+    is_loss,
+    split_in,
+)
 from copilot_analytics.formats._words import LONGEST_LINE, Metric, Number, Reading, read_line
 from copilot_analytics.records import Block, Record
 
@@ -36,6 +42,7 @@ _END = re.compile(
     r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
 )
+_DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 _FEWEST_ROWS = 4
 _MOST_NAME_BLANKS = 5
 
@@ -65,7 +72,9 @@ class HomeTextParser(LineParser):
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of such lines into blocks, and evaluations beside them."""
         self._book.rows(tuple(columns), len(lines))
-        return [*self._before_row(), *self._rows.placed(_joined(columns), lines)]
+        items = [*self._before_row(), *self._rows.placed(_joined(columns), lines)]
+        self._evaluations.learn(items)
+        return items
 
     def parse(self, line: str, number: int) -> Iterable[Item]:
         """Read any other line."""
@@ -82,6 +91,11 @@ class HomeTextParser(LineParser):
     def templates(self) -> list[Template]:
         """Return what became of each kind of line."""
         return self._book.told()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What rows stated of the plan."""
+        return self._rows.axis.facts
 
     def _before_row(self) -> Iterator[Item]:
         yield from self._end_bar()
@@ -102,6 +116,7 @@ class HomeTextParser(LineParser):
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
         elif reading.is_remark or reading.is_other_rank:
             self._book.line(line, "remark")
+            yield from self._choice(line, number)
         elif _is_row(reading):
             columns = _columns(line, reading)
             yield from self._before_row()
@@ -124,6 +139,14 @@ class HomeTextParser(LineParser):
         if plan and (not self._rows.has_rows or "Namespace(" in line):
             self._book.line(line, "plan")
             yield from self._rows.reader.config(plan, number)
+
+    def _choice(self, line: str, number: int) -> Iterator[Item]:
+        """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
+        if OF_THE_BEST.search(line):
+            printed = {float(text) for text in _DECIMAL.findall(line)}
+            chosen = self._evaluations.chosen_by(printed)
+            if chosen is not None:
+                yield from self._rows.reader.config({"save_best": chosen}, number)
 
     def _header(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         if len(line) > _LONGEST_HEADER or reading.words > _MOST_HEADER_WORDS:
@@ -362,20 +385,18 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         """Tell how sure it is: several training points of one kind, further and further on."""
         parser = HomeTextParser("")
         steps: dict[tuple[str, ...], list[int]] = {}
-        evaluations = 0
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"}:
                 continue
             for item in _said(parser, line, number):
                 if isinstance(item, Block):
-                    names = tuple(name for name in item.metrics if is_quality(name))
+                    names = tuple(name for name in item.metrics if is_decisive(name))
                     steps.setdefault(names, []).append(int(item.step[0]))
-                elif item.kind == "eval":
-                    evaluations += 1
             if any(names and _rises(at, _FEWEST_ROWS) for names, at in steps.items()):
                 return 0.97
         points = max((len(at) for names, at in steps.items() if names and _rises(at, 1)), default=0)
-        return 0.6 if points > 1 or (points and evaluations) else 0.0
+        is_planned = {"planned_epochs", "steps_per_epoch"} & parser.facts.keys()
+        return 0.6 if points > 1 or (points and is_planned) else 0.0
 
     def parser(self, file: str) -> HomeTextParser:
         """Return a fresh parser for a log."""
