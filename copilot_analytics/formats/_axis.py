@@ -98,6 +98,11 @@ class Axis:
         if epochs is not None:
             self._plan_epochs(epochs)
 
+    def count_on(self) -> None:
+        """Take back that lines count iterations of their epoch: their counter goes on and on."""
+        self._counts_inner, self._length, self.per_epoch = False, EpochLength(), None
+        self.facts.pop("steps_per_epoch", None)
+
     def place(self, columns: Mapping[str, Floats], rows: int) -> tuple[Ints, Floats]:
         """Return steps and epochs of training lines; the epoch is NaN where it is unknown.
 

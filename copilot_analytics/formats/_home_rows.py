@@ -58,13 +58,14 @@ class HomeRows:
         self.reader = RowReader(file, self.axis, self._naming)
         self.has_rows = False
         self._counts: str | None = None  # "inner" or "step" once told
+        self._has_inner = False
         self._count_base = 0.0
         self._count_epoch: float | None = None
         self._last_count = 0.0
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
         self._strong = False
-        self._last_axis: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self._last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
         self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
         self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
@@ -73,7 +74,13 @@ class HomeRows:
     @property
     def counts_inner(self) -> bool:
         """Whether rows count iterations of their epoch."""
-        return self._counts == "inner" or (self._counts is None and self._count_epoch is not None)
+        undecided = self._counts is None and self._count_epoch is not None
+        return self._counts == "inner" or self._has_inner or undecided
+
+    @property
+    def counts_on(self) -> bool:
+        """Whether rows name their epoch and count steps of the training all the same."""
+        return self._counts == "step"
 
     def placed(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
         """Yield rows that say where they are."""
@@ -98,10 +105,13 @@ class HomeRows:
             return
         if "#step" in columns or "#inner" in columns or "#sample" in columns:
             self._note_names(shape)
+            self._has_inner = self._has_inner or "#step" not in columns
             if "#epoch" not in columns and self.header is not None and "#inner" in columns:
                 columns["#epoch"] = np.full(len(lines), self.header)
         elif self._fine_names:
             columns = {self._summed(name): column for name, column in columns.items()}
+            if not self.counts_inner and "#epoch" in columns:
+                columns["#step"] = np.full(len(lines), float(self.axis.last_step))
         yield from self.reader.rows(columns, lines)
 
     def unplaced(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
@@ -190,18 +200,15 @@ class HomeRows:
     def _without_repeats(
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
     ) -> tuple[dict[str, Floats], Ints]:
-        """Leave out rows that stand where the one before them stood: other ranks print them."""
-        names = [name for name in _AXIS if name in columns]
-        if len(names) < 2 and names not in (["#count"], ["#step"]):
-            return columns, lines
+        """Leave out rows that say again what the row before them said: other ranks print them."""
+        names = [name for name in columns if name in _AXIS or name[0] != "#"]
         now = np.stack([columns[name] for name in names])
-        before = self._last_axis.get(shape)
+        before = self._last_row.get(shape)
         first = np.full((len(names), 1), np.nan)
         if before is not None and len(before) == len(names):
             first = np.array(before).reshape(-1, 1)
         keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
-        keep |= ((now >= 1000) & (now % 1000 == 0)).any(axis=0)  # counters rounded to ``33K``
-        self._last_axis[shape] = tuple(now[:, -1].tolist())
+        self._last_row[shape] = tuple(now[:, -1].tolist())
         if keep.all():
             return columns, lines
         return {name: column[keep] for name, column in columns.items()}, lines[keep]
@@ -234,6 +241,7 @@ class HomeRows:
             if high > low:
                 part = {name: column[low:high] for name, column in columns.items()}
                 if kind == "step":
+                    self.axis.count_on()
                     part["#count"] = part["#count"] + self._count_base
                 yield from self.reader.rows(_renamed(part, kind), lines[low:high])
 

@@ -58,6 +58,7 @@ _NOT_THIS_EPOCH = frozenset(
 )
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
+_ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _MOST_WORDS = 6
 _LONGEST_LABEL = 60
 
@@ -105,6 +106,8 @@ class Reading:
         Whether another process than the first one wrote it.
     words
         How many words it holds.
+    numbers
+        How many numbers it holds.
     spare
         Digits that mean nothing here.
     """
@@ -116,6 +119,7 @@ class Reading:
     is_remark: bool = False
     is_other_rank: bool = False
     words: int = 0
+    numbers: int = 0
     spare: list[tuple[int, int]] = field(default_factory=list)
 
     @property
@@ -157,7 +161,6 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
-        self._numbers = 0
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -235,7 +238,9 @@ class _Scan:
         self._gap += mark.strip(" ") or " "
         if mark in ":=":
             self._bound = bool(self._words)
-        elif mark in "([{":
+        elif mark == "{":
+            self._leave()
+        elif mark in "([":
             self._opened = self._opened or (bool(self._words) and not self._bound)
         elif mark in ")]}":
             if self._words and self._opened:
@@ -303,7 +308,7 @@ class _Scan:
                 self._spare(part.start, part.end)
         self._last = role
         self._gap = ""
-        self._numbers += 1
+        self.reading.numbers += 1
         self._forget()
 
     def _label(self) -> str:
@@ -313,7 +318,12 @@ class _Scan:
         if not words or len(words) > _MOST_WORDS:
             return ""
         cut = self._end if len(words) == len(self._words) else self._start + len(" ".join(words))
-        text = self.line[self._start : cut].strip()
+        text = re.split(r"[{}'\"]", self.line[self._start : cut].strip())[-1]
+        if text.count("(") != text.count(")"):
+            text = text.rpartition("(")[2]
+        text = text.strip()
+        if _ARITHMETIC.search(text):
+            return ""
         return text if len(text) <= _LONGEST_LABEL else ""
 
     def _unnamed(
@@ -356,7 +366,7 @@ class _Scan:
             if before_metrics and (follows == "/" or ("[" in gap and follows == "]")):
                 places["#inner"] = parts
                 return "#inner"
-        elif follows == "/" and not self.reading.metrics and (in_brackets or not self._numbers):
+        elif follows == "/" and not self.reading.metrics and (in_brackets or not self.reading.numbers):
             name = "#run" if self._governing in {"val", "test"} else "#count"
             places[name] = parts
             return name

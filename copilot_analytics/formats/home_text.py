@@ -42,8 +42,14 @@ _END = re.compile(
     r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
 )
+_COCO = re.compile(
+    r"Average (?P<what>Precision|Recall) {1,4}\(A[PR]\) @\[ IoU=(?P<low>[\d.]+)(?P<range>:[\d.]+)?"
+    r" {1,9}\| area= {0,9}(?P<area>\w+) {0,9}\| maxDets= {0,9}\d+ {0,4}\] {0,4}= {0,4}"
+    r"(?P<number>-?\d+(?:\.\d+)?)"
+)
 _DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 _FEWEST_ROWS = 4
+_FEWEST_UNKNOWN = 10  # rows that count epochs and iterations, of measures with unknown names
 _MOST_NAME_BLANKS = 5
 
 
@@ -97,6 +103,11 @@ class HomeTextParser(LineParser):
         """What rows stated of the plan."""
         return self._rows.axis.facts
 
+    @property
+    def counts_inner(self) -> bool:
+        """Whether rows count iterations of their epoch."""
+        return self._rows.counts_inner
+
     def _before_row(self) -> Iterator[Item]:
         yield from self._end_bar()
         yield from self._evaluations.release()
@@ -106,6 +117,10 @@ class HomeTextParser(LineParser):
     def _line(self, line: str, number: int) -> Iterator[Item]:
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
+            return
+        coco = _COCO.search(line)
+        if coco is not None:
+            yield from self._coco(coco, number)
             return
         reading = read_line(line)
         message = line[reading.stamp.message :]
@@ -133,6 +148,13 @@ class HomeTextParser(LineParser):
             self._repeats = True
         elif any(character.isdigit() for character in message):
             self._book.line(line, "not judged")
+
+    def _coco(self, found: re.Match[str], number: int) -> Iterator[Item]:
+        """Read the one line of the table of pycocotools that counts: AP over all thresholds."""
+        if found["what"] == "Precision" and found["range"] and found["area"] == "all":
+            yield from self._before_result()
+            result = Result({}, {"val": {"AP": float(found["number"])}}, number)
+            yield from self._evaluations.take(result)
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
         plan = stated_plan(line)
@@ -203,9 +225,12 @@ class HomeTextParser(LineParser):
             self._book.line(line, "running eval", (*numbers, *(m.name for m in reading.metrics)))
         else:
             self._book.line(line, "eval", (*numbers, *(m.name for m in reading.metrics)))
+        yield from self._before_result()
+        yield from self._evaluations.take(Result(numbers, by_split, number))
+
+    def _before_result(self) -> Iterator[Item]:
         yield from self._end_bar()
         yield from self._rows.flush()
-        yield from self._evaluations.take(Result(numbers, by_split, number))
 
     def _draw(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a progress bar."""
@@ -288,7 +313,7 @@ def _is_row(reading: Reading) -> bool:
 
 
 def _is_terse(reading: Reading) -> bool:
-    return reading.words <= 10 + 4 * len(reading.metrics)
+    return reading.words <= 8 + 3 * reading.numbers
 
 
 def _are_measures(metrics: Sequence[Metric]) -> bool:
@@ -385,16 +410,22 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         """Tell how sure it is: several training points of one kind, further and further on."""
         parser = HomeTextParser("")
         steps: dict[tuple[str, ...], list[int]] = {}
+        unknown: list[int] = []
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"}:
                 continue
             for item in _said(parser, line, number):
                 if isinstance(item, Block):
                     names = tuple(name for name in item.metrics if is_decisive(name))
-                    steps.setdefault(names, []).append(int(item.step[0]))
-            if any(names and _rises(at, _FEWEST_ROWS) for names, at in steps.items()):
+                    at = int(item.step[0])
+                    if names:
+                        steps.setdefault(names, []).append(at)
+                    elif len(item.metrics) > 1 and parser.counts_inner:
+                        unknown.append(at)
+            told = any(_rises(at, _FEWEST_ROWS) for at in steps.values())
+            if told or _rises(unknown, _FEWEST_UNKNOWN):
                 return 0.97
-        points = max((len(at) for names, at in steps.items() if names and _rises(at, 1)), default=0)
+        points = max((len(at) for at in steps.values() if _rises(at, 1)), default=0)
         is_planned = {"planned_epochs", "steps_per_epoch"} & parser.facts.keys()
         return 0.6 if points > 1 or (points and is_planned) else 0.0
 
