@@ -175,7 +175,11 @@ class Evaluations:
         numbers = {k: v for k, v in result.numbers.items() if k not in _NO_PLACE}
         count = result.numbers.get("#count")
         own_step = "#epoch" not in numbers and not self._rows.counts_inner
-        if (own_step or self._rows.counts_on) and count is not None and count >= self._rows.axis.last_step:
+        if (
+            (own_step or self._rows.counts_on)
+            and count is not None
+            and count >= self._rows.axis.last_step
+        ):
             numbers["#step"] = count
         for split, metrics in result.metrics.items():
             yield from self._rows.reader.evaluation({**numbers, **metrics}, result.line, split)

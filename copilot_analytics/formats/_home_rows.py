@@ -17,7 +17,7 @@ from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss, is_quality, split_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
@@ -223,20 +223,14 @@ class HomeRows:
         if "#epoch" not in columns:
             columns["#epoch"] = np.full(len(lines), self.header)
         self._note_names(shape)
-        row = 0
+        row = 0  # the first that is decided
         if self._counts is None:
             epochs, counts = columns["#epoch"].tolist(), columns["#count"].tolist()
             if self._count_epoch is None:
                 self._count_epoch = epochs[0]
                 self._count_base = 1.0 if counts[0] == 0 else 0.0
                 self._last_count = counts[0]
-            for row, (epoch, count) in enumerate(zip(epochs, counts, strict=True)):
-                if epoch != self._count_epoch:
-                    self._counts = "step" if count > self._last_count else "inner"
-                    break
-                self._last_count = count
-            else:
-                row = len(lines)
+            row = self._undecided(epochs, counts)
         for low, high, kind in ((0, row, "inner"), (row, len(lines), self._counts or "inner")):
             if high > low:
                 part = {name: column[low:high] for name, column in columns.items()}
@@ -244,6 +238,15 @@ class HomeRows:
                     self.axis.count_on()
                     part["#count"] = part["#count"] + self._count_base
                 yield from self.reader.rows(_renamed(part, kind), lines[low:high])
+
+    def _undecided(self, epochs: Sequence[float], counts: Sequence[float]) -> int:
+        """Return how many rows come before the one that tells what is counted."""
+        for row, (epoch, count) in enumerate(zip(epochs, counts, strict=True)):
+            if epoch != self._count_epoch:
+                self._counts = "step" if count > self._last_count else "inner"
+                return row
+            self._last_count = count
+        return len(counts)
 
     def _note_names(self, shape: tuple[str, ...]) -> None:
         self._fine_names.update(name for name in shape if not is_bookkeeping(name))

@@ -26,7 +26,7 @@ class Template(NamedTuple):
         What places them, as printed places; empty for lines without an axis of their own.
     metrics
         Names of their numbers.
-    count
+    lines
         How many there were.
     """
 
@@ -34,7 +34,7 @@ class Template(NamedTuple):
     role: Role
     axis: tuple[str, ...]
     metrics: tuple[str, ...]
-    count: int
+    lines: int
 
 
 @dataclass
@@ -60,14 +60,14 @@ class TemplateBook:
 
     def told(self) -> list[Template]:
         """Return the kinds of lines in the order of their first line; strays are left out."""
-        return [t for t in self._lines.values() if t.role != "not judged" or t.count > 1]
+        return [t for t in self._lines.values() if t.role != "not judged" or t.lines > 1]
 
     def _note(
         self, key: tuple[str, ...], line: str, role: Role, names: tuple[str, ...], count: int
     ) -> None:
         known = self._lines.get(key)
         if known is not None:
-            self._lines[key] = known._replace(count=known.count + count)
+            self._lines[key] = known._replace(lines=known.lines + count)
         elif len(self._lines) < _MOST:
             axis = tuple(name[1:] for name in names if _is_place(name))
             metrics = tuple(name for name in names if name[0] != "#")

@@ -54,9 +54,10 @@ OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
 """What a line says that names the measure by which checkpoints are kept."""
 
 REMARK = re.compile(
-    r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint|load(?:ed"
-    r"|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding|warning|exception"
-    r"|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优|加载|早停|`"
+    r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint"
+    r"|load(?:ed|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding"
+    r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优"
+    r"|加载|早停|`"
 )
 """What begins a line that repeats a value or tells a story, rather than a result."""
 

@@ -9,11 +9,11 @@ its end. One pass over the tokens finds it all, so the time is linear.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._stamps import Stamp, find_stamp
+from copilot_analytics.formats._readings import Metric, Number, Reading
+from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._vocabulary import (
     BATCHES,
     CHINESE,
@@ -61,76 +61,6 @@ _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _MOST_WORDS = 6
 _LONGEST_LABEL = 60
-
-
-class Number(NamedTuple):
-    """Characters that hold a number, and what it is to be multiplied with."""
-
-    start: int
-    end: int
-    factor: float = 1.0
-
-
-@dataclass(slots=True)
-class Metric:
-    """A named number of a line."""
-
-    name: str
-    split: Split | None
-    says_split: bool  # whether its own name tells
-    parts: tuple[Number, ...]
-    whole: bool  # printed without a decimal point
-    bound: bool  # by a colon or an equals sign
-    is_count: bool = False  # followed by a slash and how many there are
-
-
-@dataclass(slots=True)
-class Reading:
-    """What one line says by itself.
-
-    Parameters
-    ----------
-    stamp
-        Its time stamp.
-    places
-        Where it stands, by the names of `copilot_analytics.formats._axis`; ``#count`` is a step
-        of the epoch or of the training, which only other lines tell, and ``#run`` how far a
-        validation is.
-    metrics
-        Its named numbers.
-    split
-        The part of the data that its first words speak of.
-    is_remark
-        Whether it repeats what other lines say, or says what was done.
-    is_other_rank
-        Whether another process than the first one wrote it.
-    words
-        How many words it holds.
-    numbers
-        How many numbers it holds.
-    spare
-        Digits that mean nothing here.
-    """
-
-    stamp: Stamp
-    places: dict[str, tuple[Number, ...]] = field(default_factory=dict)
-    metrics: list[Metric] = field(default_factory=list)
-    split: Split | None = None
-    is_remark: bool = False
-    is_other_rank: bool = False
-    words: int = 0
-    numbers: int = 0
-    spare: list[tuple[int, int]] = field(default_factory=list)
-
-    @property
-    def has_axis(self) -> bool:
-        """Whether it says by itself where training stands."""
-        return any(name in self.places for name in ("#epoch", "#progress", "#count", "#step"))
-
-    @property
-    def qualities(self) -> list[Metric]:
-        """Its losses and measures of quality."""
-        return [metric for metric in self.metrics if is_quality(metric.name)]
 
 
 @lru_cache(maxsize=4)
@@ -191,9 +121,7 @@ class _Scan:
     def _uncovered(self, until: int) -> list[tuple[int, int]]:
         taken = [(f.start, f.end) for f in self.reading.stamp.fields]
         spans = [found.span() for found in _DIGITS.finditer(self.line, 0, until)]
-        return [
-            span for span in spans if not any(a < span[1] and span[0] < b for a, b in taken)
-        ]
+        return [span for span in spans if not any(a < span[1] and span[0] < b for a, b in taken)]
 
     def _clean(self) -> None:
         """Leave out what is not named clearly enough beside what is."""
@@ -366,15 +294,17 @@ class _Scan:
             if before_metrics and (follows == "/" or ("[" in gap and follows == "]")):
                 places["#inner"] = parts
                 return "#inner"
-        elif follows == "/" and not self.reading.metrics and (in_brackets or not self.reading.numbers):
+        elif (
+            follows == "/"
+            and not self.reading.metrics
+            and (in_brackets or not self.reading.numbers)
+        ):
             name = "#run" if self._governing in {"val", "test"} else "#count"
             places[name] = parts
             return name
         return None
 
-    def _place(
-        self, words: list[str], parts: tuple[Number, ...], *, whole: bool
-    ) -> str | None:
+    def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
         last = words[-1].lower().strip("#.")
         joined = parts_of(" ".join(words))

@@ -8,24 +8,37 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._bars import Frame, read_frame
-from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._base import LineParser, LogFormat, Sample
 from copilot_analytics.formats._evaluations import Evaluations, Result
 from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._plan_words import stated_plan
+from copilot_analytics.formats._row_fields import (
+    are_measures,
+    columns_of,
+    fields_of,
+    has_bare_splits,
+    is_of_training,
+    is_row,
+    is_terse,
+    joined,
+    number_of,
+    numbers_of,
+)
 from copilot_analytics.formats._templates import Template, TemplateBook
 from copilot_analytics.formats._vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
     is_decisive,
-    is_loss,
     split_in,
 )
-from copilot_analytics.formats._words import LONGEST_LINE, Metric, Number, Reading, read_line
+from copilot_analytics.formats._words import LONGEST_LINE, read_line
 from copilot_analytics.records import Block, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from copilot_analytics.formats._base import Field
+    from copilot_analytics.formats._readings import Reading
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
@@ -42,6 +55,7 @@ _END = re.compile(
     r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
 )
+_OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 _COCO = re.compile(
     r"Average (?P<what>Precision|Recall) {1,4}\(A[PR]\) @\[ IoU=(?P<low>[\d.]+)(?P<range>:[\d.]+)?"
     r" {1,9}\| area= {0,9}(?P<area>\w+) {0,9}\| maxDets= {0,9}\d+ {0,4}\] {0,4}= {0,4}"
@@ -50,7 +64,6 @@ _COCO = re.compile(
 _DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 _FEWEST_ROWS = 4
 _FEWEST_UNKNOWN = 10  # rows that count epochs and iterations, of measures with unknown names
-_MOST_NAME_BLANKS = 5
 
 
 class HomeTextParser(LineParser):
@@ -69,16 +82,16 @@ class HomeTextParser(LineParser):
         if len(line) > LONGEST_LINE or read_frame(line, 0) is not None:
             return None
         reading = read_line(line)
-        if not _is_row(reading):
+        if not is_row(reading):
             return None
-        fields = [*reading.stamp.fields, *_fields_of(reading)]
+        fields = [*reading.stamp.fields, *fields_of(reading)]
         self._book.remember(tuple(field.name for field in fields), line)
         return fields
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of such lines into blocks, and evaluations beside them."""
         self._book.rows(tuple(columns), len(lines))
-        items = [*self._before_row(), *self._rows.placed(_joined(columns), lines)]
+        items = [*self._before_row(), *self._rows.placed(joined(columns), lines)]
         self._evaluations.learn(items)
         return items
 
@@ -132,11 +145,11 @@ class HomeTextParser(LineParser):
         elif reading.is_remark or reading.is_other_rank:
             self._book.line(line, "remark")
             yield from self._choice(line, number)
-        elif _is_row(reading):
-            columns = _columns(line, reading)
+        elif is_row(reading):
+            columns = columns_of(line, reading)
             yield from self._before_row()
             yield from self._rows.placed(columns, np.array([number]))
-        elif reading.qualities or _bare_splits(reading):
+        elif reading.qualities or has_bare_splits(reading):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
@@ -173,7 +186,7 @@ class HomeTextParser(LineParser):
     def _header(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         if len(line) > _LONGEST_HEADER or reading.words > _MOST_HEADER_WORDS:
             return
-        places = _numbers(line, reading.places)
+        places = numbers_of(line, reading.places)
         if "#run" in places:
             return
         self._book.line(line, "epoch header")
@@ -189,7 +202,10 @@ class HomeTextParser(LineParser):
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
         splits = {m.split for m in measured}
         if not reading.has_axis and (
-            self._repeats or not _is_terse(reading) or not _are_measures(measured)
+            self._repeats
+            or not is_terse(reading)
+            or not are_measures(measured)
+            or _OF_FOLD.search(line)
         ):
             self._book.line(line, "remark")
             return
@@ -200,12 +216,12 @@ class HomeTextParser(LineParser):
             self._book.line(line, "not judged")
             return
         split = self._section or self._evaluations.section
-        if split is None and self._rows.has_rows and not _is_of_training(measured):
+        if split is None and self._rows.has_rows and not is_of_training(measured):
             split = "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
-        columns = _columns(line, reading)
+        columns = columns_of(line, reading)
         self._book.line(line, "train", tuple(columns))
         yield from self._end_bar()
         yield from self._evaluations.release()
@@ -214,13 +230,13 @@ class HomeTextParser(LineParser):
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
-        numbers = _numbers(line, reading.places)
+        numbers = numbers_of(line, reading.places)
         numbers |= {f.name: float(line[f.start : f.end]) for f in reading.stamp.fields}
         by_split: dict[Split, dict[str, float]] = {}
         for metric in reading.metrics:
             if not is_bookkeeping(metric.name):
                 of = metric.split or split or "val"
-                by_split.setdefault(of, {})[metric.name] = _number(line, metric.parts)
+                by_split.setdefault(of, {})[metric.name] = number_of(line, metric.parts)
         if any(part in numbers for part in ("#run", "#inner", "#count", "#sample")):
             self._book.line(line, "running eval", (*numbers, *(m.name for m in reading.metrics)))
         else:
@@ -286,7 +302,7 @@ class HomeTextParser(LineParser):
                 reading.places.pop(name, None)
             yield from self._result(text, reading, frame.line, reading.split)
             return
-        columns = _columns(text, reading)
+        columns = columns_of(text, reading)
         if "#count" in columns and "#epoch" not in columns:
             columns["#epoch"] = columns.pop("#count")
             columns["#epochs"] = columns.pop("#count_of", columns["#epoch"] * 0)
@@ -303,81 +319,9 @@ class HomeTextParser(LineParser):
         yield from self._rows.placed(columns, np.array([frame.line]))
 
 
-def _is_row(reading: Reading) -> bool:
-    """Tell whether a line measures the training and says where it is."""
-    if not reading.has_axis or reading.is_remark or reading.is_other_rank:
-        return False
-    if "#run" in reading.places or not _is_terse(reading):
-        return False
-    return any(m.split in {None, "train"} and not is_bookkeeping(m.name) for m in reading.metrics)
-
-
-def _is_terse(reading: Reading) -> bool:
-    return reading.words <= 8 + 3 * reading.numbers
-
-
-def _are_measures(metrics: Sequence[Metric]) -> bool:
-    """Tell whether numbers without an axis are measured ones: settings are round."""
-    return any(not metric.whole and metric.name.count(" ") < _MOST_NAME_BLANKS for metric in metrics)
-
-
 def _said_by(message: str) -> str:
     """Return what a message says after the name of its logger and its level."""
     return re.split(r"(?:INFO|DEBUG|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
-
-
-def _bare_splits(reading: Reading) -> bool:
-    return bool(reading.metrics) and reading.has_axis and reading.split in {"val", "test"}
-
-
-def _is_of_training(metrics: Sequence[Metric]) -> bool:
-    return any(is_loss(metric.name) or metric.split == "train" for metric in metrics)
-
-
-def _fields_of(reading: Reading) -> list[Field]:
-    fields = []
-    for name, parts in reading.places.items():
-        fields += [Field(_scaled(name, part), part.start, part.end) for part in parts]
-    taken = set()
-    for metric in reading.metrics:
-        is_told = metric.says_split or metric.split in {None, "train"}
-        name = metric.name if is_told else f"{metric.split} {metric.name}"
-        if name not in taken:
-            taken.add(name)
-            fields += [Field(_scaled(name, part), part.start, part.end) for part in metric.parts]
-    spare = enumerate(sorted(reading.spare))
-    return fields + [Field(f"#n.{place}", *span) for place, span in spare]
-
-
-def _scaled(name: str, part: Number) -> str:
-    return name if part.factor == 1 else f"{name}*{part.factor:g}"
-
-
-def _joined(columns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return columns with the parts of numbers put together, without digits that mean nothing."""
-    joined: dict[str, Floats] = {}
-    for name, column in columns.items():
-        if name.startswith("#n."):
-            continue
-        title, star, factor = name.partition("*")
-        part = column * float(factor) if star else column
-        joined[title] = joined[title] + part if title in joined else part
-    return joined
-
-
-def _columns(line: str, reading: Reading) -> dict[str, Floats]:
-    fields = [*reading.stamp.fields, *_fields_of(reading)]
-    return _joined({f.name: np.array([float(line[f.start : f.end])]) for f in fields})
-
-
-def _numbers(line: str, places: Mapping[str, tuple[Number, ...]]) -> dict[str, float]:
-    return {name: _number(line, parts) for name, parts in places.items()}
-
-
-def _number(line: str, parts: Sequence[Number]) -> float:
-    return sum(float(line[p.start : p.end]) * p.factor for p in parts[1:]) + (
-        float(line[parts[0].start : parts[0].end]) * parts[0].factor
-    )
 
 
 class HomeText(LogFormat):
