@@ -82,7 +82,7 @@ def entries_in(text: str, array: str | None) -> Iterator[tuple[Json, int]]:
     >>> list(entries_in('{"log": [\n{"a": 1},\n{"a": 2}, {"a"', "log"))
     [({'a': 1}, 2), ({'a': 2}, 3)]
     """
-    key = r"\s*" if array is None else rf'"{re.escape(array)}"\s*:\s*'
+    key = "" if array is None else rf'"{re.escape(array)}"\s*:\s*'
     found = re.compile(key + r"\[").search(text)
     decoder = json.JSONDecoder()
     at, line, seen = (found.end() if found else len(text)), 1, 0
