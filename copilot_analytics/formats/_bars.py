@@ -23,7 +23,7 @@ class Frame(NamedTuple):
     ----------
     title
         What stands before the percentage, without blanks and a colon at its end.
-    count, total
+    done, total
         Steps done and planned; rounded where the bar scales its unit.
     elapsed_s
         Seconds since the bar began.
@@ -36,7 +36,7 @@ class Frame(NamedTuple):
     """
 
     title: str
-    count: int
+    done: int
     total: int
     elapsed_s: float
     rest: str
@@ -51,7 +51,7 @@ def find_frame(line: str) -> Frame | None:
     Examples
     --------
     >>> frame = find_frame("Epoch 3:  50%|##  | 5/10 [00:05<00:05, 1.01s/it, loss=0.5]")
-    >>> frame.title, frame.count, frame.total, frame.elapsed_s, frame.rest
+    >>> frame.title, frame.done, frame.total, frame.elapsed_s, frame.rest
     ('Epoch 3', 5, 10, 5.0, ', loss=0.5')
     >>> find_frame("loss 0.5") is None
     True

@@ -85,7 +85,7 @@ def steps_up_to(step: int, epochs: Sequence[float | None], last: int) -> list[in
 
 
 def _moments(epochs: Sequence[float | None]) -> list[int]:
-    """Number the lines, those of the same epoch alike."""
+    """Return numbers of lines from 0, the same for lines of the same epoch."""
     moments: list[int] = []
     previous: float | None = None
     for epoch in epochs:

@@ -51,7 +51,9 @@ _PLAN = re.compile(
 )
 _EPOCHS = re.compile(r"(?:^|>>|\s)\s*Num Epochs = (?P<count>[\d,]{1,25})\s*$")
 _RESUMED = re.compile(r"Continuing training from (?P<what>global step|epoch) (?P<count>\d{1,12})")
-_SAVED = re.compile(r"Saving model checkpoint to (?P<path>.{1,400}?checkpoint-(?P<step>\d{1,12}))\b")
+_SAVED = re.compile(
+    r"Saving model checkpoint to (?P<path>.{1,400}?checkpoint-(?P<step>\d{1,12}))\b"
+)
 _DONE = re.compile(r"\*{5} train metrics \*{5}|^\s*Training completed\. Do not forget")
 
 
@@ -104,6 +106,8 @@ class HFConsoleParser(LineParser):
 
     def close(self) -> Iterable[Record]:
         """Place what is still held back."""
+        if self._total is None and self._frame is not None:
+            self._total = self._frame.total
         return _records(self._release(self._last_known()))
 
     def _take(self, row: _Row) -> Iterator[Item]:
@@ -135,16 +139,18 @@ class HFConsoleParser(LineParser):
         if self._total is None and self._held:
             self._total = frame.total
         if frame.total != self._total:
-            self._frame = self._frame or frame
+            # Until a line tells which bar it is, the longest will be that of the training.
+            if self._total is None and (not self._frame or frame.total >= self._frame.total):
+                self._frame = frame
             return
         self._frame = frame
-        yield from self._release(frame.count, frame.elapsed_s)
+        yield from self._release(frame.done, frame.elapsed_s)
 
     def _last_known(self) -> int:
         """Return the step of the last held line when no frame follows it."""
         last = self._rows.axis.last_step
-        at = self._frame.count if self._frame is not None else last
-        return at if at >= last else last
+        at = self._frame.done if self._frame is not None else last
+        return max(at, last)
 
     def _release(self, step: int, elapsed_s: float | None = None) -> Iterator[Item]:
         held, self._held = self._held, []
@@ -184,14 +190,16 @@ class HFConsoleParser(LineParser):
     def _statement(self, line: str, number: int) -> Iterator[Record]:
         header = _UNSLOTH.search(line)
         if header is not None:
-            yield from self._begin({k: _count(text) for k, text in header.groupdict().items()}, number)
+            yield from self._begin(
+                {k: _count(text) for k, text in header.groupdict().items()}, number
+            )
             return
-        plan = _PLAN.search(line) or _EPOCHS.search(line)
-        if plan is not None:
-            what = plan.groupdict().get("what") or "epochs"
+        part = _PLAN.search(line) or _EPOCHS.search(line)
+        if part is not None:
+            what = part.groupdict().get("what") or "epochs"
             key = {"Num examples": "examples", "epochs": "epochs"}.get(what)
             key = key or ("steps" if what.startswith("Total opt") else "batch")
-            yield from self._begin({key: _count(plan["count"])}, number)
+            yield from self._begin({key: _count(part["count"])}, number)
             return
         stamp = find_stamp(line)
         time = self._rows.time_of(

@@ -12,6 +12,7 @@ from copilot_analytics.reading.detect import Detection, Detector, format_named, 
 from copilot_analytics.reading.lines import Lines, LineSplitter
 from copilot_analytics.reading.objects import ObjectReader
 from copilot_analytics.reading.text import TextReader
+from copilot_analytics.reading.unwrapping import Unwrapper
 from copilot_analytics.records import Block, Item, Record
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class LogReader:
         self.detection: Detection | None = None
         self._file = file
         self._formats = known_formats() if formats is None else dict(formats)
+        self._unwrapper = Unwrapper()
         self._splitter = LineSplitter()
         self._bytes = ByteDetector({} if log_format is not None else self._formats)
         self._detector = Detector(self._formats)
@@ -123,6 +125,9 @@ class LogReader:
         NotATrainingLogError
             If the first 64 MiB look like no known format.
         """
+        return self._feed(self._unwrapper.feed(chunk))
+
+    def _feed(self, chunk: bytes) -> list[Item]:
         chunk = self._bytes.see(chunk)
         if self._bytes.claimed is not None and self._byte_reader is None:
             form = self._bytes.claimed
@@ -148,8 +153,9 @@ class LogReader:
         NotATrainingLogError
             If no format knows the log.
         """
+        items = self._feed(self._unwrapper.close())
         held = self._bytes.see(b"", final=True)
-        items = self.feed(held) if held else []
+        items += self._feed(held) if held else []
         if self._byte_reader is not None:
             items += self._counted([*self._start(), *self._byte_reader.close()])
             self._refuse_a_wrong_choice()
