@@ -105,6 +105,8 @@ class Axis:
         self._learn(columns)
         if "#step" in columns:
             step, epoch = whole(columns["#step"]), columns.get("#progress", done)
+            if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
+                epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
         elif "#inner" in columns or "#sample" in columns:
             step, epoch = self._place_inner(columns, done)
         elif "#epoch" in columns:

@@ -40,6 +40,7 @@ StatementKind: TypeAlias = Literal[
 _TEXT_FACTS = frozenset(
     {"name", "framework", "path", "checkpoint", "save_best", "work_dir", "reason", "optimizer"}
 )
+_SCALE = {"k": 1e3, "K": 1e3, "M": 1e6}
 _OTHER_KINDS: tuple[StatementKind, ...] = ("eval", "epoch", "config", "checkpoint", "resume", "end")
 
 
@@ -61,6 +62,8 @@ class Pattern:
         Where the metrics of an ``eval`` line were measured if their names do not tell.
     facts
         Facts that such a line states beside its groups.
+    prefix
+        Put before the keys of `pairs`, where other lines call something else by the same key.
     """
 
     kind: StatementKind
@@ -68,6 +71,7 @@ class Pattern:
     pairs: re.Pattern[str] | None = None
     split: Split = "val"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = ""
 
 
 class StatementParser(LineParser):
@@ -129,7 +133,7 @@ class StatementParser(LineParser):
             fields[name] = Field(name, *found.span(group))
         if pattern.pairs is not None and found.groupdict().get("rest") is not None:
             for pair in pattern.pairs.finditer(line, *found.span("rest")):
-                key = pair["key"].strip()
+                key = pattern.prefix + pair["key"].strip()
                 if self._naming.of(key) is not None:
                     fields.setdefault(key, Field(key, *pair.span("number")))
         return list(fields.values())
@@ -145,6 +149,7 @@ class StatementParser(LineParser):
             return
         facts = {**{key: _fact(key, text) for key, text in said.items()}, **pattern.facts}
         if pattern.kind == "config":
+            self._rows.axis.per_epoch = facts.get("steps_per_epoch", self._rows.axis.per_epoch)
             yield from self._rows.config(facts, number, time)
             return
         kind: Kind = pattern.kind
@@ -185,5 +190,6 @@ def _fact(name: str, text: str) -> Any:
     """Return the text of a fact as the schema has it: a number where it is one."""
     if name in _TEXT_FACTS:
         return text.strip()
-    number = float(text)
+    plain = text.strip().replace(",", "")
+    number = float(plain.rstrip("kKM")) * _SCALE.get(plain[-1:], 1.0)
     return int(number) if number == int(number) else number
