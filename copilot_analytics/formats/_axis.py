@@ -126,6 +126,7 @@ class Axis:
             As for `place`, for one line.
         """
         if "#step" in columns:
+            self._learn({"#steps": columns["#steps"]} if "#steps" in columns else {})
             progress = columns.get("#progress")
             epoch = None if progress is None else float(progress[0])
             return int(whole(columns["#step"])[0]), epoch

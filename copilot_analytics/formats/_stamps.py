@@ -19,15 +19,15 @@ NO_YEAR = 1972  # a leap year, so that no day of a log without a year is lost
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)(0\d|1[0-2])[0-3]\d_[0-2]\d[0-5]\d[0-5]\d(?!\d)")
 _DAY_S = 86400.0
 _LATEST_START = 64  # a stamp begins within so many characters, after a level, rank or logger
-_TIME = r"(?P<hour>[0-2]\d):(?P<minute>[0-5]\d):(?P<second>[0-5]\d)"
+_TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _FRACTION = r"(?:[.,](?:(?P<micro>\d{6})|(?P<milli>\d{3}))(?!\d))?"
 _STAMPS = tuple(
-    re.compile(rf"(?<![\w/:.-])(?:{date}){_TIME}{_FRACTION}(?:Z|\s?[+-]\d\d:?\d\d)?(?![\w:])\]?")
+    re.compile(rf"(?<![\w/:.-])(?:{date}){_TIME}{_FRACTION}(?:Z|\s?[+-]\d\d:?\d\d)?(?![\w:<])\]?")
     for date in (
-        r"(?P<year>(?:19|20)\d\d)[-/.](?P<month>[01]\d)[-/.](?P<day>[0-3]\d)[ T_]{1,2}",
-        r"(?P<month>[01]\d)/(?P<day>[0-3]\d)/(?P<short_year>\d\d) ",
-        r"(?P<month>[01]\d)[/-](?P<day>[0-3]\d) ",
-        r"[IWEF](?P<month>[01]\d)(?P<day>[0-3]\d) ",
+        r"(?P<year>\d{4})[-/.](?P<month>\d\d)[-/.](?P<day>\d\d)[ T_]{1,2}",
+        r"(?P<month>\d\d)/(?P<day>\d\d)/(?P<short_year>\d\d) ",
+        r"(?P<month>\d\d)[/-](?P<day>\d\d) ",
+        r"[IWEF](?P<month>\d\d)(?P<day>\d\d) ",
         r"(?<=\[)",
     )
 )

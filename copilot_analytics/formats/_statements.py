@@ -16,6 +16,7 @@ from copilot_analytics.formats._base import Field, LineParser, LogFormat
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
+from copilot_analytics.schema import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -55,7 +56,7 @@ class Pattern:
         names; ``epoch`` says in which epoch the next lines are; groups of ``config``,
         ``checkpoint``, ``resume`` and ``end`` are facts of the schema.
     regex
-        Searched for in the line, after its time stamp.
+        Searched for in the line; numbers of training and of results only after its time stamp.
     pairs
         Finds ``key`` and ``number`` in the group ``rest``; None looks for none.
     split
@@ -114,10 +115,11 @@ class StatementParser(LineParser):
             if pattern.kind not in kinds:
                 continue
             stamp = find_stamp(line) if stamp is None else stamp
-            found = pattern.regex.search(line, stamp.message)
+            has_numbers = pattern.kind in {"train", "eval"}
+            found = pattern.regex.search(line, stamp.message if has_numbers else 0)
             if found is None:
                 continue
-            if pattern.kind not in {"train", "eval"}:
+            if not has_numbers:
                 return pattern, list(stamp.fields), found
             fields = self._numbers(pattern, found, line)
             if any(field.name[0] != "#" for field in fields):
@@ -154,6 +156,7 @@ class StatementParser(LineParser):
             return
         kind: Kind = pattern.kind
         step, epoch = facts.get("step"), facts.get("epoch")
+        facts = {name: fact for name, fact in facts.items() if name in FACTS[kind]}
         yield self._rows.record(kind, number, time, step, epoch, facts=facts)
 
 

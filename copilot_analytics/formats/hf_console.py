@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._bars import Frame, find_frame
+from copilot_analytics.formats._tqdm import Frame, find_frame
 from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._numbers import NUMBER
