@@ -80,6 +80,7 @@ class Axis:
         self._length = EpochLength()
         self._epochs_done: float | None = None  # at the start of the epoch that goes on
         self._share = 0.0  # of it that is done
+        self._counts_steps = False
         self._counts_inner = False
         self._counts_epochs_only = False
 
@@ -104,6 +105,7 @@ class Axis:
         done = self._known_epochs(columns, rows)
         self._learn(columns)
         if "#step" in columns:
+            self._counts_steps = True
             step, epoch = whole(columns["#step"]), columns.get("#progress", done)
             if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
                 epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
@@ -135,6 +137,8 @@ class Axis:
         if "#epoch" in columns:
             self._epochs_done = self._done(columns["#epoch"][:1])
             self._learn(columns)
+        elif self._counts_steps:
+            return self.last_step or None, None
         if self._epochs_done is None or (self._counts_inner and self._share < _MOST_OF_AN_EPOCH):
             return self.last_step or None, None
         epochs = self._epochs_done + 1
