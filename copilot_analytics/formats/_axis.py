@@ -46,6 +46,9 @@ class Axis:
         What a step is where the lines count steps; see ``step_unit`` in the schema.
     epoch_base, inner_base
         What the first epoch or iteration is called; None learns it from the first line.
+    evaluates_within
+        Whether a result that names no step belongs to the last training line, as it does anyway
+        where the lines count steps, and not to the end of the epoch.
 
     Attributes
     ----------
@@ -72,6 +75,7 @@ class Axis:
         *,
         epoch_base: int | None = None,
         inner_base: int | None = None,
+        evaluates_within: bool = False,
     ) -> None:
         self.last_step = 0
         self.per_epoch: int | None = None
@@ -80,7 +84,7 @@ class Axis:
         self._length = EpochLength()
         self._epochs_done: float | None = None  # at the start of the epoch that goes on
         self._share = 0.0  # of it that is done
-        self._counts_steps = False
+        self._evaluates_within = evaluates_within
         self._counts_inner = False
         self._counts_epochs_only = False
 
@@ -105,7 +109,7 @@ class Axis:
         done = self._known_epochs(columns, rows)
         self._learn(columns)
         if "#step" in columns:
-            self._counts_steps = True
+            self._evaluates_within = True
             step, epoch = whole(columns["#step"]), columns.get("#progress", done)
             if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
                 epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
@@ -137,7 +141,7 @@ class Axis:
         if "#epoch" in columns:
             self._epochs_done = self._done(columns["#epoch"][:1])
             self._learn(columns)
-        elif self._counts_steps:
+        elif self._evaluates_within:
             return self.last_step or None, None
         if self._epochs_done is None or (self._counts_inner and self._share < _MOST_OF_AN_EPOCH):
             return self.last_step or None, None

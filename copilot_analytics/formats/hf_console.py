@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._tqdm import Frame, find_frame
 from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
+from copilot_analytics.formats._tqdm import Frame, find_frame
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
