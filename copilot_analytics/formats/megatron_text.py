@@ -59,7 +59,7 @@ class MegatronText(StatementFormat):
             "train",
             re.compile(
                 r"\biteration\s{1,12}(?P<step>\d{1,12})/\s{0,12}(?P<steps>\d{1,12}) "
-                r"(?P<rest>\|[^\n]{1,4000}\|)"
+                r"(?P<rest>\|(?=[^\n]{0,200}elapsed time per iteration)[^\n]{1,4000}\|)"
             ),
             _PAIRS,
         ),
