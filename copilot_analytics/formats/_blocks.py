@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from copilot_analytics.formats._rows import RowReader
 from copilot_analytics.formats._statements import StatementFormat, StatementParser
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping, Sequence
 
     from copilot_analytics.formats._base import Field

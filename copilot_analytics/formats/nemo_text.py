@@ -16,7 +16,7 @@ _NO_METRIC = ("global_batch_size", "global_step", "consumed_samples", "validatio
 
 
 class NeMoText(StatementFormat):
-    """``Training epoch 0, iteration 9/99 | lr: 1e-05 | global_step: 9 | reduced_train_loss: 9.5``."""
+    """``Training epoch 0, iteration 9/99 | lr: 1e-05 | global_step: 9 | reduced_train_loss: 9``."""
 
     name: ClassVar[str] = "nemo_text"
     title: ClassVar[str] = "NeMo console log"
@@ -42,8 +42,10 @@ class NeMoText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
-Training epoch 0, iteration 8/99 | lr: 1e-05 | global_batch_size: 4 | global_step: 8 | reduced_train_loss: 9.75 | train_step_timing in s: 1.25
-Training epoch 0, iteration 9/99 | lr: 2e-05 | global_batch_size: 4 | global_step: 9 | reduced_train_loss: 9.5 | train_step_timing in s: 1.25 | val_loss: 9.25
+Training epoch 0, iteration 8/99 | lr: 1e-05 | global_batch_size: 4 | global_step: 8 | \
+reduced_train_loss: 9.75 | train_step_timing in s: 1.25
+Training epoch 0, iteration 9/99 | lr: 2e-05 | global_batch_size: 4 | global_step: 9 | \
+reduced_train_loss: 9.5 | train_step_timing in s: 1.25 | val_loss: 9.25
 """,
             (
                 Record("train", 8, metrics={"loss": 9.75, "lr": 1e-5, "iter_time_s": 1.25}, line=1),

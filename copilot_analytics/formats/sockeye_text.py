@@ -13,7 +13,7 @@ from copilot_analytics.records import Record
 
 
 class SockeyeText(StatementFormat):
-    """``Epoch[0] Batch [50] Speed: 900.5 samples/sec perplexity=90.5`` and ``Checkpoint [1] ...``."""
+    """``Epoch[0] Batch [50] Speed: 900 samples/sec perplexity=90.5``; ``Checkpoint [1] ...``."""
 
     name: ClassVar[str] = "sockeye_text"
     title: ClassVar[str] = "Sockeye log"
@@ -44,7 +44,8 @@ class SockeyeText(StatementFormat):
         Sample(
             """\
 [2024-03-01:10:20:30:INFO:sockeye.training] noise
-[INFO:sockeye.training_model] Epoch[0] Batch [50]\tSpeed: 900.50 samples/sec 9000.50 tokens/sec 2.50 updates/sec\tperplexity=90.5
+[INFO:sockeye.training_model] Epoch[0] Batch [50]\tSpeed: 900.50 samples/sec 9000.50 tokens/sec \
+2.50 updates/sec\tperplexity=90.5
 [INFO:sockeye.training_model] Checkpoint [1]\tUpdates=50 Epoch=0 Samples=900 Time-cost=9.5
 [INFO:sockeye.training_model] Checkpoint [1]\tValidation-perplexity=80.5
 """,
