@@ -92,7 +92,8 @@ Epoch: 1 | Step: 0 | PPO Epoch: 1 | Actor Loss: nan | Critic Loss: 0.5 | Unsuper
 Beginning of Epoch 1/1, Total Micro Batches 20
 Epoch: 0, Step: 10, Rank: 0, loss = 2.125
 ppl: 8.5, loss: 2.140
-chosen_last_scores (higher is better) : 1.5, rejected_last_scores (lower is better) : 0.5, acc (higher is better) : 0.75
+chosen_last_scores (higher is better) : 1.5, rejected_last_scores (lower is better) : 0.5, acc \
+(higher is better) : 0.75
 steps: 30 loss: 5.1250 iter time (s): 0.250 samples/sec: 64.000
 """,
             (

@@ -56,9 +56,13 @@ class ESPnet2Text(StatementFormat):
         Sample(
             """\
 [host] 2024-03-01 10:20:30,500 (trainer:270) INFO: 1/20epoch started
-[host] 2024-03-01 10:20:31,500 (trainer:730) INFO: 1epoch:train:1-50batch: iter_time=1.5e-04, forward_time=0.5, loss_ctc=90.5, loss=80.25, acc=0.25, optim0_lr0=5.000e-05, train_time=1.5
-[host] 2024-03-01 10:20:32,500 (trainer:730) INFO: 1epoch:train:51-100batch: iter_time=1.5e-04, forward_time=0.5, loss_ctc=80.5, loss=70.25, acc=0.5, optim0_lr0=6.000e-05, train_time=1.5
-[host] 2024-03-01 10:20:33,500 (trainer:338) INFO: 1epoch results: [train] iter_time=1.5e-04, loss=75.25, acc=0.375, time=9 minutes and 1.5 seconds, total_count=100, [valid] loss_ctc=60.5, loss=50.25, acc=0.625, time=9.5 seconds, total_count=10, [att_plot] time=2.5 seconds
+[host] 2024-03-01 10:20:31,500 (trainer:730) INFO: 1epoch:train:1-50batch: iter_time=1.5e-04, \
+forward_time=0.5, loss_ctc=90.5, loss=80.25, acc=0.25, optim0_lr0=5.000e-05, train_time=1.5
+[host] 2024-03-01 10:20:32,500 (trainer:730) INFO: 1epoch:train:51-100batch: iter_time=1.5e-04, \
+forward_time=0.5, loss_ctc=80.5, loss=70.25, acc=0.5, optim0_lr0=6.000e-05, train_time=1.5
+[host] 2024-03-01 10:20:33,500 (trainer:338) INFO: 1epoch results: [train] iter_time=1.5e-04, \
+loss=75.25, acc=0.375, time=9 minutes and 1.5 seconds, total_count=100, [valid] loss_ctc=60.5, \
+loss=50.25, acc=0.625, time=9.5 seconds, total_count=10, [att_plot] time=2.5 seconds
 [host] 2024-03-01 10:20:34,500 (trainer:458) INFO: The training was finished at 20 epochs
 """,
             (

@@ -21,7 +21,8 @@ _ARGUMENTS = re.compile(
     r"(?=(?:.*?\bbest_checkpoint_metric(?:': |=)'(?P<save_best>\w{1,60})')?)"
 )
 _COUNTERS = (
-    "wps ups wpb bsz wall train_wall oom ooms clip ntokens nsentences nll_ntokens sample_size gb_free"
+    "wps ups wpb bsz wall train_wall oom ooms clip ntokens nsentences nll_ntokens sample_size "
+    "gb_free"
     " epoch loss_scale cuda_gb_allocated cuda_gb_reserved"
 ).split()
 _PREFIXES = ("", "train_", "valid_")
@@ -47,7 +48,8 @@ class FairseqText(StatementFormat):
         Pattern(
             "train",
             re.compile(
-                r"(?:\| epoch|train_inner \| epoch) (?P<epoch>\d{3,9}):\s{1,9}(?P<inner>\d{1,12}) / "
+                r"(?:\| epoch|train_inner \| epoch) (?P<epoch>\d{3,9}):\s{1,9}"
+                r"(?P<inner>\d{1,12}) / "
                 rf"(?P<inner_of>\d{{1,12}}) (?P<rest>loss={NUMBER}[^\n]{{1,2000}})"
             ),
             _EQUAL,
@@ -72,7 +74,8 @@ class FairseqText(StatementFormat):
         Pattern(
             "train",
             re.compile(
-                r"(?:\| train \| epoch \d{3,9}|\[train\]\[INFO\] - epoch \d{3,9}|^\| epoch \d{3,9}) "
+                r"(?:\| train \| epoch \d{3,9}|\[train\]\[INFO\] - epoch \d{3,9}|^\| epoch "
+                r"\d{3,9}) "
                 rf"(?P<rest>\| loss {NUMBER} [^\n]{{1,2000}})"
             ),
             _BARS,
@@ -116,11 +119,17 @@ class FairseqText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
-2024-03-01 10:20:30 | INFO | fairseq_cli.train | {'_name': None, 'common': {'seed': 1}, 'max_epoch': 0, 'max_update': 200, 'best_checkpoint_metric': 'loss'}
-2024-03-01 10:20:31 | INFO | train_inner | epoch 001:    10 / 20 loss=9.25, nll_loss=8.5, ppl=400.25, wps=9000.5, ups=2.5, wpb=3500, bsz=180, num_updates=10, lr=1e-05, gnorm=2.125, train_wall=5, wall=9
-2024-03-01 10:20:32 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 8.125 | nll_loss 7.25 | ppl 150.5 | wps 9000 | wpb 300 | bsz 18 | num_updates 20
-2024-03-01 10:20:33 | INFO | fairseq.checkpoint_utils | Saved checkpoint toy/checkpoint1.pt (epoch 1 @ 20 updates, score 8.125) (writing took 1.5 seconds)
-2024-03-01 10:20:34 | INFO | train | epoch 001 | loss 8.75 | nll_loss 8.25 | ppl 300.5 | wps 9000 | ups 2 | wpb 3500 | bsz 180 | num_updates 20 | lr 2e-05 | gnorm 2.5 | train_wall 9 | wall 12
+2024-03-01 10:20:30 | INFO | fairseq_cli.train | {'_name': None, 'common': {'seed': 1}, \
+'max_epoch': 0, 'max_update': 200, 'best_checkpoint_metric': 'loss'}
+2024-03-01 10:20:31 | INFO | train_inner | epoch 001:    10 / 20 loss=9.25, nll_loss=8.5, \
+ppl=400.25, wps=9000.5, ups=2.5, wpb=3500, bsz=180, num_updates=10, lr=1e-05, gnorm=2.125, \
+train_wall=5, wall=9
+2024-03-01 10:20:32 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 8.125 | nll_loss \
+7.25 | ppl 150.5 | wps 9000 | wpb 300 | bsz 18 | num_updates 20
+2024-03-01 10:20:33 | INFO | fairseq.checkpoint_utils | Saved checkpoint toy/checkpoint1.pt \
+(epoch 1 @ 20 updates, score 8.125) (writing took 1.5 seconds)
+2024-03-01 10:20:34 | INFO | train | epoch 001 | loss 8.75 | nll_loss 8.25 | ppl 300.5 | wps \
+9000 | ups 2 | wpb 3500 | bsz 180 | num_updates 20 | lr 2e-05 | gnorm 2.5 | train_wall 9 | wall 12
 2024-03-01 10:20:35 | INFO | fairseq_cli.train | done training in 12.5 seconds
 """,
             (
@@ -135,9 +144,12 @@ class FairseqText(StatementFormat):
         ),
         Sample(
             """\
-[2024-03-01 10:20:31,500][train_inner][INFO] - {"epoch": 1, "update": 0.5, "loss": "9.25", "accuracy": "0.25", "wps": "9000.1", "num_updates": "10", "lr": "1e-05", "gnorm": "2.125"}
-[2024-03-01 10:20:32,500][valid][INFO] - {"epoch": 1, "valid_loss": "8.125", "valid_wps": "9000", "valid_num_updates": "20", "valid_best_loss": "8.125"}
-[2024-03-01 10:20:33,500][train][INFO] - {"epoch": 1, "train_loss": "8.75", "train_num_updates": "20", "train_lr": "2e-05", "train_wall": "12"}
+[2024-03-01 10:20:31,500][train_inner][INFO] - {"epoch": 1, "update": 0.5, "loss": "9.25", \
+"accuracy": "0.25", "wps": "9000.1", "num_updates": "10", "lr": "1e-05", "gnorm": "2.125"}
+[2024-03-01 10:20:32,500][valid][INFO] - {"epoch": 1, "valid_loss": "8.125", "valid_wps": \
+"9000", "valid_num_updates": "20", "valid_best_loss": "8.125"}
+[2024-03-01 10:20:33,500][train][INFO] - {"epoch": 1, "train_loss": "8.75", "train_num_updates": \
+"20", "train_lr": "2e-05", "train_wall": "12"}
 """,
             (
                 Record("train", 10, 0.5, metrics={"loss": 9.25, "grad_norm": 2.125}, line=1),
@@ -147,7 +159,8 @@ class FairseqText(StatementFormat):
         ),
         Sample(
             """\
-| epoch 001:     10 / 20 loss=9.250, nll_loss=8.500, ppl=400.25, wps=9000, num_updates=10, lr=1e-05, gnorm=2.125, clip=0.000, oom=0.000, wall=9
+| epoch 001:     10 / 20 loss=9.250, nll_loss=8.500, ppl=400.25, wps=9000, num_updates=10, \
+lr=1e-05, gnorm=2.125, clip=0.000, oom=0.000, wall=9
 | epoch 001 | loss 8.750 | nll_loss 8.250 | ppl 300.50 | num_updates 20 | lr 2e-05 | gnorm 2.500
 | epoch 001 | valid on 'valid' subset | loss 8.125 | nll_loss 7.250 | ppl 150.50 | num_updates 20
 """,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats, Ints, Item
 
 _LONGEST = 20_000
+_LONGEST_STATEMENT = 2000
 _EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
 # The Trainer adds the epoch last; only these follow it.
 _TAIL = re.compile(
@@ -46,10 +47,10 @@ _UNSLOTH = re.compile(
     r"Total steps = (?P<steps>[\d,]{1,15})"
 )
 _PLAN = re.compile(
-    r"(?:^|>>|\s)\s*(?P<what>Num examples|Total train batch size[^=]{0,80}"
+    r"(?:^|>>|\s)\s{0,8}(?P<what>Num examples|Total train batch size[^=]{0,80}"
     r"|Total optimization steps) = (?P<count>[\d,]{1,19})\s*$"
 )
-_EPOCHS = re.compile(r"(?:^|>>|\s)\s*Num Epochs = (?P<count>[\d,]{1,25})\s*$")
+_EPOCHS = re.compile(r"(?:^|>>|\s)\s{0,8}Num Epochs = (?P<count>[\d,]{1,25})\s*$")
 _RESUMED = re.compile(r"Continuing training from (?P<what>global step|epoch) (?P<count>\d{1,12})")
 _SAVED = re.compile(
     r"Saving model checkpoint to (?P<path>.{1,400}?checkpoint-(?P<step>\d{1,12}))\b"
@@ -102,7 +103,7 @@ class HFConsoleParser(LineParser):
         if fields is not None:
             numbers = {field.name: float(line[field.start : field.end]) for field in fields}
             return _records(self._take(_Row(_kind(fields), numbers, number)))
-        return list(self._statement(line, number))
+        return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
 
     def close(self) -> Iterable[Record]:
         """Place what is still held back."""

@@ -49,7 +49,8 @@ class IcefallText(StatementFormat):
         Pattern(
             "eval",
             re.compile(
-                rf"\bEpoch (?P<epoch>\d{{1,9}}) CV info (?:cv_loss |\{{'loss': )(?P<cv_loss>{NUMBER})"
+                rf"\bEpoch (?P<epoch>\d{{1,9}}) CV info (?:cv_loss |\{{'loss': )"
+                rf"(?P<cv_loss>{NUMBER})"
             ),
         ),
         Pattern("checkpoint", re.compile(r"\bSaving checkpoint to (?P<path>\S{1,400})")),
@@ -61,9 +62,14 @@ class IcefallText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
-2024-03-01 10:20:30,500 INFO [train.py:901] (0/4) Epoch 1, batch 0, loss[loss=7.5, simple_loss=6.5, pruned_loss=7.25, over 9000.00 frames. ], tot_loss[loss=7.25, simple_loss=6.25, over 9000.00 frames. ], batch size: 70, lr: 2.25e-02, grad_scale: 2.0
-2024-03-01 10:20:31,500 INFO [train.py:901] (0/4) Epoch 1, batch 50, loss[loss=1.5, simple_loss=1.25, over 9000.00 frames. ], tot_loss[loss=1.75, simple_loss=1.25, over 400000.00 frames. ], batch size: 70, lr: 2.50e-02
-2024-03-01 10:20:32,500 INFO [train.py:935] (0/4) Epoch 1, validation: loss=1.125, simple_loss=1.25, over 900000.00 frames.
+2024-03-01 10:20:30,500 INFO [train.py:901] (0/4) Epoch 1, batch 0, loss[loss=7.5, \
+simple_loss=6.5, pruned_loss=7.25, over 9000.00 frames. ], tot_loss[loss=7.25, simple_loss=6.25, \
+over 9000.00 frames. ], batch size: 70, lr: 2.25e-02, grad_scale: 2.0
+2024-03-01 10:20:31,500 INFO [train.py:901] (0/4) Epoch 1, batch 50, loss[loss=1.5, \
+simple_loss=1.25, over 9000.00 frames. ], tot_loss[loss=1.75, simple_loss=1.25, over 400000.00 \
+frames. ], batch size: 70, lr: 2.50e-02
+2024-03-01 10:20:32,500 INFO [train.py:935] (0/4) Epoch 1, validation: loss=1.125, \
+simple_loss=1.25, over 900000.00 frames.
 2024-03-01 10:20:33,500 INFO [checkpoint.py:75] (0/4) Saving checkpoint to toy/epoch-1.pt
 """,
             (
@@ -76,7 +82,8 @@ class IcefallText(StatementFormat):
         ),
         Sample(
             """\
-2024-03-01 10:20:30,500 DEBUG TRAIN Batch 0/100 loss 9.250000 loss_att 8.500000 loss_ctc 10.500000 lr 0.00001000 rank 0
+2024-03-01 10:20:30,500 DEBUG TRAIN Batch 0/100 loss 9.250000 loss_att 8.500000 loss_ctc \
+10.500000 lr 0.00001000 rank 0
 2024-03-01 10:20:31,500 INFO Epoch 0 CV info cv_loss 8.125
 """,
             (

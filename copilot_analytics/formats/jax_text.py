@@ -19,7 +19,7 @@ _MAXTEXT = re.compile(
 
 
 class JaxText(StatementFormat):
-    """``Step 100: grad_norm=1.5, loss=0.25`` and ``completed step: 5, seconds: 1.2, ..., loss: 9``."""
+    """``Step 100: grad_norm=1.5, loss=0.25``; ``completed step: 5, seconds: 1.2, ..., loss: 9``."""
 
     name: ClassVar[str] = "jax_text"
     title: ClassVar[str] = "openpi, MaxText or CLU training log"
@@ -65,7 +65,8 @@ class JaxText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
-10:20:30.500 [I] Progress on: 757it/20.0kit rate:1.5s/it remaining:8:02:11 elapsed:26:02 postfix:- (7:tqdm_logging.py:145)
+10:20:30.500 [I] Progress on: 757it/20.0kit rate:1.5s/it remaining:8:02:11 elapsed:26:02 \
+postfix:- (7:tqdm_logging.py:145)
 Step 800: grad_norm=0.7500, loss=0.1250, param_norm=1377.5000
 """,
             (
@@ -75,7 +76,8 @@ Step 800: grad_norm=0.7500, loss=0.1250, param_norm=1377.5000
         ),
         Sample(
             """\
-completed step: 5, seconds: 1.250, TFLOP/s/device: 99.500, Tokens/s/device: 2048.500, total_weights: 8192, loss: 9.125
+completed step: 5, seconds: 1.250, TFLOP/s/device: 99.500, Tokens/s/device: 2048.500, \
+total_weights: 8192, loss: 9.125
 eval metrics after step: 5, loss=9.000, total_weights=4096
 """,
             (
@@ -84,8 +86,10 @@ eval metrics after step: 5, loss=9.000, total_weights=4096
             ),
         ),
         Sample(
-            "I0301 10:20:30.500000 7 logging_writer.py:48] [100] eval_accuracy=0.25, eval_loss=4.5\n"
-            "I0301 10:20:31.500000 7 logging_writer.py:48] [110] steps_per_second=2.5, train_loss=4.25\n",
+            "I0301 10:20:30.500000 7 logging_writer.py:48] [100] eval_accuracy=0.25, "
+            "eval_loss=4.5\n"
+            "I0301 10:20:31.500000 7 logging_writer.py:48] [110] steps_per_second=2.5, "
+            "train_loss=4.25\n",
             (
                 Record("eval", 100, metrics={"eval_accuracy": 0.25, "eval_loss": 4.5}, line=1),
                 Record("train", 110, metrics={"train_loss": 4.25}, line=2),

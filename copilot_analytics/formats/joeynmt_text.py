@@ -78,10 +78,13 @@ class JoeyNMTText(StatementFormat):
         Sample(
             """\
 2024-03-01 10:20:30,500 - INFO - joeynmt.helpers - cfg.training.epochs                : 7
-2024-03-01 10:20:31,500 - INFO - joeynmt.training - Epoch   1, Step:       50, Batch Loss:     5.250000, Tokens per Sec:     1234, Lr: 0.000300
-2024-03-01 10:20:32 Epoch   1 Step:      100 Batch Loss:     4.250000 Tokens per Sec:    20734, Lr: 0.000300
+2024-03-01 10:20:31,500 - INFO - joeynmt.training - Epoch   1, Step:       50, Batch Loss:     \
+5.250000, Tokens per Sec:     1234, Lr: 0.000300
+2024-03-01 10:20:32 Epoch   1 Step:      100 Batch Loss:     4.250000 Tokens per Sec:    20734, \
+Lr: 0.000300
 2024-03-01 10:20:33,500 - INFO - joeynmt.training - Saving new checkpoint.
-2024-03-01 10:20:34,500 - INFO - joeynmt.training - Validation result (greedy) at epoch   1, step      100: bleu:   1.25, loss: 1000.5000, ppl:  20.2500, duration: 9.5000s
+2024-03-01 10:20:34,500 - INFO - joeynmt.training - Validation result (greedy) at epoch   1, \
+step      100: bleu:   1.25, loss: 1000.5000, ppl:  20.2500, duration: 9.5000s
 2024-03-01 10:20:35,500 - INFO - joeynmt.training - Training ended after   7 epochs.
 """,
             (
@@ -95,8 +98,10 @@ class JoeyNMTText(StatementFormat):
         ),
         Sample(
             """\
-2024-03-01 10:20:31,500 - INFO - joeynmt.training - Epoch   1, Step:       50, Batch Loss:     5.250000, Batch Acc: 0.125000, Tokens per Sec:     1234, Lr: 0.000300
-2024-03-01 10:20:34,500 - INFO - joeynmt.prediction - Evaluation result (greedy): bleu:   1.25, loss:   4.50, ppl:  20.25, acc:   0.25, generation: 9.5000[sec], evaluation: 0.5000[sec]
+2024-03-01 10:20:31,500 - INFO - joeynmt.training - Epoch   1, Step:       50, Batch Loss:     \
+5.250000, Batch Acc: 0.125000, Tokens per Sec:     1234, Lr: 0.000300
+2024-03-01 10:20:34,500 - INFO - joeynmt.prediction - Evaluation result (greedy): bleu:   1.25, \
+loss:   4.50, ppl:  20.25, acc:   0.25, generation: 9.5000[sec], evaluation: 0.5000[sec]
 """,
             (
                 Record("train", 50, metrics={"Batch Loss": 5.25, "Batch Acc": 0.125}, line=1),

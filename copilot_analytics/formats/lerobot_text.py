@@ -54,7 +54,7 @@ class LeRobotParser(StatementParser):
 
 
 class LeRobotText(StatementFormat):
-    """``step:400 smpl:13K ep:40 epch:1.01 loss:2.215 grdn:49.8 lr:1.0e-05 updt_s:0.5 data_s:0.1``."""
+    """``step:400 smpl:13K ep:40 epch:1.01 loss:2.215 grdn:49.8 lr:1.0e-05 updt_s:0.5 ...``."""
 
     name: ClassVar[str] = "lerobot_text"
     title: ClassVar[str] = "LeRobot training log"
@@ -85,10 +85,14 @@ class LeRobotText(StatementFormat):
         Sample(
             """\
 INFO 2024-03-01 10:20:29 train.py:107 cfg.steps=5000 (5K)
-INFO 2024-03-01 10:20:30 train.py:117 step:400 smpl:3K ep:40 epch:1.01 loss:2.215 grdn:49.836 lr:1.0e-05 updt_s:0.504 data_s:0.083
-INFO 2024-03-01 10:20:31 train.py:117 step:800 smpl:6K ep:80 epch:2.02 loss:1.125 grdn:9.5 lr:1.0e-05 updt_s:0.504 data_s:0.083
-INFO 2024-03-01 10:20:32 train.py:117 step:1K smpl:10K ep:120 epch:3.03 loss:1.115 grdn:9.25 lr:1.0e-05 updt_s:0.504 data_s:0.083
-INFO 2024-03-01 10:20:33 train.py:117 step:9K smpl:72K ep:900 epch:9.03 loss:1.015 grdn:9.125 lr:1.0e-05 updt_s:0.504 data_s:0.083
+INFO 2024-03-01 10:20:30 train.py:117 step:400 smpl:3K ep:40 epch:1.01 loss:2.215 grdn:49.836 \
+lr:1.0e-05 updt_s:0.504 data_s:0.083
+INFO 2024-03-01 10:20:31 train.py:117 step:800 smpl:6K ep:80 epch:2.02 loss:1.125 grdn:9.5 \
+lr:1.0e-05 updt_s:0.504 data_s:0.083
+INFO 2024-03-01 10:20:32 train.py:117 step:1K smpl:10K ep:120 epch:3.03 loss:1.115 grdn:9.25 \
+lr:1.0e-05 updt_s:0.504 data_s:0.083
+INFO 2024-03-01 10:20:33 train.py:117 step:9K smpl:72K ep:900 epch:9.03 loss:1.015 grdn:9.125 \
+lr:1.0e-05 updt_s:0.504 data_s:0.083
 INFO 2024-03-01 10:20:34 train.py:190 Checkpoint policy after step 9000
 INFO 2024-03-01 10:20:35 train.py:203 End of training
 """,

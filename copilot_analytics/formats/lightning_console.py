@@ -37,8 +37,10 @@ _STOPPED = re.compile(
     r"Trainer\.fit`? stopped: `?(?P<what>max_epochs|max_steps)=(?P<count>\d{1,12})`? reached"
 )
 _SAVED = re.compile(
-    r"Epoch (?P<epoch>\d{1,9}), global step (?P<step>\d{1,12}): '?(?P<name>[^'\s]{1,100})'? reached "
-    rf"(?P<best>{NUMBER}) \(best {NUMBER}\), saving model to [\"']?(?P<path>[^\"'\n]{{1,400}}?)[\"']? as"
+    r"Epoch (?P<epoch>\d{1,9}), global step (?P<step>\d{1,12}): '?(?P<name>[^'\s]{1,100})'? "
+    r"reached "
+    rf"(?P<best>{NUMBER}) \(best {NUMBER}\), saving model to [\"']?"
+    rf"(?P<path>[^\"'\n]{{1,400}}?)[\"']? as"
 )
 
 
@@ -72,7 +74,7 @@ class LightningConsoleParser(LineParser):
         self._before_s = 0.0  # of the epochs before
         self._ended = False
 
-    def fields(self, line: str) -> Sequence[Field] | None:  # noqa: ARG002  # no line stands alone
+    def fields(self, line: str) -> Sequence[Field] | None:  # no line stands alone
         """Return None: a frame may be drawn again."""
         return None
 
@@ -184,7 +186,8 @@ Epoch 0:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.750]
 Epoch 0: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.500]
 Validation DataLoader 0: 100%|###| 2/2 [00:00<00:00, 9.1it/s]
 Epoch 0: 100%|###| 4/4 [00:05<00:00, 1.0it/s, v_num=0, train_loss=0.500, val_loss=0.625]
-Epoch 0, global step 4: 'val_loss' reached 0.62500 (best 0.62500), saving model to 'toy/a.ckpt' as top 1
+Epoch 0, global step 4: 'val_loss' reached 0.62500 (best 0.62500), saving model to 'toy/a.ckpt' \
+as top 1
 Epoch 1:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.250, val_loss=0.625]
 `Trainer.fit` stopped: `max_epochs=2` reached.
 """,

@@ -42,7 +42,8 @@ class LlmCText(StatementFormat):
             "train",
             re.compile(
                 rf"{_STEP}(?P<rest>\s{{1,3}}\| (?:train |training )?loss:?\s{{1,9}}{NUMBER}"
-                rf"[^\n]{{0,300}}?)(?:[|(] ?(?P<ms>\d{{1,9}}(?:\.\d{{1,6}})?) ms\b[^\n]{{0,200}})?$",
+                rf"[^\n]{{0,300}}?)(?:[|(] ?(?P<ms>\d{{1,9}}(?:\.\d{{1,6}})?) "
+                rf"ms\b[^\n]{{0,200}})?$",
                 re.IGNORECASE,
             ),
             _COLUMNS,
@@ -115,7 +116,8 @@ step     5 | loss: 9.500000 | lr 8.3916e-07 | norm: 15.2500 | dt: 250.50ms | tok
         ),
         Sample(
             """\
-step   10/100 | loss 4.500000 (+0.10z)| norm 1.2500 (-0.05z)| lr 6.00e-05 | 100.50 ms | 30.5% bf16 MFU | 9000 tok/s
+step   10/100 | loss 4.500000 (+0.10z)| norm 1.2500 (-0.05z)| lr 6.00e-05 | 100.50 ms | 30.5% \
+bf16 MFU | 9000 tok/s
 val loss 4.250000
 """,
             (
@@ -131,7 +133,8 @@ val loss 4.250000
         ),
         Sample(
             """\
-step 00010/00100 (10.00%) | loss: 5.250000 | lrm: 1.00 | dt: 500.00ms | tok/sec: 1,000,000 | mfu: 45.00
+step 00010/00100 (10.00%) | loss: 5.250000 | lrm: 1.00 | dt: 500.00ms | tok/sec: 1,000,000 | \
+mfu: 45.00
 Step 00010 | Validation bpb: 1.1250
 """,
             (

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _PLACE = r"\bEp\. (?P<epoch>\d{1,9}) : Up\. (?P<step>\d{1,12}) : "
 _PAIRS = re.compile(rf"(?P<key>Cost|gNorm|L\.r\.) (?P<number>{NUMBER})(?![\w.])")
 _RESULTS = re.compile(
-    rf"(?P<key>[A-Za-z][\w.-]{{0,60}}) : (?P<number>{NUMBER})(?= : (?:new best|stalled|no effect)|$)"
+    rf"(?P<key>[A-Za-z][\w.-]{{0,60}}) : (?P<number>{NUMBER})(?= : (?:new best|stalled|no "
+    rf"effect)|$)"
 )
 _RESULT = re.compile(
     rf"\[valid\] {_PLACE}(?P<rest>[A-Za-z][\w.-]{{0,60}} : {NUMBER}"
@@ -26,7 +27,7 @@ _RESULT = re.compile(
 
 
 class MarianText(StatementFormat):
-    """``Ep. 1 : Up. 100 : Sen. 7,039 : Cost 0.63 : Time 49.71s : ...`` and ``[valid] Ep. 1 : ...``."""
+    """``Ep. 1 : Up. 100 : Sen. 7,039 : Cost 0.63 : Time ...`` and ``[valid] Ep. 1 : ...``."""
 
     name: ClassVar[str] = "marian_text"
     title: ClassVar[str] = "Marian log"
@@ -67,7 +68,8 @@ class MarianText(StatementFormat):
         Sample(
             """\
 [2024-03-01 10:20:30] [config] after-batches: 500
-[2024-03-01 10:20:31] Ep. 1 : Up. 100 : Sen. 7,039 : Cost 8.25000000 : Time 49.71s : 10546.62 words/s : gNorm 1.2500 : L.r. 3.0000e-05
+[2024-03-01 10:20:31] Ep. 1 : Up. 100 : Sen. 7,039 : Cost 8.25000000 : Time 49.71s : 10546.62 \
+words/s : gNorm 1.2500 : L.r. 3.0000e-05
 [2024-03-01 10:20:32] Saving model weights and runtime parameters to toy/model.npz
 [2024-03-01 10:20:33] [valid] Ep. 1 : Up. 100 : perplexity : 90.25 : new best
 [2024-03-01 10:20:34] [valid] Ep. 1 : Up. 100 : bleu-detok : 1.5 : stalled 2 times (last best: 2.5)

@@ -59,7 +59,7 @@ class MegatronText(StatementFormat):
             "train",
             re.compile(
                 r"\biteration\s{1,12}(?P<step>\d{1,12})/\s{0,12}(?P<steps>\d{1,12}) "
-                r"(?P<rest>\|[^\n]{1,4000}\|)"
+                r"(?P<rest>\|(?=[^\n]{0,200}elapsed time per iteration)[^\n]{1,4000}\|)"
             ),
             _PAIRS,
         ),
@@ -75,7 +75,8 @@ class MegatronText(StatementFormat):
         Pattern(
             "eval",
             re.compile(
-                r"\bvalidation loss at (?:iteration \d{1,12} on test set|the end of training for test"
+                r"\bvalidation loss at (?:iteration \d{1,12} on test set|the end of training "
+                r"for test"
                 r" data)\s(?P<rest>\|[^\n]{1,2000}\|)"
             ),
             _PAIRS,
@@ -84,7 +85,8 @@ class MegatronText(StatementFormat):
         Pattern(
             "checkpoint",
             re.compile(
-                r"\bsuccessfully saved checkpoint (?:at|from) iteration\s{1,9}(?P<step>\d{1,12}) to "
+                r"\bsuccessfully saved checkpoint (?:at|from) iteration\s{1,9}"
+                r"(?P<step>\d{1,12}) to "
                 r"(?P<path>\S{1,500})"
             ),
         ),
@@ -104,8 +106,12 @@ class MegatronText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
- iteration       10/     100 | consumed samples:  160 | elapsed time per iteration (ms): 1500.5 | learning rate: 0.000E+00 | global batch size:    16 | loss scale: 4294967296.0 | number of skipped iterations:  10 | number of nan iterations:   0 |
- iteration       20/     100 | consumed samples:  320 | elapsed time per iteration (ms): 1250.5 | learning rate: 1.500E-04 | global batch size:    16 | lm loss: 8.250000E+00 | loss scale: 65536.0 | grad norm: 1.250 | number of skipped iterations:   0 | number of nan iterations:   0 |
+ iteration       10/     100 | consumed samples:  160 | elapsed time per iteration (ms): 1500.5 \
+| learning rate: 0.000E+00 | global batch size:    16 | loss scale: 4294967296.0 | number of \
+skipped iterations:  10 | number of nan iterations:   0 |
+ iteration       20/     100 | consumed samples:  320 | elapsed time per iteration (ms): 1250.5 \
+| learning rate: 1.500E-04 | global batch size:    16 | lm loss: 8.250000E+00 | loss scale: \
+65536.0 | grad norm: 1.250 | number of skipped iterations:   0 | number of nan iterations:   0 |
  validation loss at iteration 20 | lm loss value: 7.500000E+00 | lm loss PPL: 1.750000E+03 |
   successfully saved checkpoint at iteration      20 to toy/checkpoints
 [after training is done] datetime: 2024-03-01 10:20:30

@@ -48,8 +48,10 @@ class OpenNMTText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
-[2024-03-01 10:20:30,500 INFO] Step 50/ 1000; acc:   5.25; ppl: 900.50; xent: 6.75; lr: 0.00001; 3000/3200 tok/s;     30 sec
-[2024-03-01 10:20:31,500 INFO] Step 100/ 1000; acc: 6.5; ppl: 800.5; xent: 6.5; lr: 0.00002; sents: 3000; bsz: 300/ 200/10; 3000/3200 tok/s; 60 sec;
+[2024-03-01 10:20:30,500 INFO] Step 50/ 1000; acc:   5.25; ppl: 900.50; xent: 6.75; lr: 0.00001; \
+3000/3200 tok/s;     30 sec
+[2024-03-01 10:20:31,500 INFO] Step 100/ 1000; acc: 6.5; ppl: 800.5; xent: 6.5; lr: 0.00002; \
+sents: 3000; bsz: 300/ 200/10; 3000/3200 tok/s; 60 sec;
 [2024-03-01 10:20:32,500 INFO] Validation perplexity: 700.25
 [2024-03-01 10:20:32,500 INFO] Validation accuracy: 7.25
 [2024-03-01 10:20:33,500 INFO] Saving checkpoint toy_step_100.pt

@@ -29,7 +29,8 @@ class SpeechBrainText(StatementFormat):
         Pattern(
             "train",
             re.compile(
-                r"\bepoch: (?P<epoch>\d{1,9})(?P<rest>, [^\n]{0,400}? - train [A-Za-z][^\n]{1,1000})",
+                r"\bepoch: (?P<epoch>\d{1,9})(?P<rest>, [^\n]{0,400}? - train "
+                r"[A-Za-z][^\n]{1,1000})",
                 re.IGNORECASE,
             ),
             _PAIRS,

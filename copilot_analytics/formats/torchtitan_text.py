@@ -54,9 +54,12 @@ class TorchTitanText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
-[rank0]:[titan] 2024-03-01 10:20:30,500 - root - INFO - Training starts at step 1, with local batch size 2, sequence length 128, total steps 50 (warmup 5)
-[rank0]:[titan] 2024-03-01 10:20:31,500 - root - INFO - step:  1  loss:  8.2500  grad_norm:  1.5000  memory: 10.25GiB(12.81%)  tps: 1,234  tflops: 57.25  mfu: 5.75%
-[rank0]:[titan] 2024-03-01 10:20:32,500 - root - INFO - validate step:  1  loss:  8.1250  memory: 10.25GiB(12.81%)  tps: 2,345
+[rank0]:[titan] 2024-03-01 10:20:30,500 - root - INFO - Training starts at step 1, with local \
+batch size 2, sequence length 128, total steps 50 (warmup 5)
+[rank0]:[titan] 2024-03-01 10:20:31,500 - root - INFO - step:  1  loss:  8.2500  grad_norm:  \
+1.5000  memory: 10.25GiB(12.81%)  tps: 1,234  tflops: 57.25  mfu: 5.75%
+[rank0]:[titan] 2024-03-01 10:20:32,500 - root - INFO - validate step:  1  loss:  8.1250  \
+memory: 10.25GiB(12.81%)  tps: 2,345
 [rank0]:[titan] 2024-03-01 10:20:33,500 - root - INFO - Training completed
 """,
             (

@@ -12,8 +12,10 @@ from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
 _PAIRS = re.compile(
-    r"(?<= - )(?!(?:timing_|perf/|training/|global_seqlen/|prompt_length|num_turns|response_length_n))"
-    rf"(?P<key>[A-Za-z][\w./@()=-]{{0,120}}):(?:np\.float\d\d\()?(?P<number>{NUMBER})\)?(?= - |\s*$)"
+    r"(?<= - )(?!(?:timing_|perf/|training/|global_seqlen/|prompt_length|num_turns|"
+    r"response_length_n))"
+    rf"(?P<key>[A-Za-z][\w./@()=-]{{0,120}}):(?:np\.float\d\d\()?(?P<number>{NUMBER})\)?(?= - |"
+    rf"\s*$)"
 )
 
 
@@ -49,9 +51,11 @@ class VerlText(StatementFormat):
         Sample(
             """\
 (TaskRunner pid=7) Total training steps: 40
-(TaskRunner pid=7) step:1 - actor/pg_loss:-0.25 - actor/grad_norm:np.float64(1.5) - actor/lr:1e-06 - critic/score/mean:0.125 - timing_s/step:3.5 - perf/throughput:90.5
+(TaskRunner pid=7) step:1 - actor/pg_loss:-0.25 - actor/grad_norm:np.float64(1.5) - \
+actor/lr:1e-06 - critic/score/mean:0.125 - timing_s/step:3.5 - perf/throughput:90.5
 (TaskRunner pid=7) Training Progress:   2%|#         | 1/40 [00:36<37:53, 36.42s/it]
-(TaskRunner pid=7) step:2 - actor/pg_loss:-0.5 - critic/score/mean:0.25 - val-core/toy/acc/mean@1:0.375
+(TaskRunner pid=7) step:2 - actor/pg_loss:-0.5 - critic/score/mean:0.25 - \
+val-core/toy/acc/mean@1:0.375
 """,
             (
                 Record("config", facts={"planned_steps": 40}, line=1),
