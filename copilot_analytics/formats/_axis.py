@@ -85,11 +85,10 @@ class Axis:
         self._epochs_done: float | None = None  # at the start of the epoch that goes on
         self._share = 0.0  # of it that is done
         self._evaluates_within = evaluates_within
-        self._last_length: int | None = None
-        self._longer = 0.0  # by what the epochs before were longer than that which goes on
         self._counts_inner = False
         self._counts_epochs_only = False
         self._counts_steps = False
+        self._shift = 0.0  # of the steps, where epochs before had another length
 
     def enter(self, epoch: float, epochs: float | None = None) -> None:
         """Take a line that says in which epoch the next ones are."""
@@ -154,6 +153,8 @@ class Axis:
         if self._epochs_done is None or (self._counts_inner and self._share < _MOST_OF_AN_EPOCH):
             return self.last_step or None, None
         epochs = self._epochs_done + 1
+        if self._shift and self.per_epoch is not None:
+            return int(epochs * self.per_epoch + self._shift), epochs
         return (int(epochs) if self._counts_epochs_only else None), epochs
 
     @property
@@ -186,9 +187,18 @@ class Axis:
             self._plan_epochs(float(columns["#epochs"][0]))
         for name in ("#inner_of", "#sample_of"):
             if name in columns and columns[name][0] > 0:
-                self.per_epoch = self.facts["steps_per_epoch"] = int(columns[name][0])
+                self._take_length(int(columns[name][0]), columns)
         if "#sample" in columns:
             self.facts["step_unit"] = "sample"
+
+    def _take_length(self, length: int, columns: Mapping[str, Floats]) -> None:
+        """Take the length of this epoch; loaders may make one a little longer than the next."""
+        if self.per_epoch is not None and self.per_epoch != length:
+            done = self._epochs_done or 0.0
+            if "#epoch" in columns:
+                done = self._done(columns["#epoch"][:1])
+            self._shift = (self._shift + done * (self.per_epoch - length)) if done else 0.0
+        self.per_epoch = self.facts["steps_per_epoch"] = length
 
     def _plan_epochs(self, printed: float) -> None:
         """Take planned epochs; ``0/99`` means a hundred of them, ``0/100`` as well."""
@@ -209,27 +219,17 @@ class Axis:
         if self.per_epoch is None:
             step, epoch = self._length.of_inner(done + 1, inner)
         else:
-            step = whole(self._before(done) + inner)
+            step = whole(done * self.per_epoch + np.where(done > 0, self._shift, 0.0) + inner)
             epoch = done + inner / self.per_epoch
         length = self.per_epoch or self._length.length
         self._share = float(inner[-1]) / length if length else 0.0
         return step, epoch
 
-    def _before(self, done: Floats) -> Floats:
-        """Return the steps before the epochs of lines, whose lengths may differ by a few."""
-        assert self.per_epoch is not None  # noqa: S101  # the caller looked
-        if done[0] == 0:
-            self._longer = 0.0
-        elif self._last_length is not None:
-            self._longer += done[0] * (self._last_length - self.per_epoch)
-        self._last_length = self.per_epoch
-        return done * self.per_epoch + self._longer
-
     def _place_ends(self, epochs: Floats) -> tuple[Ints, Floats]:
         """Place lines that sum an epoch up."""
         if self._counts_inner:
             length = self.per_epoch or self._length.length
-            last, step = self.last_step, whole(epochs * length)
+            last, step = self.last_step, whole(epochs * length + self._shift)
             for row, at in enumerate(step.tolist()):
                 # The last iteration that was printed may lie beyond a length that is a guess.
                 last = step[row] = last if 0 < last - at < length else at

@@ -24,7 +24,7 @@ from copilot_analytics.formats._statements import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._rows import Naming
     from copilot_analytics.records import Floats, Ints, Item, Record
@@ -147,6 +147,7 @@ class PartsFormat(StatementFormat):
         Whether the summary of pycocotools is a part too.
     """
 
+    patterns: ClassVar[tuple[Pattern, ...]] = ()
     parts: ClassVar[tuple[Part, ...]] = ()
     reads_coco: ClassVar[bool] = False
 
@@ -154,3 +155,10 @@ class PartsFormat(StatementFormat):
         """Return a fresh parser for a log."""
         rows = RowReader(file, self.axis(), self.naming)
         return PartsParser(self.patterns, self.parts, rows, self.naming, reads_coco=self.reads_coco)
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: a training line settles it, or a part of one."""
+        sure = super().confidence(lines)
+        parts = [part.pattern.regex for part in self.parts if part.pattern.kind == "train"]
+        found = sure or any(regex.search(line) for regex in parts for line in lines)
+        return 1.0 if found else 0.0
