@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._base import Field
+from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def fields_of(reading: Reading) -> list[Field]:
         fields += [Field(_scaled(name, part), part.start, part.end) for part in parts]
     taken = set()
     for metric in reading.metrics:
-        is_told = metric.says_split or metric.split in {None, "train"}
+        is_told = metric.split in {None, "train"} or split_of(metric.name) == metric.split
         name = metric.name if is_told else f"{metric.split} {metric.name}"
         if name not in taken:
             taken.add(name)

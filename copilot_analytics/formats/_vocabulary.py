@@ -18,7 +18,7 @@ GLOBAL_STEPS = frozenset({"global_step", "globalstep", "gstep", "num_updates", "
 BATCHES = frozenset({"batch", "minibatch", "mini-batch", "batch_idx", "batches", "批次"})
 SAMPLES = frozenset({"sample", "image", "img", "idx", "样本"})
 
-_METRICS = frozenset(
+METRICS = frozenset(
     """loss losses acc accuracy ppl perplexity bleu f1 fscore iou miou map ap ar auc auroc reward
     rewards return returns score error err mse mae rmse mape smape psnr ssim wer cer dice precision
     recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
@@ -93,14 +93,14 @@ def split_in(text: str) -> Split | None:
 @lru_cache(maxsize=4096)
 def is_quality(label: str) -> bool:
     """Tell whether a label names a loss or a measure of quality."""
-    known = bool(parts_of(label) & _METRICS) or _RANKED.search(label) is not None
+    known = bool(parts_of(label) & METRICS) or _RANKED.search(label) is not None
     return known and not is_quantity(label)
 
 
 @lru_cache(maxsize=4096)
 def is_decisive(label: str) -> bool:
     """Tell whether a label names what only a training measures: servers count errors as well."""
-    measured = parts_of(label) & (_METRICS - _COMMON)
+    measured = parts_of(label) & (METRICS - _COMMON)
     return is_quality(label) and (bool(measured) or split_in(label) is not None)
 
 
@@ -120,7 +120,7 @@ def is_quantity(label: str) -> bool:
     if found <= {"total", "data", "num", "class", "classes", "batch", "token", "weight", "weights"}:
         # `total_loss`, `class_error` and `batch loss` are measures; `loss weight` is a setting.
         last = re.split(r"[\s_/.-]+", label.strip().lower())[-1]
-        return bool(found) and (last in found or not parts & _METRICS)
+        return bool(found) and (last in found or not parts & METRICS)
     return True
 
 

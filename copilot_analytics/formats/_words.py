@@ -63,7 +63,7 @@ _MOST_WORDS = 6
 _LONGEST_LABEL = 60
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2048)  # a batch of lines is looked at twice
 def read_line(line: str) -> Reading:
     """Return what a line says by itself.
 

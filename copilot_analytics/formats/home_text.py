@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,17 @@ import numpy as np
 from copilot_analytics.formats._bars import Frame, read_frame
 from copilot_analytics.formats._base import LineParser, LogFormat, Sample
 from copilot_analytics.formats._evaluations import Evaluations, Result
+from copilot_analytics.formats._evidence import Evidence
 from copilot_analytics.formats._home_rows import HomeRows
+from copilot_analytics.formats._line_kinds import (
+    COCO,
+    DECIMAL,
+    FINAL,
+    OF_FOLD,
+    SECTION,
+    may_measure,
+    says_the_end,
+)
 from copilot_analytics.formats._plan_words import stated_plan
 from copilot_analytics.formats._row_fields import (
     are_measures,
@@ -24,6 +34,7 @@ from copilot_analytics.formats._row_fields import (
     number_of,
     numbers_of,
 )
+from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._templates import Template, TemplateBook
 from copilot_analytics.formats._vocabulary import (
     OF_THE_BEST,
@@ -35,6 +46,7 @@ from copilot_analytics.formats._words import LONGEST_LINE, read_line
 from copilot_analytics.records import Block, Record
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._base import Field
@@ -44,24 +56,6 @@ if TYPE_CHECKING:
 
 _LONGEST_HEADER = 160
 _MOST_HEADER_WORDS = 8
-_SECTION = re.compile(
-    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
-    r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
-    r"|phase|performance|scores?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
-)
-_FINAL = re.compile(r"(?i)^[^a-z]*(?:final|best|summary|overall)\b[^\d]{0,60}$")
-_END = re.compile(
-    r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
-    r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
-    r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
-)
-_OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
-_COCO = re.compile(
-    r"Average (?P<what>Precision|Recall) {1,4}\(A[PR]\) @\[ IoU=(?P<low>[\d.]+)(?P<range>:[\d.]+)?"
-    r" {1,9}\| area= {0,9}(?P<area>\w+) {0,9}\| maxDets= {0,9}\d+ {0,4}\] {0,4}= {0,4}"
-    r"(?P<number>-?\d+(?:\.\d+)?)"
-)
-_DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 _FEWEST_ROWS = 4
 _FEWEST_UNKNOWN = 10  # rows that count epochs and iterations, of measures with unknown names
 
@@ -80,6 +74,8 @@ class HomeTextParser(LineParser):
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
         if len(line) > LONGEST_LINE or read_frame(line, 0) is not None:
+            return None
+        if not may_measure(line):
             return None
         reading = read_line(line)
         if not is_row(reading):
@@ -131,17 +127,20 @@ class HomeTextParser(LineParser):
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
-        coco = _COCO.search(line)
+        coco = COCO.search(line)
         if coco is not None:
             yield from self._coco(coco, number)
+            return
+        if not may_measure(line):
+            yield from self._plan(line, number)
+            yield from self._story(line, line[find_stamp(line).message :], number)
             return
         reading = read_line(line)
         message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if self._rows.has_rows and _END.match(_said_by(message)):
-            yield from self._before_row()
-            yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
+        if self._rows.has_rows and says_the_end(message):
+            yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             self._book.line(line, "remark")
             yield from self._choice(line, number)
@@ -153,11 +152,19 @@ class HomeTextParser(LineParser):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
-        elif _SECTION.match(message + " "):
+        else:
+            yield from self._story(line, message, number)
+
+    def _story(self, line: str, message: str, number: int) -> Iterator[Item]:
+        """Take a line that measures nothing; it may say what the next ones are about."""
+        if self._rows.has_rows and says_the_end(message):
+            yield from self._before_row()
+            yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
+        elif SECTION.match(message + " "):
             split = split_in(line)
             self._section = split if split in {"val", "test"} else None
             self._repeats = False
-        elif self._rows.has_rows and _FINAL.match(message):
+        elif self._rows.has_rows and FINAL.match(message):
             self._repeats = True
         elif any(character.isdigit() for character in message):
             self._book.line(line, "not judged")
@@ -178,7 +185,7 @@ class HomeTextParser(LineParser):
     def _choice(self, line: str, number: int) -> Iterator[Item]:
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
         if OF_THE_BEST.search(line):
-            printed = {float(text) for text in _DECIMAL.findall(line)}
+            printed = {float(text) for text in DECIMAL.findall(line)}
             chosen = self._evaluations.chosen_by(printed)
             if chosen is not None:
                 yield from self._rows.reader.config({"save_best": chosen}, number)
@@ -205,7 +212,7 @@ class HomeTextParser(LineParser):
             self._repeats
             or not is_terse(reading)
             or not are_measures(measured)
-            or _OF_FOLD.search(line)
+            or OF_FOLD.search(line)
         ):
             self._book.line(line, "remark")
             return
@@ -298,9 +305,9 @@ class HomeTextParser(LineParser):
         self._frame = None
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
         if reading.split in {"val", "test"} or all(m.split in {"val", "test"} for m in measured):
-            for name in ("#count", "#count_of", "#inner", "#inner_of"):
-                reading.places.pop(name, None)
-            yield from self._result(text, reading, frame.line, reading.split)
+            places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
+            placed = replace(reading, places=places)
+            yield from self._result(text, placed, frame.line, reading.split)
             return
         columns = columns_of(text, reading)
         if "#count" in columns and "#epoch" not in columns:
@@ -317,11 +324,6 @@ class HomeTextParser(LineParser):
                 columns["#epoch"] = np.array([self._rows.header])
         self._book.line(text, "train", tuple(columns))
         yield from self._rows.placed(columns, np.array([frame.line]))
-
-
-def _said_by(message: str) -> str:
-    """Return what a message says after the name of its logger and its level."""
-    return re.split(r"(?:INFO|DEBUG|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
 
 
 class HomeText(LogFormat):
@@ -353,25 +355,26 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: several training points of one kind, further and further on."""
         parser = HomeTextParser("")
-        steps: dict[tuple[str, ...], list[int]] = {}
-        unknown: list[int] = []
+        kinds: dict[tuple[str, ...], Evidence] = {}
+        unknown = Evidence()
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"}:
                 continue
             for item in _said(parser, line, number):
-                if isinstance(item, Block):
-                    names = tuple(name for name in item.metrics if is_decisive(name))
-                    at = int(item.step[0])
-                    if names:
-                        steps.setdefault(names, []).append(at)
-                    elif len(item.metrics) > 1 and parser.counts_inner:
-                        unknown.append(at)
-            told = any(_rises(at, _FEWEST_ROWS) for at in steps.values())
-            if told or _rises(unknown, _FEWEST_UNKNOWN):
+                if not isinstance(item, Block):
+                    continue
+                names = tuple(name for name in item.metrics if is_decisive(name))
+                if names:
+                    kinds.setdefault(names, Evidence()).add(item)
+                elif len(item.metrics) > 1 and parser.counts_inner:
+                    unknown.add(item)
+            told = any(kind.is_a_training(_FEWEST_ROWS) for kind in kinds.values())
+            if told or unknown.is_a_training(_FEWEST_UNKNOWN):
                 return 0.97
-        points = max((len(at) for at in steps.values() if _rises(at, 1)), default=0)
+        if any(kind.is_a_training(2) for kind in kinds.values()):
+            return 0.6
         is_planned = {"planned_epochs", "steps_per_epoch"} & parser.facts.keys()
-        return 0.6 if points > 1 or (points and is_planned) else 0.0
+        return 0.6 if kinds and is_planned else 0.0
 
     def parser(self, file: str) -> HomeTextParser:
         """Return a fresh parser for a log."""
@@ -384,11 +387,6 @@ def _said(parser: HomeTextParser, line: str, number: int) -> Iterable[Item]:
         return parser.parse(line, number) if line and not line.isspace() else ()
     columns = {f.name: np.array([float(line[f.start : f.end])]) for f in fields}
     return parser.block(columns, np.array([number]))
-
-
-def _rises(steps: Sequence[int], fewest: int) -> bool:
-    """Tell whether steps go on as they do in a training."""
-    return len(steps) >= fewest and len(set(steps)) >= min(fewest, len(steps)) - 1
 
 
 FORMAT = HomeText()
