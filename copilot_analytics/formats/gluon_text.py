@@ -69,7 +69,9 @@ class GluonText(PartsFormat):
         ),
         Pattern(
             "train",
-            re.compile(_EPOCH + r"\s?Batch ?\[(?P<inner>\d{1,9})\]\s(?P<rest>.*=.*)$"),
+            re.compile(
+                r"(?<![a-z_]\])" + _EPOCH + r"\s?Batch ?\[(?P<inner>\d{1,9})\]\s(?P<rest>.*=.*)$"
+            ),
             ANY_PAIRS,
         ),
         Pattern("train", re.compile(_EPOCH + r" (?P<rest>train=.*)$"), ANY_PAIRS),

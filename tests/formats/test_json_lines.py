@@ -8,7 +8,6 @@ import pytest
 from statements import read_text
 
 from copilot_analytics.formats.deit_json import FORMAT as DEIT
-from copilot_analytics.formats.fairseq_text import FORMAT as FAIRSEQ
 from copilot_analytics.formats.llamafactory_jsonl import FORMAT as LLAMA
 from copilot_analytics.formats.plain_jsonl import FORMAT as PLAIN
 from copilot_analytics.formats.slowfast_json import FORMAT as SLOWFAST
@@ -110,18 +109,6 @@ def test_slowfast_counts_iterations_where_it_logs_them():
     ]  # fmt: skip
     assert records[-1].facts["split"] == "test"
     assert records[-1].metrics == {"top1_acc": 61.5}
-
-
-def test_fairseq_names_its_other_validation_sets():
-    text = (
-        "| epoch 001 | valid on 'valid' subset | loss 5 | num_updates 40\n"
-        "| epoch 001 | valid on 'dev_other' subset | loss 6 | num_updates 40\n"
-        "| epoch 002 | valid on 'valid' subset:   0%|          | 0/9 [00:00<?, ?it/s]\n"
-    )
-    records = flat(read_text(FAIRSEQ, text))
-    assert [dict(r.metrics) for r in records] == [
-        {"valid_loss": 5.0}, {"valid_dev_other_loss": 6.0},
-    ]  # fmt: skip
 
 
 def test_a_history_of_lists_is_read_on_one_line_too():
