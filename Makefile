@@ -4,6 +4,7 @@
 # make bench   speed and memory: a log of a million lines, and following 1 and 200 logs (10 min)
 # make bench-alarms  false alarms in healthy runs, delay in sick ones, alarms in real logs
 # make hostile 1,000 rounds of a watch that is killed while everything goes wrong (ROUNDS=20: fewer)
+# make score-formats   how well real logs are read, where their folder is at hand (FILTER=part of names)
 # make reports the reports of the sample logs, in reports/
 # make clean   removes what the others made
 #
@@ -17,7 +18,7 @@ DEMO_OUT := reports/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-alarms reports hostile clean
+.PHONY: help setup demo test bench bench-alarms reports hostile score-formats clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -70,6 +71,9 @@ bench-alarms: $(VENV)/.runtime
 
 hostile: $(VENV)/.runtime
 	$(BIN)/python benchmarks/hostile_live.py $(ROUNDS)
+
+score-formats: $(VENV)/.runtime
+	$(BIN)/python benchmarks/score_formats.py $(FILTER)
 
 clean:
 	rm -rf $(VENV) build dist $(DEMO_OUT) benchmarks/out

@@ -3,8 +3,9 @@
     python benchmarks/bench_reading.py [--lines 1000000]
 
 Writes a log of MMEngine with eight losses and its JSON twin into a temporary folder, the same ones
-every time, and measures each way of reading them in a process of its own. CPU seconds count,
-because they say the same on a busy machine.
+every time, and measures each way of reading them in a process of its own, beside pandas and, where
+they are installed, polars, pyarrow and duckdb. CPU seconds count, because they say the same on a
+busy machine.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from other_engines import ENGINES, LOSSES, PATTERN, installed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PER_EPOCH = 100_000
 EVERY = 50
-LOSSES = ("loss", "loss_rpn_cls", "loss_rpn_bbox", "loss_cls", "loss_bbox", "loss_mask",
-          "loss_iou", "loss_dn")  # fmt: skip
 DAY_S = 86_400
 
 
@@ -103,16 +104,7 @@ def write_logs(folder: Path, lines: int) -> tuple[Path, Path]:
 
 # ----------------------------------------------------------------- ways of reading them
 
-NUMBER = r"([-+\d.e]+|nan|inf)"
-LINE = re.compile(
-    r"(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d) - mmengine - INFO - "
-    r"Epoch\(train\) \[(\d+)\]\[ *(\d+)/(\d+)\]  "
-    + "  ".join(f"{name}: {NUMBER}" for name in ("base_lr", "lr"))
-    + r"  eta: (?:\d+ days?, )?\d+:\d+:\d+  "
-    + "  ".join(
-        f"{name}: {NUMBER}" for name in ("time", "data_time", "memory", "grad_norm", *LOSSES)
-    )
-)
+LINE = re.compile(PATTERN)
 
 
 def loop(path: str) -> int:
@@ -181,7 +173,7 @@ def session(path: str) -> int:
 
 WAYS: dict[str, Callable[[str], int]] = {
     way.__name__: way for way in (loop, one_regex, json_loads, parse, run, session)
-}
+} | ENGINES
 OURS = frozenset({"parse", "run", "session"})
 
 
@@ -191,8 +183,9 @@ OURS = frozenset({"parse", "run", "session"})
 def measure(way: str, path: str) -> None:
     """Read a log in one way and print what it cost; runs in a process of its own."""
     if way in OURS:  # their imports are paid once a process, however long the log
-        for module in ("api", "engine", "formats.mmengine_text", "formats.mmengine_json"):
+        for module in ("api", "engine"):
             import_module(f"copilot_analytics.{module}")
+        import_module("copilot_analytics.reading.detect").known_formats()
     used = resource.getrusage(resource.RUSAGE_SELF)
     start = used.ru_utime + used.ru_stime
     wall = time.perf_counter()
@@ -250,11 +243,11 @@ def main() -> None:
         tenth, _ = write_logs(Path(folder), asked.lines // 10)
         table(
             "MMEngine text log; speed-up over one compiled regex a line", text, asked.lines,
-            ["one_regex", "loop", "parse", "run", "session"], "one_regex",
+            ["one_regex", "loop", "parse", "run", "session", *installed("text")], "one_regex",
         )  # fmt: skip
         table(
             "JSON twin; speed-up over json.loads a line", twin, asked.lines,
-            ["json_loads", "loop", "parse", "run"], "json_loads",
+            ["json_loads", "loop", "parse", "run", *installed("json")], "json_loads",
         )  # fmt: skip
         print("\nTen times the lines cost")
         for way in ("parse", "session"):

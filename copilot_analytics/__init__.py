@@ -44,7 +44,23 @@ if TYPE_CHECKING:
     )
     from copilot_analytics.events import Event
     from copilot_analytics.findings import Evidence, Finding, NotJudged, Severity
-    from copilot_analytics.formats._base import JsonParser, LineParser, LogFormat
+    from copilot_analytics.formats._base import (
+        ByteParser,
+        JsonParser,
+        LineParser,
+        LogFormat,
+        Sample,
+    )
+    from copilot_analytics.formats._document import DocumentFormat
+    from copilot_analytics.formats._json_rows import JsonRowsFormat
+    from copilot_analytics.formats._rows import Naming
+    from copilot_analytics.formats._statements import (
+        BLANK_PAIRS,
+        COLON_PAIRS,
+        Pattern,
+        StatementFormat,
+    )
+    from copilot_analytics.formats._table import TableFormat
     from copilot_analytics.records import Block, Record
     from copilot_analytics.run import Run, RunMeta
     from copilot_analytics.schedule import Schedule, Stage
@@ -82,7 +98,12 @@ _HOMES = {
     ),
     "events": ("Event",),
     "findings": ("Evidence", "Finding", "NotJudged", "Severity"),
-    "formats._base": ("JsonParser", "LineParser", "LogFormat"),
+    "formats._base": ("ByteParser", "JsonParser", "LineParser", "LogFormat", "Sample"),
+    "formats._document": ("DocumentFormat",),
+    "formats._json_rows": ("JsonRowsFormat",),
+    "formats._rows": ("Naming",),
+    "formats._statements": ("BLANK_PAIRS", "COLON_PAIRS", "Pattern", "StatementFormat"),
+    "formats._table": ("TableFormat",),
     "records": ("Block", "Record"),
     "run": ("Run", "RunMeta"),
     "schedule": ("Schedule", "Stage"),
@@ -91,18 +112,23 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BLANK_PAIRS",
+    "COLON_PAIRS",
     "Analysis",
     "Analyzer",
     "Block",
+    "ByteParser",
     "CopilotError",
     "Diagnosis",
     "DivergenceAnalyzer",
+    "DocumentFormat",
     "EtaAnalyzer",
     "Event",
     "Evidence",
     "Finding",
     "ForecastAnalyzer",
     "JsonParser",
+    "JsonRowsFormat",
     "LearningRateAnalyzer",
     "LifecycleAnalyzer",
     "LineParser",
@@ -111,22 +137,27 @@ __all__ = [
     "LogNotFoundError",
     "MemoryAnalyzer",
     "MetricAnalyzer",
+    "Naming",
     "NotATrainingLogError",
     "NotEnoughPoints",
     "NotJudged",
     "Options",
     "OverfittingAnalyzer",
+    "Pattern",
     "Phase",
     "PhaseAnalyzer",
     "PluginError",
     "Record",
     "Run",
     "RunMeta",
+    "Sample",
     "Schedule",
     "Session",
     "Severity",
     "Stage",
+    "StatementFormat",
     "StoppingAnalyzer",
+    "TableFormat",
     "ThroughputAnalyzer",
     "TrendAnalyzer",
     "UnknownFormatError",

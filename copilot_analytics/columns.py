@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Block, Floats, Ints, Record
 
 _FIRST_CAPACITY = 64
+_MOST_ROWS_OF_A_STEP = 8
 
 
 class Series(NamedTuple):
@@ -202,6 +203,15 @@ class Table:
             return np.zeros(len(self), dtype=np.bool_)
         present = self._present.get(name)
         return np.ones(len(self), dtype=np.bool_) if present is None else present.view
+
+    def newest_step_has(self, name: str) -> bool:
+        """Tell whether one of the last few rows, at the step of the newest one, has the metric."""
+        if name not in self._metrics:
+            return False
+        newest = self._step.view[-_MOST_ROWS_OF_A_STEP:]
+        rows = int(np.count_nonzero(newest == newest[-1])) if len(newest) else 0
+        present = self._present.get(name)
+        return rows > 0 and (present is None or bool(present.view[-rows:].any()))
 
     def column(self, name: str) -> Floats:
         """Return a metric for every row, NaN where it was not logged; see `was_logged`."""

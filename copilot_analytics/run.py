@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from copilot_analytics.schedule import Schedule
+
+_TOTAL_LOSS = re.compile(
+    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:total[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,7 @@ class Run:
         if record.kind == "train":
             start = len(self.train_log)
             step = start if record.step is None else record.step
-            self._begin_training(step)
+            self._begin_training(step, record.metrics)
             self.train_log.append(record, step, self._segment)
             self._note_train_rows(start)
             self._reach(step, record.epoch)
@@ -153,6 +160,8 @@ class Run:
                 self.resumes.append(record)
                 self._segment += 1
                 self._resumed = True
+            elif record.kind == "end" and record.step is not None:
+                self._reach(record.step, record.epoch)
         if record.kind not in {"tick", "gpu"}:
             self.last = record
             self._note_time(record.time)
@@ -175,8 +184,13 @@ class Run:
     @property
     def counts_epochs(self) -> bool:
         """Whether a step is an epoch, because the log counts nothing else."""
-        only_evals = len(self.eval_log) > 0 and not len(self.train_log)
-        return self.meta.step_unit == "epoch" or (only_evals and self.meta.steps_per_epoch is None)
+        if self.meta.step_unit != "iteration" or self.meta.steps_per_epoch is not None:
+            return self.meta.step_unit == "epoch"
+        log = self.eval_log
+        if len(self.train_log) or not len(log):
+            return False
+        epoch = float(log.epoch[-1])
+        return math.isfinite(epoch) and int(log.step[-1]) == round(epoch)
 
     @property
     def planned_steps(self) -> int | None:
@@ -217,7 +231,9 @@ class Run:
     def loss_names(self) -> tuple[str, ...]:
         """Training losses, the total first."""
         names = [n for n in self.train_log.metric_names if "loss" in n.lower()]
-        return tuple(sorted(names, key=lambda name: name != "loss"))
+        return tuple(
+            sorted(names, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name)))
+        )
 
     def train_series(self, name: str) -> Series:
         """Return the logged points of a training metric."""
@@ -335,14 +351,18 @@ class Run:
                 file=self.path,
             )
 
-    def _begin_training(self, step: int) -> None:
-        """Let a step that was passed before write again what comes after it."""
+    def _begin_training(self, step: int, metrics: Iterable[str]) -> None:
+        """Let a step that was passed before write again what comes after it.
+
+        A line about the newest step that tells other metrics only adds to it.
+        """
         log = self.train_log
-        if len(log) and step <= int(log.step[-1]):
-            if step < int(log.step[-1]):
-                if not self._resumed:
-                    self._segment += 1
-                self._rewind(step)
+        newest = int(log.step[-1]) if len(log) else step - 1
+        if step < newest:
+            if not self._resumed:
+                self._segment += 1
+            self._rewind(step)
+        if step < newest or (step == newest and (self._resumed or _repeats(log, metrics))):
             log.supersede_from(step)
         self._resumed = False
 
@@ -352,7 +372,7 @@ class Run:
 
     def _extend_rising(self, block: Block) -> None:
         start = len(self.train_log)
-        self._begin_training(int(block.step[0]))
+        self._begin_training(int(block.step[0]), block.metrics)
         self.train_log.extend(block, self._segment)
         self._note_train_rows(start)
         known = block.epoch[np.isfinite(block.epoch)]
@@ -368,17 +388,10 @@ class Run:
         if step < newest and not len(self.train_log):
             self._segment += 1
             self._rewind(step)
-        elif step < newest or (step == newest and self._repeats(record)):
+        elif step < newest or (step == newest and _repeats(log, record.metrics)):
             log.supersede_from(step)
         log.append(record, step, self._segment)
         self._reach(step, record.epoch)
-
-    def _repeats(self, record: Record) -> bool:
-        """Tell whether an evaluation gives a metric again that the newest step has."""
-        log = self.eval_log
-        at_step = int(np.count_nonzero(log.step[-8:] == log.step[-1]))
-        names = record.metrics.keys() - BOOKKEEPING
-        return any(log.was_logged(name)[-at_step:].any() for name in names)
 
     def _reach(self, step: int, epoch: float | None) -> None:
         self.last_step = max(self.last_step, step)
@@ -445,3 +458,8 @@ class Run:
         frame.attrs["units"] = {k: COLUMNS[k].unit for k in frame.columns if k in COLUMNS}
         self._frames[name] = (len(table), frame)
         return frame
+
+
+def _repeats(log: Table, metrics: Iterable[str]) -> bool:
+    """Tell whether a row gives a metric again that the newest step has."""
+    return any(log.newest_step_has(name) for name in set(metrics) - BOOKKEEPING)

@@ -114,14 +114,15 @@ _UP = """
     mAP AP AP50 AP75 AP.5 AR NDS PCK mIoU mAcc aAcc pixAcc IoU mDice Dice Acc accuracy acc top1 top5
     test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
     mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
-    ep_rew_mean reward return average_return success_rate ndcg MRR hits map50 map50-95
+    ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
+    success_rate ndcg MRR hits map50 map50-95
     mean_token_accuracy AUROC kappa MCC fitness word_acc char_recall char_precision N.E.D MOTA
     IDF1 HOTA PQ SQ RQ
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
-    MAE MAPE NIQE rse rae logloss rmsle EER bpb bits_per_byte cost nll EPE SAD ECE AbsRel SqRel
-    SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
+    MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte
+    cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
@@ -129,6 +130,7 @@ _NEITHER = """
 """.split()
 _NEGATED = re.compile(r"(^|[^a-z])(gap|drop|diff|delta|regret|inverse|num|n)($|[^a-z])")
 _WRAPPING = re.compile(r"^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$")
+_JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
     r"|reward|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
@@ -168,11 +170,12 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
     --------
     >>> direction_of("coco/AP"), direction_of("coco/bbox_mAP")
     (('max', 'a known metric'), ('max', 'its name'))
-    >>> direction_of("accuracy_gap")[0] is None
-    True
+    >>> direction_of("valAcc")[0], direction_of("accuracy_gap")[0]
+    ('max', None)
     >>> direction_of("val/loss_ce")[0], direction_of("data_time")[0], direction_of("foo")[0]
     ('min', None, None)
     """
+    name = _JOINED_SPLIT.sub("", name)
     if _NEGATED.search(name.lower()):
         return None, "its name does not tell"
     candidates = [name, *re.split(r"[/.]", name)[-1:]]

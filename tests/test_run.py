@@ -157,3 +157,25 @@ def test_samples_of_devices_are_kept_in_columns_and_come_back_as_they_were():
         "GPU-1": 10_000,
     }
     assert list(run.gpu["index"][:3]) == [0, 1, 0]
+
+
+def test_lines_of_one_step_complete_each_other() -> None:
+    rows = [
+        Record("train", 10, metrics={"loss": 2.0}, line=1),
+        Record("train", 10, metrics={"lr": 0.1}, line=2),
+        Record("train", 10, metrics={"acc": 0.5, "lr": 0.1}, line=3),
+        Record("train", 10, metrics={"loss": 1.0}, line=4),
+    ]
+    kept = Run.from_records(rows[:3])
+    assert kept.train_series("loss").value.tolist() == [2.0]
+    assert kept.train_series("acc").step.tolist() == [10]
+    again = Run.from_records(rows)
+    assert again.train_series("loss").value.tolist() == [1.0]
+    assert again.train["superseded"].tolist() == [True, True, True, False]
+
+
+def test_the_end_may_tell_a_step_that_no_training_line_told():
+    run = Run.from_records(
+        [Record("train", step=90, metrics={"loss": 1.0}), Record("end", step=95, epoch=2.0)]
+    )
+    assert (run.last_step, run.last_epoch) == (95, 2.0)

@@ -36,7 +36,8 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("FID", r"fid"),
     ("error rate", r"[wc]er$"),
     ("BLEU", r"bleu|rouge"),
-    ("reward", r"reward|return|success"),
+    ("return of the rollouts", r"ep_?rew_?mean"),  # many more points than evaluations beside it
+    ("reward", r"reward|return|success|ep_?rew|ep_?ret"),
     ("recall", r"recall|^ar|[_/]ar"),
     ("precision", r"precision"),
     ("perplexity", r"ppl|perplexity"),

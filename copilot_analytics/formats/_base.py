@@ -7,6 +7,8 @@ apart and gathering numbers column-wise is the work of :mod:`copilot_analytics.r
 Training statements are the bulk of a log, so a parser never builds a record for one. It says where
 the numbers of a statement stand (`fields` of a line, `columns` of a JSON object) and turns
 columns of such numbers into a block. One statement is a block of one row: there is no second path.
+
+Logs that are no lines (event files, JSON documents) are read by a `ByteParser`.
 """
 
 from __future__ import annotations
@@ -46,13 +48,13 @@ class Sample:
     Parameters
     ----------
     text
-        Lines of a log, of our own making.
+        Lines of a log, of our own making; bytes where a log is no text.
     records
         The records that they mean, in their order; metrics and facts named here must be there
         with these values, others may be there too.
     """
 
-    text: str
+    text: str | bytes
     records: tuple[Record, ...]
 
 
@@ -68,14 +70,18 @@ class LineParser(ABC):
         """
 
     @abstractmethod
-    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block:
-        """Turn the numbers of consecutive training lines with the same fields into a block."""
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block | Iterable[Item]:
+        """Turn the numbers of consecutive training lines with the same fields into a block.
+
+        Lines that say more than training metrics give several items, in the order of the lines:
+        what they mean together must be what they mean one by one.
+        """
 
     @abstractmethod
-    def parse(self, line: str, number: int) -> Iterable[Record]:
+    def parse(self, line: str, number: int) -> Iterable[Item]:
         """Read any other line; `number` counts from 1."""
 
-    def close(self) -> Iterable[Record]:
+    def close(self) -> Iterable[Item]:
         """Say what only the end of the log tells."""
         return ()
 
@@ -92,14 +98,29 @@ class JsonParser(ABC):
         """
 
     @abstractmethod
-    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block:
-        """Turn the numbers of consecutive training statements with the same keys into a block."""
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block | Iterable[Item]:
+        """Turn the numbers of consecutive training statements with the same keys into a block.
+
+        As for lines, several items are possible.
+        """
 
     @abstractmethod
     def parse(self, statement: Json, number: int) -> Iterable[Item]:
         """Read any other statement; `number` is its line, from 1."""
 
     def close(self) -> Iterable[Record]:
+        """Say what only the end of the log tells."""
+        return ()
+
+
+class ByteParser(ABC):
+    """Reads one log that is no text of lines. It may keep state, which must be picklable."""
+
+    @abstractmethod
+    def feed(self, chunk: bytes) -> Iterable[Item]:
+        """Take the next bytes, cut anywhere; return what they complete."""
+
+    def close(self) -> Iterable[Item]:
         """Say what only the end of the log tells."""
         return ()
 
@@ -118,6 +139,10 @@ class LogFormat(ABC):
         None means all since the last line.
     samples : tuple of Sample
         At least one for every kind of statement; no other format may claim them.
+    is_fallback : bool
+        Whether it is asked only where no other format is likely.
+    twin_of : str or None
+        Name of the format of another file in which the trainer says all of this and more.
     """
 
     name: ClassVar[str]
@@ -125,11 +150,21 @@ class LogFormat(ABC):
     url: ClassVar[str]
     smoothing: ClassVar[int | None]
     samples: ClassVar[tuple[Sample, ...]]
+    is_fallback: ClassVar[bool] = False
+    twin_of: ClassVar[str | None] = None
+
+    def claims(self, head: bytes) -> bool | None:
+        """Tell by its first bytes whether a log that is no text of lines is of this format.
+
+        None means that more bytes are needed. The answer for more bytes may not differ, unless it
+        was None; formats of lines claim nothing.
+        """
+        return False
 
     @abstractmethod
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is that these first lines of a log are of this format, in [0, 1]."""
 
     @abstractmethod
-    def parser(self, file: str) -> LineParser | JsonParser:
+    def parser(self, file: str) -> LineParser | JsonParser | ByteParser:
         """Return a fresh parser for a log; `file` is its name, for hints such as a date."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from copilot_analytics.formats._base import Field, LineParser
+from copilot_analytics.formats._numbers import NUMBER, whole
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import MAX_CHARACTERS, read_config
 from copilot_analytics.formats._openmmlab_facts import config_facts
+from copilot_analytics.formats._stamps import Clock, Stamp
 from copilot_analytics.records import Block, Floats, Ints, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-NUMBER = r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|(?i:nan|inf(?:inity)?))"
-IS_NUMBER = re.compile(NUMBER)
 ETA = re.compile(r"(?<!\S)eta: (?:(-?\d{1,9}) days?, )?(-?\d{1,9}):(\d{1,2}):(\d{1,2})(?![\w:.])")
-FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)(0\d|1[0-2])[0-3]\d_[0-2]\d[0-5]\d[0-5]\d(?!\d)")
 LONGEST_LINE = 200_000  # no statement is longer; what is, is a dump of something else
-NO_YEAR = 1972  # a leap year, so that no day of a log without a year is lost
 
 CANONICAL = {
     "time": "iter_time_s",
@@ -58,63 +56,12 @@ _SCALED = re.compile(
 )
 
 
-class Stamp(NamedTuple):
-    """Where the time stamp of a line stands, and the message after it."""
-
-    fields: tuple[Field, ...]
-    message: int
-
-
 class Pair(NamedTuple):
     """A ``key: number`` and the characters that hold the number."""
 
     key: str
     start: int
     end: int
-
-
-def days_from_civil(year: Floats, month: Floats, day: Floats) -> Floats:
-    """Return the days from 1970-01-01 to dates of the Gregorian calendar.
-
-    Parameters
-    ----------
-    year, month, day
-        Whole numbers, same shape; the month from 1.
-
-    References
-    ----------
-    Howard Hinnant, "chrono-compatible low-level date algorithms".
-
-    Examples
-    --------
-    >>> days_from_civil(np.array([1970.0, 2024.0]), np.array([1.0, 3.0]), np.array([1.0, 1.0]))
-    array([    0., 19783.])
-    """
-    year = year - (month <= 2)
-    era = np.floor(year / 400)
-    year_of_era = year - era * 400
-    day_of_year = np.floor((153 * (month + np.where(month > 2, -3, 9)) + 2) / 5) + day - 1
-    day_of_era = year_of_era * 365 + np.floor(year_of_era / 4)
-    day_of_era += day_of_year - np.floor(year_of_era / 100)
-    days: Floats = era * 146097 + day_of_era - 719468
-    return days
-
-
-def whole(numbers: Floats) -> Ints:
-    """Return whole numbers as integers; what is not finite or out of range is clipped."""
-    return np.clip(np.nan_to_num(numbers), -(2**53), 2**53).astype(np.int64)
-
-
-def is_number(content: Any) -> TypeGuard[float]:
-    """Tell whether a JSON value is a number that fits; true and false are none."""
-    if isinstance(content, int):
-        return not isinstance(content, bool) and abs(content) < 2**63
-    return isinstance(content, float)
-
-
-def is_count(content: Any) -> TypeGuard[float]:
-    """Tell whether a JSON value can be an epoch or a step."""
-    return is_number(content) and 0 <= content < 10**9
 
 
 def environment_facts(text: str, framework: str) -> dict[str, Any]:
@@ -159,10 +106,7 @@ class TextParser(LineParser):
     def __init__(self, file: str) -> None:
         self._file = file
         self._clock = StepClock()
-        dated = FILE_DATE.search(file.replace("\\", "/").rpartition("/")[2])
-        dated = dated or FILE_DATE.search(file)
-        self._year = int(dated[1]) if dated else None
-        self._month = int(dated[2]) if dated else 0
+        self._stamps = Clock(file)
         self._dump: list[str] | None = None
         self._dump_size = 0
         self._dump_line = 0
@@ -338,23 +282,9 @@ class TextParser(LineParser):
         return Block(step, epoch, self._times(columns), lines, metrics, self._file)
 
     def _times(self, columns: Mapping[str, Floats]) -> Floats:
-        month = columns["#month"]
-        if "#year" not in columns:
-            first = np.concatenate(([self._month or month[0]], month))
-            turns = np.cumsum(np.diff(first) < -6)  # from December to January
-            start = NO_YEAR if self._year is None else self._year
-            year: Floats = start + turns.astype(np.float64)
-            self._month = int(month[-1])
-            if turns[-1]:
-                self._year = start + int(turns[-1])
-            if self._year is None and "note" not in self._told:
-                self._to_tell["note"] = "time stamps without a year: read as relative"
-        else:
-            year = columns["#year"]
-        seconds: Floats = days_from_civil(year, month, columns["#day"]) * 86400
-        seconds = seconds + columns["#hour"] * 3600 + columns["#minute"] * 60 + columns["#second"]
-        if "#fraction" in columns:
-            seconds = seconds + columns["#fraction"] / 1000
+        seconds = self._stamps.times(columns)
+        if self._stamps.is_relative and "note" not in self._told:
+            self._to_tell["note"] = "time stamps without a year: read as relative"
         return seconds
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.formats._openmmlab import whole
+from copilot_analytics.formats._numbers import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

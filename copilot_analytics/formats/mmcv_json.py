@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
+from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     LONGEST_LINE,
     canonical,
     environment_facts,
-    is_count,
-    is_number,
-    whole,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import Config, read_config
@@ -235,6 +233,7 @@ class MMCVJson(LogFormat):
     title: ClassVar[str] = "mmcv log (JSON lines)"
     url: ClassVar[str] = "https://mmcv.readthedocs.io/en/1.x/understand_mmcv/runner.html"
     smoothing: ClassVar[int | None] = None
+    twin_of: ClassVar[str | None] = "mmcv_text"
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is, from ``mode``, ``epoch`` and ``iter`` together."""

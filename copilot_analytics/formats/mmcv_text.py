@@ -11,19 +11,18 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from copilot_analytics.formats._base import Field, LogFormat, Sample
+from copilot_analytics.formats._numbers import IS_NUMBER, NUMBER
 from copilot_analytics.formats._openmmlab import (
     BOOKKEEPING_KEYS,
     ETA,
-    IS_NUMBER,
     LONGEST_LINE,
-    NUMBER,
     Pair,
-    Stamp,
     TextParser,
     eta_fields,
     metric_fields,
     metrics_of,
 )
+from copilot_analytics.formats._stamps import Stamp
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 _STAMP = re.compile(
     r"(?<!\d)(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:,(\d{3}))? - (?:\S+ - )?[A-Z]+ -(?: |$)"
 )
-_STAMP_NAMES = ("#year", "#month", "#day", "#hour", "#minute", "#second", "#fraction")
+_STAMP_NAMES = ("#year", "#month", "#day", "#hour", "#minute", "#second", "#milli")
 _TRAIN = re.compile(r"(?:Epoch \[(\d{1,9})\]|Iter )\[(\d{1,9})/(\d{1,9})\]\s(?=\s*\S)")
 _EVALUATION = re.compile(r"^(Epoch|Iter)\((train|val|test)\) (?:\[(\d{1,9})\])?\[(\d{1,9})\]\s")
 _NOW_BEST = re.compile(r"^Now best checkpoint is saved as (\S.*?)\.?\s*$")

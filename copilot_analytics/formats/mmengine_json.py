@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
+from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     BOOKKEEPING_KEYS,
     LONGEST_LINE,
     canonical,
-    is_count,
-    is_number,
-    whole,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_epochs import EpochLength
@@ -131,6 +129,7 @@ class MMEngineJson(LogFormat):
         "https://mmengine.readthedocs.io/en/latest/advanced_tutorials/visualization.html"
     )
     smoothing: ClassVar[int | None] = 10
+    twin_of: ClassVar[str | None] = "mmengine_text"
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is, from the keys that a training line always has."""

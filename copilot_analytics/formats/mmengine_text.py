@@ -11,19 +11,18 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Field, LogFormat, Sample
+from copilot_analytics.formats._numbers import IS_NUMBER, NUMBER
 from copilot_analytics.formats._openmmlab import (
     BOOKKEEPING_KEYS,
     ETA,
-    IS_NUMBER,
     LONGEST_LINE,
-    NUMBER,
     Pair,
-    Stamp,
     TextParser,
     eta_fields,
     metric_fields,
     metrics_of,
 )
+from copilot_analytics.formats._stamps import Stamp
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:

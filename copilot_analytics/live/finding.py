@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import LogError, UnreadableLogError
 from copilot_analytics.live.copies import copies_among
 from copilot_analytics.live.processes import Writers, process_of
-from copilot_analytics.reading.detect import Detector, known_formats
-from copilot_analytics.reading.lines import LineSplitter
-from copilot_analytics.reading.sources import binary_kind, is_named_like_a_log, read_chunks
+from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.recognise import recognise
+from copilot_analytics.reading.sources import (
+    COPIES,
+    binary_kind,
+    is_named_like_a_log,
+    read_chunks,
+)
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
@@ -290,29 +295,16 @@ def _judge(one: Candidate, formats: dict[str, LogFormat]) -> Candidate:
     """Tell whether a file is a training log by its first lines."""
     if one.size < LEAST_BYTES:
         return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
-    splitter, detector = LineSplitter(), Detector(formats)
-    left = _JUDGED_BYTES
     try:
         with Path(one.path).open("rb", buffering=0) as file:
             what = binary_kind(file.read(1 << 14))
         if what is not None:
             return replace(one, refusal=f"no text: {what}")
-        settled = False
-        for chunk in read_chunks(one.path, 1 << 18):
-            left -= len(chunk)
-            settled = any(
-                detector.see(line) or detector.at_limit
-                for _, line in splitter.feed(chunk).cleaned()
-            )
-            if settled or left <= 0:
-                break
+        found = recognise(read_chunks(one.path, 1 << 18), formats, most_bytes=_JUDGED_BYTES)
     except (UnreadableLogError, PermissionError) as error:
         return replace(one, refusal=_short(str(error), one.path) or "may not be read")
     except (LogError, OSError):
         return replace(one, refusal="vanished or cannot be read")
-    if not detector.lines:
-        return replace(one, refusal="no complete line")
-    found = detector.conclude().format
     if found is None:
         return replace(one, refusal="no training log of a known format")
     return replace(one, log_format=formats[found].title)
@@ -324,13 +316,17 @@ def _short(message: str, path: str) -> str:
 
 
 def _without_twins(logs: list[Candidate]) -> list[Candidate]:
-    """Leave out the JSON copies that trainers write beside their text logs."""
-    text = {str(Path(one.path).parent) for one in logs if Path(one.path).suffix != ".json"}
+    """Leave out the copies in other forms that trainers write beside their text logs."""
+
+    def may_be_twin(path: Path) -> bool:
+        return path.suffix == ".json" or "tfevents" in path.name
+
+    text = {str(Path(one.path).parent) for one in logs if not may_be_twin(Path(one.path))}
 
     def is_twin(path: Path) -> bool:
         folder = path.parent
-        beside = {str(folder)} | ({str(folder.parent)} if folder.name == "vis_data" else set())
-        return path.suffix == ".json" and bool(beside & text)
+        beside = {str(folder)} | ({str(folder.parent)} if folder.name in COPIES else set())
+        return may_be_twin(path) and bool(beside & text)
 
     return [one for one in logs if not is_twin(Path(one.path))]
 

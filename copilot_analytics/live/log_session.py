@@ -15,12 +15,13 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.live.journal import Journal, merged, read_journal
+from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block, Item, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from copilot_analytics.analyzers._base import Options
@@ -53,6 +54,8 @@ class LogSession:
         of which it was followed.
     light
         Read the run and judge nothing.
+    beside
+        What other logs of the run tell.
     on_news
         Called with the events of a record or block as they become known.
 
@@ -86,6 +89,7 @@ class LogSession:
         launch: int = 0,
         named: str | None = None,
         light: bool = False,
+        beside: Beside | None = None,
         on_news: Callable[[list[Event]], None] | None = None,
     ) -> None:
         self.path = path
@@ -96,6 +100,7 @@ class LogSession:
         self.superseded: list[tuple[str, str, list[Event]]] = []
         self.trouble = ""
         self._reader = LogReader(path, log_format)
+        self._beside = Beside() if beside is None else beside
         self._launches = LaunchFilter()
         self._on_news = on_news
         self._named = path if named is None else named
@@ -149,7 +154,7 @@ class LogSession:
         except NotATrainingLogError as error:
             self.trouble = str(error)
             return []
-        self._take_items(one for item in items for one in self._launches.see(item))
+        self._take_items(self._woven(items))
         return self.session.events[before:]
 
     def end_line(self) -> None:
@@ -183,7 +188,8 @@ class LogSession:
         except NotATrainingLogError as error:
             self.trouble = str(error)
             return
-        self._take_items(one for item in items for one in self._launches.see(item))
+        self._take_items(self._woven(items))
+        self._take_items(one for item in self._beside.close() for one in self._launches.see(item))
         self._take_items(self._launches.close())
         self.catch_up()
 
@@ -210,6 +216,12 @@ class LogSession:
         That is the same number whether the log was read while it was rotated or afterwards.
         """
         return replace(event, line=event.line - (self._base or 1) + 1)
+
+    def _woven(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield items with what other logs tell, and with launches between runs."""
+        for item in items:
+            for one in self._beside.see(item):
+                yield from self._launches.see(one)
 
     def _take_items(self, items: Iterable[Item]) -> None:
         for item in items:

@@ -10,7 +10,8 @@ from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.errors import NotATrainingLogError, UsageError
 from copilot_analytics.live.following import named
 from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.reading.beside import joined
+from copilot_analytics.reading.sources import find_run, logs_beside, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +49,7 @@ def recorded(
     Parameters
     ----------
     path
-        A log, or a directory: then its newest run.
+        A log, or a directory: then all logs of its newest run, joined.
     options
         What the user asks for.
     log_format
@@ -73,7 +74,9 @@ def recorded(
     >>> recorded("sample_logs/digits_step", journals=False).run_key  # doctest: +SKIP
     ''
     """
-    log = find_run(path)
+    log, beside = find_run(path), None
+    if Path(path).is_dir() and log_format is None:
+        log, beside = joined(logs_beside(log))
     folder = file = None
     launch = 0
     if journals is None:
@@ -95,6 +98,7 @@ def recorded(
         launch=launch,
         named=named(log),
         light=light,
+        beside=beside,
         on_news=on_news,
     )
 

@@ -92,7 +92,11 @@ def detect(lines: Sequence[str], formats: Mapping[str, LogFormat] | None = None)
     formats = known_formats() if formats is None else formats
     ranked = sorted(
         (Candidate(name, form.title, _sure(form, lines)) for name, form in formats.items()),
-        key=lambda candidate: (-candidate.confidence, candidate.name),
+        key=lambda candidate: (
+            formats[candidate.name].is_fallback or candidate.confidence < LIKELY,
+            -candidate.confidence,
+            candidate.name,
+        ),
     )
     if not ranked or ranked[0].confidence < LIKELY:
         best = ranked[0].confidence if ranked else 0.0

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from copilot_analytics.errors import PluginError
+from copilot_analytics.records import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from copilot_analytics.formats._base import JsonParser, LineParser
     from copilot_analytics.reading.lines import Lines
-    from copilot_analytics.records import Block, Floats, Ints, Item
+    from copilot_analytics.records import Floats, Ints, Item
 
 Names: TypeAlias = tuple[str, ...]
 
@@ -129,17 +130,23 @@ class Reader(ABC):
         except Exception as error:
             raise self._broken(0, error) from error
 
-    def _block(self, columns: Mapping[str, Floats], numbers: Ints) -> Block:
+    def _block(self, columns: Mapping[str, Floats], numbers: Ints) -> list[Item]:
         try:
-            return self._parser.block(columns, numbers)
+            said = self._parser.block(columns, numbers)
+            return [said] if isinstance(said, Block) else list(said)
         except Exception as error:
             raise self._broken(int(numbers[0]), error) from error
 
     def _broken(self, line: int, error: Exception) -> PluginError:
-        kind = type(self._parser)
-        msg = (
-            f"{self._file}, line {line}: {kind.__module__}.{kind.__qualname__} failed with "
-            f"{type(error).__name__}: {error}. This is a fault of the format, not of the log; "
-            "please report it with that line, or try another --log-format"
-        )
-        return PluginError(msg)
+        return broken_format(self._parser, self._file, line, error)
+
+
+def broken_format(parser: object, file: str, line: int, error: Exception) -> PluginError:
+    """Return the error for a parser that failed, which says whose fault it is."""
+    kind = type(parser)
+    msg = (
+        f"{file}, line {line}: {kind.__module__}.{kind.__qualname__} failed with "
+        f"{type(error).__name__}: {error}. This is a fault of the format, not of the log; "
+        "please report it with that line, or try another --log-format"
+    )
+    return PluginError(msg)

@@ -43,7 +43,7 @@ class ObjectReader(Reader):
         for kind, places, columns in gathered.runs():
             numbers = lines.numbers[places]
             if kind != OTHER:
-                items.append(self._block(columns, numbers))
+                items += self._block(columns, numbers)
                 continue
             for place, number in zip(places.tolist(), numbers.tolist(), strict=True):
                 items += self._other(statements[place], number)

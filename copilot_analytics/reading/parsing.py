@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import NotATrainingLogError
-from copilot_analytics.formats._base import LineParser, LogFormat
+from copilot_analytics.formats._base import ByteParser, LineParser, LogFormat
+from copilot_analytics.reading.byte_logs import ByteDetector, ByteReader
 from copilot_analytics.reading.detect import Detection, Detector, format_named, known_formats
 from copilot_analytics.reading.lines import Lines, LineSplitter
 from copilot_analytics.reading.objects import ObjectReader
 from copilot_analytics.reading.text import TextReader
+from copilot_analytics.reading.unwrapping import Unwrapper
 from copilot_analytics.records import Block, Item, Record
 
 if TYPE_CHECKING:
@@ -90,10 +92,13 @@ class LogReader:
         self.detection: Detection | None = None
         self._file = file
         self._formats = known_formats() if formats is None else dict(formats)
+        self._unwrapper = Unwrapper()
         self._splitter = LineSplitter()
+        self._bytes = ByteDetector({} if log_format is not None else self._formats)
         self._detector = Detector(self._formats)
         self._held: list[Lines] = []
         self._reader: Reader | None = None
+        self._byte_reader: ByteReader | None = None
         self._records = self._training = self._evaluations = 0
         self._begun: list[Item] = []
         if log_format is not None:
@@ -120,6 +125,15 @@ class LogReader:
         NotATrainingLogError
             If the first 64 MiB look like no known format.
         """
+        return self._feed(self._unwrapper.feed(chunk))
+
+    def _feed(self, chunk: bytes) -> list[Item]:
+        chunk = self._bytes.see(chunk)
+        if self._bytes.claimed is not None and self._byte_reader is None:
+            form = self._bytes.claimed
+            self._begin(form, Detection(form.name, 1.0, f"its first bytes are a {form.title}"))
+        if self._byte_reader is not None:
+            return self._counted(self._start() + self._byte_reader.feed(chunk))
         lines = self._splitter.feed(chunk)
         if not lines.size:
             return self._counted(self._start())
@@ -139,6 +153,16 @@ class LogReader:
         NotATrainingLogError
             If no format knows the log.
         """
+        items = self._feed(self._unwrapper.close())
+        held = self._bytes.see(b"", final=True)
+        items += self._feed(held) if held else []
+        if self._byte_reader is not None:
+            items += self._counted([*self._start(), *self._byte_reader.close()])
+            self._refuse_a_wrong_choice()
+            return items
+        return items + self._close_lines()
+
+    def _close_lines(self) -> list[Item]:
         tail = self._splitter.close()
         if self._reader is None:
             self._look(tail, final=True)
@@ -184,8 +208,12 @@ class LogReader:
     def _begin(self, form: LogFormat, detection: Detection) -> None:
         self.detection = detection
         parser = form.parser(self._file)
-        kind = TextReader if isinstance(parser, LineParser) else ObjectReader
-        self._reader = kind(parser, self._file)  # type: ignore[arg-type]  # each has its parser
+        if isinstance(parser, ByteParser):
+            self._byte_reader = ByteReader(parser, self._file)
+        elif isinstance(parser, LineParser):
+            self._reader = TextReader(parser, self._file)
+        else:
+            self._reader = ObjectReader(parser, self._file)
         facts: dict[str, object] = {"log_format": form.name}
         if form.smoothing is not None:
             facts["smoothing"] = form.smoothing

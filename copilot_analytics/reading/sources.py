@@ -18,13 +18,17 @@ from copilot_analytics.errors import (
     NotATrainingLogError,
     UnreadableLogError,
 )
-from copilot_analytics.reading.detect import Detector, known_formats
-from copilot_analytics.reading.lines import LineSplitter
+from copilot_analytics.reading.byte_logs import claimed_by
+from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.recognise import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from copilot_analytics.formats._base import LogFormat
+
+COPIES = frozenset({"vis_data", "tf_logs"})
+"""Folders in which trainers keep copies of their logs in other forms."""
 
 CHUNK = 4 << 20
 MOST_UNPACKED = 2 << 30
@@ -53,14 +57,17 @@ _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r\b\x1b\f\0") 
 
 _STAMP = re.compile(r"(?<!\d)(20\d\d[01]\d[0-3]\d)[_-]?([0-2]\d[0-5]\d[0-5]\d)(?!\d)")
 _TEXT_ENDINGS = frozenset({".log", ".txt", ".out", ".err"})
-_JSON_ENDINGS = frozenset({".json", ".jsonl"})
+_DATA_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv"})
+_PLAIN_NAMES = frozenset({"log", "logs", "train_log", "training_log", "output", "stdout", "stderr"})
+_EVENTS = "events.out.tfevents."
 _SKIPPED = frozenset(
     "__pycache__ node_modules site-packages wandb_cache venv env conda-meta mlruns".split()
 )
 _MOST_DEPTH = 5
 _MOST_ENTRIES = 50_000
 _MOST_JUDGED = 40
-_JUDGED_BYTES = 8 << 20
+_MOST_BESIDE = 12
+_SORTING = frozenset("vis_data tf_logs tensorboard tb tb_logs logs log events summaries".split())
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -210,14 +217,16 @@ def binary_kind(head: bytes) -> str | None:
         return None
     if _PICKLE.match(head):
         return "a pickle, as older checkpoints are"
-    if head[12:14] != b"" and head[8:9] != b"" and b"brain.Event:" in head[:64]:
-        return "a TensorBoard event file, which is not read yet; name the text log beside it"
     filled = head.replace(b"\0", b"")
     if not filled:
         return "nothing but NUL bytes"
     control = len(filled) - len(filled.translate(None, _CONTROL))
     if control > _MOST_CONTROL * len(filled):
-        return "binary data"
+        # A log that is no text is told by the format that reads it.
+        if claimed_by(head, known_formats()) is not None:
+            return None
+        is_event = b"brain.Event:" in head[:64]
+        return "a damaged TensorBoard event file" if is_event else "binary data"
     return None
 
 
@@ -254,8 +263,8 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
     """Return the log of the newest run in a directory.
 
     The newest is told by the time stamps in names, as ``20240131_093000``, else by the time of the
-    last change. Text logs are preferred to their JSON twins. Hidden folders, environments and
-    caches are not entered.
+    last change. Text logs are preferred to others that were written with them. Hidden folders,
+    environments and caches are not entered.
 
     Parameters
     ----------
@@ -280,7 +289,7 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
         raise _explained(directory, error) from None
     found = sorted(_candidates(directory), reverse=True)
     if not found:
-        endings = ", ".join(sorted(_TEXT_ENDINGS | _JSON_ENDINGS))
+        endings = ", ".join(sorted(_TEXT_ENDINGS | _DATA_ENDINGS))
         msg = f"no file in {directory} is named like a log ({endings}); name the log itself"
         raise LogNotFoundError(msg)
     formats = known_formats() if formats is None else formats
@@ -298,10 +307,48 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
     raise NotATrainingLogError(msg)
 
 
+def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) -> list[Path]:
+    """Return a log and the others that its run may have left, the log itself first.
+
+    They are looked for in its folder and below it, and from a folder that only sorts logs
+    (``vis_data``, ``tensorboard``) in the one above. Copies of what the log says already, and
+    folders of other runs, are left out.
+
+    Parameters
+    ----------
+    log
+        A log of the run.
+    formats
+        Formats that count as logs, by name; None takes all that are installed.
+    """
+    formats = known_formats() if formats is None else formats
+    own = _format_of(log, formats)
+    folder = log.parent.parent if log.parent.name.lower() in _SORTING else log.parent
+    stamp = _stamp_of(log.parent.name)
+    found = [log]
+    for candidate in sorted(_candidates(folder), reverse=True)[:_MOST_JUDGED]:
+        path = Path(candidate.path)
+        inner = path.parent.relative_to(folder).parts
+        other_run = any(_stamp_of(name) not in {"", stamp} for name in inner)
+        if len(found) > _MOST_BESIDE or path == log or other_run:
+            continue
+        form = _format_of(path, formats)
+        if form is not None and (own is None or formats[form].twin_of != own):
+            found.append(path)
+    return found
+
+
+def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
+    try:
+        return recognise(read_chunks(path, 1 << 18), formats)
+    except LogError:
+        return None
+
+
 def _twin(candidate: _Found, found: list[_Found], formats: Mapping[str, LogFormat]) -> _Found:
-    """Return the text log of the same run if `candidate` is a JSON log without a time stamp."""
+    """Return the text log of the same run if `candidate` is none and has no time stamp."""
     folder = Path(candidate.path).parent
-    beside = {str(folder), str(folder.parent)} if folder.name == "vis_data" else {str(folder)}
+    beside = {str(folder), str(folder.parent)} if folder.name in COPIES else {str(folder)}
     for other in found if not candidate.is_text else ():
         near = abs(other.modified - candidate.modified) <= _TWIN_S
         is_twin = other.is_text and near and str(Path(other.path).parent) in beside
@@ -368,31 +415,17 @@ def is_named_like_a_log(path: str) -> bool:
 def _kind_of(name: str) -> str | None:
     stem = name.lower().removesuffix(".gz")
     ending = Path(stem).suffix
-    if ending in _JSON_ENDINGS:
-        return "json"
-    return "text" if ending in _TEXT_ENDINGS else None
+    if ending in _DATA_ENDINGS or stem.startswith(_EVENTS):
+        return "data"
+    return "text" if ending in _TEXT_ENDINGS or stem in _PLAIN_NAMES else None
 
 
 def _why_no_log(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
-    """Judge a file by its first lines; None if it is a log."""
-    splitter, detector = LineSplitter(), Detector(formats)
-    left = _JUDGED_BYTES
+    """Judge a file by its first bytes; None if it is a log."""
     try:
-        for chunk in read_chunks(path, 1 << 18):
-            left -= len(chunk)
-            for _, line in splitter.feed(chunk).cleaned():
-                if detector.see(line):
-                    return None
-                if detector.at_limit:
-                    left = 0
-                    break
-            if left <= 0:
-                break
-        else:
-            for _, line in splitter.close().cleaned():
-                detector.see(line)
+        found = recognise(read_chunks(path, 1 << 18), formats)
     except UnreadableLogError:
         return "unreadable"
     except LogError:
         return "empty"
-    return None if detector.conclude().format is not None else "no known format"
+    return None if found is not None else "no known format"

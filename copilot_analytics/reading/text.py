@@ -49,7 +49,7 @@ class TextReader(Reader):
             numbers = lines.numbers[places]
             if kind >= 0:
                 self._crashes.training()
-                items.append(self._block(columns, numbers))
+                items += self._block(columns, numbers)
                 continue
             for place, number in zip(places.tolist(), numbers.tolist(), strict=True):
                 items += self._other(batch.others[place], number)

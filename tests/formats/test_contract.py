@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from statements import read_text
+from statements import read_text, said
 
 from copilot_analytics.formats._base import LineParser, LogFormat, Sample
 from copilot_analytics.plugins import discover
@@ -44,7 +44,7 @@ def test_is_declared_in_full(log_format: LogFormat) -> None:
     assert log_format.url.startswith("https://")
     assert log_format.samples
     assert log_format.smoothing is None or log_format.smoothing > 0
-    assert {r.kind for s in log_format.samples for r in s.records} >= {"train"}
+    assert {r.kind for s in log_format.samples for r in s.records} & {"train", "eval"}
 
 
 @pytest.mark.parametrize(("log_format", "sample"), SAMPLES)
@@ -72,10 +72,15 @@ def test_records_use_the_names_of_the_schema(log_format: LogFormat, sample: Samp
 
 @pytest.mark.parametrize(("log_format", "sample"), SAMPLES)
 def test_no_other_format_claims_a_sample(log_format: LogFormat, sample: Sample) -> None:
-    lines = sample.text.splitlines()
+    raw = sample.text if isinstance(sample.text, bytes) else sample.text.encode()
+    others = [f for f in FORMATS if f is not log_format and not f.is_fallback]
+    assert not any(f.claims(raw) for f in others)
+    if log_format.claims(raw):
+        return
+    lines = raw.decode().splitlines()
     own = log_format.confidence(lines)
     assert own > 0.5
-    assert all(f.confidence(lines) < min(own, 0.5) for f in FORMATS if f is not log_format)
+    assert all(f.confidence(lines) < min(own, 0.5) for f in others)
 
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda f: f.name)
@@ -92,6 +97,9 @@ def test_no_other_format_claims_a_sample(log_format: LogFormat, sample: Sample) 
     ],
 )
 def test_claims_nothing_foreign(log_format: LogFormat, text: str) -> None:
+    if log_format.is_fallback and "loss" in text:
+        pytest.skip("what no other format knows is a fallback's to read")
+    assert not log_format.claims(text.encode())
     assert log_format.confidence(text.splitlines()) < 0.5
     assert _flat(list(read_text(log_format, text))) == []
 
@@ -108,7 +116,7 @@ def test_fields_do_not_depend_on_the_digits_in_them(log_format: LogFormat, sampl
     parser = log_format.parser("")
     if not isinstance(parser, LineParser):
         return
-    for line in sample.text.splitlines():
+    for line in str(sample.text).splitlines():
         fields = parser.fields(line)
         for digit in "0379" if fields else "":
             other = list(line)
@@ -129,7 +137,7 @@ def test_training_lines_mean_the_same_one_by_one_and_together(
     log_format: LogFormat, sample: Sample
 ) -> None:
     """A block of three equal lines is three blocks of one."""
-    text = sample.text.splitlines()
+    text = str(sample.text).splitlines()
     one, together = log_format.parser(""), log_format.parser("")
     if not isinstance(one, LineParser) or not isinstance(together, LineParser):
         return
@@ -140,14 +148,18 @@ def test_training_lines_mean_the_same_one_by_one_and_together(
             continue
         columns = {f.name: np.full(3, float(line[f.start : f.end])) for f in fields}
         numbers = np.full(3, number)
-        whole = list(together.block(columns, numbers).records())
+        whole = _flat(said(together.block(columns, numbers)))
         parts = [
             record
             for row in range(3)
-            for record in one.block(
-                {name: column[row : row + 1] for name, column in columns.items()},
-                numbers[row : row + 1],
-            ).records()
+            for record in _flat(
+                said(
+                    one.block(
+                        {name: column[row : row + 1] for name, column in columns.items()},
+                        numbers[row : row + 1],
+                    )
+                )
+            )
         ]
         assert repr(whole) == repr(parts)
     assert repr(list(one.close())) == repr(list(together.close()))

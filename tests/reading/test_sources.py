@@ -48,7 +48,7 @@ def test_a_log_comes_back_byte_for_byte(tmp_path):
     (lambda p: p.write_bytes(bytes(range(256)) * 9), "binary data"),
     (lambda p: p.write_bytes(b"\0" * 100_000), "nothing but NUL"),
     (lambda p: p.write_bytes(b"\x18\0\0\0\0\0\0\0abcd\x09\0\0\0\0\0\0\0\0\x1a\x0dbrain.Event:2"),
-     "TensorBoard"),
+     "a damaged TensorBoard event file"),
     (lambda p: p.write_bytes(gzip.compress(b"\x7fELF" + b"\0" * 99)), "program"),
     (lambda p: p.write_bytes(gzip.compress(b"hello" * 999)[:10] + b"\xff" * 99), "damaged"),
     (lambda p: p.write_bytes(gzip.compress(b"")), "is empty"),

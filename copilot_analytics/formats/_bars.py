@@ -1,0 +1,96 @@
+"""Progress bars in logs: frames that are drawn over and over, of which the last one counts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TQDM = re.compile(
+    r"(?P<share>\d{1,3})%\|[^|\n]{0,400}\|\s{0,20}(?P<done>\d{1,12})/(?P<total>\d{1,12})"
+    r"(?:\s\[(?P<inside>[^\]]{0,2000})\]?)?(?P<after>.{0,4000})"
+)
+_KERAS = re.compile(
+    r"^\s{0,20}(?P<done>\d{1,12})/(?P<total>\d{1,12}) \[[=>.]{3,80}\](?P<after>.{0,4000})"
+)
+_PASS = re.compile(r"(?i)\bepochs?\W{0,4}(\d{1,9})|(?<![\d.])(\d{1,9})\s?/\s?\d")
+_DIGITS = re.compile(r"[\d.,]+")
+_LOADING = re.compile(r"(?i)[kmgt]?i?b/s")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One drawing of a bar.
+
+    Parameters
+    ----------
+    title
+        What stands before it.
+    done, total
+        How far it is.
+    postfix
+        Named numbers inside of it.
+    after
+        What was printed behind it, into the same line.
+    line
+        Number of the line.
+    """
+
+    title: str
+    done: int
+    total: int
+    postfix: str
+    after: str
+    line: int
+
+    @property
+    def text(self) -> str:
+        """What it names, as a line."""
+        title = self.title.strip().rstrip(":").strip()
+        return f"{title} | {self.postfix}" if title and self.postfix else title or self.postfix
+
+    @property
+    def which(self) -> tuple[str, str, int]:
+        """What is the same in all frames of one bar."""
+        found = _PASS.search(self.title)
+        words = _DIGITS.sub("", self.title)
+        return words, (found[1] or found[2]) if found else "", self.total
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is drawn near its end; some bars are not drawn at the very end."""
+        return self.done >= 0.9 * self.total
+
+    def goes_on(self, other: Frame) -> bool:
+        """Tell whether another frame is a later one of the same bar."""
+        return other.done >= self.done and other.which == self.which
+
+
+def read_frame(line: str, number: int) -> Frame | None:
+    """Return the frame that a line is; None if it is none.
+
+    Examples
+    --------
+    >>> frame = read_frame("Epoch 2: 50%|##   | 2/4 [00:01<00:01, 1.9it/s, loss=0.8]val 3", 7)
+    >>> frame.title, frame.done, frame.total, frame.postfix, frame.after
+    ('Epoch 2: ', 2, 4, 'loss=0.8', 'val 3')
+    """
+    if "%|" in line:
+        found = _TQDM.search(line)
+        if found is None:
+            return None
+        inside = found["inside"] or ""
+        postfix = inside.split(", ", 2)[2] if inside.count(", ") > 1 else ""
+        if _LOADING.search(inside):
+            return Frame("", 0, 0, "", "", number)
+        title = line[: found.start()]
+        after = found["after"]
+        if _TQDM.search(after):
+            after = ""
+    elif "/" in line[:32]:
+        found = _KERAS.match(line)
+        if found is None:
+            return None
+        title, postfix, after = "", found["after"], ""
+    else:
+        return None
+    return Frame(title, int(found["done"]), int(found["total"]), postfix, after, number)

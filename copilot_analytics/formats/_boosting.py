@@ -1,0 +1,76 @@
+"""What the consoles of gradient boosting have in common.
+
+A line tells the metrics of every data set after so many trees. The trees are counted anew when a
+training begins; when it ends, the line of the best one is printed again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._rows import RowReader
+from copilot_analytics.formats._statements import StatementFormat, StatementParser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from copilot_analytics.records import Floats, Ints, Item, Record
+
+NOT_TRAINING = re.compile(r"^(?!d?train|learn|fit)", re.IGNORECASE)
+"""Finds metrics of data sets that the trees are not fitted to."""
+
+_BEST = re.compile(r"best (?:iteration|round)(?: is)?:\s*$", re.IGNORECASE)
+
+
+class BoostingParser(StatementParser):
+    """Tells trainings apart, and the best line that is printed again."""
+
+    _last = -1.0
+    _repeats = False
+
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
+        """Turn the numbers of lines into records."""
+        for row, (step, line) in enumerate(
+            zip(columns["#step"].tolist(), lines.tolist(), strict=True)
+        ):
+            if self._repeats:
+                self._repeats = False
+                self._last = -1.0
+                continue
+            if step < self._last:
+                yield self._rows.record(
+                    "launch", line, facts={"reason": f"the trees are counted from {step:g} again"}
+                )
+                self._rows.forget()
+            self._last = step
+            one = {name: column[row : row + 1] for name, column in columns.items()}
+            yield from self.row(one, line, lines[row : row + 1])
+
+    def row(self, columns: dict[str, Floats], line: int, lines: Ints) -> Iterator[Item]:
+        """Turn the numbers of one line into records."""
+        yield from self._rows.rows(columns, lines)
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Take the announcement of the best line, which ends a training."""
+        if _BEST.search(line[-60:]):
+            self._repeats = True
+            why = "it stopped early or printed its best tree"
+            return [self._rows.record("end", number, facts={"reason": why})]
+        return super().parse(line, number)
+
+
+class BoostingFormat(StatementFormat):
+    """A console that counts trees."""
+
+    parser_class: ClassVar[type[BoostingParser]] = BoostingParser
+
+    def axis(self) -> Axis:
+        """Return an axis of trees."""
+        return Axis("tree")
+
+    def parser(self, file: str) -> BoostingParser:
+        """Return a fresh parser for a log."""
+        rows = RowReader(file, self.axis(), self.naming)
+        return self.parser_class(self.patterns, rows, self.naming)

@@ -1,0 +1,191 @@
+"""Results of evaluations, apart from what a validation prints while it runs.
+
+``Sample: 141, Validation pixAcc: 0.026`` is no result: the last such line of a validation is, or
+the line that sums it up. So a line that counts within a validation is held until another comes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from copilot_analytics.formats._vocabulary import split_in
+from copilot_analytics.records import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from copilot_analytics.formats._home_rows import HomeRows
+    from copilot_analytics.formats._splits import Split
+    from copilot_analytics.records import Item
+
+_RUNNING = ("#run", "#inner", "#sample", "#count")
+_NO_PLACE = frozenset({*_RUNNING, "#run_of", "#inner_of", "#sample_of", "#count_of"})
+_NEARLY_ALL = 0.9
+_OFTEN = 3
+
+
+@dataclass(slots=True)
+class Result:
+    """One line of measures on held-out data.
+
+    Parameters
+    ----------
+    numbers
+        Places and parts of its time stamp.
+    metrics
+        By split and name.
+    line
+        Its number.
+    """
+
+    numbers: dict[str, float]
+    metrics: dict[Split, dict[str, float]]
+    line: int
+
+    @property
+    def counter(self) -> str | None:
+        """Name of the place that may count within a validation."""
+        return next((name for name in _RUNNING if name in self.numbers), None)
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """What is the same in lines of one kind."""
+        names = [name for metrics in self.metrics.values() for name in metrics]
+        return (*(name for name in self.numbers if name in _NO_PLACE), *names)
+
+    @property
+    def bases(self) -> set[str]:
+        """Names of its metrics without the words that tell a split."""
+        return {_plain(name) for metrics in self.metrics.values() for name in metrics}
+
+
+class Evaluations:
+    """Yields the results of one log.
+
+    Attributes
+    ----------
+    section : Split or None
+        The split of a validation that goes on.
+    """
+
+    def __init__(self, rows: HomeRows) -> None:
+        self.section: Split | None = None
+        self._rows = rows
+        self._held: Result | None = None
+        self._chain = 0
+        self._furthest = 0.0
+        self._kinds: dict[tuple[str, ...], int] = {}
+        self._latest: dict[str, float] = {}
+        self._chosen_by: str | None = None
+
+    def take(self, result: Result) -> Iterator[Item]:
+        """Take a line; yield what is certain now."""
+        held = self._held
+        if held is not None:
+            if held.counter and self._continues(held, result):
+                self._held = result
+                self._chain += 1
+                self.section = next(iter(result.metrics))
+                return
+            self._held = None
+            is_summed = result.counter is None and bool(held.bases & result.bases)
+            if not (is_summed and (self._chain > 1 or held.counter == "#run")):
+                yield from self._told(held)
+        if result.counter is None:
+            yield from self._told(result)
+            return
+        self._held, self._chain = result, 1
+
+    def release(self) -> Iterator[Item]:
+        """Yield the result that training after it shows to be the last of its validation."""
+        self.section = None
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._furthest = max(self._furthest, held.numbers.get("#run", 0.0))
+            yield from self._told(held)
+
+    def close(self) -> Iterator[Item]:
+        """Yield the last result, unless the log ends in the middle of a validation."""
+        if self._held is not None:
+            numbers = self._held.numbers
+            counter = self._held.counter or "#run"
+            total = numbers.get(f"{counter}_of", self._furthest)
+            if self._chain == 1 or numbers[counter] >= _NEARLY_ALL * total:
+                yield from self.release()
+
+    def chosen_by(self, numbers: set[float]) -> str | None:
+        """Return the measure by which checkpoints are kept, the first time that it is certain.
+
+        Parameters
+        ----------
+        numbers
+            What a line prints that speaks of the best result: the latest of that measure.
+        """
+        if self._held is not None and self._chain == 1:
+            self._note(self._held)
+        names = [name for name, number in self._latest.items() if number in numbers]
+        if self._chosen_by is not None or len(names) != 1:
+            return None
+        self._chosen_by = names[0]
+        return self._chosen_by
+
+    def learn(self, items: Sequence[Item]) -> None:
+        """Note the latest measures that training rows carried along."""
+        for item in reversed(items):
+            if not isinstance(item, Block) and item.kind == "eval":
+                self._latest.update(item.metrics)
+                return
+
+    def _note(self, result: Result) -> None:
+        for metrics in result.metrics.values():
+            self._latest.update(metrics)
+
+    def _is_summary(self, result: Result) -> bool:
+        """Tell whether a line is the first of its kind although other kinds come again and again.
+
+        What a log prints once, at its end as a rule, is the sum of what it said.
+        """
+        kind = result.shape
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        if self._kinds[kind] > 1 or {"#epoch", "#step", "#progress"} & result.numbers.keys():
+            return False
+        return any(count >= _OFTEN for other, count in self._kinds.items() if other != kind)
+
+    def _continues(self, held: Result, result: Result) -> bool:
+        same = held.shape == result.shape and result.counter == held.counter
+        if not same or held.counter is None:
+            return False
+        epoch = held.numbers.get("#epoch")
+        rises = result.numbers[held.counter] > held.numbers[held.counter]
+        return rises and epoch == result.numbers.get("#epoch") and self._may_run(held)
+
+    def _may_run(self, held: Result) -> bool:
+        """Tell whether the counter may be that of a validation: it is no step of the training."""
+        if held.counter != "#count":
+            return True
+        behind = held.numbers["#count"] < self._rows.axis.last_step
+        return "#epoch" in held.numbers or self._rows.counts_inner or behind
+
+    def _told(self, result: Result) -> Iterator[Item]:
+        if self._is_summary(result):
+            return
+        self._note(result)
+        numbers = {k: v for k, v in result.numbers.items() if k not in _NO_PLACE}
+        count = result.numbers.get("#count")
+        own_step = "#epoch" not in numbers and not self._rows.counts_inner
+        if (
+            (own_step or self._rows.counts_on)
+            and count is not None
+            and count >= self._rows.axis.last_step
+        ):
+            numbers["#step"] = count
+        for split, metrics in result.metrics.items():
+            yield from self._rows.reader.evaluation({**numbers, **metrics}, result.line, split)
+
+
+def _plain(name: str) -> str:
+    words = re.split(r"[\s_/.-]+", name.lower())
+    kept = [w for w in words if split_in(w) is None and w not in {"overall", "average", "avg"}]
+    return "".join(kept)

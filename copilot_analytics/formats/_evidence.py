@@ -1,0 +1,35 @@
+"""How much speaks for a training among the rows that a log seems to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from copilot_analytics.records import Block
+
+
+@dataclass
+class Evidence:
+    """The training rows of one kind: they go on, and what they measure changes."""
+
+    rows: int = 0
+    knows_epochs: bool = False
+    steps: set[int] = field(default_factory=set)
+    numbers: set[tuple[float, ...]] = field(default_factory=set)
+
+    def add(self, block: Block) -> None:
+        """Count rows."""
+        self.rows += len(block)
+        self.knows_epochs |= not np.isnan(block.epoch).all()
+        self.steps.update(block.step.tolist())
+        self.numbers.update(zip(*(m.tolist() for m in block.metrics.values()), strict=True))
+
+    def is_a_training(self, fewest: int) -> bool:
+        """Tell whether there are enough rows at different steps; some stand at one step."""
+        changes = (
+            len(self.numbers) > 1 or self.knows_epochs or max(self.steps, default=0) > self.rows
+        )
+        return len(self.steps) >= fewest - (fewest > 2) and self.rows >= fewest and changes

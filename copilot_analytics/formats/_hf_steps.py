@@ -1,0 +1,107 @@
+"""Steps of the Hugging Face Trainer's console lines, which print an epoch and no step.
+
+The bar does: it is drawn again right after a line is written, so the next frame tells its step.
+Standard output that goes into a file is held back by Python and comes in heaps of lines; a heap is
+written out when its last line does not fit any more, so the next frame tells the step of that one.
+Something else may set a heap free later: a step is at most what the next frame says. The Trainer
+writes every so many steps, and all lines say their epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ROUNDING = 0.005  # epochs were printed with two decimals,
+_FINER_ROUNDING = 0.0005  # later with four digits or all of them
+
+
+class Pace:
+    """Learns how many steps an epoch has, to tell frames that come too late.
+
+    Examples
+    --------
+    >>> pace = Pace()
+    >>> [pace.step_at(epoch, frame) for epoch, frame in ((0.125, 10), (0.25, 20), (0.875, 74))]
+    [10, 20, 70]
+    """
+
+    def __init__(self) -> None:
+        self._most = math.inf  # steps of an epoch
+        self._seen = (0.0, 0)
+
+    def step_at(self, epoch: float | None, frame: int) -> int:
+        """Return the step of a line by its epoch and the next frame of the bar."""
+        if epoch is None or not 0 < epoch < math.inf:
+            return frame
+        rounding = _rounding(epoch)
+        expected = (epoch + rounding) * self._most + 1
+        if frame > expected:
+            return round(epoch * self._seen[1] / self._seen[0])
+        most = frame / (epoch - rounding) if epoch > rounding else math.inf
+        if most <= self._most:
+            self._most, self._seen = most, (epoch, frame)
+        return frame
+
+
+def _rounding(epoch: float) -> float:
+    hundredths = epoch * 100
+    return _ROUNDING if abs(hundredths - round(hundredths)) < 1e-6 else _FINER_ROUNDING
+
+
+def steps_up_to(step: int, epochs: Sequence[float | None], last: int) -> list[int]:
+    """Return the steps of lines whose last one stands at a known step.
+
+    Parameters
+    ----------
+    step
+        Step of the last line.
+    epochs
+        Epochs that the lines print, in their order, None where one prints none.
+    last
+        Step of the last line before them.
+
+    Examples
+    --------
+    >>> steps_up_to(30, [0.1, 0.2, 0.2, 0.3], 0)
+    [10, 20, 20, 30]
+    >>> steps_up_to(107, [0.5, 1.0, 1.07], 0)
+    [50, 100, 107]
+    """
+    moments = _moments(epochs)
+    total = moments[-1] + 1
+    final = epochs[-1]
+    gap = step - last
+    even = [last + gap * (moment + 1) // total for moment in moments]
+    if gap >= 0 and gap % total == 0 and _agree(even, epochs):
+        return even
+    if not final:
+        return [step] * len(epochs)
+    by_epoch = [step if e is None else round(step * e / final) for e in epochs]
+    return [min(max(at, min(last, step)), step) for at in by_epoch]
+
+
+def _moments(epochs: Sequence[float | None]) -> list[int]:
+    """Return numbers of lines from 0, the same for lines of the same epoch."""
+    moments: list[int] = []
+    previous: float | None = None
+    for epoch in epochs:
+        now = moments[-1] if moments else -1
+        moments.append(now if moments and epoch is not None and epoch == previous else now + 1)
+        previous = epoch
+    return moments
+
+
+def _agree(steps: Sequence[int], epochs: Sequence[float | None]) -> bool:
+    """Tell whether steps and epochs rise together, as far as the epochs are printed."""
+    step, epoch = steps[-1], epochs[-1]
+    if not epoch:
+        return True
+    slack = 2 * _ROUNDING * step / epoch + 1
+    return all(
+        e is None or abs(step - at - (epoch - e) * step / epoch) <= slack
+        for at, e in zip(steps, epochs, strict=True)
+    )

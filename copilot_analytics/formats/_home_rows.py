@@ -1,0 +1,270 @@
+"""Places the rows of a home-made log, whose lines tell by themselves only half of where they are.
+
+``Epoch 3, step 40`` may count steps of the epoch or of the training: which, the first change of
+the epoch tells. Rows without an axis stand below a header that names the epoch, once or many
+times, which the second row below the first header tells; or they sum up what other rows said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss, is_quality, split_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from copilot_analytics.formats._splits import Split
+    from copilot_analytics.records import Floats, Ints, Item
+
+_AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
+
+
+@dataclass(frozen=True)
+class HomeNaming(Naming):
+    """Keeps names; results on a test split count as validation until there is a validation."""
+
+    splits: set[Split] = field(default_factory=set)
+
+    def counts_as(self, split: Split) -> Split:
+        """Return the split that an evaluation counts for."""
+        self.splits.add(split)
+        return "val" if split == "test" and "val" not in self.splits else split
+
+
+class HomeRows:
+    """Turns what lines say into items, in their order.
+
+    Parameters
+    ----------
+    file
+        Name of the log.
+
+    Attributes
+    ----------
+    header : float or None
+        Number of the epoch that the last header named.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.header: float | None = None
+        self.axis = Axis()
+        self._naming = HomeNaming()
+        self.reader = RowReader(file, self.axis, self._naming)
+        self.has_rows = False
+        self._counts: str | None = None  # "inner" or "step" once told
+        self._has_inner = False
+        self._count_base = 0.0
+        self._count_epoch: float | None = None
+        self._last_count = 0.0
+        self._fine_names: set[str] = set()
+        self._loss_shapes: set[tuple[str, ...]] = set()
+        self._strong = False
+        self._last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
+        self._repeated: set[tuple[str, ...]] = set()
+        self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
+        self._below: str | None = None  # "one" or "many" rows below a header
+
+    @property
+    def counts_inner(self) -> bool:
+        """Whether rows count iterations of their epoch."""
+        undecided = self._counts is None and self._count_epoch is not None
+        return self._counts == "inner" or self._has_inner or undecided
+
+    @property
+    def counts_on(self) -> bool:
+        """Whether rows name their epoch and count steps of the training all the same."""
+        return self._counts == "step"
+
+    def placed(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
+        """Yield rows that say where they are."""
+        shape = tuple(name for name in columns if name[0] != "#")
+        if any(is_quality(name) for name in shape):
+            self._strong = True
+        elif self._strong:
+            return
+        columns, lines = self._without_repeats(shape, dict(columns), lines)
+        if not len(lines):
+            return
+        if self._is_result(shape):
+            for row, line in enumerate(lines.tolist()):
+                numbers = {name: float(column[row]) for name, column in columns.items()}
+                yield from self.reader.evaluation(numbers, line, "val")
+            return
+        self.has_rows = True
+        if any(is_loss(name) for name in shape):
+            self._loss_shapes.add(shape)
+        if "#count" in columns:
+            yield from self._counted(columns, lines)
+            return
+        if "#step" in columns or "#inner" in columns or "#sample" in columns:
+            self._note_names(shape)
+            self._has_inner = self._has_inner or "#step" not in columns
+            if "#epoch" not in columns and self.header is not None and "#inner" in columns:
+                columns["#epoch"] = np.full(len(lines), self.header)
+        elif self._fine_names:
+            columns = {self._summed(name): column for name, column in columns.items()}
+            if not self.counts_inner and "#epoch" in columns:
+                columns["#step"] = np.full(len(lines), float(self.axis.last_step))
+        yield from self.reader.rows(columns, lines)
+
+    def unplaced(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
+        """Yield one row that does not say where it is, from the second of its kind on.
+
+        A number that is printed once, such as a setting, is no series.
+        """
+        shape = tuple(name for name in columns if name[0] != "#")
+        if self.header is not None and not self._fine_names:
+            yield from self._below_header(shape, columns, lines)
+            return
+        yield from self.flush()
+        if shape not in self._repeated:
+            first = self._once.pop(shape, None)
+            self._repeated.add(shape)
+            if first is None:
+                self._repeated.discard(shape)
+                self._once[shape] = (columns, lines)
+                return
+            if not self.has_rows:
+                columns, lines = _together(first, (columns, lines))
+        if self._fine_names or (self.has_rows and self._loss_shapes - {shape}):
+            columns = {self._summed(name): column for name, column in columns.items()}
+            columns["#step"] = np.full(len(lines), float(self.axis.last_step))
+        else:
+            self._loss_shapes.add(shape)
+        self.has_rows = True
+        yield from self.reader.rows(columns, lines)
+
+    def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
+        """Take a header that names the epoch of what follows."""
+        yield from self.flush()
+        self.header = epoch
+        self.axis.enter(epoch, epochs)
+        yield from self.reader.plan(line)
+
+    def flush(self) -> Iterator[Item]:
+        """Yield a row that waited for the next one; it stood alone below its header."""
+        if self._waiting is not None:
+            shape, columns, lines = self._waiting
+            self._waiting, self._below = None, "one"
+            yield from self._ends(shape, columns, lines)
+
+    def _below_header(
+        self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
+    ) -> Iterator[Item]:
+        columns["#header"] = np.full(len(lines), self.header)
+        if self._waiting is not None and self._waiting[0] == shape:
+            _, first, at = self._waiting
+            self._waiting, self._below = None, "many"
+            first.pop("#header")
+            yield from self._counting(first, at)
+        if self._below == "many":
+            columns.pop("#header")
+            yield from self._counting(columns, lines)
+        elif self._below == "one":
+            yield from self._ends(shape, columns, lines)
+        else:
+            yield from self.flush_other(shape)
+            self._waiting = (shape, columns, lines)
+
+    def flush_other(self, shape: tuple[str, ...]) -> Iterator[Item]:
+        """Yield a waiting row of another shape."""
+        if self._waiting is not None and self._waiting[0] != shape:
+            yield from self.flush()
+
+    def _ends(
+        self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
+    ) -> Iterator[Item]:
+        columns["#epoch"] = columns.pop("#header")
+        self.has_rows = True
+        if any(is_loss(name) for name in shape):
+            self._loss_shapes.add(shape)
+        yield from self.reader.rows(columns, lines)
+
+    def _counting(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
+        self.has_rows = True
+        yield from self.reader.rows(columns, lines)
+
+    def _is_result(self, shape: tuple[str, ...]) -> bool:
+        """Tell whether rows of an epoch hold measures of quality alone, and losses stand apart."""
+        if any(is_loss(name) or is_bookkeeping(name) or split_in(name) for name in shape):
+            return False
+        return any(is_quality(name) for name in shape) and bool(self._loss_shapes - {shape})
+
+    def _without_repeats(
+        self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
+    ) -> tuple[dict[str, Floats], Ints]:
+        """Leave out rows that say again what the row before them said: other ranks print them."""
+        names = [name for name in columns if name in _AXIS or name[0] != "#"]
+        now = np.stack([columns[name] for name in names])
+        before = self._last_row.get(shape)
+        first = np.full((len(names), 1), np.nan)
+        if before is not None and len(before) == len(names):
+            first = np.array(before).reshape(-1, 1)
+        keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
+        self._last_row[shape] = tuple(now[:, -1].tolist())
+        if keep.all():
+            return columns, lines
+        return {name: column[keep] for name, column in columns.items()}, lines[keep]
+
+    def _counted(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
+        """Yield rows whose counter counts in the epoch or in the training."""
+        shape = tuple(name for name in columns if name[0] != "#")
+        if "#progress" in columns or ("#epoch" not in columns and self.header is None):
+            self._note_names(shape)
+            yield from self.reader.rows(_renamed(columns, "step"), lines)
+            return
+        if "#epoch" not in columns:
+            columns["#epoch"] = np.full(len(lines), self.header)
+        self._note_names(shape)
+        row = 0  # the first that is decided
+        if self._counts is None:
+            epochs, counts = columns["#epoch"].tolist(), columns["#count"].tolist()
+            if self._count_epoch is None:
+                self._count_epoch = epochs[0]
+                self._count_base = 1.0 if counts[0] == 0 else 0.0
+                self._last_count = counts[0]
+            row = self._undecided(epochs, counts)
+        for low, high, kind in ((0, row, "inner"), (row, len(lines), self._counts or "inner")):
+            if high > low:
+                part = {name: column[low:high] for name, column in columns.items()}
+                if kind == "step":
+                    self.axis.count_on()
+                    part["#count"] = part["#count"] + self._count_base
+                yield from self.reader.rows(_renamed(part, kind), lines[low:high])
+
+    def _undecided(self, epochs: Sequence[float], counts: Sequence[float]) -> int:
+        """Return how many rows come before the one that tells what is counted."""
+        for row, (epoch, count) in enumerate(zip(epochs, counts, strict=True)):
+            if epoch != self._count_epoch:
+                self._counts = "step" if count > self._last_count else "inner"
+                return row
+            self._last_count = count
+        return len(counts)
+
+    def _note_names(self, shape: tuple[str, ...]) -> None:
+        self._fine_names.update(name for name in shape if not is_bookkeeping(name))
+
+    def _summed(self, name: str) -> str:
+        """Return the name of what sums an epoch up, if its iterations have it too."""
+        return f"epoch {name}" if name in self._fine_names else name
+
+
+def _together(
+    first: tuple[dict[str, Floats], Ints], second: tuple[dict[str, Floats], Ints]
+) -> tuple[dict[str, Floats], Ints]:
+    names = first[0].keys() & second[0].keys()
+    joined = {n: np.concatenate((first[0][n], second[0][n])) for n in first[0] if n in names}
+    return joined, np.concatenate((first[1], second[1]))
+
+
+def _renamed(columns: dict[str, Floats], kind: str) -> dict[str, Floats]:
+    """Return columns whose counter is told to be of the epoch or of the training."""
+    names = {"#count": f"#{kind}", "#count_of": "#steps" if kind == "step" else "#inner_of"}
+    return {names.get(name, name): column for name, column in columns.items()}

@@ -1,0 +1,71 @@
+"""Lines of home-made logs that are told by a few words, before any number of them is looked at."""
+
+from __future__ import annotations
+
+import re
+
+from copilot_analytics.formats._vocabulary import (
+    BATCHES,
+    EPOCHS,
+    GLOBAL_STEPS,
+    METRICS,
+    SAMPLES,
+    STEPS,
+)
+
+_WORD = re.compile(r"[a-z]+\d{0,2}|[^\x00-\x7f]+")
+_INSIDE = ("loss", "acc", "iou", "reward", "error", "score", "dice", "perplex", "prec", "recall")
+_CHINESE = ("损失", "准确", "精度", "率", "误差", "奖励", "困惑", "轮", "步", "迭代", "批次")
+_TELLING = METRICS | EPOCHS | STEPS | GLOBAL_STEPS | BATCHES | SAMPLES | {"global", "batch", "num"}
+_RANKED = ("rank", "top", "hit")
+SECTION = re.compile(
+    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
+    r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
+    r"|phase|performance|scores?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
+)
+FINAL = re.compile(r"(?i)^[^a-z]*(?:final|best|summary|overall)\b[^\d]{0,60}$")
+_END = re.compile(
+    r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
+    r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
+)
+OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
+COCO = re.compile(
+    r"Average (?P<what>Precision|Recall) {1,4}\(A[PR]\) @\[ IoU=(?P<low>[\d.]+)(?P<range>:[\d.]+)?"
+    r" {1,9}\| area= {0,9}(?P<area>\w+) {0,9}\| maxDets= {0,9}\d+ {0,4}\] {0,4}= {0,4}"
+    r"(?P<number>-?\d+(?:\.\d+)?)"
+)
+DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
+
+
+def may_measure(line: str) -> bool:
+    """Tell whether a line may hold a measure or say where training stands.
+
+    Examples
+    --------
+    >>> may_measure("epoch 3"), may_measure("val loss: 0.5"), may_measure("GET /index.html 200")
+    (True, True, False)
+    """
+    lower = line.lower()
+    if any(part in lower for part in _INSIDE):
+        return True
+    words = set(_WORD.findall(lower))
+    if not _TELLING.isdisjoint(words) or any(part in lower for part in _RANKED):
+        return True
+    return not line.isascii() and any(part in line for part in _CHINESE)
+
+
+def says_the_end(message: str) -> bool:
+    """Tell whether a line says that the training is over.
+
+    Examples
+    --------
+    >>> says_the_end("INFO - Training complete."), says_the_end("Early stopping counter: 3 of 9")
+    (True, False)
+    """
+    lower = message.lower()
+    if not any(word in lower for word in ("train", "stop", "训练")):
+        return False
+    # After the name of its logger and its level.
+    said = re.split(r"(?:INFO|DEBUG|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
+    return _END.match(said) is not None

@@ -1,0 +1,55 @@
+"""Planned epochs and steps where a log states them in words, dumps of settings or tables."""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST = 20_000  # a dump of all settings on one line may be long
+
+_SETTING = re.compile(
+    r"""(?xi)
+    (?<![\w.-]) (?:cfg\.|config\.|args\.|trainer\.|training\.|train\.|solver\.|optim\.){0,3}
+    ['"]?(?:
+        (?P<epochs> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of|no\.?\ of)
+            [_\s-]?(?:train(?:ing)?[_\s-])?epochs? | num_?epochs? | nepochs? | epochs)
+      | (?P<steps> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of)
+            [_\s-]?(?:train(?:ing)?[_\s-])?(?:steps?|iters?|iterations?|updates?)
+            | niters? | max_iter )
+    )['"]?
+    (?:\s{0,20}[:=|]\s{0,20}|\s{2,40}|\s) ['"]?
+    (?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})(?![\w.]|\s?/|-)
+    """
+)
+_SENTENCE = re.compile(
+    r"(?i)\btrain(?:ing)?\b[^\d\n]{0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}(?:meta\s)?"
+    r"(?P<unit>epoch|step|iteration|update)"
+)
+
+
+def stated_plan(line: str) -> dict[str, int]:
+    """Return what a line states of the plan, as facts of the schema.
+
+    Examples
+    --------
+    >>> stated_plan("Namespace(lr=0.1, warmup_epochs=5, epochs=90, start_epoch=0)")
+    {'planned_epochs': 90}
+    >>> stated_plan("Start training, Total Iterations 20000")
+    {'planned_steps': 20000}
+    >>> stated_plan("Starting training for 5 epoch(s)")
+    {'planned_epochs': 5}
+    """
+    plan: dict[str, int] = {}
+    line = line[:_LONGEST]
+    lower = line.lower()
+    if not any(word in lower for word in ("epoch", "step", "iter", "update")):
+        return plan
+    for found in _SETTING.finditer(line):
+        number = int(found["number"].replace(",", ""))
+        name = "planned_epochs" if found["epochs"] else "planned_steps"
+        if number:
+            plan.setdefault(name, number)
+    said = _SENTENCE.search(line)
+    if said is not None and int(said["number"]):
+        unit = "planned_epochs" if said["unit"].lower() == "epoch" else "planned_steps"
+        plan.setdefault(unit, int(said["number"]))
+    return plan

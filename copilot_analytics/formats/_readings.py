@@ -1,0 +1,82 @@
+"""What one line of a home-made log says by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from copilot_analytics.formats._vocabulary import is_quality
+
+if TYPE_CHECKING:
+    from copilot_analytics.formats._splits import Split
+    from copilot_analytics.formats._stamps import Stamp
+
+
+class Number(NamedTuple):
+    """Characters that hold a number, and what it is to be multiplied with."""
+
+    start: int
+    end: int
+    factor: float = 1.0
+
+
+@dataclass(slots=True)
+class Metric:
+    """A named number of a line."""
+
+    name: str
+    split: Split | None
+    says_split: bool  # whether its own name tells
+    parts: tuple[Number, ...]
+    whole: bool  # printed without a decimal point
+    bound: bool  # by a colon or an equals sign
+    is_count: bool = False  # followed by a slash and how many there are
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one line says by itself.
+
+    Parameters
+    ----------
+    stamp
+        Its time stamp.
+    places
+        Where it stands, by the names of `copilot_analytics.formats._axis`; ``#count`` is a step
+        of the epoch or of the training, which only other lines tell, and ``#run`` how far a
+        validation is.
+    metrics
+        Its named numbers.
+    split
+        The part of the data that its first words speak of.
+    is_remark
+        Whether it repeats what other lines say, or says what was done.
+    is_other_rank
+        Whether another process than the first one wrote it.
+    words
+        How many words it holds.
+    numbers
+        How many numbers it holds.
+    spare
+        Digits that mean nothing here.
+    """
+
+    stamp: Stamp
+    places: dict[str, tuple[Number, ...]] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    split: Split | None = None
+    is_remark: bool = False
+    is_other_rank: bool = False
+    words: int = 0
+    numbers: int = 0
+    spare: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def has_axis(self) -> bool:
+        """Whether it says by itself where training stands."""
+        return any(name in self.places for name in ("#epoch", "#progress", "#count", "#step"))
+
+    @property
+    def qualities(self) -> list[Metric]:
+        """Its losses and measures of quality."""
+        return [metric for metric in self.metrics if is_quality(metric.name)]

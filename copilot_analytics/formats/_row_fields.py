@@ -1,0 +1,100 @@
+"""The numbers of a line of a home-made log as fields and columns, and what makes it a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.formats._base import Field
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from copilot_analytics.formats._readings import Metric, Number, Reading
+    from copilot_analytics.records import Floats
+
+_MOST_NAME_BLANKS = 5
+
+
+def is_row(reading: Reading) -> bool:
+    """Tell whether a line measures the training and says where it is."""
+    if not reading.has_axis or reading.is_remark or reading.is_other_rank:
+        return False
+    if "#run" in reading.places or not is_terse(reading):
+        return False
+    return any(m.split in {None, "train"} and not is_bookkeeping(m.name) for m in reading.metrics)
+
+
+def is_terse(reading: Reading) -> bool:
+    """Tell whether a line is numbers rather than prose."""
+    return reading.words <= 8 + 3 * reading.numbers
+
+
+def are_measures(metrics: Sequence[Metric]) -> bool:
+    """Tell whether numbers without an axis are measured ones: settings are round."""
+    return any(
+        not metric.whole and metric.name.count(" ") < _MOST_NAME_BLANKS for metric in metrics
+    )
+
+
+def has_bare_splits(reading: Reading) -> bool:
+    """Tell whether a line names its measures by nothing but the split."""
+    return bool(reading.metrics) and reading.has_axis and reading.split in {"val", "test"}
+
+
+def is_of_training(metrics: Sequence[Metric]) -> bool:
+    """Tell whether measures without an axis are those of the training."""
+    return any(is_loss(metric.name) or metric.split == "train" for metric in metrics)
+
+
+def fields_of(reading: Reading) -> list[Field]:
+    """Return the numbers of a line, and the digits that mean nothing."""
+    fields = []
+    for name, parts in reading.places.items():
+        fields += [Field(_scaled(name, part), part.start, part.end) for part in parts]
+    taken = set()
+    for metric in reading.metrics:
+        is_told = metric.split in {None, "train"} or split_of(metric.name) == metric.split
+        name = metric.name if is_told else f"{metric.split} {metric.name}"
+        if name not in taken:
+            taken.add(name)
+            fields += [Field(_scaled(name, part), part.start, part.end) for part in metric.parts]
+    spare = enumerate(sorted(reading.spare))
+    return fields + [Field(f"#n.{place}", *span) for place, span in spare]
+
+
+def _scaled(name: str, part: Number) -> str:
+    return name if part.factor == 1 else f"{name}*{part.factor:g}"
+
+
+def joined(columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return columns with the parts of numbers put together, without digits that mean nothing."""
+    together: dict[str, Floats] = {}
+    for name, column in columns.items():
+        if name.startswith("#n."):
+            continue
+        title, star, factor = name.partition("*")
+        part = column * float(factor) if star else column
+        together[title] = together[title] + part if title in together else part
+    return together
+
+
+def columns_of(line: str, reading: Reading) -> dict[str, Floats]:
+    """Return the numbers of one line as columns of one row."""
+    fields = [*reading.stamp.fields, *fields_of(reading)]
+    return joined({f.name: np.array([float(line[f.start : f.end])]) for f in fields})
+
+
+def numbers_of(line: str, places: Mapping[str, tuple[Number, ...]]) -> dict[str, float]:
+    """Return the places of a line as numbers."""
+    return {name: number_of(line, parts) for name, parts in places.items()}
+
+
+def number_of(line: str, parts: Sequence[Number]) -> float:
+    """Return a number that is printed in parts."""
+    return sum(float(line[p.start : p.end]) * p.factor for p in parts[1:]) + (
+        float(line[parts[0].start : parts[0].end]) * parts[0].factor
+    )

@@ -1,0 +1,317 @@
+"""Tables with a header: CSV, TSV and their relatives, delimited or aligned by blanks.
+
+A line is cut at its own delimiter, so that where its numbers stand depends on the line alone; what
+the columns are called is known from the header by the time that rows are turned into records.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import Field, LineParser, LogFormat
+from copilot_analytics.formats._cells import (
+    BLANKS,
+    cells_of,
+    delimiter_of,
+    key_of,
+    numbers_of,
+    rewritten,
+    rewritten_row,
+)
+from copilot_analytics.formats._numbers import IS_NUMBER
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.records import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from copilot_analytics.formats._rows import Name
+    from copilot_analytics.records import Floats, Ints, Item, Record
+
+LONGEST_LINE = 200_000
+_COMMENT = re.compile(r"^\s*(?:#|//|%)+\s?(?=\s*[A-Za-z\"])")
+_LEARNING_RATE = re.compile(
+    r"(?:^|[/ ]|train_|cur_|current_)(?:lrs?|learning[ _]?rate|lr_?0|currentlr)$"
+    r"|^lr[-/][\w/.-]{1,40}$",
+    re.IGNORECASE,
+)
+_PLANNED = {"#epoch": "#epochs", "#step": "#steps"}
+
+Columns: TypeAlias = dict[str, "Floats"]
+
+
+def header_of(line: str) -> list[str] | None:
+    """Return the names of a header line; None if the line is none.
+
+    A header has at least two cells, at least one name, and no number. It may be commented out.
+
+    Examples
+    --------
+    >>> header_of(" epoch, train/loss "), header_of("1,0.5"), header_of("done")
+    (['epoch', 'train/loss'], None, None)
+    >>> header_of("# epoch  train loss  val loss"), header_of("epoch loss")
+    (['epoch', 'train loss', 'val loss'], ['epoch', 'loss'])
+    """
+    if len(line) > LONGEST_LINE:
+        return None
+    line = _COMMENT.sub("", line).strip(" ")
+    mark = delimiter_of(line)
+    if mark is None:
+        return None
+    names = [cell.text for cell in cells_of(line, mark, aligned=mark == BLANKS)]
+    if mark == BLANKS and len(names) < 2:
+        names = [cell.text for cell in cells_of(line, mark)]
+    told = [name for name in names if name]
+    if len(names) < 2 or any(IS_NUMBER.fullmatch(name) or rewritten(name, mark) for name in told):
+        return None
+    if len(set(told)) < len(told):
+        return None
+    return names if any(re.search(r"[A-Za-z]", name) for name in told) else None
+
+
+class Restarts:
+    """Counts steps on where a column counts them anew in every epoch.
+
+    Examples
+    --------
+    >>> columns = {"#epoch": np.array([1.0, 1.0, 2.0]), "#step": np.array([0.0, 10.0, 0.0])}
+    >>> Restarts().counted_on(columns)["#step"]
+    array([ 0., 10., 20.])
+    """
+
+    def __init__(self) -> None:
+        self._epoch = self._printed = self._step = np.nan
+        self._gap = 1.0
+        self._before = 0.0  # what the epochs before count
+
+    def counted_on(self, columns: Columns) -> Columns:
+        """Return the columns with steps that go on where the epoch rises and they fall."""
+        if "#step" not in columns or "#epoch" not in columns:
+            return columns
+        steps = columns["#step"].copy()
+        rows = zip(columns["#epoch"].tolist(), columns["#step"].tolist(), strict=True)
+        for row, (epoch, printed) in enumerate(rows):
+            if epoch < self._epoch:
+                self._before = 0.0
+            elif epoch > self._epoch and printed < self._printed:
+                self._before = self._step + self._gap - printed
+            elif printed > self._printed:
+                self._gap = printed - self._printed
+            self._epoch, self._printed = epoch, printed
+            self._step = steps[row] = printed + self._before
+        return {**columns, "#step": steps}
+
+
+class Heading:
+    """What the columns of a table are called.
+
+    Parameters
+    ----------
+    names
+        By column: a metric, a place (``#step``), a name and a factor, or None.
+    naming
+        How their splits are told.
+    unit
+        What a step is, None if the axis of the format knows.
+    rows_are_epochs
+        Whether every row sums an epoch up and no column counts them.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[Name],
+        naming: Naming,
+        *,
+        unit: str | None = None,
+        rows_are_epochs: bool = False,
+    ) -> None:
+        self.names = list(names)
+        self.naming = naming
+        self.unit = unit
+        self.rows_are_epochs = rows_are_epochs
+
+
+class TableParser(LineParser):
+    """Reads a table by the naming of its format.
+
+    Parameters
+    ----------
+    rows
+        Turns the numbers into records.
+    heading
+        Tells of the names of a header what the columns are called, None if they are none of this
+        format.
+    prepare
+        Works on the named columns of consecutive rows and their lines, and may part them.
+    """
+
+    def __init__(
+        self,
+        rows: RowReader,
+        heading: Callable[[Sequence[str]], Heading | None],
+        prepare: Callable[[Columns, Ints], Iterable[tuple[Columns, Ints]]] | None = None,
+    ) -> None:
+        self._rows = rows
+        self._heading = heading
+        self._prepare = prepare
+        self._restarts = Restarts()
+        self._names: list[Name] = []
+        self._header: list[str] = []
+        self._counts_rows = False
+        self._row = 0
+
+    def fields(self, line: str) -> Sequence[Field] | None:
+        """Tell where the numbers of a row stand."""
+        return None if len(line) > LONGEST_LINE else numbers_of(line)
+
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Turn the numbers of rows into blocks and evaluations."""
+        named = self._named(columns)
+        if not any(name[0] != "#" for name in named):
+            return ()
+        if self._counts_rows:
+            named["#epoch"] = np.arange(len(lines), dtype=np.float64) + self._row
+            self._row += len(lines)
+        named = self._restarts.counted_on(named)
+        parts = [(named, lines)] if self._prepare is None else self._prepare(named, lines)
+        return [item for part, at in parts for item in self._rows.rows(part, at)]
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Take the header, which a table that is appended to repeats; or a row of odd numbers."""
+        header = header_of(line)
+        if header is not None:
+            heading = self._heading(header)
+            if heading is not None:
+                self._begin(header, heading)
+            return ()
+        if not self._header or len(line) > LONGEST_LINE:
+            return ()
+        row = {name: np.array([value]) for name, value in rewritten_row(line).items()}
+        items = self.block(row, np.array([number])) if row else ()
+        return [
+            record
+            for item in items
+            for record in (item.records() if isinstance(item, Block) else (item,))
+        ]
+
+    def close(self) -> Iterable[Record]:
+        """Say what the rows showed of the length of an epoch."""
+        return list(self._rows.learned())
+
+    def _begin(self, header: list[str], heading: Heading) -> None:
+        self._header, self._row = header, 0
+        self._names = heading.names
+        self._counts_rows = heading.rows_are_epochs
+        self._rows.naming = heading.naming
+        if heading.unit not in {None, "iteration", "epoch"}:  # the axis knows epochs by itself
+            self._rows.axis.facts["step_unit"] = heading.unit
+
+    def _named(self, columns: Mapping[str, Floats]) -> Columns:
+        """Return the columns by their names, the first of a name winning."""
+        named: Columns = {}
+        for name, column in columns.items():
+            cell, cells, part, split = key_of(name)
+            if not 0 <= len(self._names) - cells <= 1:
+                return {}
+            called = part if part[:1] == "#" else self._names[cell]
+            if called is None:
+                continue
+            title, factor = (called, 1.0) if isinstance(called, str) else called
+            if part == "of":
+                title = _PLANNED.get(title, "")
+            elif split and title[0] != "#":
+                title = f"{split}/{title}"
+            if title:
+                named.setdefault(title, column if factor == 1.0 else column * factor)
+        return named
+
+
+class TableFormat(LogFormat):
+    """A table that is declared by the names of its columns.
+
+    Attributes
+    ----------
+    naming : Naming
+        What the columns are called.
+    """
+
+    naming: ClassVar[Naming] = Naming()
+
+    def axis(self) -> Axis:
+        """Return the axis of a log of this format, before its first line."""
+        return Axis()
+
+    @abstractmethod
+    def is_header(self, names: Sequence[str]) -> bool:
+        """Tell whether these columns can only be a table of this trainer."""
+
+    def heading(self, names: Sequence[str]) -> Heading | None:
+        """Return what the columns of a table of this format are called; None if it is none."""
+        if not self.is_header(names):
+            return None
+        return Heading(named(names, self.naming), self.naming)
+
+    def parser(self, file: str) -> TableParser:
+        """Return a fresh parser for a log."""
+        rows = RowReader(file, self.axis(), self.naming)
+        return TableParser(rows, self.heading)
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: the header, which comes first, settles it."""
+        return 1.0 if any(map(self.is_header, _headers(lines))) else 0.0
+
+
+def named(names: Sequence[str], naming: Naming) -> list[Name]:
+    """Return what columns are called; the first of several learning rates is the one.
+
+    Examples
+    --------
+    >>> named(["step", "lr-Adam/pg1", "lr-Adam/pg2", "loss"], Naming({"step": "#step"}))
+    ['#step', 'lr', 'lr-Adam/pg2', 'loss']
+    """
+    called: list[Any] = [naming.of(name) if name else None for name in names]
+    if "lr" not in called:
+        rate = next((i for i, name in enumerate(names) if _LEARNING_RATE.search(name)), None)
+        if rate is not None and called[rate] == names[rate]:
+            called[rate] = "lr"
+    return called
+
+
+def counted_by(
+    names: Sequence[str], naming: Naming, counters: Sequence[str]
+) -> tuple[list[Name], str]:
+    """Return what columns are called, and the counter that counts the steps.
+
+    Parameters
+    ----------
+    names, naming
+        As for `named`.
+    counters
+        Columns that count something, in the order of preference. The first that is there counts
+        the steps, the others are no metrics.
+
+    Examples
+    --------
+    >>> counted_by(["loss", "updates", "steps"], Naming(), ["steps", "updates"])
+    (['loss', None, '#step'], 'steps')
+    """
+    steps = next(name for name in counters if name in names)
+    places: dict[str, Name] = {**dict.fromkeys(counters, None), steps: "#step"}
+    both = zip(names, named(names, naming), strict=True)
+    return [places.get(name, title) for name, title in both], steps
+
+
+def _headers(lines: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the header with which a table begins, blank lines and comments left out."""
+    for line in lines:
+        if line.strip():
+            header = header_of(line)
+            if header is not None:
+                yield header
+            if not _COMMENT.match(line):
+                return

@@ -1,0 +1,146 @@
+"""The words by which people name what their logs print."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from copilot_analytics.formats._splits import Split, split_of
+
+CHINESE = "\u4e00-\u9fff"
+
+EPOCHS = frozenset({"epoch", "epo", "ep", "epch", "轮", "轮次"})
+STEPS = frozenset(
+    """step steps iter iters iteration iterations it itr update updates num_updates up tick kimg
+    episode episodes timestep timesteps total_timesteps frame frames 步 迭代 步数""".split()
+)
+GLOBAL_STEPS = frozenset({"global_step", "globalstep", "gstep", "num_updates", "total_timesteps"})
+BATCHES = frozenset({"batch", "minibatch", "mini-batch", "batch_idx", "batches", "批次"})
+SAMPLES = frozenset({"sample", "image", "img", "idx", "样本"})
+
+METRICS = frozenset(
+    """loss losses acc accuracy ppl perplexity bleu f1 fscore iou miou map ap ar auc auroc reward
+    rewards return returns score error err mse mae rmse mape smape psnr ssim wer cer dice precision
+    recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
+    mdice fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp objective
+    损失 准确率 精度 正确率 召回率 误差 奖励 困惑度""".split()
+)
+_COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())
+_QUANTITIES = frozenset(
+    """time times speed throughput wps tps tok toks tokens token samples images imgs eta elapsed
+    remaining remain memory mem gpu cuda gb mb size batch seed pid port fps sec secs second seconds
+    ms min minute minutes hour hours patience version params parameters parameter wd decay momentum
+    dropout count num number dt mfu scale id len length total used free max_mem duration epochs
+    threshold thr weight weights coef coeff type gamma lambda power freq target smoothing ratio
+    limit factor data class classes worker workers estimated range 耗时 时间 剩余 用时 秒""".split()
+)
+_BEST = frozenset({"best", "lowest", "highest", "min_val", "最佳", "最好", "最优", "历史"})
+_PARTS = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[{CHINESE}]+")
+_RANKED = re.compile(r"(?i)(?<![a-z])(?:rank|top|acc|prec|hits?)[-@_]?\d")
+_CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
+_CHINESE_SPLITS: tuple[tuple[str, Split], ...] = (
+    ("训练", "train"),
+    ("验证", "val"),
+    ("评估", "val"),
+    ("测试", "test"),
+)
+_JOINED_SPLIT = re.compile(
+    r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"
+    r"(?=[A-Z]|(?:loss|acc|ppl|err)\w*$)"
+)
+_LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率", "learningrate"})
+_GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
+OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
+"""What a line says that names the measure by which checkpoints are kept."""
+
+REMARK = re.compile(
+    r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint"
+    r"|load(?:ed|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding"
+    r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优"
+    r"|加载|早停|`"
+)
+"""What begins a line that repeats a value or tells a story, rather than a result."""
+
+
+@lru_cache(maxsize=4096)
+def parts_of(label: str) -> frozenset[str]:
+    """Return the words of a label in lower case, those of ``valLoss`` and ``loss_cls`` too."""
+    words = {part.lower() for part in _PARTS.findall(label)}
+    words |= {word for word in re.split(r"[\s/@.:_-]+", label.lower()) if word}
+    if _CHINESE_METRIC.search(label):
+        words.add("loss" if "损失" in label else "acc")
+    return frozenset(words)
+
+
+@lru_cache(maxsize=4096)
+def split_in(text: str) -> Split | None:
+    """Return the part of the data that words speak of, in English or Chinese.
+
+    Examples
+    --------
+    >>> split_in("Average Eval loss"), split_in("验证损失"), split_in("trainLoss"), split_in("loss")
+    ('val', 'val', 'train', None)
+    """
+    found = split_of(text)
+    if found is not None:
+        return found
+    joined = _JOINED_SPLIT.match(text.strip())
+    if joined is not None:
+        return "train" if joined["train"] else "val" if joined["val"] else "test"
+    return next((split for word, split in _CHINESE_SPLITS if word in text), None)
+
+
+@lru_cache(maxsize=4096)
+def is_quality(label: str) -> bool:
+    """Tell whether a label names a loss or a measure of quality."""
+    known = bool(parts_of(label) & METRICS) or _RANKED.search(label) is not None
+    return known and not is_quantity(label)
+
+
+@lru_cache(maxsize=4096)
+def is_decisive(label: str) -> bool:
+    """Tell whether a label names what only a training measures: servers count errors as well."""
+    measured = parts_of(label) & (METRICS - _COMMON)
+    return is_quality(label) and (bool(measured) or split_in(label) is not None)
+
+
+@lru_cache(maxsize=4096)
+def is_loss(label: str) -> bool:
+    """Tell whether a label names a loss."""
+    return any("loss" in part for part in parts_of(label)) and not is_quantity(label)
+
+
+@lru_cache(maxsize=4096)
+def is_quantity(label: str) -> bool:
+    """Tell whether a label names a time, an amount, a setting or a record so far."""
+    parts = parts_of(label)
+    if parts & _BEST or re.search(r"[_\s]m?s$|\.(?:py|cc|cpp|java|go)$", label):
+        return True
+    found = parts & _QUANTITIES
+    if found <= {"total", "data", "num", "class", "classes", "batch", "token", "weight", "weights"}:
+        # `total_loss`, `class_error` and `batch loss` are measures; `loss weight` is a setting.
+        last = re.split(r"[\s_/.-]+", label.strip().lower())[-1]
+        return bool(found) and (last in found or not parts & METRICS)
+    return True
+
+
+@lru_cache(maxsize=4096)
+def canonical(label: str) -> str:
+    """Return the name of the schema for a label, or the label itself.
+
+    Examples
+    --------
+    >>> canonical("Learning rate"), canonical("Loss"), canonical("KD Loss")
+    ('lr', 'loss', 'KD Loss')
+    """
+    plain = label.strip().lower()
+    if plain in _LEARNING_RATE:
+        return "lr"
+    if plain in _GRADIENT:
+        return "grad_norm"
+    return "loss" if plain in {"loss", "total loss", "total_loss"} else label
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Tell whether a canonical name describes the training and not its quality."""
+    return name in {"lr", "grad_norm"} or name.startswith(("lr(", "grad("))

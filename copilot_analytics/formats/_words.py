@@ -1,0 +1,389 @@
+"""Reads one line of a home-made log: which numbers it holds, what they are called, where it is.
+
+Nothing is known of the line but the habits of people: a name stands before its number, with a
+colon, an equals sign or a blank between; bars, commas, tabs and brackets keep pairs apart; an
+epoch may be followed by its total after a slash; ``Val Loss: 1, Acc: 2`` speaks of validation to
+its end. One pass over the tokens finds it all, so the time is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from copilot_analytics.formats._readings import Metric, Number, Reading
+from copilot_analytics.formats._stamps import find_stamp
+from copilot_analytics.formats._vocabulary import (
+    BATCHES,
+    CHINESE,
+    EPOCHS,
+    GLOBAL_STEPS,
+    REMARK,
+    SAMPLES,
+    STEPS,
+    canonical,
+    is_bookkeeping,
+    is_quality,
+    is_quantity,
+    parts_of,
+    split_in,
+)
+
+if TYPE_CHECKING:
+    from copilot_analytics.formats._splits import Split
+
+LONGEST_LINE = 8_000
+
+_TOKEN = re.compile(
+    rf"""(?x)
+      (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
+    | (?P<number>(?<![\w.@])[+-]?(?:
+          \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
+        | \d{{1,30}}(?:\.\d{{1,30}})? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
+      (?P<unit>%|[A-Za-zµ][\w/%]{{0,20}})?
+    | (?P<word>[A-Za-z_][A-Za-z0-9_@./+'-]{{0,60}}|[{CHINESE}]{{1,60}})
+    | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│-]|[ ]{{2,20}})
+    """
+)
+_ODD = frozenset({"nan", "inf", "infinity"})
+_SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
+_UNITS = frozenset(
+    """s sec secs seconds ms min mins minutes h hours samples/s samples/sec sample/s it/s s/it
+    img/s imgs/s images/s tokens/s tok/s tokens/sec words/s wps mb gb kb mib gib mm px hz""".split()
+)
+_LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
+_NOT_THIS_EPOCH = frozenset(
+    "warmup warm best from last resume max num per time after until total every save stop".split()
+)
+_DIGITS = re.compile(r"\d+")
+_RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
+_ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
+_MOST_WORDS = 6
+_LONGEST_LABEL = 60
+
+
+@lru_cache(maxsize=2048)  # a batch of lines is looked at twice
+def read_line(line: str) -> Reading:
+    """Return what a line says by itself.
+
+    Examples
+    --------
+    >>> line = "Epoch 3/10 | Train Loss: 0.51 | Val Loss: 0.62, Acc: 81.2% <- best"
+    >>> reading = read_line(line)
+    >>> sorted(reading.places), [(m.name, m.split) for m in reading.metrics]
+    (['#epoch', '#epochs'], [('Train Loss', 'train'), ('Val Loss', 'val'), ('Acc', 'val')])
+    """
+    return _Scan(line).reading
+
+
+class _Scan:
+    """The state of the one pass over a line."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        stamp = find_stamp(line)
+        self.reading = Reading(stamp)
+        self._words: list[str] = []
+        self._start = self._end = 0
+        self._bound = self._loose = self._opened = False
+        self._gap = ""
+        self._last: str | None = None  # the place or "metric" that the last number was
+        self._governing: Split | None = None
+        self._first_metric = len(line)
+        self._scan(stamp.message)
+
+    def _scan(self, start: int) -> None:
+        reading, line = self.reading, self.line
+        reading.is_other_rank = _RANK.match(line) is not None
+        if start:
+            reading.spare += self._uncovered(start)
+        for token in _TOKEN.finditer(line, start):
+            kind = token.lastgroup
+            if kind == "word":
+                self._word(token)
+            elif kind == "mark":
+                self._mark(token[0])
+            elif kind == "clock":
+                self._spare(*token.span())
+                self._forget()
+            else:
+                self._number(token)
+        self._leave()
+        head = line[start : self._first_metric]
+        reading.is_remark = REMARK.search(head) is not None
+        if "#progress" in reading.places:
+            for part in reading.places.pop("#epoch", ()):
+                self._spare(part.start, part.end)
+        if reading.metrics:
+            self._clean()
+
+    def _uncovered(self, until: int) -> list[tuple[int, int]]:
+        taken = [(f.start, f.end) for f in self.reading.stamp.fields]
+        spans = [found.span() for found in _DIGITS.finditer(self.line, 0, until)]
+        return [span for span in spans if not any(a < span[1] and span[0] < b for a, b in taken)]
+
+    def _clean(self) -> None:
+        """Leave out what is not named clearly enough beside what is."""
+        reading = self.reading
+        strong = any(is_quality(metric.name) for metric in reading.metrics)
+        kept = []
+        for metric in reading.metrics:
+            clear = is_quality(metric.name) or is_bookkeeping(metric.name)
+            if clear or (not metric.whole and (metric.bound or strong)):
+                kept.append(metric)
+            else:
+                reading.spare += [(part.start, part.end) for part in metric.parts]
+        reading.metrics = kept
+
+    def _word(self, token: re.Match[str]) -> None:
+        text = token[0].rstrip("./-'")
+        plain = text.lower()
+        if plain in _ODD:
+            start = token.start()
+            if start and self.line[start - 1] in "+-":
+                start -= 1
+            self._found(Number(start, token.start() + len(text)), (), "", whole=False)
+            return
+        self.reading.words += 1
+        if not self._words:
+            if self._last == "metric" and not self._gap and plain in _UNITS:
+                self._drop_last()
+                return
+            if plain == "of" and self._last is not None:
+                self._gap += "/"
+                return
+        elif self._bound or self._loose:
+            self._leave()
+        if not self._words:
+            self._start, self._opened = token.start(), False
+        self._words.append(text)
+        # A full stop ends what was said: "Epoch 5 done. Loss: 0.3".
+        self._loose = token[0].endswith(".") and len(text) > 3
+        self._end = token.start() + len(text)
+
+    def _mark(self, mark: str) -> None:
+        self._gap += mark.strip(" ") or " "
+        if mark in ":=":
+            self._bound = bool(self._words)
+        elif mark == "{":
+            self._leave()
+        elif mark in "([":
+            self._opened = self._opened or (bool(self._words) and not self._bound)
+        elif mark in ")]}":
+            if self._words and self._opened:
+                self._end += self.line[self._end : self._end + 1] == mark
+            else:
+                self._leave()
+        elif mark == "\t" or mark[0] == " ":
+            self._loose = bool(self._words) and not self._bound
+        elif mark == "-" and self._bound:
+            return
+        elif mark not in "/<>":
+            self._leave()
+
+    def _leave(self) -> None:
+        """Take the words so far for what stands before names, and look for a split in them."""
+        if self._words:
+            text = " ".join(word for word in self._words if "." not in word)
+            self._govern(split_in(text))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._words, self._bound, self._loose, self._opened = [], False, False, False
+
+    def _govern(self, split: Split | None) -> None:
+        if split is not None:
+            self._governing = split
+            if not self.reading.metrics and self.reading.split is None:
+                self.reading.split = split
+
+    def _number(self, token: re.Match[str]) -> None:
+        start, end = token.span("number")
+        text, unit = token["number"], token["unit"] or ""
+        factor = 1.0
+        if unit in _SCALES:
+            factor, unit = _SCALES[unit], ""
+        if "," in text:
+            groups = [m.span() for m in re.finditer(r"[+-]?[\d.eE]+", text)]
+            scale = [1000.0 ** (len(groups) - 1 - place) for place in range(len(groups))]
+            parts = tuple(
+                Number(start + a, start + b, factor * by)
+                for (a, b), by in zip(groups, scale, strict=True)
+            )
+        else:
+            parts = (Number(start, end, factor),)
+        whole = text.lstrip("+-").replace(",", "").isdigit()
+        self._found(parts[0], parts[1:], unit, whole=whole)
+
+    def _found(self, first: Number, more: tuple[Number, ...], unit: str, *, whole: bool) -> None:
+        parts = (first, *more)
+        if whole and "[" in self._gap and split_in(" ".join(self._words)):
+            self._leave()  # "Test: [10/79]"
+        gap, words = self._gap, self._words
+        name = self._label()
+        role: str | None = None
+        if not words:
+            role = self._unnamed(gap, parts, unit, whole=whole)
+        elif words == ["第"] and whole:
+            role = self._ordinal(parts)
+        elif unit in {"", "%"}:
+            role = self._place(words, parts, whole=whole) if not unit else None
+            if role is None and name:
+                role = self._metric(name, parts, whole=whole)
+        if role is None:
+            for part in parts:
+                self._spare(part.start, part.end)
+        self._last = role
+        self._gap = ""
+        self.reading.numbers += 1
+        self._forget()
+
+    def _label(self) -> str:
+        words = self._words
+        while words and words[-1].lower() in _LINKING:
+            words = words[:-1]
+        if not words or len(words) > _MOST_WORDS:
+            return ""
+        cut = self._end if len(words) == len(self._words) else self._start + len(" ".join(words))
+        text = re.split(r"[{}'\"]", self.line[self._start : cut].strip())[-1]
+        if text.count("(") != text.count(")"):
+            text = text.rpartition("(")[2]
+        text = text.strip()
+        if _ARITHMETIC.search(text):
+            return ""
+        return text if len(text) <= _LONGEST_LABEL else ""
+
+    def _unnamed(
+        self, gap: str, parts: tuple[Number, ...], unit: str, *, whole: bool
+    ) -> str | None:
+        """Place a number without a name: a total, an iteration in brackets, a share."""
+        places, last = self.reading.places, self._last
+        if gap.replace(" ", "") == "/" and last is not None:
+            total = {
+                "#epoch": "#epochs",
+                "#count": "#count_of",
+                "#step": "#steps",
+                "#inner": "#inner_of",
+                "#run": "#run_of",
+            }.get(last)
+            if total is not None and whole and not unit and total not in places:
+                places[total] = parts
+                return total
+            if last == "metric":
+                self.reading.metrics[-1].is_count = True
+                return "amount"
+            return None
+        if unit == "%":
+            if last == "#inner_of" and "#inner" in places and gap.strip() in {"(", ""}:
+                places["#sample"] = places.pop("#inner")
+                places["#sample_of"] = places.pop("#inner_of")
+            elif last == "amount" and self.reading.metrics[-1].is_count and "(" in gap:
+                metric = self.reading.metrics[-1]
+                for part in metric.parts:
+                    self._spare(part.start, part.end)
+                metric.parts, metric.is_count, metric.whole = parts, False, whole
+                return "metric"
+            return None
+        if not whole or unit or {"#inner", "#count", "#step"} & places.keys():
+            return None
+        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        in_brackets = "[" in gap or "(" in gap
+        if {"#epoch", "#progress"} & places.keys():
+            before_metrics = not self.reading.metrics
+            if before_metrics and (follows == "/" or ("[" in gap and follows == "]")):
+                places["#inner"] = parts
+                return "#inner"
+        elif (
+            follows == "/"
+            and not self.reading.metrics
+            and (in_brackets or not self.reading.numbers)
+        ):
+            name = "#run" if self._governing in {"val", "test"} else "#count"
+            places[name] = parts
+            return name
+        return None
+
+    def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
+        places = self.reading.places
+        last = words[-1].lower().strip("#.")
+        joined = parts_of(" ".join(words))
+        name = None
+        if last in EPOCHS:
+            if joined & _NOT_THIS_EPOCH:
+                return None
+            name = "#epoch" if whole else "#progress"
+            if last == "ep" and {"#epoch", "#progress"} & places.keys():
+                return None
+        elif not whole:
+            return None
+        elif last in BATCHES:
+            name = "#inner"
+        elif last in STEPS:
+            is_global = last in GLOBAL_STEPS or "global" in joined
+            name = "#step" if is_global else "#count"
+            if joined & {"total", "max", "num", "per", "warmup", "every"} and not is_global:
+                return None
+        elif last in SAMPLES:
+            name = "#run"
+        if name is None:
+            return None
+        split = split_in(" ".join(words))
+        if name in {"#inner", "#count"} and split in {"val", "test"}:
+            name = "#run"
+        self._govern(split)
+        if name in places or (name == "#count" and "#step" in places):
+            return None
+        places[name] = parts
+        return name
+
+    def _ordinal(self, parts: tuple[Number, ...]) -> str | None:
+        """Place the number of ``第 3 轮``."""
+        after = self.line[parts[-1].end : parts[-1].end + 8].strip().lower()
+        name = "#epoch" if after.startswith(("轮", "个epoch", "epoch")) else None
+        name = "#count" if after.startswith(("步", "次迭代")) else name
+        if name is not None:
+            self.reading.places.setdefault(name, parts)
+        return name
+
+    def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
+        title = canonical(name)
+        if not is_bookkeeping(title) and is_quantity(name):
+            return None
+        metrics = self.reading.metrics
+        own = split_in(name)
+        bare = own is not None and len(self._words) == 1 and split_in("x" + name) is None
+        bare = bare and not is_quality(name)
+        if bare and (whole or not self._bound):
+            return None
+        split = own or self._governing
+        if is_bookkeeping(title):
+            split, own = None, None
+        elif own is None and split in {"val", "test"}:
+            known = {_base(m.name) for m in metrics if m.says_split and m.split == split}
+            if _base(name) in known:
+                split = None
+        elif own is not None and not bare:
+            self._govern(own)
+        if any(m.name == title and m.split == split for m in metrics):
+            return None
+        self._first_metric = min(self._first_metric, parts[0].start)
+        metrics.append(Metric(title, split, own is not None, parts, whole, self._bound))
+        return "metric"
+
+    def _drop_last(self) -> None:
+        """Take back a number that turned out to have a unit of time or memory."""
+        metric = self.reading.metrics.pop()
+        for part in metric.parts:
+            self._spare(part.start, part.end)
+        self._last = None
+
+    def _spare(self, start: int, end: int) -> None:
+        self.reading.spare += [found.span() for found in _DIGITS.finditer(self.line, start, end)]
+
+
+@lru_cache(maxsize=1024)
+def _base(name: str) -> str:
+    """Return a name without the words that tell its split."""
+    words = re.split(r"[\s_/.-]+", name.lower())
+    return " ".join(word for word in words if split_in(word) is None)

@@ -1,0 +1,164 @@
+"""Tables that grow by a row an epoch: fastai, skorch, the ``PrintReport`` of Chainer.
+
+The header names the columns. fastai and skorch fill every cell, so that cells are told by blanks;
+Chainer leaves cells blank, and tells them by where they stand below the header.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._line_by_line import LineByLine, one_row
+from copilot_analytics.formats._numbers import IS_NUMBER
+from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_HEADER = re.compile(r"^\s{0,9}epoch\s{2,}(?P<columns>[A-Za-z_].*\S)\s*$")
+_FASTAI = re.compile(r"^\s{0,9}epoch\s{2,}train_loss\s{2,}(?:valid_loss|time)")
+_SKORCH = re.compile(r"^\s{0,9}epoch\s{2,}.*\btrain_loss\s{2,}.*\bdur\s*$")
+_CHAINER = re.compile(r"^\s{0,9}epoch\s{2,}.*\bmain/loss\b")
+_COLUMN = re.compile(r"\S+")
+_NAMES = {
+    "epoch": "#epoch",
+    "iteration": "#step",
+    "main/loss": "loss",
+    **dict.fromkeys("time dur elapsed_time cp".split()),
+}
+
+
+class TableParser(LineByLine):
+    """Reads rows below a header."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file, Axis(), Naming(_NAMES))
+        self._columns: list[tuple[str, int]] = []
+        self._is_fastai = self._is_aligned = False
+
+    def see(self, line: str, number: int) -> Iterator[Record]:
+        """Take one line."""
+        if _is_header(line):
+            self._columns = [(found[0], found.start()) for found in _COLUMN.finditer(line)]
+            self._is_fastai = bool(_FASTAI.search(line))
+            self._is_aligned = bool(_CHAINER.search(line))
+            return
+        cells = self._cells(line.rstrip()) if self._columns else {}
+        row: dict[str, float] = {}
+        for name, cell in cells.items():
+            if IS_NUMBER.fullmatch(cell):
+                row[name] = float(cell)
+        if "epoch" not in row or len(row) < 2:
+            return
+        yield from self._said(row, number)
+
+    def _cells(self, line: str) -> dict[str, str]:
+        """Return the cells of a row by column; empty if it is none."""
+        words = line.split()
+        if not words or not words[0].isdigit():
+            return {}
+        names = [name for name, _ in self._columns]
+        if not self._is_aligned:
+            kept = [word for word in words if word != "+"]
+            is_row = len(kept) in {len(names), len(names) - ("cp" in names)}
+            return dict(zip([n for n in names if n != "cp"], kept, strict=False)) if is_row else {}
+        bounds = [start for _, start in self._columns[1:]]
+        starts = [0, *bounds]
+        ends = [*bounds, len(line)]
+        return {
+            name: line[start:end].strip()
+            for name, start, end in zip(names, starts, ends, strict=True)
+        }
+
+    def _said(self, row: dict[str, float], number: int) -> Iterator[Record]:
+        """Say a row; what fastai names neither train nor valid was measured on the latter."""
+        if not self._is_fastai:
+            yield from one_row(self.rows, row, number)
+            return
+        places = {"epoch": row["epoch"]}
+        train = {name: value for name, value in row.items() if split_of(name) == "train"}
+        result = {name: value for name, value in row.items() if name not in {*train, "epoch"}}
+        if train:
+            yield from one_row(self.rows, {**places, **train}, number)
+        if result:
+            yield from self.rows.evaluation({**places, **result}, number)
+
+
+class ConsoleTable(LogFormat):
+    """A header, and a row for every epoch or report."""
+
+    name: ClassVar[str] = "console_table"
+    title: ClassVar[str] = "table of fastai, skorch or Chainer"
+    url: ClassVar[str] = "https://docs.fast.ai"
+    smoothing: ClassVar[int | None] = None
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+epoch     train_loss  valid_loss  accuracy  time
+0         0.750000    0.500000    0.250000  00:12
+1         0.500000    0.375000    0.625000  00:12
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=2),
+                Record("train", 1, 1.0, metrics={"train_loss": 0.75}, line=2),
+                Record("eval", 1, 1.0, metrics={"valid_loss": 0.5, "accuracy": 0.25}, line=2),
+                Record("train", 2, 2.0, metrics={"train_loss": 0.5}, line=3),
+                Record("eval", 2, 2.0, metrics={"valid_loss": 0.375}, line=3),
+            ),
+        ),
+        Sample(
+            """\
+  epoch    train_loss    valid_acc    valid_loss    cp     dur
+-------  ------------  -----------  ------------  ----  ------
+      1        0.7500       0.2500        0.5000     +  0.1250
+      2        0.5000       0.2500        0.6250        0.1250
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=3),
+                Record("train", 1, 1.0, metrics={"train_loss": 0.75}, line=3),
+                Record("eval", 1, 1.0, metrics={"valid_loss": 0.5, "valid_acc": 0.25}, line=3),
+                Record("train", 2, 2.0, metrics={"train_loss": 0.5}, line=4),
+                Record("eval", 2, 2.0, metrics={"valid_loss": 0.625}, line=4),
+            ),
+        ),
+        Sample(
+            """\
+epoch       iteration   main/loss   validation/main/loss  main/accuracy
+1           100         0.75                              0.25
+1           200         0.5         0.625                 0.5
+""",
+            (
+                Record("train", 100, metrics={"loss": 0.75, "main/accuracy": 0.25}, line=2),
+                Record("train", 200, metrics={"loss": 0.5}, line=3),
+                Record("eval", 200, metrics={"validation/main/loss": 0.625}, line=3),
+            ),
+        ),
+    )
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: such a header, with a row below it, settles it."""
+        header = False
+        for line in lines:
+            if header and _COLUMN.findall(line)[:1] and line.split()[0].isdigit():
+                return 1.0
+            header = _is_header(line) or (header and set(line.strip()) <= {"-", " ", "="})
+        return 0.0
+
+    def parser(self, file: str) -> TableParser:
+        """Return a fresh parser for a log."""
+        return TableParser(file)
+
+
+def _is_header(line: str) -> bool:
+    return bool(
+        _HEADER.search(line)
+        and (_FASTAI.search(line) or _SKORCH.search(line) or _CHAINER.search(line))
+    )
+
+
+FORMAT = ConsoleTable()

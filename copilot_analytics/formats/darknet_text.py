@@ -1,0 +1,59 @@
+"""The console log of Darknet."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._statements import Pattern, StatementFormat
+from copilot_analytics.records import Record
+
+
+class DarknetText(StatementFormat):
+    """``3000: 1.387448, 0.973583 avg, 0.001000 rate, 5.1 seconds, 192000 images``."""
+
+    name: ClassVar[str] = "darknet_text"
+    title: ClassVar[str] = "Darknet console log"
+    url: ClassVar[str] = "https://github.com/AlexeyAB/darknet"
+    smoothing: ClassVar[int | None] = 1
+    naming: ClassVar[Naming] = Naming({"hours_left": ("eta_s", 3600.0)})
+    patterns: ClassVar[tuple[Pattern, ...]] = (
+        Pattern(
+            "train",
+            re.compile(
+                rf"^\s{{0,9}}(?P<step>\d{{1,9}}): (?P<loss>{NUMBER}), "
+                rf"(?P<avg_loss>{NUMBER}) avg(?: loss)?, (?P<lr>{NUMBER}) rate, "
+                rf"(?P<iter_time_s>{NUMBER}) seconds, \d{{1,12}} images"
+                rf"(?:, (?P<hours_left>\d{{1,9}}(?:\.\d+)?) hours left)?"
+            ),
+        ),
+        Pattern(
+            "eval",
+            re.compile(r"^\s*mean average precision \((?P<rest>mAP@[\d.]{1,6}\) = .*)$"),
+            re.compile(rf"(?P<key>mAP@[\d.]{{1,6}})\) = (?P<number>{NUMBER})"),
+        ),
+        Pattern("checkpoint", re.compile(r"^\s*Saving weights to (?P<path>\S{1,400})\s*$")),
+    )
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+Region 82 Avg IOU: -nan, Class: -nan, Obj: -nan, No Obj: 0.5, .5R: -nan, .75R: -nan,  count: 0
+ 1: 1.500000, 2.500000 avg loss, 0.001000 rate, 0.500000 seconds, 64 images, 1.500000 hours left
+2: 1.250000, 2.250000 avg, 0.001000 rate, 0.500000 seconds, 128 images
+ mean average precision (mAP@0.50) = 0.125000, or 12.50 %
+Saving weights to backup/toy_2.weights
+""",
+            (
+                Record("train", 1, metrics={"loss": 1.5, "avg_loss": 2.5, "eta_s": 5400.0}, line=2),
+                Record("train", 2, metrics={"loss": 1.25, "iter_time_s": 0.5}, line=3),
+                Record("eval", 2, metrics={"mAP@0.50": 0.125}, line=4),
+                Record("checkpoint", facts={"path": "backup/toy_2.weights"}, line=5),
+            ),
+        ),
+    )
+
+
+FORMAT = DarknetText()

@@ -1,0 +1,61 @@
+"""The loss log of CycleGAN and pix2pix."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._pairs import ANY_PAIRS
+from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._statements import Pattern, StatementFormat
+from copilot_analytics.records import Record
+
+
+class GanText(StatementFormat):
+    """``(epoch: 1, iters: 100, time: 0.5, data: 0.1) D_A: 0.5 G_A: 0.25``."""
+
+    name: ClassVar[str] = "gan_text"
+    title: ClassVar[str] = "CycleGAN and pix2pix loss log"
+    url: ClassVar[str] = "https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix"
+    smoothing: ClassVar[int | None] = 1
+    patterns: ClassVar[tuple[Pattern, ...]] = (
+        Pattern(
+            "train",
+            re.compile(
+                r"\(epoch: (?P<epoch>\d{1,7}), iters: (?P<inner>\d{1,10}), "
+                rf"time: (?P<iter_time_s>{NUMBER})(?:, data: (?P<data_time_s>{NUMBER}))?\)"
+                r"[ ,]{1,4}(?P<rest>\w.*)$"
+            ),
+            ANY_PAIRS,
+        ),
+        Pattern("config", re.compile(r"^End of epoch \d{1,7} / (?P<planned_epochs>\d{1,7})\s")),
+    )
+    naming: ClassVar[Naming] = Naming()
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+================ Training Loss (Fri Mar  1 10:00:00 2024) ================
+(epoch: 1, iters: 100, time: 0.500, data: 0.125) D_A: 0.500 G_A: 0.250 cycle_A: 1.500
+(epoch: 1, iters: 200, time: 0.500, data: 0.125) D_A: 0.250 G_A: 0.500 cycle_A: 1.250
+End of epoch 1 / 3 \t Time Taken: 100 sec
+(epoch: 2, iters: 100, time: 0.500, data: 0.125) D_A: 0.125 G_A: 0.750 cycle_A: 1.000
+""",
+            (
+                Record("train", 100, metrics={"D_A": 0.5, "data_time_s": 0.125}, line=2),
+                Record("train", 200, metrics={"G_A": 0.5, "cycle_A": 1.25}, line=3),
+                Record("config", facts={"planned_epochs": 3}, line=4),
+                Record("train", 300, 1.5, metrics={"D_A": 0.125}, line=5),
+                Record("config", facts={"steps_per_epoch": 200}),
+            ),
+        ),
+    )
+
+    def axis(self) -> Axis:
+        """Return the axis of a log: all counts from 1."""
+        return Axis(epoch_base=1, inner_base=1)
+
+
+FORMAT = GanText()

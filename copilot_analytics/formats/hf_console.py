@@ -1,0 +1,336 @@
+"""The console of the Hugging Face Trainer, and of what is built on it (TRL, Unsloth, Axolotl)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._hf_steps import Pace, steps_up_to
+from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._stamps import find_stamp
+from copilot_analytics.formats._tqdm import Frame, find_frame
+from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from copilot_analytics.records import Floats, Ints, Item
+
+_LONGEST = 20_000
+_LONGEST_STATEMENT = 2000
+_EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
+# The Trainer adds the epoch last; only these follow it.
+_TAIL = re.compile(
+    r"^(?:\s*'(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second"
+    r"|global_step/max_steps|percentage|elapsed_time|remaining_time|memory\(GiB\)"
+    r"|train_speed\(\w+/\w+\))': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
+)
+_PAIRS = re.compile(rf"'(?P<key>[^'\\]{{1,100}})': '?(?P<number>{NUMBER})'?(?=[,}}])")
+_PLACE = re.compile(r"'global_step/max_steps': '(?P<step>\d{1,12})/(?P<steps>\d{1,12})'")
+_OF_THE_TRAINER = re.compile(
+    r"'(?:loss|learning_rate|\w{0,30}_?loss|eval_[^']{1,80}|train_runtime|reward)':"
+)
+_NO_METRIC = re.compile(
+    r"(?:^|_)(?:runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
+    r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|num_tokens|step)$"
+    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second)$"
+)
+
+_HEADER = re.compile(r"\[INFO\|trainer\.py:\d{1,5}\].{0,60}>> \*{5} Running training \*{5}")
+_UNSLOTH = re.compile(
+    r"Num examples = (?P<examples>[\d,]{1,15}) \| Num Epochs = (?P<epochs>[\d,]{1,15}) \| "
+    r"Total steps = (?P<steps>[\d,]{1,15})"
+)
+_PLAN = re.compile(
+    r"(?:^|>>|\s)\s{0,8}(?P<what>Num examples|Total train batch size[^=]{0,80}"
+    r"|Total optimization steps) = (?P<count>[\d,]{1,19})\s*$"
+)
+_EPOCHS = re.compile(r"(?:^|>>|\s)\s{0,8}Num Epochs = (?P<count>[\d,]{1,25})\s*$")
+_RESUMED = re.compile(r"Continuing training from (?P<what>global step|epoch) (?P<count>\d{1,12})")
+_SAVED = re.compile(
+    r"Saving model checkpoint to (?P<path>.{1,400}?checkpoint-(?P<step>\d{1,12}))\b"
+)
+_DONE = re.compile(r"\*{5} train metrics \*{5}|^\s*Training completed\. Do not forget")
+
+
+class _Row(NamedTuple):
+    """A line whose step is not known yet; `kind` is train, eval or end."""
+
+    kind: str
+    numbers: dict[str, float]
+    line: int
+
+
+class HFConsoleParser(LineParser):
+    """Reads the dicts of the Trainer and places them by its bar."""
+
+    def __init__(self, file: str) -> None:
+        self._rows = RowReader(file, Axis(), Naming({"epoch": "#progress"}))
+        self._header: dict[str, int] = {}
+        self._total: int | None = None  # of the bar of the training
+        self._frame: Frame | None = None  # its last one
+        self._held: list[_Row] = []
+        self._pace = Pace()
+        self._ended = False
+
+    def fields(self, line: str) -> Sequence[Field] | None:
+        """Tell where the numbers of a training line stand."""
+        fields = _dict_fields(line)
+        return None if fields is None or _kind(fields) != "train" else fields
+
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Hold training lines until the bar tells their step; place them otherwise."""
+        if "#step" in columns:
+            yield from self._rows.rows(columns, lines)
+            return
+        for row, line in enumerate(lines.tolist()):
+            numbers = {name: float(column[row]) for name, column in columns.items()}
+            yield from self._take(_Row("train", numbers, line))
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read any other line."""
+        if len(line) > _LONGEST:
+            return ()
+        frame = find_frame(line)
+        if frame is not None:
+            return _records(self._see(frame))
+        fields = _dict_fields(line)
+        if fields is not None:
+            numbers = {field.name: float(line[field.start : field.end]) for field in fields}
+            return _records(self._take(_Row(_kind(fields), numbers, number)))
+        return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
+
+    def close(self) -> Iterable[Record]:
+        """Place what is still held back."""
+        if self._total is None and self._frame is not None:
+            self._total = self._frame.total
+        return _records(self._release(self._last_known()))
+
+    def _take(self, row: _Row) -> Iterator[Item]:
+        if self._frame is not None and "#step" not in row.numbers:
+            self._held.append(row)
+            return
+        step = self._by_epoch(row.numbers.get("epoch"))
+        yield from self._say(row, step if step is not None or row.kind != "train" else -1)
+
+    def _by_epoch(self, epoch: float | None) -> int | None:
+        """Return the step that an epoch means by the plan of the header; None if it has none."""
+        per_epoch = self._per_epoch()
+        if epoch is None or per_epoch is None:
+            return None
+        return max(round(epoch * per_epoch), self._rows.axis.last_step)
+
+    def _per_epoch(self) -> float | None:
+        header = self._header
+        if not {"steps", "epochs", "examples", "batch"} <= header.keys() or not header["batch"]:
+            return None
+        whole = header["steps"] / max(header["epochs"], 1)
+        share = header["examples"] / header["batch"]
+        return whole if abs(whole - share) <= 1 else max(share, 1.0)
+
+    def _see(self, frame: Frame) -> Iterator[Item]:
+        """Take a frame of a bar without a title, which may be that of the training."""
+        if frame.title or not frame.is_exact:
+            return
+        if self._total is None and self._held:
+            self._total = frame.total
+        if frame.total != self._total:
+            # Until a line tells which bar it is, the longest will be that of the training.
+            if self._total is None and (not self._frame or frame.total >= self._frame.total):
+                self._frame = frame
+            return
+        self._frame = frame
+        yield from self._release(frame.done, frame.elapsed_s)
+
+    def _last_known(self) -> int:
+        """Return the step of the last held line when no frame follows it."""
+        last = self._rows.axis.last_step
+        at = self._frame.done if self._frame is not None else last
+        return max(at, last)
+
+    def _release(self, step: int, elapsed_s: float | None = None) -> Iterator[Item]:
+        held, self._held = self._held, []
+        if not held:
+            return
+        last = self._rows.axis.last_step
+        step = self._pace.step_at(held[-1].numbers.get("epoch"), step)
+        last = 0 if last > step else last
+        steps = steps_up_to(step, [row.numbers.get("epoch") for row in held], last)
+        for row, at in zip(held, steps, strict=True):
+            if elapsed_s is not None and row is held[-1]:
+                row.numbers["#time_s"] = elapsed_s
+            yield from self._say(row, at)
+
+    def _say(self, row: _Row, step: int | None) -> Iterator[Item]:
+        """Yield a row at its step; -1 counts the row."""
+        numbers = dict(row.numbers)
+        if step is not None and step >= 0:
+            numbers["#step"] = float(step)
+            if self._total is not None:
+                numbers["#steps"] = float(self._total)
+        if row.kind == "end":
+            yield from self._end(row.line, step, row.numbers.get("epoch"))
+        elif row.kind == "eval":
+            yield from self._rows.evaluation(numbers, row.line)
+        else:
+            columns = {name: np.array([number]) for name, number in numbers.items()}
+            yield from self._rows.rows(columns, np.array([row.line]))
+
+    def _end(self, line: int, step: int | None, epoch: float | None = None) -> Iterator[Record]:
+        if self._ended:
+            return
+        self._ended = True
+        reason = "the Trainer printed its summary"
+        yield self._rows.record("end", line, None, step, epoch, facts={"reason": reason})
+
+    def _statement(self, line: str, number: int) -> Iterator[Record]:
+        header = _UNSLOTH.search(line)
+        if header is not None:
+            yield from self._begin(
+                {k: _count(text) for k, text in header.groupdict().items()}, number
+            )
+            return
+        part = _PLAN.search(line) or _EPOCHS.search(line)
+        if part is not None:
+            what = part.groupdict().get("what") or "epochs"
+            key = {"Num examples": "examples", "epochs": "epochs"}.get(what)
+            key = key or ("steps" if what.startswith("Total opt") else "batch")
+            yield from self._begin({key: _count(part["count"])}, number)
+            return
+        stamp = find_stamp(line)
+        time = self._rows.time_of(
+            {field.name: float(line[field.start : field.end]) for field in stamp.fields}
+        )
+        saved = _SAVED.search(line)
+        if saved is not None:
+            facts: dict[str, Any] = {"path": saved["path"], "step": int(saved["step"])}
+            yield self._rows.record("checkpoint", number, time, int(saved["step"]), facts=facts)
+        resumed = _RESUMED.search(line)
+        if resumed is not None and resumed["what"] == "global step":
+            step = int(resumed["count"])
+            self._rows.axis.last_step = step
+            yield self._rows.record("resume", number, time, step, facts={"step": step})
+        if _DONE.search(line) and self._total is not None:
+            yield from self._end(number, self._last_known())
+
+    def _begin(self, plan: dict[str, int], line: int) -> Iterator[Record]:
+        """Take what the header says; it is printed once per process."""
+        self._header.update(plan)
+        if "steps" in plan and plan["steps"] > 0:
+            if self._total != plan["steps"]:
+                self._pace = Pace()
+            self._total = plan["steps"]
+            self._ended = False
+            yield from self._rows.config({"planned_steps": self._total}, line)
+
+
+class HFConsole(LogFormat):
+    """``{'loss': 0.5, 'learning_rate': 1e-05, 'epoch': 0.1}`` between the frames of a bar."""
+
+    name: ClassVar[str] = "hf_console"
+    title: ClassVar[str] = "Hugging Face Trainer console"
+    url: ClassVar[str] = "https://huggingface.co/docs/transformers/main_classes/trainer"
+    smoothing: ClassVar[int | None] = None
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+***** Running training *****
+  Num examples = 80
+  Num Epochs = 2
+  Total train batch size (w. parallel, distributed & accumulation) = 8
+  Total optimization steps = 20
+  0%|          | 0/20 [00:00<?, ?it/s]
+{'loss': 2.5, 'grad_norm': 1.5, 'learning_rate': 0.001, 'epoch': 0.5}
+ 25%|##5       | 5/20 [00:05<00:15,  1.00s/it]
+100%|##########| 4/4 [00:01<00:00,  4.00it/s]
+{'eval_loss': 2.25, 'eval_runtime': 1.0, 'eval_samples_per_second': 8.0, 'epoch': 0.5}
+ 25%|##5       | 5/20 [00:06<00:18,  1.20s/it]
+Saving model checkpoint to toy/checkpoint-5
+{'train_runtime': 20.0, 'train_samples_per_second': 4.0, 'train_loss': 2.0, 'epoch': 2.0}
+100%|##########| 20/20 [00:20<00:00,  1.00s/it]
+""",
+            (
+                Record("config", facts={"planned_steps": 20}, line=5),
+                Record("train", 5, 0.5, 5.0, {"loss": 2.5, "lr": 0.001, "grad_norm": 1.5}, line=7),
+                Record("eval", 5, 0.5, 6.0, {"eval_loss": 2.25}, {"split": "val"}, 10),
+                Record("checkpoint", 5, facts={"path": "toy/checkpoint-5", "step": 5}, line=12),
+                Record("end", 20, 2.0, line=13),
+            ),
+        ),
+        Sample(
+            """\
+{'loss': '1.5', 'grad_norm': 'nan', 'learning_rate': '2e-05', 'epoch': '0.1'}
+{'eval_loss': '1.25', 'eval_runtime': '2.5', 'epoch': '0.1'}
+""",
+            (
+                Record("train", 1, 0.1, None, {"loss": 1.5, "grad_norm": float("nan")}, line=1),
+                Record("eval", 1, 0.1, None, {"eval_loss": 1.25}, {"split": "val"}, 2),
+            ),
+        ),
+        Sample(
+            "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
+            "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
+            (
+                Record("config", facts={"planned_steps": 40}, line=1),
+                Record("train", 10, 0.25, None, {"loss": 0.75, "acc": 0.5, "lr": 1e-06}, line=1),
+            ),
+        ),
+    )
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: a dict of the Trainer settles it, and so does its own header."""
+        sure = any(_HEADER.search(line[:400]) or _dict_fields(line) for line in lines)
+        return 1.0 if sure else 0.0
+
+    def parser(self, file: str) -> HFConsoleParser:
+        """Return a fresh parser for a log."""
+        return HFConsoleParser(file)
+
+
+def _dict_fields(line: str) -> list[Field] | None:
+    """Return the numbers of a dict as the Trainer prints it; None if a line holds none."""
+    start = line.find("{'")
+    if start < 0 or len(line) > _LONGEST:
+        return None
+    end = line.find("}", start) + 1
+    epoch = _EPOCH.search(line, start, end)
+    if epoch is None or not _TAIL.match(line[epoch.end() : end]):
+        return None
+    if not _OF_THE_TRAINER.search(line, start, end):
+        return None
+    fields: dict[str, Field] = {}
+    for pair in _PAIRS.finditer(line, start, end):
+        if pair["key"] == "train_runtime" or not _NO_METRIC.search(pair["key"]):
+            fields[pair["key"]] = Field(pair["key"], *pair.span("number"))
+    place = _PLACE.search(line, start, end)
+    for group in ("step", "steps") if place is not None else ():
+        fields[f"#{group}"] = Field(f"#{group}", *place.span(group)) if place else fields["epoch"]
+    return list(fields.values())
+
+
+def _kind(fields: Sequence[Field]) -> str:
+    names = {field.name for field in fields}
+    if "train_runtime" in names:
+        return "end"
+    return "eval" if any(name.startswith("eval_") for name in names) else "train"
+
+
+def _count(text: str) -> int:
+    number = int(text.replace(",", ""))
+    return number if number < 10**12 else 0  # a Trainer that is told steps plans endless epochs
+
+
+def _records(items: Iterable[Item]) -> list[Record]:
+    """Return items as records: a block of one row is one."""
+    records: list[Record] = []
+    for item in items:
+        records += [item] if isinstance(item, Record) else item.records()
+    return records
+
+
+FORMAT = HFConsole()

@@ -1,0 +1,290 @@
+"""Tables that people write themselves: a header, and rows of numbers.
+
+The names of the columns tell what they are. A table is taken for a training if a column counts its
+steps or epochs and another one is named after a loss, an accuracy, a reward; without a counter
+there must be a loss, and the rows are counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._cells import (
+    cells_of,
+    delimiter_of,
+    key_of,
+    numbers_of,
+    rewritten_row,
+)
+from copilot_analytics.formats._counters import Counters, counters_of
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats._table import Columns, Heading, TableParser, header_of, named
+from copilot_analytics.records import Record
+from copilot_analytics.schema import direction_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from copilot_analytics.records import Ints
+
+_FURTHEST_HEADER = 300  # lines before a table
+_MOST_HEADERS = 5  # that are looked at
+_ROWS = 100  # that are looked at below a header
+_SURE_ROWS = 3  # so many rows of a table that fits are no chance
+_FITTING = 0.9  # of the rows below the header; others were torn or say something
+_RISING = 0.7  # of the moves of a counter; epochs may start again and steps stay
+_CUMULATIVE = 1.5  # a time that sums up has at least grown so much from the first row to the second
+_HEADER_ONLY, _LIKELY, _SURE = 0.3, 0.6, 0.97
+_SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
+_NO_TRAINING = frozenset(
+    "prediction predictions pred predicted predictedlabel predlabel ypred ytrue y label labels"
+    " target groundtruth gt truelabel class classname category filename imageid imgid imagepath"
+    " path answer question text sentence threshold latency latencyms throughput threads".split()
+)
+_RESULTS = frozenset(
+    "model method name architecture arch backbone dataset params flops trial trialid experiment id"
+    " config seed optimizer fold run number value sample".split()
+)
+_MEASURED_AFTER = re.compile(
+    r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
+    r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
+    re.IGNORECASE,
+)
+_RULE = re.compile(r"[\s|+:=-]*")  # a line between the header and the rows
+_DURATION = re.compile(r"[\d:.]+\s?(?:h|m|min|s|sec|ms)?")
+
+
+class HomeTable(LogFormat):
+    """A table of a training whose trainer is not known."""
+
+    name: ClassVar[str] = "home_table"
+    title: ClassVar[str] = "table with a header"
+    url: ClassVar[str] = "https://www.rfc-editor.org/rfc/rfc4180"
+    smoothing: ClassVar[int | None] = None
+    is_fallback: ClassVar[bool] = True
+
+    def heading(self, names: Sequence[str]) -> Heading | None:
+        """Return what the columns of a table are called; None if they are no training."""
+        counters = counters_of(names)
+        metrics = [name for name in names if name and name not in counters.names]
+        if not _is_training(metrics, counters):
+            return None
+        splits = {split_of(name) for name in metrics if "loss" in name.lower() or _is_judged(name)}
+        evaluated = splits & {"val", "test"}
+        found = _told_once(metrics) if evaluated else _results(metrics)
+        pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
+        naming = Naming(test_is_val="val" not in splits, evaluations=pattern)
+        both = zip(names, named(names, Naming()), strict=True)
+        called = [counters.names.get(name, title) for name, title in both]
+        rows_are_epochs = counters.unit is None and bool(evaluated)
+        return Heading(called, naming, unit=counters.unit, rows_are_epochs=rows_are_epochs)
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: by the header, and by how well the rows below fit."""
+        headers = 0
+        for place, line in enumerate(lines[:_FURTHEST_HEADER]):
+            names = header_of(line)
+            heading = None if names is None else self.heading(names)
+            if names is None or heading is None:
+                continue
+            sure = _fit(names, heading, lines[place + 1 :])
+            headers += 1
+            if sure or headers == _MOST_HEADERS:
+                return sure
+        return 0.0
+
+    def parser(self, file: str) -> TableParser:
+        """Return a fresh parser for a log."""
+        return TableParser(RowReader(file, Axis(), Naming()), self.heading, Counted())
+
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+Epoch;Train Loss;Test Acc
+1;1,5;40,25
+2;1,25;50,75
+3;1,125;52,5
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=2),
+                Record("train", 1, 1.0, metrics={"Train Loss": 1.5}, line=2),
+                Record("eval", 1, 1.0, metrics={"Test Acc": 40.25}, facts={"split": "val"}, line=2),
+                Record("train", 2, 2.0, metrics={"Train Loss": 1.25}, line=3),
+                Record("eval", 2, 2.0, metrics={"Test Acc": 50.75}, line=3),
+                Record("train", 3, 3.0, metrics={"Train Loss": 1.125}, line=4),
+                Record("eval", 3, 3.0, metrics={"Test Acc": 52.5}, line=4),
+            ),
+        ),
+        Sample(
+            """\
+# step  total loss  lr
+100     2.5         1e-3
+200     1.5         5e-4
+""",
+            (
+                Record("train", 100, metrics={"total loss": 2.5, "lr": 1e-3}, line=2),
+                Record("train", 200, metrics={"total loss": 1.5, "lr": 5e-4}, line=3),
+            ),
+        ),
+        Sample(
+            """\
+date,phase,epoch,elapsed,loss
+2024-01-01 10:00:00,train,1,60.5,"1,400.5"
+2024-01-01 10:01:00,val,1,121.0,2.25
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=2),
+                Record("train", 1, 1.0, metrics={"train/loss": 1400.5}, line=2),
+                Record("eval", 1, 1.0, metrics={"val/loss": 2.25}, line=3),
+            ),
+        ),
+    )
+
+
+class Counted:
+    """Tells from row to row what a counter of epochs and a column of times mean.
+
+    Epochs with a fraction are progress; then the rows are counted as steps, if nothing else counts
+    them. A column of seconds is the time of the rows if it sums up or counts from 1970; the time
+    that each epoch took is not.
+
+    Examples
+    --------
+    >>> columns = {"#epoch": np.array([0.5, 1.0]), "#time_s": np.array([30.0, 60.0])}
+    >>> [part for part, _ in Counted()(columns, np.array([1, 2]))]
+    [{'#time_s': array([nan, 60.]), '#progress': array([0.5, 1. ]), '#step': array([1., 2.])}]
+    """
+
+    def __init__(self) -> None:
+        self._is_fraction = False
+        self._rows = 0
+        self._first_s: float | None = None
+        self._sums_up: bool | None = None
+
+    def __call__(self, columns: Columns, lines: Ints) -> Iterator[tuple[Columns, Ints]]:
+        """Yield the columns of consecutive rows with the same meaning, and their lines."""
+        if "#time_s" in columns:
+            columns = {**columns, "#time_s": np.array([*map(self._time, columns["#time_s"])])}
+        whole = len(lines)
+        if "#epoch" in columns:
+            broken = np.flatnonzero(columns["#epoch"] != np.floor(columns["#epoch"]))
+            whole = 0 if self._is_fraction else int(broken[0]) if len(broken) else len(lines)
+        counted = np.arange(1.0, len(lines) + 1) + self._rows
+        self._rows += len(lines)
+        if whole:
+            yield {name: column[:whole] for name, column in columns.items()}, lines[:whole]
+        if whole == len(lines):
+            return
+        self._is_fraction = True
+        rest = {name: column[whole:] for name, column in columns.items()}
+        rest["#progress"] = rest.pop("#epoch")
+        rest.setdefault("#step", counted[whole:])
+        yield rest, lines[whole:]
+
+    def _time(self, seconds: float) -> float:
+        if seconds >= _SINCE_1970_S:
+            return seconds / 1000 if seconds >= _SINCE_1970_MS else seconds
+        if self._first_s is None:
+            self._first_s = seconds
+        elif self._sums_up is None:
+            self._sums_up = seconds > _CUMULATIVE * self._first_s
+        return seconds if self._sums_up else np.nan
+
+
+def _is_judged(name: str) -> bool:
+    return direction_of(name)[0] is not None
+
+
+def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
+    """Tell whether columns can be those of a training, and not of results or data."""
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in metrics}
+    if plain & _NO_TRAINING:
+        return False
+    has_loss = any("loss" in name.lower() for name in metrics)
+    if counters.unit is None:
+        return has_loss and not plain & _RESULTS
+    return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
+
+
+def _results(metrics: Sequence[str]) -> list[str]:
+    """Find the results of evaluations in a table whose names tell none."""
+    trained = [name for name in metrics if "loss" in name.lower() or split_of(name) == "train"]
+    return [
+        name
+        for name in metrics
+        if (_is_judged(name) and not trained) or _MEASURED_AFTER.search(name)
+    ]
+
+
+def _told_once(metrics: Sequence[str]) -> list[str]:
+    """Find metrics of the evaluation where only the loss is told for training and evaluation.
+
+    fastai and the notebooks of Transformers write ``train_loss,valid_loss,accuracy``.
+    """
+    losses = {split_of(name) for name in metrics if "loss" in name.lower()}
+    others = [name for name in metrics if "loss" not in name.lower() and _is_judged(name)]
+    if "train" not in losses or any(map(split_of, others)):
+        return []
+    return others
+
+
+def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
+    """Tell how sure the rows below a header make it that this is the table of a training."""
+    rows, fitting = 0, 0
+    counter = _counter_of(heading)
+    counted: list[float] = []
+    texts: dict[int, list[str]] = {}
+    for line in lines:
+        if _RULE.fullmatch(line) or header_of(line) == names:
+            continue
+        if rows == _ROWS:
+            break
+        rows += 1
+        mark = delimiter_of(line)
+        cells = [] if mark is None else cells_of(line, mark)
+        numbers = _numbers(line)
+        if not numbers or not 0 <= len(names) - len(cells) <= 1:
+            continue
+        fitting += 1
+        if counter in numbers:
+            counted.append(numbers[counter])
+        for place, cell in enumerate(cells):
+            if cell.text and place not in numbers and not _DURATION.fullmatch(cell.text):
+                texts.setdefault(place, []).append(cell.text.lower())
+    if not rows:
+        return _HEADER_ONLY
+    if fitting < _FITTING * rows or any(_names_rows(said, fitting) for said in texts.values()):
+        return 0.0
+    if counter is None:
+        return _SURE if fitting >= _SURE_ROWS else _HEADER_ONLY
+    moves = np.diff(counted)
+    if fitting >= _SURE_ROWS and (np.sum(moves >= 0) < _RISING * len(moves) or not moves.any()):
+        return 0.0
+    return _SURE if fitting >= _SURE_ROWS else _LIKELY
+
+
+def _counter_of(heading: Heading) -> int | None:
+    """Return the column that counts epochs or else steps."""
+    places = [name if isinstance(name, str) or name is None else name[0] for name in heading.names]
+    return next((places.index(name) for name in ("#epoch", "#step") if name in places), None)
+
+
+def _numbers(line: str) -> dict[int, float]:
+    """Return the numbers of a row by their cells; a time stamp counts as one."""
+    fields = {field.name: float(line[field.start : field.end]) for field in numbers_of(line) or ()}
+    keyed = {key_of(name): number for name, number in (fields or rewritten_row(line)).items()}
+    return {key.cell: number for key, number in keyed.items() if key.part != "of"}
+
+
+def _names_rows(texts: Sequence[str], rows: int) -> bool:
+    """Tell whether a column of text names what each row is about, as in a table of results."""
+    return len(set(texts)) > max(2, rows / 3)
+
+
+FORMAT = HomeTable()

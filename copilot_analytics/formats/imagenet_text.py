@@ -1,0 +1,84 @@
+"""The ImageNet example of PyTorch and its many relatives: MoCo, HRNet, ResNets for CIFAR."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._pairs import ANY_PAIRS
+from copilot_analytics.formats._parts import Part, PartsFormat
+from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._statements import Pattern
+from copilot_analytics.records import Record
+
+
+class ImagenetText(PartsFormat):
+    r"""``Epoch: [0][10/5005]\tTime 0.5 (1.0)\tLoss 6.9 (7.0)``: the value now, then the mean."""
+
+    name: ClassVar[str] = "imagenet_text"
+    title: ClassVar[str] = "PyTorch ImageNet example console log"
+    url: ClassVar[str] = "https://github.com/pytorch/examples"
+    smoothing: ClassVar[int | None] = 1
+    naming: ClassVar[Naming] = Naming(
+        {
+            "Loss": "loss",
+            "Time": "iter_time_s",
+            "time": "iter_time_s",
+            "batch_time": "iter_time_s",
+            "Data": "data_time_s",
+            "data": "data_time_s",
+            "data_time": "data_time_s",
+            "Speed": None,
+            "eta": None,
+        },
+        test_is_val=True,
+    )
+    patterns: ClassVar[tuple[Pattern, ...]] = (
+        Pattern(
+            "train",
+            re.compile(
+                r"(?:^|[\s|>-])Epoch:? ?\[(?P<epoch>\d{1,7})(?:/(?P<epochs>\d{1,7}))?\]"
+                r"\s?\[\s{0,9}(?P<inner>\d{1,9})/(?P<inner_of>\d{1,9})\]:?,?\s{1,9}"
+                r"(?P<rest>(?:[Bb]atch[_ ]?)?(?:[Tt]ime|[Dd]ata|[Ll]oss|[Ll][Rr])\b.*\(.*)$"
+            ),
+            ANY_PAIRS,
+        ),
+        Pattern(
+            "resume",
+            re.compile(
+                r"=> loaded checkpoint '(?P<checkpoint>.{1,400}?)' \(epoch (?P<epoch>\d{1,7})\)"
+            ),
+        ),
+    )
+    parts: ClassVar[tuple[Part, ...]] = (
+        Part(
+            Pattern(
+                "eval",
+                re.compile(r"^\s*\*\s{1,4}(?P<rest>(?:Acc|Prec|Err|acc|prec)\w{0,8}@?1?[: ].*)$"),
+                ANY_PAIRS,
+            ),
+            closes=True,
+        ),
+    )
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+Epoch: [0][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 4.5000e+00 (4.5000e+00)
+Epoch: [0][ 2/4]\tTime  0.500 ( 1.250)\tData  0.125 ( 0.500)\tLoss 4.2500e+00 (4.3750e+00)
+Test: [0/1]\tTime  0.500 ( 0.500)\tLoss 4.0000e+00 (4.0000e+00)\tAcc@1  25.00 ( 25.00)
+ *   Acc@1 25.125 Acc@5 50.250
+Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3.5000e+00)
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 4}, line=1),
+                Record("train", 1, 0.25, metrics={"loss": 4.5, "data_time_s": 1.25}, line=1),
+                Record("train", 3, 0.75, metrics={"loss": 4.25, "iter_time_s": 0.5}, line=2),
+                Record("eval", 3, None, metrics={"Acc@1": 25.125, "Acc@5": 50.25}, line=4),
+                Record("train", 5, 1.25, metrics={"loss": 3.5}, line=5),
+            ),
+        ),
+    )
+
+
+FORMAT = ImagenetText()

@@ -1,0 +1,114 @@
+"""The training log of Joey NMT."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._statements import COLON_PAIRS, Pattern, StatementFormat
+from copilot_analytics.records import Record
+
+_TRAINING = re.compile(
+    r"(?P<key>Batch Loss|Batch Acc|Lr|Tokens per Sec|Learning Rate):"
+    rf"\s{{1,12}}(?P<number>{NUMBER})(?![\w.])"
+)
+
+
+class JoeyNMTText(StatementFormat):
+    """``Epoch   1, Step:      100, Batch Loss:     5.058401, Tokens per Sec: ..., Lr: 0.0003``."""
+
+    name: ClassVar[str] = "joeynmt_text"
+    title: ClassVar[str] = "Joey NMT log"
+    url: ClassVar[str] = "https://github.com/joeynmt/joeynmt"
+    smoothing: ClassVar[int | None] = 1
+    naming: ClassVar[Naming] = Naming(
+        {
+            "Tokens per Sec": None,
+            "duration": None,
+            "evaluation": None,
+            "generation": None,
+            "Learning Rate": "lr",
+        }
+    )
+    patterns: ClassVar[tuple[Pattern, ...]] = (
+        Pattern(
+            "train",
+            re.compile(
+                r"\bEpoch\s{1,6}(?P<epoch>\d{1,6}),?\s{1,6}Step:\s{1,12}(?P<step>\d{1,12}),?\s{1,6}"
+                r"(?P<rest>Batch Loss:[^\n]{1,300})"
+            ),
+            _TRAINING,
+        ),
+        Pattern(
+            "eval",
+            re.compile(
+                r"\bValidation result (?:\([^)]{1,40}\) )?at epoch\s{1,6}(?P<epoch>\d{1,6}), "
+                r"step\s{1,12}(?P<step>\d{1,12}): (?P<rest>[^\n]{1,400})"
+            ),
+            COLON_PAIRS,
+        ),
+        Pattern(
+            "eval",
+            re.compile(r"\bEvaluation result (?:\([^)]{1,40}\)):? (?P<rest>[^\n]{1,400})"),
+            COLON_PAIRS,
+        ),
+        Pattern(
+            "config", re.compile(r"\bcfg\.training\.epochs\s{1,60}: (?P<planned_epochs>[1-9]\d*)")
+        ),
+        Pattern(
+            "config", re.compile(r"\bcfg\.training\.updates\s{1,60}: (?P<planned_steps>[1-9]\d*)")
+        ),
+        Pattern("config", re.compile(r"\bcfg\.name\s{1,60}: (?P<name>\S{1,200})")),
+        Pattern(
+            "config",
+            re.compile(r"\bcfg\.training\.early_stopping_metric\s{1,60}: (?P<save_best>\w{1,40})"),
+        ),
+        Pattern("checkpoint", re.compile(r"\bSaving new checkpoint\.")),
+        Pattern("checkpoint", re.compile(r"\bCheckpoint saved in (?P<path>\S{1,400}?)\.?\s*$")),
+        Pattern(
+            "end",
+            re.compile(r"\bTraining ended (?:after|since there were)\b"),
+            facts={"reason": "the log says that training ended"},
+        ),
+    )
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+2024-03-01 10:20:30,500 - INFO - joeynmt.helpers - cfg.training.epochs                : 7
+2024-03-01 10:20:31,500 - INFO - joeynmt.training - Epoch   1, Step:       50, Batch Loss:     \
+5.250000, Tokens per Sec:     1234, Lr: 0.000300
+2024-03-01 10:20:32 Epoch   1 Step:      100 Batch Loss:     4.250000 Tokens per Sec:    20734, \
+Lr: 0.000300
+2024-03-01 10:20:33,500 - INFO - joeynmt.training - Saving new checkpoint.
+2024-03-01 10:20:34,500 - INFO - joeynmt.training - Validation result (greedy) at epoch   1, \
+step      100: bleu:   1.25, loss: 1000.5000, ppl:  20.2500, duration: 9.5000s
+2024-03-01 10:20:35,500 - INFO - joeynmt.training - Training ended after   7 epochs.
+""",
+            (
+                Record("config", facts={"planned_epochs": 7}, line=1),
+                Record("train", 50, 0, 1709288431.5, {"Batch Loss": 5.25, "lr": 3e-4}, line=2),
+                Record("train", 100, metrics={"Batch Loss": 4.25, "lr": 3e-4}, line=3),
+                Record("checkpoint", line=4),
+                Record("eval", 100, metrics={"bleu": 1.25, "loss": 1000.5, "ppl": 20.25}, line=5),
+                Record("end", line=6),
+            ),
+        ),
+        Sample(
+            """\
+2024-03-01 10:20:31,500 - INFO - joeynmt.training - Epoch   1, Step:       50, Batch Loss:     \
+5.250000, Batch Acc: 0.125000, Tokens per Sec:     1234, Lr: 0.000300
+2024-03-01 10:20:34,500 - INFO - joeynmt.prediction - Evaluation result (greedy): bleu:   1.25, \
+loss:   4.50, ppl:  20.25, acc:   0.25, generation: 9.5000[sec], evaluation: 0.5000[sec]
+""",
+            (
+                Record("train", 50, metrics={"Batch Loss": 5.25, "Batch Acc": 0.125}, line=1),
+                Record("eval", 50, metrics={"bleu": 1.25, "loss": 4.5, "ppl": 20.25}, line=2),
+            ),
+        ),
+    )
+
+
+FORMAT = JoeyNMTText()

@@ -1,0 +1,238 @@
+"""The console of Lightning: a bar an epoch, whose metrics stand behind its rate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats._tqdm import Frame, find_frame
+from copilot_analytics.records import Block, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from copilot_analytics.records import Floats, Ints, Item
+
+_EPOCH = re.compile(r"^Epoch (?P<epoch>\d{1,9})$")
+_VALIDATION = re.compile(r"^(?:Validating|Validation(?: DataLoader \d{1,4})?)$")
+# Lightning adds a zero to a number that has no point, even if it is none.
+_PAIRS = re.compile(rf"(?:^|, )(?P<key>[^=,]{{1,80}})=(?P<number>{NUMBER})(?:\.0)?(?=,|$)")
+_NO_METRIC = frozenset({"v_num", "global_step", "consumed_samples"})
+_OWN_LINE = re.compile(
+    r"^`?Trainer\.fit`? stopped: |^Sanity Checking|^Validation sanity check"
+    r"|^Epoch \d{1,9}:\s[^\[]{1,500}\[[^\]]{1,80}, v_num="
+)
+_OWN_HEADER = re.compile(
+    r"^(?:GPU|TPU|HPU) available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
+)
+_STOPPED = re.compile(
+    r"Trainer\.fit`? stopped: `?(?P<what>max_epochs|max_steps)=(?P<count>\d{1,12})`? reached"
+)
+_SAVED = re.compile(
+    r"Epoch (?P<epoch>\d{1,9}), global step (?P<step>\d{1,12}): '?(?P<name>[^'\s]{1,100})'? "
+    r"reached "
+    rf"(?P<best>{NUMBER}) \(best {NUMBER}\), saving model to [\"']?"
+    rf"(?P<path>[^\"'\n]{{1,400}}?)[\"']? as"
+)
+
+
+@dataclass
+class _Point:
+    """The last frame of a batch, which may be drawn again with newer numbers."""
+
+    epoch: int
+    batch: int
+    batches: int
+    line: int
+    elapsed_s: float
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+class LightningConsoleParser(LineParser):
+    """Reads the frames of the training's bar; the last one of each batch counts.
+
+    Results of a validation stay in the bar until the next one, so they are told once. Before
+    version 2.0 the bar counts the batches of the validation too.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._rows = RowReader(file, Axis(epoch_base=0, inner_base=1), Naming())
+        self._point: _Point | None = None
+        self._results: dict[str, float] = {}
+        self._validated = False
+        self._validation: tuple[int, int] | None = None  # batches done and in all, while it runs
+        self._extra = 0  # batches of the validation that the bar counts
+        self._before_s = 0.0  # of the epochs before
+        self._ended = False
+
+    def fields(self, line: str) -> Sequence[Field] | None:  # no line stands alone
+        """Return None: a frame may be drawn again."""
+        return None
+
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Turn rows into blocks."""
+        return self._rows.rows(columns, lines)
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read a frame or another line."""
+        frame = find_frame(line)
+        if frame is not None:
+            return list(self._see(frame, number))
+        return list(self._statement(line, number)) if len(line) < 2000 else ()
+
+    def close(self) -> Iterable[Record]:
+        """Tell the last batch."""
+        return list(self._tell())
+
+    def _see(self, frame: Frame, line: int) -> Iterator[Record]:
+        if _VALIDATION.match(frame.title):
+            self._validation = (frame.done, frame.total)
+            self._validated = True
+            return
+        found = _EPOCH.match(frame.title)
+        if found is None or not frame.total:
+            return
+        epoch, batch, point = int(found["epoch"]), frame.done, self._point
+        numbers = {
+            pair["key"]: float(pair["number"])
+            for pair in _PAIRS.finditer(frame.rest.lstrip(", "))
+            if pair["key"] not in _NO_METRIC
+        }
+        if point is not None and point.epoch == epoch and batch > point.batch and self._validation:
+            done, total = self._validation
+            self._extra = total if done < total else self._extra
+            if self._extra and batch - point.batch <= total:
+                point.numbers = numbers or point.numbers
+                return
+        if point is not None and (point.epoch, point.batch) != (epoch, batch):
+            yield from self._tell()
+            if point.epoch != epoch:
+                self._before_s += point.elapsed_s
+        self._validation = None if batch != getattr(point, "batch", None) else self._validation
+        if batch:
+            elapsed = frame.elapsed_s
+            numbers = numbers or (self._point.numbers if self._point else {})
+            self._point = _Point(epoch, batch, frame.total, line, elapsed, numbers)
+
+    def _tell(self) -> Iterator[Record]:
+        """Yield what the held batch says."""
+        point, self._point = self._point, None
+        if point is None:
+            return
+        batches = point.batches - self._extra
+        results = {n: v for n, v in point.numbers.items() if split_of(n) in {"val", "test"}}
+        place = {
+            "#epoch": float(point.epoch),
+            "#inner": float(point.batch),
+            "#inner_of": float(max(batches, point.batch)),
+            "#time_s": self._before_s + point.elapsed_s,
+        }
+        columns = {name: np.array([number]) for name, number in place.items()}
+        metrics = {n: np.array([v]) for n, v in point.numbers.items() if n not in results}
+        for item in self._rows.rows({**columns, **metrics}, np.array([point.line])):
+            yield from item.records() if isinstance(item, Block) else (item,)
+        is_new = repr(results) != repr(self._results)
+        if results and (is_new or self._validated):
+            self._results = results
+            step = float(self._rows.axis.last_step)
+            done = point.epoch + point.batch / max(batches, point.batch)
+            at = {"#step": step, "#progress": done, "#time_s": place["#time_s"]}
+            yield from self._rows.evaluation({**at, **results}, point.line)
+        self._validated = False
+
+    def _statement(self, line: str, number: int) -> Iterator[Record]:
+        saved = _SAVED.search(line)
+        if saved is not None:
+            facts: dict[str, Any] = {
+                "path": saved["path"],
+                "best_metric": float(saved["best"]),
+                "best_metric_name": saved["name"],
+                "step": int(saved["step"]),
+            }
+            yield self._rows.record("checkpoint", number, None, facts["step"], facts=facts)
+        stopped = _STOPPED.search(line)
+        if stopped is not None and not self._ended:
+            self._ended = True
+            yield from self._tell()
+            plan = "planned_epochs" if stopped["what"] == "max_epochs" else "planned_steps"
+            yield from self._rows.config({plan: int(stopped["count"])}, number)
+            reason = f"the Trainer reached its {stopped['what']}"
+            yield self._rows.record("end", number, facts={"reason": reason})
+
+
+class LightningConsole(LogFormat):
+    """``Epoch 3: 100%|###| 250/250 [00:10<00:00, 23.9it/s, v_num=0, train_loss=0.1]``."""
+
+    name: ClassVar[str] = "lightning_console"
+    title: ClassVar[str] = "Lightning console"
+    url: ClassVar[str] = "https://lightning.ai/docs/pytorch/stable/common/progress_bar.html"
+    smoothing: ClassVar[int | None] = 1
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+Sanity Checking DataLoader 0: 100%|###| 2/2 [00:00<00:00, 9.1it/s]
+Epoch 0:   0%|   | 0/4 [00:00<?, ?it/s]
+Epoch 0:  50%|## | 2/4 [00:02<00:02, 1.0it/s]
+Epoch 0:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.750]
+Epoch 0: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.500]
+Validation DataLoader 0: 100%|###| 2/2 [00:00<00:00, 9.1it/s]
+Epoch 0: 100%|###| 4/4 [00:05<00:00, 1.0it/s, v_num=0, train_loss=0.500, val_loss=0.625]
+Epoch 0, global step 4: 'val_loss' reached 0.62500 (best 0.62500), saving model to 'toy/a.ckpt' \
+as top 1
+Epoch 1:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.250, val_loss=0.625]
+`Trainer.fit` stopped: `max_epochs=2` reached.
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 4}, line=4),
+                Record("train", 2, 0.5, 2.0, {"train_loss": 0.75}, line=4),
+                Record("checkpoint", 4, facts={"path": "toy/a.ckpt", "best_metric": 0.625}, line=8),
+                Record("train", 4, 1.0, 5.0, {"train_loss": 0.5}, line=7),
+                Record("eval", 4, 1.0, 5.0, {"val_loss": 0.625}, {"split": "val"}, 7),
+                Record("train", 6, 1.5, 7.0, {"train_loss": 0.25}, line=9),
+                Record("config", facts={"planned_epochs": 2}, line=10),
+                Record("end", line=10),
+            ),
+        ),
+        Sample(
+            """\
+GPU available: True, used: True
+Epoch 0:  40%|## | 2/5 [00:02<00:03, 1.0it/s, loss=nan.0, v_num=1]
+Validating:   0%|   | 0/3 [00:00<?, ?it/s]
+Epoch 0:  60%|## | 3/5 [00:03<00:02, 1.0it/s, loss=nan.0, v_num=1]
+Validating:  33%|   | 1/3 [00:00<?, ?it/s]
+Epoch 0: 100%|###| 5/5 [00:05<00:00, 1.0it/s, loss=nan.0, v_num=1, val_acc=0.25]
+Epoch 1:  20%|## | 1/5 [00:01<00:04, 1.0it/s, loss=0.5, v_num=1, val_acc=0.25]
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 2}, line=2),
+                Record("train", 2, 1.0, metrics={"loss": float("nan")}, line=2),
+                Record("eval", 2, 1.0, metrics={"val_acc": 0.25}, line=2),
+                Record("train", 3, 1.5, metrics={"loss": 0.5}, line=7),
+            ),
+        ),
+    )
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: bars of epochs are common, what stands in or around them is not."""
+        if any(_OWN_LINE.search(line[:1000]) for line in lines):
+            return 1.0
+        if not any(_OWN_HEADER.search(line[:200]) for line in lines):
+            return 0.0
+        bars = (find_frame(line) for line in lines)
+        return 1.0 if any(bar is not None and _EPOCH.match(bar.title) for bar in bars) else 0.3
+
+    def parser(self, file: str) -> LightningConsoleParser:
+        """Return a fresh parser for a log."""
+        return LightningConsoleParser(file)
+
+
+FORMAT = LightningConsole()

@@ -1,0 +1,65 @@
+"""``metrics.csv`` of PyTorch Lightning's CSVLogger: sparse rows, a column for every metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._table import TableFormat
+from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class LightningCsv(TableFormat):
+    """Train and validation values of one step stand on rows of their own."""
+
+    name: ClassVar[str] = "lightning_csv"
+    title: ClassVar[str] = "PyTorch Lightning metrics.csv"
+    url: ClassVar[str] = "https://lightning.ai/docs/pytorch/stable/extensions/logging.html"
+    smoothing: ClassVar[int | None] = 1
+    naming: ClassVar[Naming] = Naming({"step": "#step", "epoch": "#epoch"})
+
+    def is_header(self, names: Sequence[str]) -> bool:
+        """Tell whether there is a step and an epoch, and columns in one of Lightning's orders.
+
+        It writes them sorted, or as they were logged with its own last; versions before 2.0 wrote
+        a set, in any order, whose metrics are told by the names that ``self.log`` makes.
+        """
+        own = {"step", "epoch"}
+        styled = [name for name in names if name not in own]
+        if not own <= set(names) or not styled:
+            return False
+        metric = any("loss" in name or name.startswith("lr-") for name in styled)
+        ordered = list(names) == sorted(names) or set(names[-2:]) == own
+        marks = ("_step", "_epoch", "train_", "val_", "train/", "val/", "lr-", "test_", "valid_")
+        return (metric and ordered) or any(
+            name.startswith(marks) or name.endswith(marks) for name in styled
+        )
+
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+epoch,lr-Adam,step,train_loss,val_acc,val_loss
+,0.001,0,,,
+0,,49,0.75,,
+0,,99,,0.5,0.625
+""",
+            (
+                Record("train", 0, metrics={"lr": 0.001}, line=2),
+                Record("train", 49, metrics={"train_loss": 0.75}, line=3),
+                Record(
+                    "eval",
+                    99,
+                    metrics={"val_acc": 0.5, "val_loss": 0.625},
+                    facts={"split": "val"},
+                    line=4,
+                ),
+            ),
+        ),
+    )
+
+
+FORMAT = LightningCsv()

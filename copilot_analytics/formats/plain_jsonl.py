@@ -1,0 +1,180 @@
+"""JSON lines that a script of one's own writes: a step or an epoch, and metrics beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._json_rows import (
+    JsonRowsFormat,
+    JsonRowsParser,
+    flattened,
+    number_in,
+    objects_in,
+)
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.records import Record
+from copilot_analytics.schema import direction_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from copilot_analytics.formats._base import Json
+    from copilot_analytics.records import Floats, Ints, Item
+
+_STEPS = (
+    "step", "global_step", "iteration", "iter", "steps", "global_steps", "_step", "num_updates",
+    "train_step", "update", "it", "iterations", "optimizer_step", "batch_num", "train/step",
+    "train/global_step", "trainer/global_step",
+)  # fmt: skip
+_EPOCHS = ("epoch", "Epoch", "epoch_num", "train/epoch", "epochs")
+_TIMES = ("_timestamp", "timestamp", "time_stamp", "unix_time", "wall_time")
+_SERVER = frozenset(
+    "level levelname severity logger status method host hostname pid request_id requestid path"
+    " url remote_addr user_agent latency latency_ms duration_ms trace_id span_id".split()
+)
+_LEAST_ROWS = 2
+_IS_EPOCH = 1e8  # a time stamp is larger than any step
+
+
+class PlainJsonlParser(JsonRowsParser):
+    """Reads such a log; an epoch that was once no whole number tells progress from then on."""
+
+    def __init__(self, form: JsonRowsFormat, rows: RowReader) -> None:
+        super().__init__(form, rows)
+        self._is_fraction = False
+
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Turn the numbers of rows into blocks and evaluations."""
+        key = next((key for key in _EPOCHS if key in columns), None)
+        if key is None:
+            yield from super().block(columns, lines)
+            return
+        parts = np.flatnonzero(columns[key] % 1 > 0)
+        whole = 0 if self._is_fraction else int(parts[0]) if len(parts) else len(lines)
+        if whole:
+            first = {name: column[:whole] for name, column in columns.items()}
+            yield from super().block(first, lines[:whole])
+        if whole < len(lines):
+            self._is_fraction = True
+            rest = {name: column[whole:] for name, column in columns.items()}
+            rest["#progress"] = rest.pop(key)
+            yield from super().block(rest, lines[whole:])
+
+
+class PlainJsonl(JsonRowsFormat):
+    """Nested objects are read as paths, texts that are numbers as numbers.
+
+    A log of a server has a level, a method or a status in its lines, and no loss.
+    """
+
+    name: ClassVar[str] = "plain_jsonl"
+    title: ClassVar[str] = "JSON lines"
+    url: ClassVar[str] = "https://jsonlines.org"
+    smoothing: ClassVar[int | None] = None
+    is_fallback: ClassVar[bool] = True
+    naming: ClassVar[Naming] = Naming(
+        {
+            **dict.fromkeys(_STEPS, "#step"),
+            **dict.fromkeys(_EPOCHS, "#epoch"),
+            **dict.fromkeys(_TIMES, "#time_s"),
+            "total_steps": "#steps",
+            "max_steps": "#steps",
+            "total_epochs": "#epochs",
+            "num_epochs": "#epochs",
+            "max_epochs": "#epochs",
+            "train_loss": "loss",
+            "train/loss": "loss",
+            "train/lr": "lr",
+            "train_lr": "lr",
+            "train/learning_rate": "lr",
+            "train/grad_norm": "grad_norm",
+            "_runtime": None,
+        }
+    )
+    required: ClassVar[frozenset[str]] = frozenset({*_STEPS, *_EPOCHS})
+    nests: ClassVar[bool] = True
+
+    def is_nested(self, statement: Json) -> bool:
+        """Tell whether there are objects or texts of numbers."""
+        return any(
+            isinstance(held, dict) or (isinstance(held, str) and number_in(held) is not None)
+            for held in statement.values()
+        )
+
+    def numbers(self, statement: Json) -> dict[str, float]:
+        """Return the numbers of a row by path."""
+        return flattened(statement, texts=True)
+
+    def is_row(self, statement: Json) -> bool:
+        """Tell whether a statement has a step or an epoch, and a metric that is one by its name."""
+        if not self.required & statement.keys() or _SERVER & {key.lower() for key in statement}:
+            return False
+        numbers = flattened(statement, texts=True)
+        places = [numbers[key] for key in self.required & numbers.keys()]
+        if not places or not all(0 <= place < _IS_EPOCH for place in places):
+            return False
+        return any(map(_is_metric, numbers.keys() - self.required))
+
+    def parser(self, file: str) -> PlainJsonlParser:
+        """Return a fresh parser for a log."""
+        return PlainJsonlParser(self, RowReader(file, self.axis(), self.naming))
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: several rows, and no more lines of another kind than rows."""
+        rows = sum(map(self.is_row, objects_in(lines)))
+        filled = sum(1 for line in lines if line.strip())
+        if not rows or 2 * rows < filled:
+            return 0.0
+        return 0.9 if rows >= _LEAST_ROWS else 0.4
+
+    samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+{"step": 10, "loss": 2.5, "learning_rate": 0.001}
+{"step": 20, "loss": 1.5, "learning_rate": 0.002}
+{"step": 20, "val": {"loss": 1.75, "acc": "0.5"}}
+""",
+            (
+                Record("train", 10, metrics={"loss": 2.5, "lr": 0.001}, line=1),
+                Record("train", 20, metrics={"loss": 1.5, "lr": 0.002}, line=2),
+                Record(
+                    "eval",
+                    20,
+                    metrics={"val/loss": 1.75, "val/acc": 0.5},
+                    facts={"split": "val"},
+                    line=3,
+                ),
+            ),
+        ),
+        Sample(
+            """\
+{"epoch": 0, "train": {"loss": 2.5}, "val": {"loss": 2.75}}
+{"epoch": 1, "train": {"loss": 1.5}, "val": {"loss": 1.75}}
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=1),
+                Record("train", 1, 1.0, metrics={"loss": 2.5}, line=1),
+                Record("eval", 1, metrics={"val/loss": 2.75}, facts={"split": "val"}, line=1),
+                Record("train", 2, 2.0, metrics={"loss": 1.5}, line=2),
+                Record("eval", 2, metrics={"val/loss": 1.75}, facts={"split": "val"}, line=2),
+            ),
+        ),
+    )
+
+
+def _is_metric(name: str) -> bool:
+    """Tell whether a name is that of a loss, a quality or a learning rate."""
+    lower = name.lower()
+    tail = lower.rsplit("/", 1)[-1]
+    if "loss" in tail or tail in {"lr", "learning_rate", "grad_norm", "perplexity", "reward"}:
+        return True
+    direction, reason = direction_of(name)
+    known = direction is not None and (reason == "a known metric" or split_of(name) is not None)
+    return known and tail not in {"error", "err", "cost"}
+
+
+FORMAT = PlainJsonl()

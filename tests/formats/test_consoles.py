@@ -1,0 +1,172 @@
+"""What consoles do that a sample cannot show: frames, second passes, sets of weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import Block, Record
+
+if TYPE_CHECKING:
+    from copilot_analytics.records import Item
+
+
+def _read(text: str, chunk: int = 1 << 20) -> tuple[str, list[Record]]:
+    reader = LogReader("toy.log")
+    raw = text.encode()
+    items: list[Item] = []
+    for start in range(0, len(raw), chunk):
+        items += reader.feed(raw[start : start + chunk])
+    items += reader.close()
+    assert reader.detection is not None
+    records = [
+        record
+        for item in items
+        for record in (item.records() if isinstance(item, Block) else [item])
+    ]
+    return str(reader.detection.format), records
+
+
+def _points(records: list[Record], kind: str, name: str) -> list[tuple[int | None, float]]:
+    return [(r.step, r.metrics[name]) for r in records if r.kind == kind and name in r.metrics]
+
+
+def test_keras_frames_over_one_another_are_one_point() -> None:
+    frames = "".join(
+        f"{at}/20 [====>.........] - ETA: 1s - loss: {3 - at / 10:.4f}" + "\b" * 60 + "\r"
+        for at in range(1, 20)
+    )
+    text = (
+        "Epoch 1/2\n\n"
+        + frames
+        + "20/20 [=======] - 2s 5ms/step - loss: 1.5000 - val_loss: 1.2500\n"
+        "Epoch 2/2\n\n" + frames
+    )
+    log_format, records = _read(text)
+    assert log_format == "keras_console"
+    assert _points(records, "train", "loss") == [(1, 1.5)]
+    assert _points(records, "eval", "val_loss") == [(1, 1.25)]
+
+
+def test_keras_epoch_with_unknown_length_is_told_by_its_last_frame() -> None:
+    text = """\
+Epoch 1/2
+      1/Unknown - 3s 3s/step - loss: 2.0000
+     12/Unknown - 4s 1s/step - loss: 1.7500
+12/12 [==============================] - 5s 100ms/step - loss: 1.7500 - val_loss: 1.5000
+Epoch 2/2
+12/12 [==============================] - 5s 100ms/step - loss: 1.2500 - val_loss: 1.0000
+"""
+    _, records = _read(text)
+    assert _points(records, "train", "loss") == [(1, 1.75), (2, 1.25)]
+
+
+def test_keras_evaluation_of_a_callback_is_not_the_epoch() -> None:
+    text = """\
+Epoch 1/2
+ 5/20 [=====>........................] - ETA: 1s - loss: 2.0000
+20/20 [==============================] - ETA: 0s - loss: 1.5000
+8/8 [==============================] - 1s 2ms/step - loss: 9.0000
+20/20 [==============================] - 3s 100ms/step - loss: 1.5000
+Epoch 2/2
+ 5/20 [=====>........................] - ETA: 1s - loss: 1.5000
+"""
+    _, records = _read(text)
+    assert _points(records, "train", "loss") == [(1, 1.5)]
+
+
+def test_keras_restarts_in_one_file_are_runs() -> None:
+    epoch = "Epoch {}/3\n20/20 - 1s - loss: {}\n"
+    fit = "".join(epoch.format(number, 1 / number) for number in (1, 2, 3))
+    _, records = _read(fit + fit)
+    assert _points(records, "train", "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)] * 2
+
+
+_BAR = "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+_ALL = "        Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100%\n"
+
+
+def _epoch(number: int, total: int, loss: float) -> str:
+    row = f"      {number}/{total}    2.5G      {loss}     1.5      1.25      20      640: "
+    return _BAR + row + "50%|█ | 1/2 [00:01<00:01]\r" + row + "100%|██| 2/2 [00:02<00:00]\n"
+
+
+def _result(strict: float) -> str:
+    return _ALL + f"        all         10         20        0.5       0.25      0.5  {strict}\n"
+
+
+def test_yolo_counts_one_result_an_epoch() -> None:
+    start = "Starting training for 2 epochs...\n"
+    text = (
+        _result(0.0)
+        + start
+        + _epoch(1, 2, 2.5)
+        + _result(0.125)
+        + _epoch(2, 2, 2.25)
+        + _result(0.25)
+        + "2 epochs completed in 0.002 hours.\nValidating best.pt...\n"
+        + _result(0.75)
+    )
+    log_format, records = _read(text)
+    assert log_format == "yolo_console"
+    assert _points(records, "train", "train/box_loss") == [(1, 2.5), (2, 2.25)]
+    assert _points(records, "eval", "metrics/mAP50-95(B)") == [(1, 0.125), (2, 0.25)]
+
+
+def test_yolo_resumed_counts_from_where_its_plan_says() -> None:
+    head = "     Epoch   gpu_mem       box       obj       cls    labels  img_size\n"
+    row = "    226/499     1.25G    0.0625    0.05    0.025    45    640: 100%|██| 4/4 [00:09]\n"
+    _, records = _read("Starting training for 500 epochs...\n" + head + row)
+    assert _points(records, "train", "train/box_loss") == [(227, 0.0625)]
+    _, without_plan = _read(head + row)
+    assert _points(without_plan, "train", "train/box_loss") == [(227, 0.0625)]
+
+
+def test_an_epoch_of_yolo_that_is_cut_is_no_point() -> None:
+    cut = _epoch(2, 2, 9.0).partition("\r")[0]
+    _, records = _read(_epoch(1, 2, 2.5) + _result(0.125) + cut)
+    assert _points(records, "train", "train/box_loss") == [(1, 2.5)]
+
+
+def test_a_loader_with_one_more_batch_moves_no_step_back() -> None:
+    lines = []
+    for epoch, length in enumerate((4, 5, 4)):
+        lines += [
+            f"Epoch: [{epoch}]  [{at}/{length}]  eta: 0:00:01  lr: 0.1  loss: 1.0 (1.0)\n"
+            for at in range(length)
+        ]
+    _, records = _read("".join(lines))
+    steps = [step for step, _ in _points(records, "train", "loss")]
+    assert steps == list(range(1, 14))
+
+
+def test_a_validation_that_is_cut_gives_no_result() -> None:
+    text = """\
+Train: 0 [   0/2 (  0%)]  Loss: 4.500 (4.50)  Time: 0.500s, 64/s  LR: 1.000e-03
+Test: [   0/9]  Time: 0.500 (0.500)  Loss:   4.000 ( 4.000)  Acc@1:  25.000 ( 25.000)
+Test: [   8/9]  Time: 0.500 (0.500)  Loss:   3.000 ( 3.500)  Acc@1:  75.000 ( 50.000)
+"""
+    log_format, records = _read(text)
+    assert log_format == "timm_text"
+    assert not [record for record in records if record.kind == "eval"]
+
+
+def test_detectron2_result_stands_at_the_checkpoint_before_it() -> None:
+    line = "[03/01 10:00:10] d2.utils.events INFO:  iter: {}  total_loss: 4.5  lr: 0.1\n"
+    text = (
+        line.format(79)
+        + "[03/01 10:00:11] fvcore.checkpoint INFO: Saving checkpoint to toy/model_0000099.pth\n"
+        + "copypaste: Task: bbox\ncopypaste: AP,AP50\ncopypaste: 1.5000,2.5000\n"
+        + line.format(99)
+        + "copypaste: Task: bbox\ncopypaste: AP,AP50\ncopypaste: 3.5000,nan\n"
+    )
+    _, records = _read(text)
+    assert _points(records, "eval", "bbox/AP") == [(99, 1.5), (99, 3.5)]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_cuts_change_nothing(chunk: int) -> None:
+    text = _epoch(1, 2, 2.5) + _result(0.125) + _epoch(2, 2, 2.25) + _result(0.25)
+    assert repr(_read(text, chunk)) == repr(_read(text))

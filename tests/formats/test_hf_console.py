@@ -1,0 +1,106 @@
+"""The Trainer's console, as its callbacks write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import Block
+
+
+def frame(step, total=200):
+    elapsed = f"{step // 60:02d}:{step % 60:02d}"
+    return f"\r{100 * step // total:3d}%|#   | {step}/{total} [{elapsed}<?, ?it/s]"
+
+
+def row(step, per_epoch):
+    return f"{{'loss': {1 / step:.4f}, 'learning_rate': 1e-05, 'epoch': {step / per_epoch:.2f}}}"
+
+
+def interleaved(per_epoch, interval, total=200):
+    """Standard output that nothing holds back."""
+    text = frame(0, total)
+    for step in range(interval, total + 1, interval):
+        text += frame(step - interval // 2, total) + f"\r   \r{row(step, per_epoch)}\n"
+        text += frame(step, total)
+    return text + "\n"
+
+
+def in_heaps(per_epoch, interval, heap, total=200):
+    """Standard output that comes when a buffer is full, and at the end."""
+    text, held = frame(0, total), ""
+    for step in range(interval, total + 1, interval):
+        held += row(step, per_epoch)
+        if step // interval % heap == 0:
+            text += f"\r    \r{held}"
+            held = ""
+        text += frame(step, total)
+        held += "\n"
+    held += f"{{'train_runtime': 60.5, 'train_loss': 0.5, 'epoch': {total / per_epoch:.2f}}}\n"
+    return f"{text}\n{held}"
+
+
+def read(text, size=1 << 20):
+    reader = LogReader("toy.log")
+    content = text.encode()
+    items = []
+    for start in range(0, len(content), size):
+        items += reader.feed(content[start : start + size])
+    items += reader.close()
+    return [r for i in items for r in (i.records() if isinstance(i, Block) else [i])]
+
+
+def steps(records, kind="train"):
+    return [record.step for record in records if record.kind == kind]
+
+
+@pytest.mark.parametrize(("per_epoch", "interval"), [(50, 10), (3000, 5), (20, 20)])
+def test_the_frame_behind_a_line_tells_its_step(per_epoch, interval):
+    records = read(interleaved(per_epoch, interval))
+    assert steps(records) == list(range(interval, 201, interval))
+    losses = [r.metrics["loss"] for r in records if r.kind == "train"]
+    assert losses[0] == round(1 / interval, 4)
+    planned = [r.facts["planned_steps"] for r in records if "planned_steps" in r.facts]
+    assert planned == [200]
+
+
+@pytest.mark.parametrize("heap", [2, 3, 7, 100])
+def test_lines_that_python_held_back_get_their_own_steps(heap):
+    records = read(in_heaps(50, 5, heap))
+    assert steps(records) == list(range(5, 201, 5))
+    assert steps(records, "end") == [200]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_chunks_do_not_matter(size):
+    text = in_heaps(50, 5, 3)
+    assert repr(read(text, size)) == repr(read(text))
+
+
+def test_without_a_bar_the_header_tells_the_steps_of_an_epoch():
+    header = (
+        "  Num examples = 400\n  Num Epochs = 4\n"
+        "  Total train batch size (w. parallel, distributed & accumulation) = 8\n"
+        "  Total optimization steps = 200\n"
+    )
+    text = header + "".join(f"{row(step, 50)}\n" for step in range(10, 201, 10))
+    assert steps(read(text)) == list(range(10, 201, 10))
+
+
+def test_with_nothing_but_epochs_lines_are_counted():
+    records = read("".join(f"{row(step, 50)}\n" for step in (10, 20, 30)))
+    assert [(r.step, r.epoch) for r in records if r.kind == "train"] == [
+        (1, 0.2),
+        (2, 0.4),
+        (3, 0.6),
+    ]
+
+
+def test_a_bar_of_an_evaluation_places_nothing():
+    text = frame(0) + frame(50) + f"\r  \r{row(50, 50)}\n" + frame(50)
+    text += "".join(frame(n, 9) for n in range(10)) + "\r"
+    text += "{'eval_loss': 0.75, 'eval_runtime': 2.5, 'epoch': 1.0}\n" + frame(9, 9) + frame(50)
+    records = read(text)
+    assert steps(records) == [50]
+    (result,) = [r for r in records if r.kind == "eval"]
+    assert (result.step, result.epoch, dict(result.metrics)) == (50, 1.0, {"eval_loss": 0.75})

@@ -1,0 +1,336 @@
+"""Home-made logs: made from random templates whose meaning is known, and traps one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copilot_analytics.formats.home_text import FORMAT
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import Block, Item, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def read(text: str, cuts: Iterable[int] = ()) -> list[Record]:
+    reader = LogReader("run.log", "home_text", formats={"home_text": FORMAT})
+    raw = text.encode()
+    edges = [0, *sorted(cut % (len(raw) + 1) for cut in cuts), len(raw)]
+    items: list[Item] = []
+    for low, high in pairwise(edges):
+        items += reader.feed(raw[low:high])
+    items += reader.close()
+    records = [r for i in items for r in (i.records() if isinstance(i, Block) else (i,))]
+    return [r for r in records if "log_format" not in r.facts]
+
+
+def points(records: list[Record], kind: str) -> list[tuple[int | None, dict[str, float]]]:
+    return [(r.step, dict(r.metrics)) for r in records if r.kind == kind and r.metrics]
+
+
+def facts(records: list[Record]) -> dict[str, object]:
+    return {name: fact for r in records if r.kind == "config" for name, fact in r.facts.items()}
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How somebody prints a training line: where it stands, and the plan that it states."""
+
+    write: Callable[[int, int, int, int], str]  # epoch from 0, iteration from 0, totals
+    states_epochs: bool
+    states_length: bool
+
+
+HABITS = [
+    Habit(lambda e, i, es, n: f"Epoch [{e + 1}/{es}] Step [{i + 1}/{n}]", True, True),
+    Habit(lambda e, i, es, n: f"Epoch: [{e}][{i}/{n}]", False, True),
+    Habit(lambda e, i, _, n: f"[Epoch {e} Batch {i + 1}/{n}]", False, True),
+    Habit(lambda e, i, es, n: f"epoch {e + 1} of {es}, iter {i + 1} / {n},", True, True),
+    Habit(lambda e, i, es, n: f"Ep {e + 1:03d}/{es:03d} - {i + 1}/{n} -", True, True),
+    Habit(lambda e, i, es, n: f"(epoch: {e + 1}, iters: {e * n + i + 1})", False, False),
+    Habit(lambda e, i, es, n: f"Step {e * n + i + 1}/{es * n}:", False, False),
+    Habit(lambda e, i, es, n: f"global_step={e * n + i + 1:,} |", False, False),
+]
+STAMPS = ["", "2024-03-01 10:20:{:02d},500 - train - INFO - ", "[03/01 10:20:{:02d}] ", "[rank0]: "]
+NAMES = ["loss", "train_loss", "KD Loss", "acc", "Acc@1", "mIoU", "loss_cls"]
+NOISE = [
+    "Saved new best model with val loss 0.0123",
+    "GPU memory: 10.5 GB (max: 12.0)",
+    "/site-packages/torch/optim.py:28: UserWarning: 1.0 is deprecated",
+    "Downloading weights: 50%|#####     | 5/10 [00:01<00:01, 3.1MB/s]",
+    "    (conv1): Conv2d(3, 64, kernel_size=(7, 7), stride=(2, 2))",
+    "[rank3]: something took 0.5 s",
+]
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> tuple[str, list[tuple[int, dict[str, float]]], Habit, int, int, list]:
+    habit = draw(st.sampled_from(HABITS))
+    epochs, length = draw(st.integers(2, 4)), draw(st.integers(3, 6))
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+    if not any("loss" in name.lower() for name in names):
+        names = ["loss", *names]
+    join, apart = (
+        draw(st.sampled_from([": ", "=", " = ", ":", " "])),
+        draw(st.sampled_from([", ", " | ", "\t", "  ", " - ", " || "])),
+    )
+    stamp = draw(st.sampled_from(STAMPS))
+    noise = draw(st.lists(st.sampled_from(NOISE), max_size=3))
+    own_line = draw(st.booleans())
+    lines, trained, judged, at = ["nohup: ignoring input"], [], [], 0
+    for epoch in range(epochs):
+        for i in range(length):
+            numbers = {name: at / 8 + place + 0.25 for place, name in enumerate(names)}
+            pairs = apart.join(f"{name}{join}{number:.4f}" for name, number in numbers.items())
+            lines.append(f"{stamp.format(at % 60)}{habit.write(epoch, i, epochs, length)} {pairs}")
+            at += 1
+            trained.append((at, numbers))
+            lines += noise[:1] if i == 1 else []
+        lines += noise[1:]
+        if own_line:
+            lines.append(f"{stamp.format(at % 60)}Val loss: {at / 4:.4f}, Acc: {at}.50%")
+            judged.append({"Val loss": at / 4, "Acc": at + 0.5})
+    return "\n".join(lines) + "\n", trained, habit, epochs, length, judged
+
+
+@settings(max_examples=200, deadline=None)
+@given(logs())
+def test_random_logs_are_read_as_they_were_meant(log: tuple) -> None:  # type: ignore[type-arg]
+    text, trained, habit, epochs, length, judged = log
+    records = read(text)
+    assert points(records, "train") == trained
+    assert [metrics for _, metrics in points(records, "eval")] == judged
+    assert all(r.facts["split"] == "val" for r in records if r.kind == "eval")
+    told = facts(records)
+    assert told.get("planned_epochs") == (epochs if habit.states_epochs else None)
+    if habit.states_length:
+        assert told["steps_per_epoch"] == length
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.lists(st.integers(0, 10**6), max_size=12))
+def test_cuts_do_not_matter(log: tuple, cuts: list[int]) -> None:  # type: ignore[type-arg]
+    assert repr(read(log[0], cuts)) == repr(read(log[0]))
+
+
+EPOCH_ENDS = [
+    lambda e, es, t, v: f"Epoch {e + 1}/{es} | LR: 0.001 | Train Loss: {t} | Val Loss: {v}",
+    lambda e, es, t, v: f"Epoch: {e + 1}, Training Loss: {t}, Validation Loss: {v}",
+    lambda e, es, t, v: f"epoch {e:02d}: train_loss={t} val_loss={v} time=3.5s",
+    lambda e, es, t, v: f"第 {e + 1} 轮 训练损失: {t}, 验证损失: {v}",
+    lambda e, es, t, v: f"Epoch {e + 1}/{es}\n----------\ntrain Loss: {t} Acc: 0.5\nval Loss: {v}",
+    lambda e, es, t, v: f"epoch:  {e}\ntrain loss : {t}\nvalidation loss: {v}",
+    lambda e, es, t, v: f"[Epoch {e}] loss {t}, time 3.25 s\n[Epoch {e}] valid loss {v}",
+    lambda e, es, t, v: (
+        f"Epoch {e + 1}:   0%|     | 0/9 [00:00<?, ?it/s]\r"
+        f"Epoch {e + 1}: 100%|#####| 9/9 [00:04<00:00, 2.1it/s, loss={t}]\n"
+        f"Epoch {e + 1}: 100%|#####| 9/9 [00:04<00:00, 2.1it/s, loss={t}]\nVal Loss: {v}"
+    ),
+    lambda e, es, t, v: (
+        f"Train Epoch: {e + 1} Loss: {t}: 100%|#| 50/50 [00:04<00:00, 2.1it/s]\n"
+        f"Test set: Average loss: {v}, Acc@1: 8.5%"
+    ),
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(EPOCH_ENDS),
+    st.lists(st.tuples(st.floats(0.001, 99), st.floats(0.001, 99)), min_size=4, max_size=8),
+)
+def test_lines_of_epochs_are_read_as_they_were_meant(
+    write: Callable[[int, int, float, float], str], losses: list[tuple[float, float]]
+) -> None:
+    losses = [(round(t, 4), round(v, 4)) for t, v in losses]
+    text = "\n".join(write(e, len(losses), t, v) for e, (t, v) in enumerate(losses)) + "\n"
+    records = read(text)
+
+    def of(kind: str) -> list[float]:
+        found = [r for r in records if r.kind == kind and r.metrics]
+        return [
+            next(n for name, n in r.metrics.items() if "oss" in name or "损失" in name)
+            for r in found
+        ]
+
+    assert of("train") == [t for t, _ in losses]
+    assert of("eval") == [v for _, v in losses]
+    assert [r.step for r in records if r.kind == "train"] == list(range(1, len(losses) + 1))
+    assert [r.epoch for r in records if r.kind == "eval"] == list(range(1, len(losses) + 1))
+    assert facts(records)["step_unit"] == "epoch"
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_what_a_validation_prints_while_it_runs_is_no_result() -> None:
+    rounds = [
+        f"Iters: {10 * k}/40 || Lr: 0.01 || Task Loss: {k}.5 || Cost Time: 0:00:20\n"
+        "Start validation, Total sample: 3\n"
+        + "".join(f"Sample: {i}, Validation pixAcc: 0.{i}, mIoU: 0.0{i}\n" for i in (1, 2, 3))
+        + "Overall validation pixAcc: 0.35, mIoU: 0.035\n"
+        for k in (1, 2, 3, 4)
+    ]
+    records = read("".join(rounds))
+    results = [r for r in records if r.kind == "eval"]
+    assert [r.metrics for r in results] == [{"Overall validation pixAcc": 0.35, "mIoU": 0.035}] * 4
+    assert [r.step for r in results] == [10, 20, 30, 40]
+    without = "".join(part.rpartition("Overall")[0] for part in rounds)
+    results = [r for r in read(without) if r.kind == "eval"]
+    assert [r.metrics["mIoU"] for r in results] == [0.03] * 4
+
+
+def test_the_word_at_the_start_governs_the_line() -> None:
+    text = "".join(
+        f"Epoch: [{e}][0/2]\tTime 0.6 (0.7)\tLoss 3.9 (3.5)\n"
+        f"Epoch: [{e}][1/2]\tTime 0.6 (0.7)\tLoss 3.8 (3.4)\n"
+        f"Test:\tTime 4.5\tLoss 2.5\tAcc@1 55.0\tBest Acc@1 so far 66.3\n"
+        for e in range(3)
+    )
+    records = read(text)
+    assert [m for _, m in points(records, "train")] == [{"loss": 3.9}, {"loss": 3.8}] * 3
+    assert [m for _, m in points(records, "eval")] == [{"loss": 2.5, "Acc@1": 55.0}] * 3
+
+
+def test_summaries_of_epochs_are_a_series_of_their_own() -> None:
+    text = "".join(f"Epoch [{e}/3] Step [{i}/2] Loss: {e}.{i}\n" for e in (1, 2, 3) for i in (1, 2))
+    text = text.replace(
+        " Step [2/2] Loss: 1.2\n", " Step [2/2] Loss: 1.2\n==> Epoch [1] 平均 Loss: 1.15\n"
+    )
+    text = text.replace("1.15\n", "1.15\nEpoch [1] done. Loss: 1.125\n")
+    trained = points(read(text), "train")
+    assert [m["loss"] for _, m in trained if "loss" in m] == [1.1, 1.2, 2.1, 2.2, 3.1, 3.2]
+    assert (2, {"epoch loss": 1.125}) in trained
+
+
+def test_counters_that_go_on_over_epochs_are_steps_of_the_training() -> None:
+    lines = [f"Epoch {1 + s // 250}, Step: {s}, Batch Loss: {s / 8}" for s in range(100, 1001, 100)]
+    assert [step for step, _ in points(read("\n".join(lines) + "\n"), "train")] == list(
+        range(100, 1001, 100)
+    )
+
+
+def test_numbers_are_read_as_they_are_printed() -> None:
+    text = (
+        "".join(
+            f"step: {k}K | loss: {k}.5e-03 | lr 1.0e-05 | val: acc 0.81 +- 0.02\n"
+            for k in range(1, 6)
+        )
+        + "step: 6K | loss: nan | lr 1.0e-05\n"
+    )
+    trained = points(read(text), "train")
+    assert [step for step, _ in trained] == [1000, 2000, 3000, 4000, 5000, 6000]
+    assert trained[1][1] == {"loss": 0.0025, "lr": 1e-05}
+    assert trained[-1][1]["loss"] != trained[-1][1]["loss"]
+    assert points(read(text), "eval")[0][1] == {"val acc": 0.81}
+
+
+def test_samples_of_an_epoch_are_its_steps() -> None:
+    text = "".join(
+        f"Train Epoch: {e} [{s}/300 ({s // 3}%)]\tLoss: {e}.{s}\n"
+        for e in (1, 2)
+        for s in (0, 100, 200)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [0, 100, 200, 300, 400, 500]
+    assert facts(records) == {"steps_per_epoch": 300, "step_unit": "sample"}
+
+
+@pytest.mark.parametrize(
+    ("line", "plan"),
+    [
+        (
+            "Namespace(batch_size=4, warmup_epochs=5, epochs=60, save_epoch=2)",
+            {"planned_epochs": 60},
+        ),
+        ("  MAX_EPOCHS: 60", {"planned_epochs": 60}),
+        ("num_epochs: 60", {"planned_epochs": 60}),
+        ("{'n_epochs': 60, 'lr': 0.1}", {"planned_epochs": 60}),
+        ("Starting training for 60 epochs", {"planned_epochs": 60}),
+        ("Start training, Total Iterations 20,000", {"planned_steps": 20000}),
+        ("decay_epochs: 30", {}),
+        ("start_epoch=3", {}),
+    ],
+)
+def test_plans_stand_in_settings_and_sentences(line: str, plan: dict[str, int]) -> None:
+    rows = "".join(f"Epoch {e} loss {e}.5 val_loss 1.5\n" for e in range(1, 6))
+    told = facts(read(f"{line}\n{rows}"))
+    assert {name: told[name] for name in told if name.startswith("planned")} == plan
+
+
+def test_a_log_whose_first_measure_stands_still_is_claimed() -> None:
+    text = "".join(f"step:{k} - critic/score/mean:0.0 - actor/pg_loss:0.{k}\n" for k in range(1, 6))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_the_measure_that_chooses_checkpoints_is_learned() -> None:
+    text = "".join(
+        f"Epoch {e} | loss {e}.5 | val_acc 0.{e}5 | val_f1 0.{e}4\n"
+        f"New best val_f1_macro: 0.{e}4 at epoch {e}\n"
+        for e in range(1, 6)
+    )
+    assert facts(read(text))["save_best"] == "val_f1"
+
+
+def test_final_summaries_are_no_results() -> None:
+    rows = "".join(f"Epoch {e} | loss {e}.5 | val mIoU: 0.{e}5\n" for e in range(1, 7))
+    text = rows + (
+        "=== Final Val Metrics ===\n  Class 1: IoU=70.35%\n  Mean: mIoU=42.87%\n"
+        "Training complete. Best validation mIoU: 0.65\n"
+    )
+    records = read(text)
+    assert len(points(records, "eval")) == 6
+    assert records[-1].kind == "end"
+
+
+PROSE = {
+    "a web server": "".join(
+        f'10.0.0.{i} - - [10/Oct/2023:13:55:01] "GET /step/{i} HTTP/1.1" 200 {i}\n'
+        for i in range(60)
+    ),
+    "a service": "".join(
+        f"2024-01-01 10:00:{i:02d} INFO retry step {i}/60: error rate 0.{i}\n" for i in range(60)
+    ),
+    "pytest": "tests/test_loss.py ...  [ 5%]\ntest_accuracy[1-0.5] PASSED [ 21%]\n" * 5,
+    "settings": "loss: 0.5\nepochs: 100\nlr: 0.1\ncls_loss: 1.0\nbox_loss: 2.5\n",
+    "a table": "epoch,loss,acc\n" + "".join(f"{i},{i / 8},{i / 9}\n" for i in range(9)),
+    "a page": "We train for 90 epochs. After epoch 5 the loss was 0.3 and accuracy 91.2%.\n",
+    "a download": "".join(
+        f"model.bin: {i:3d}%|#  | {i}/100 [00:09<00:10, 1.2MB/s]\n" for i in range(100)
+    ),
+    "source code": 'print(f"Epoch {epoch} loss {loss:.4f}")\nloss = 0.5 * loss + 0.1\nacc = 0.0\n'
+    * 9,
+}
+
+
+@pytest.mark.parametrize("text", PROSE.values(), ids=PROSE)
+def test_what_is_no_training_is_not_claimed(text: str) -> None:
+    assert FORMAT.confidence(text.splitlines()) == 0
+
+
+def test_what_became_of_each_kind_of_line_is_told() -> None:
+    parser = FORMAT.parser("")
+    for number, line in enumerate(["epoch 1 loss 0.5", "cache 12 hits", "cache 13 hits"], 1):
+        fields = parser.fields(line)
+        if fields is None:
+            list(parser.parse(line, number))
+        else:
+            columns = {f.name: np.array([float(line[f.start : f.end])]) for f in fields}
+            list(parser.block(columns, np.array([number])))
+    assert [tuple(t) for t in parser.templates()] == [
+        ("epoch 1 loss 0.5", "train", ("epoch",), ("loss",), 1),
+        ("cache 12 hits", "not judged", (), (), 2),
+    ]
+
+
+def test_time_grows_with_the_line_and_no_faster() -> None:
+    """A line of 200 kB is left alone, whatever it holds."""
+    parser = FORMAT.parser("")
+    for line in ("loss 1.5 " * 22_000, "1" * 200_000, "[" * 200_000, "epoch: " * 30_000):
+        assert parser.fields(line) is None
+        assert list(parser.parse(line, 1)) == []

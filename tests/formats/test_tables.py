@@ -1,0 +1,206 @@
+"""Tables: odd cells, counters that start again, times, and what is no training."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from statements import read_text
+
+from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.formats.home_table import FORMAT as HOME_TABLE
+from copilot_analytics.formats.lightning_csv import FORMAT as LIGHTNING
+from copilot_analytics.formats.rl_progress import FORMAT as RL_PROGRESS
+from copilot_analytics.formats.tensorboard_csv import FORMAT as TENSORBOARD
+from copilot_analytics.formats.ultralytics_txt import FORMAT as RESULTS_TXT
+from copilot_analytics.formats.wandb_csv import FORMAT as WANDB
+from copilot_analytics.formats.xgboost_text import FORMAT as XGBOOST
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.run import Run
+
+
+def _read(text: str, size: int = 1 << 20, file: str = "table.csv") -> list[Record]:
+    raw, reader = text.encode(), LogReader(file)
+    items: list[Item] = []
+    for start in range(0, len(raw), size):
+        items += reader.feed(raw[start : start + size])
+    items += reader.close()
+    return [
+        record
+        for item in items
+        for record in (item.records() if isinstance(item, Block) else (item,))
+    ]
+
+
+def _run(text: str) -> Run:
+    return Run.from_records(_read(text))
+
+
+ODD_CELLS = """\
+date,phase,epoch,loss,acc,note
+2024-01-01 10:00:00.250,train,1/5,"1,400.5",45.5 %,first
+2024-01-01 10:01:00.250,val,1/5,2.25,50.0 ± 1.5 %,
+2024-01-01 10:02:00.250,train,2/5,,"55,5",best
+2024-01-01 10:03:00.250,val,2/5,nan,,best
+"""
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_odd_cells_are_read_however_the_bytes_are_cut(size: int) -> None:
+    run = Run.from_records(_read(ODD_CELLS, size))
+    assert run.meta.planned_epochs == 5
+    assert run.train_series("train/loss").value.tolist() == [1400.5]
+    assert run.train_series("train/acc").value.tolist() == [45.5, 55.5]
+    assert run.eval_series("val/acc").value.tolist() == [50.0]
+    assert math.isnan(run.eval_series("val/loss").value[1])
+    assert run.last_time == run.first_time + 180
+    assert run.first_time == 1704103200.25
+
+
+def test_semicolons_let_commas_be_decimal() -> None:
+    run = _run("step;loss\n10;1,234\n20;0,5\n30;0,25\n")
+    assert run.train_series("loss").value.tolist() == [1.234, 0.5, 0.25]
+
+
+def test_steps_that_start_again_in_every_epoch_are_counted_on() -> None:
+    rows = [(e, s, 3 - e) for e in range(3) for s in range(0, 40, 10)]
+    run = _run("epoch,step,loss\n" + "".join(f"{e},{s},{v}\n" for e, s, v in rows))
+    assert run.train_log.step.tolist() == list(range(0, 120, 10))
+
+
+def test_epochs_with_fractions_are_progress() -> None:
+    run = _run("epoch,loss\n0.5,3\n1.0,2.5\n1.5,2\n2.0,1.5\n")
+    assert run.train_log.step.tolist() == [1, 2, 3, 4]
+    assert run.train_log.epoch.tolist() == [0.5, 1.0, 1.5, 2.0]
+    assert not run.counts_epochs
+
+
+@pytest.mark.parametrize(
+    ("seconds", "known"),
+    [((30, 61, 90, 121), (False, True, True, True)), ((30, 31, 29, 30), (False,) * 4)],
+)
+def test_a_time_counts_only_where_it_sums_up(
+    seconds: tuple[int, ...], known: tuple[bool, ...]
+) -> None:
+    rows = "".join(f"{n},{5 - n},{s}\n" for n, s in enumerate(seconds, 1))
+    run = _run("epoch,loss,time\n" + rows)
+    assert [bool(t == t) for t in run.train_log.time] == list(known)
+
+
+def test_rows_with_training_and_validation_are_epochs_where_nothing_counts() -> None:
+    head = "Learning Rate\tTrain Loss\tValid Loss\tValid Acc.\t\n"
+    run = _run(head + "0.1\t2.5\t2.25\t20.5\t\n0.1\t2.0\t1.75\t30.5\t\n0.01\t1.5\t1.5\t40\t\n")
+    assert run.counts_epochs
+    assert run.last_step == 3
+    assert run.train_series("lr").value.tolist() == [0.1, 0.1, 0.01]
+    assert run.eval_series("Valid Acc.").value.tolist() == [20.5, 30.5, 40]
+
+
+def test_table_in_markdown_is_read() -> None:
+    text = "# Notes\n\n| Epoch | Train Loss | mIoU |\n|---|---:|---|\n"
+    run = _run(text + "| 1 | 2.5 | 40.5 % |\n| 2 | 2.0 | 50.5 % |\n| 3 | 1.5 | 55 % |\n")
+    assert run.train_series("Train Loss").value.tolist() == [2.5, 2.0, 1.5]
+    assert run.eval_series("mIoU").value.tolist() == [40.5, 50.5, 55]
+
+
+def test_metric_told_once_beside_two_losses_is_of_the_validation() -> None:
+    head, rows = "epoch,train_loss,valid_loss,error_rate,time\n", "{},2.5,2.25,0.5,00:3{}\n"
+    run = _run(head + "".join(rows.format(n, n) for n in range(4)))
+    assert run.train_log.metric_names == ("train_loss",)
+    assert set(run.metric_names) == {"valid_loss", "error_rate"}
+    both = "epoch,train_loss,val_loss,acc,val_acc\n1,2,2,0.5,0.5\n2,2,2,0.5,0.5\n3,2,2,1,1\n"
+    assert "acc" in _run(both).train_log.metric_names
+
+
+def test_total_loss_comes_first() -> None:
+    run = _run("step,train_mloss,train_loss\n1,3,4\n2,2,3\n3,1,2\n")
+    assert run.loss_names == ("train_loss", "train_mloss")
+
+
+def test_evaluations_at_steps_count_no_epochs() -> None:
+    run = _run("step,val_loss\n100,3\n200,2\n300,1\n")
+    assert not run.counts_epochs
+    assert run.last_step == 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,label,prediction,loss\na.png,1,0,0.5\nb.png,0,0,0.2\nc.png,1,1,0.1\n",
+        "model,epochs,top1\nsmall,100,70.5\nbase,300,76\nlarge,300,78\nhuge,400,80\n",
+        "Model,Params,Accuracy,Loss\nA,10,0.9,0.2\nB,20,0.91,0.22\nC,30,0.92,0.2\n",
+        ",cat,dog,bird\ncat,10,2,3\ndog,1,12,2\nbird,0,1,9\n",
+        "category,AP,AP50\nperson,50.5,70\ncar,40.5,60\nbus,30,40\n",
+        "threshold,precision,recall\n0.1,0.5,0.9\n0.2,0.6,0.8\n0.3,0.7,0.7\n",
+        "fold,accuracy,loss\n1,0.9,0.2\n2,0.91,0.3\n3,0.92,0.1\n",
+        "id,cat1,cont1,loss\n1,A,0.7,2213.5\n2,A,0.3,1283.5\n5,B,0.2,3005\n",
+        "lr,epochs,val_loss\n0.1,10,0.5\n0.01,10,0.4\n0.001,10,0.45\n",
+        "batch,threads,latency,error\n1,1,10.5,0\n2,1,11.5,0\n4,1,12.5,0\n",
+        "step,type,amount,balance\n1,PAY,5.5,1\n1,PAY,6.5,2\n2,CASH,7.5,3\n",
+        "iter\tPassed\tRemaining\n0\t158\t3000\n1\t183\t2500\n2\t200\t2000\n",
+    ],
+)
+def test_tables_that_are_no_training_are_refused(text: str) -> None:
+    with pytest.raises(NotATrainingLogError):
+        _read(text)
+
+
+def test_counters_of_reinforcement_learning_tell_the_unit() -> None:
+    table = "Epoch\tAverageEpRet\tTotalEnvInteracts\n0\t1.5\t1000\n1\t2.5\t2000\n"
+    run = Run.from_records(read_text(RL_PROGRESS, table))
+    assert (run.meta.step_unit, run.last_step) == ("timestep", 2000)
+    run = Run.from_records(read_text(RL_PROGRESS, "Iteration,AverageReturn\n0,1.5\n1,2.5\n"))
+    assert (run.meta.step_unit, run.last_step) == ("iteration", 1)
+
+
+def test_exported_scalar_is_called_by_its_file() -> None:
+    table = "Wall time,Step,Value\n1700000000,10,0.5\n"
+    records = list(read_text(TENSORBOARD, table, "run-validation-tag-epoch_loss.csv"))
+    assert [(r.kind, dict(r.metrics)) for r in records if isinstance(r, Record)] == [
+        ("eval", {"validation/epoch_loss": 0.5})
+    ]
+
+
+def test_exported_runs_keep_their_names_apart() -> None:
+    head = '"Step","{0} - loss","{0} - loss__MIN","{0} - loss__MAX"'
+    alone = Run.from_records(read_text(WANDB, head.format("a-1") + "\n5,1.5,1,2\n"))
+    assert alone.train_log.metric_names == ("loss",)
+    both = f'{head.format("a-1")},"b-2 - loss","b-2 - loss__MIN","b-2 - loss__MAX"\n5,1,1,1,2,2,2\n'
+    apart = Run.from_records(read_text(WANDB, both))
+    assert set(apart.train_log.metric_names) == {"a-1 - loss", "b-2 - loss"}
+
+
+@pytest.mark.parametrize(
+    ("header", "is_its_own"),
+    [
+        (["epoch", "loss", "step"], True),
+        (["loss", "epoch", "step"], True),
+        (["lr-Adam", "step", "val_acc", "epoch"], True),
+        (["epoch", "step", "loss"], False),
+        (["epoch", "loss"], False),
+    ],
+)
+def test_order_of_columns_tells_lightning(header: list[str], is_its_own: bool) -> None:
+    assert LIGHTNING.is_header(header) is is_its_own
+
+
+def test_last_epoch_of_results_txt_is_the_plan_less_one() -> None:
+    row = f"{{}}/98  1.5G {'0.1234 ' * 4} 10 640 {'0.2345 ' * 7}\n"
+    run = Run.from_records(read_text(RESULTS_TXT, "".join(map(row.format, range(3)))))
+    assert (run.meta.planned_epochs, run.last_step) == (99, 3)
+
+
+def test_trees_counted_from_the_start_again_are_another_training() -> None:
+    lines = [f"[{n}]\ttrain-rmse:{9 - n}\ttest-rmse:{9.5 - n}\n" for n in (0, 5, 0, 5)]
+    kinds = [r.kind for r in _read("".join(lines), file="train.log") if r.kind != "config"]
+    assert kinds == ["train", "eval"] * 2 + ["launch"] + ["train", "eval"] * 2
+    best = "Stopping. Best iteration:\n" + lines[0]
+    records = list(read_text(XGBOOST, "".join(lines[:2]) + best))
+    assert [r.kind for r in records if isinstance(r, Record)][-1] == "end"
+
+
+def test_home_table_waits_for_rows_before_it_is_sure() -> None:
+    lines = ["epoch,loss", "1,2.5", "2,2", "3,1.5"]
+    sure = [HOME_TABLE.confidence(lines[:count]) for count in (1, 2, 4)]
+    assert sure[0] < 0.5 < sure[1] < 0.95 < sure[2]

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from copilot_analytics.reading.beside import Beside, joined
+from copilot_analytics.reading.sources import logs_beside
+from copilot_analytics.run import Run
+
+
+def console(folder, steps=200, every=10, crash=True, offset=0.0):
+    """A console log with time stamps and a crash, but without evaluations."""
+    lines = [
+        f"2030/01/01 00:{step // 60:02d}:{step % 60:02d} - mmengine - INFO - "
+        f"Iter(train) [{step:3d}/400]  lr: 1.0e-01  train_loss: {offset + 5 / (1 + step / 50):.4f}"
+        for step in range(0, steps, every)
+    ]
+    if crash:
+        lines += ["Traceback (most recent call last):", '  File "a.py", line 1', "ValueError: no"]
+    path = folder / "train.log"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def table(folder, steps=200, offset=0.0):
+    """A table with every step and evaluations, but without time stamps."""
+    rows = ["step,epoch,train_loss,val_acc"]
+    for step in range(steps):
+        rows.append(f"{step},0,{offset + 5 / (1 + step / 50)!r},")
+        if step % 50 == 49:
+            rows.append(f"{step},0,,{0.5 + step / 1000}")
+    path = folder / "metrics.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def read(path, beside):
+    from copilot_analytics.reading.parsing import LogReader
+
+    reader = LogReader(str(path))
+    items = [*reader.feed(path.read_bytes()), *reader.close()]
+    woven = [one for item in items for one in beside.see(item)]
+    return Run.from_records([*woven, *beside.close()])
+
+
+def test_the_richer_log_gives_the_values_and_the_other_the_rest(tmp_path):
+    text, csv = console(tmp_path), table(tmp_path)
+    assert logs_beside(text) == [text, csv]
+    main, beside = joined([text, csv])
+    assert main == csv
+    run = read(main, beside)
+    assert run.train_series("train_loss").step.tolist() == list(range(200))
+    assert run.eval_series("val_acc").step.tolist() == [49, 99, 149, 199]
+    stamps = run.train_series("train_loss").time
+    assert stamps[60] - stamps[0] == pytest.approx(60.0)
+    assert math.isnan(stamps[-1]), "no time is invented beyond the last stamp"
+    assert run.train_series("lr").step.tolist() == list(range(0, 200, 10))
+    assert run.planned_steps == 400
+    crash = next(record for record in run.records if record.kind == "crash")
+    assert crash.facts["error"] == "ValueError" and crash.file == str(text) and crash.line == 0
+
+
+def test_what_the_main_log_lacks_comes_at_its_step(tmp_path):
+    text = console(tmp_path, every=1, crash=False)
+    few = tmp_path / "evals.csv"
+    few.write_text("step,epoch,val_acc\n" + "".join(f"{s},0,0.{s}\n" for s in (51, 99, 150)))
+    main, beside = joined([text, few])
+    assert main == text
+    run = read(main, beside)
+    assert run.eval_series("val_acc").step.tolist() == [51, 99, 150]
+    kinds = [(record.kind, record.step) for record in run.records]
+    assert kinds.index(("eval", 99)) == kinds.index(("train", 100)) - 1
+    assert np.isfinite(run.train_log.time).all()
+
+
+def test_another_run_is_not_joined(tmp_path):
+    text, csv = console(tmp_path), table(tmp_path, offset=1.0)
+    main, beside = joined([text, csv])
+    assert main == text
+    assert not len(read(main, beside).eval_log)
+    shorter = table(tmp_path, steps=60)
+    (tmp_path / "other").mkdir()
+    long = tmp_path / "other" / "metrics.csv"
+    long.write_text("step,epoch,val_acc\n" + "".join(f"{s},0,0.5\n" for s in range(0, 5000, 50)))
+    assert joined([text, long])[0] == text
+    assert joined([text, shorter])[0] == shorter, "values agree where both have them"
+
+
+def test_one_log_alone_stays_as_it_is(tmp_path):
+    text = console(tmp_path)
+    assert logs_beside(text) == [text]
+    main, beside = joined([text])
+    assert main == text
+    assert len(read(main, beside).train_log) == 20
+    items = read(main, Beside()).records
+    assert repr(items) == repr(read(main, beside).records)
+
+
+def test_copies_and_other_runs_are_left_out(tmp_path):
+    run = tmp_path / "20300101_000000"
+    (run / "vis_data").mkdir(parents=True)
+    (tmp_path / "20300102_000000").mkdir()
+    text = run / "20300101_000000.log"
+    text.write_text(
+        "2030/01/01 00:00:00 - mmengine - INFO - Iter(train) [10/20]  lr: 1.0e-01  loss: 0.5000\n"
+    )
+    (run / "vis_data" / "scalars.json").write_text(
+        '{"lr": 0.1, "loss": 0.5, "iter": 10, "step": 10, "time": 1.0}\n'
+    )
+    other = tmp_path / "20300102_000000" / "train.log"
+    other.write_text("iter 0: loss 1.0, time 50.00ms\n")
+    assert logs_beside(text) == [text]
+    assert len(logs_beside(other)) == 1
+
+
+def test_a_directory_of_a_run_just_works(tmp_path):
+    from copilot_analytics import analyze
+
+    console(tmp_path)
+    table(tmp_path)
+    analysis = analyze(tmp_path, journals=False)
+    assert analysis.run.path.endswith("metrics.csv")
+    assert analysis.metric.name == "val_acc" and len(analysis.run.eval_log) == 4
+    assert analysis.life.status == "crashed" and "ValueError" in analysis.life.reason
+    assert analysis.run.planned_steps == 400
