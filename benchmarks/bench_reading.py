@@ -2,10 +2,10 @@
 
     python benchmarks/bench_reading.py [--lines 1000000]
 
-Writes a log of MMEngine with eight losses and its JSON twin into a temporary folder, the same ones
-every time, and measures each way of reading them in a process of its own, beside pandas and, where
-they are installed, polars, pyarrow and duckdb. CPU seconds count, because they say the same on a
-busy machine.
+Writes a log of MMEngine with eight losses, its JSON twin and an event file into a temporary folder,
+the same ones every time, and measures each way of reading them in a process of its own, beside
+pandas and, where they are installed, polars, pyarrow, duckdb and TensorBoard. CPU seconds count,
+because they say the same on a busy machine.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from other_engines import ENGINES, LOSSES, PATTERN, installed
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from event_files import scalars  # noqa: E402  # the tests' own writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +107,16 @@ def write_logs(folder: Path, lines: int) -> tuple[Path, Path]:
     return text_path, json_path
 
 
+def write_events(folder: Path, count: int) -> Path:
+    """Write an event file with so many scalars, of four tags."""
+    rng = random.Random(7)
+    tags = ("train/loss", "train/lr", "train/acc", "val/acc")
+    path = folder / f"events.out.tfevents.1700000000.host.{count}"
+    rows = ((row // 4, tags[row % 4], rng.random()) for row in range(count))
+    path.write_bytes(scalars(rows))
+    return path
+
+
 # ----------------------------------------------------------------- ways of reading them
 
 LINE = re.compile(PATTERN)
@@ -149,7 +164,7 @@ def parse(path: str) -> int:
     for item in reader.close():
         for _ in launches.see(item):
             pass
-    return reader.stats.training
+    return reader.stats.training + reader.stats.evaluations
 
 
 def run(path: str) -> int:
@@ -248,6 +263,12 @@ def main() -> None:
         table(
             "JSON twin; speed-up over json.loads a line", twin, asked.lines,
             ["json_loads", "loop", "parse", "run", *installed("json")], "json_loads",
+        )  # fmt: skip
+        events = write_events(Path(folder), asked.lines)
+        theirs = installed("events")
+        table(
+            "Event file; speed-up over TensorBoard's EventAccumulator, if it is installed",
+            events, asked.lines, [*theirs, "loop", "parse"], "event_accumulator",
         )  # fmt: skip
         print("\nTen times the lines cost")
         for way in ("parse", "session"):
