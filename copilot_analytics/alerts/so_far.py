@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MOST_PHASES = 8
 _MOST_TROUBLES = 8
 _ENDS = frozenset({"finished"})
-_TROUBLES = frozenset({"finding", "resolved", "status"})
+_TROUBLES = frozenset({"finding", "resolved", "status", "advice"})
 
 
 def so_far(past: Sequence[Event], context: Context) -> wording.Words:
@@ -82,5 +82,10 @@ def _troubles(past: Sequence[Event], at: Callable[[Event], str]) -> list[str]:
             del begun[subject]
         if opens(event) and event.key not in _ENDS:
             begun.setdefault(subject, event)
-    lines += [(event.line, f"{event.text} (since {at(event)})") for event in begun.values()]
+    lines += [(event.line, _since(event.text, at(event))) for event in begun.values()]
     return [text for _, text in sorted(lines, key=lambda one: one[0])]
+
+
+def _since(text: str, where: str) -> str:
+    """Say since when something is so, unless the text does."""
+    return text if f"since {where}" in text else f"{text} (since {where})"
