@@ -65,8 +65,7 @@ def main() -> int:
     """Draw what the arguments name."""
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.errors import CopilotError
-    from copilot_analytics.live.log_session import LogSession
-    from copilot_analytics.reading.sources import find_run, read_chunks
+    from copilot_analytics.live.recorded import read_to_end, recorded
     from copilot_analytics.report import figure_data, figures
     from copilot_analytics.report.overview import draw_analysis
 
@@ -74,16 +73,11 @@ def main() -> int:
         os.nice(10)
     log, name = sys.argv[1:3]
     try:
-        path = find_run(log)
-        read = LogSession(str(path))
-        for chunk in read_chunks(path):
-            read.feed(chunk)
+        read = recorded(log, journals=False)
+        read_to_end(read)
         read.close(silence_s=0.0)
     except CopilotError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    if read.trouble:
-        sys.stderr.write(f"{read.trouble}\n")
         return 1
     analysis = Analysis.of(read.session)
     if name == "overview":

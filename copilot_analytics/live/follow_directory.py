@@ -77,6 +77,11 @@ class RunDirectory:
         self._list()
         return next(filter(None, map(self._log, reversed(self._stamps))), None)
 
+    def logs(self) -> list[str]:
+        """Return the logs of all starts that have one, the oldest first."""
+        self._list()
+        return list(filter(None, map(self._log, self._stamps)))
+
     def next(self, current: str | None) -> str | None:
         """Return the log of the first start after that of `current`, else `current`.
 

@@ -21,7 +21,7 @@ from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block, Item, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from copilot_analytics.analyzers._base import Options
@@ -56,6 +56,8 @@ class LogSession:
         Read the run and judge nothing.
     beside
         What other logs of the run tell.
+    earlier
+        Logs of the starts before that of `path`, for whoever reads them.
     on_news
         Called with the events of a record or block as they become known.
 
@@ -90,6 +92,7 @@ class LogSession:
         named: str | None = None,
         light: bool = False,
         beside: Beside | None = None,
+        earlier: Sequence[Path] = (),
         on_news: Callable[[list[Event]], None] | None = None,
     ) -> None:
         self.path = path
@@ -103,6 +106,7 @@ class LogSession:
         self._beside = Beside() if beside is None else beside
         self._launches = LaunchFilter()
         self._on_news = on_news
+        self.earlier = tuple(earlier)
         self._named = path if named is None else named
         self._journals = journals
         self._given, self._given_launch = journal, launch

@@ -10,11 +10,12 @@ from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.errors import NotATrainingLogError, UsageError
 from copilot_analytics.live.following import named
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.starts import starts_of
 from copilot_analytics.reading.beside import joined
-from copilot_analytics.reading.sources import find_run, logs_beside, read_chunks
+from copilot_analytics.reading.sources import CHUNK, find_run, logs_beside, read_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
@@ -49,7 +50,8 @@ def recorded(
     Parameters
     ----------
     path
-        A log, or a directory: then all logs of its newest run, joined.
+        A log, or a directory: then its newest run, from all logs that it left: one for each time
+        that it was resumed, or several beside each other.
     options
         What the user asks for.
     log_format
@@ -75,8 +77,11 @@ def recorded(
     ''
     """
     log, beside = find_run(path), None
+    starts: list[Path] = []
     if Path(path).is_dir() and log_format is None:
-        log, beside = joined(logs_beside(log))
+        starts = starts_of(log)
+        if len(starts) == 1:
+            log, beside = joined(logs_beside(log))
     folder = file = None
     launch = 0
     if journals is None:
@@ -99,6 +104,7 @@ def recorded(
         named=named(log),
         light=light,
         beside=beside,
+        earlier=starts[:-1],
         on_news=on_news,
     )
 
@@ -111,14 +117,28 @@ def read_to_end(log: LogSession) -> None:
     LogError
         If the log is no training log or cannot be read.
     """
-    for chunk in read_chunks(Path(log.path)):
-        log.feed(chunk)
-        if log.trouble:
-            break
-    else:
-        log.end()
+    for _ in read_on(log):
+        pass
+    log.end()
     if log.trouble:
         raise NotATrainingLogError(log.trouble)
+
+
+def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
+    """Feed a session what its logs hold, and yield after each `size` bytes.
+
+    Raises
+    ------
+    LogError
+        If the log is no training log or cannot be read.
+    """
+    for path in (*log.earlier, Path(log.path)):
+        for chunk in read_chunks(path, size):
+            log.feed(chunk)
+            if log.trouble:
+                raise NotATrainingLogError(log.trouble)
+            yield
+        log.end_line()
 
 
 def read_light(path: Path, log_format: str | None = None) -> Run:

@@ -11,8 +11,7 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import NotATrainingLogError
-from copilot_analytics.live.recorded import Journals, read_light, recorded
-from copilot_analytics.reading.sources import read_chunks
+from copilot_analytics.live.recorded import Journals, read_light, read_on, recorded
 from copilot_analytics.wording import duration, number, place
 
 if TYPE_CHECKING:
@@ -166,10 +165,7 @@ class Replay:
             # A wrong name is told before anything else is.
             MetricAnalyzer(self._options).insist(read_light(self.path, self._log_format))
         size = max(_LEAST_CHUNK, self.path.stat().st_size // _MOST_CHUNKS)
-        for chunk in read_chunks(self.path, size):
-            self.log.feed(chunk)
-            if self.log.trouble:
-                raise NotATrainingLogError(self.log.trouble)
+        for _ in read_on(self.log, size):
             yield from self._taken()
         self.log.close()
         if self.log.trouble:

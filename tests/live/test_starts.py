@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from copilot_analytics import analyze
+from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.replay import Replay
+from copilot_analytics.live.starts import starts_of
+
+RESUMED = Path(__file__).parents[2] / "sample_logs" / "digits_resumed"
+
+
+def logs():
+    return sorted(RESUMED.glob("2*/2*.log"))
+
+
+def test_a_resumed_run_is_read_from_its_first_start_on():
+    first, second = logs()
+    assert starts_of(second) == [first, second] and starts_of(first) == [first]
+    whole = analyze(RESUMED, journals=False)
+    assert whole.life.segments == 2 and whole.earlier_runs == 0
+    assert whole.run.eval_series("digits/accuracy").epoch.tolist() == list(range(1, 21))
+    alone = analyze(second, journals=False)
+    assert alone.run.eval_log.epoch.min() == pytest.approx(9.0)
+
+
+def test_replay_of_the_directory_is_what_a_watch_of_it_said():
+    watch = LogSession(str(logs()[-1]), journals=None)
+    for log in logs():
+        watch.feed(log.read_bytes())
+        watch.end_line()
+    watch.close()
+    replay = Replay(RESUMED, journals=False)
+    said = [one.event for one in replay if one.event is not None]
+    assert said == watch.session.events and len(said) > 10
+
+
+def test_a_start_from_scratch_is_a_run_of_its_own(tmp_path):
+    (text,) = (RESUMED.parent / "digits_step").glob("2*/2*.log")
+    for stamp in ("20300101_000000", "20300102_000000"):
+        (tmp_path / stamp).mkdir()
+        (tmp_path / stamp / f"{stamp}.log").write_bytes(text.read_bytes())
+    newest = tmp_path / "20300102_000000" / "20300102_000000.log"
+    assert starts_of(newest) == [newest]
