@@ -215,9 +215,11 @@ class LogSession:
         return self.session.events[before:]
 
     def relative(self, event: Event) -> Event:
-        """Return an event with its line counted from the start of its run.
+        """Return an event with its line counted from the first row of its run, which is line 1.
 
-        That is the same number whether the log was read while it was rotated or afterwards.
+        That is the same number whether the log was read while it was rotated or afterwards. Where
+        the header of a run begins is not: a log before it that is gone in part may end within a
+        traceback, or without the rows that would tell the header for a further one.
         """
         return replace(event, line=event.line - (self._base or 1) + 1)
 
@@ -241,12 +243,8 @@ class LogSession:
         self.session.update(_as_said(item, self.session.run))
         if self.session.run is not self._run:
             self._begin_run()
-        if self._base is None:
-            line = int(item.line[0]) if isinstance(item, Block) else item.line
-            if line and (isinstance(item, Block) or item.kind != "launch"):
-                self._base = line
         if not self.run_key:
-            self._name_run()
+            self._name_run(item)
         self._note(told)
 
     def _note(self, told: int) -> None:
@@ -269,11 +267,15 @@ class LogSession:
             self._journal.close()
             self._journal = None
 
-    def _name_run(self) -> None:
+    def _name_run(self, item: Item) -> None:
+        """Name a run by its first row: its header may be taken for that of the run before."""
         run = self.session.run
         if not len(run.train_log) and not len(run.eval_log):
             return
-        began = run.first_time if run.first_time is not None else f"launch {self._launch}"
+        first = next(item.records()) if isinstance(item, Block) else item
+        self._base = first.line
+        known = (time for time in (first.time, run.first_time) if time is not None)
+        began = next(known, f"launch {self._launch}")
         self.run_key = digest_of("run", self._named, began)
         path = None
         if self._journals is not None:

@@ -106,13 +106,17 @@ class LaunchFilter:
             if self._rows and not self._held and again:
                 self._held.append(record)
                 return
-        if not self._held:
+        if not self._held or self._is_late_crash(record):
             self._learn(record)
             yield record
             return
         self._held.append(record)
         if record.kind in {"crash", "end"} or len(self._held) > _MOST_HELD:
             yield from self._release()
+
+    def _is_late_crash(self, record: Record) -> bool:
+        """Tell whether a crash came before the header: a traceback that was torn is told late."""
+        return record.kind == "crash" and 0 < record.line < self._held[0].line
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         steps = block.step

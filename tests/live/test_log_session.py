@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copilot_analytics.alerts.message import event_id
 from copilot_analytics.api import analyze
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
@@ -110,3 +111,30 @@ def test_runs_of_one_log_have_keys_of_their_own(sample_logs):
     assert [alone.relative(e) for e in alone.run_events] == [
         log.relative(e) for e in log.run_events
     ]
+
+
+@pytest.mark.parametrize("left", ["nothing", "header", "a row", "torn traceback", "whole"])
+def test_events_have_the_same_names_whatever_is_left_of_an_old_training(left, sample_logs):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    (other,) = (sample_logs / "digits_nan").glob("*/*.log")
+    old, new = other.read_bytes().replace(b"2026/11/24", b"2026/11/23"), path.read_bytes()
+    first_row = old.index(b"\n", old.index(b"Epoch(train)")) + 1
+    frames = b'Traceback (most recent call last):\n  File "train.py", line 203, in <module>\n  F'
+    log = LogSession("train.log")
+    log.feed(
+        {
+            "nothing": b"",
+            "header": old[: old.rindex(b"\n", 0, first_row - 1) + 1],
+            "a row": old[:first_row],
+            "torn traceback": old[:-1] + b"\n" + frames,
+            "whole": old,
+        }[left]
+    )
+    log.end_line()
+    log.feed(new)
+    alone = LogSession("train.log")
+    alone.feed(new)
+    assert log.run_key == alone.run_key
+    named = [event_id(log.run_key, log.relative(event)) for event in log.run_events]
+    assert named == [event_id(alone.run_key, alone.relative(e)) for e in alone.run_events]
+    assert log.run.meta == alone.run.meta

@@ -148,3 +148,16 @@ def test_back_in_the_first_epoch_is_another_run():
     items = [train(50 * n, epoch=n / 4) for n in range(1, 13)]
     again = [train(100, epoch=0.5), train(200, epoch=1.0)]
     assert "launch" in kinds(LaunchFilter().all([*items, *again]))
+
+
+def test_a_torn_traceback_that_is_told_late_leaves_the_header_to_the_next_run():
+    rows = [Record("train", step=step, line=line) for line, step in enumerate((10, 20, 30), 1)]
+    header = Record("config", facts={"seed": 1}, line=10)
+    late = Record("crash", facts={"error": "traceback"}, line=4)
+    again = Record("train", step=10, line=50)
+    passed = list(LaunchFilter().all([*rows, header, late, again]))
+    assert [(one.kind, one.line) for one in passed[3:6]] == [
+        ("crash", 4),
+        ("launch", 10),
+        ("config", 10),
+    ]
