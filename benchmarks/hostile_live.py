@@ -9,6 +9,7 @@ anything was lost, doubled or wrong; ``--seed N`` repeats one round and ``--keep
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
@@ -22,9 +23,21 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "cli"), str(Path(__file__).parent)]
 
 import requests  # noqa: E402, F401  # once, for all that is forked
+from hostile_logs import lines_of  # noqa: E402
 from hostile_round import Outcome, play  # noqa: E402
 
-from copilot_analytics.engine import Session  # noqa: E402
+from copilot_analytics.alerts import wording  # noqa: E402, F401  # as above
+from copilot_analytics.live.log_session import LogSession  # noqa: E402
+from copilot_analytics.plugins import discover  # noqa: E402
+
+
+def load() -> None:
+    """Load what every supervisor needs: each is a copy of this process."""
+    discover("copilot_analytics.alerts.channels", "CHANNEL")
+    log = LogSession("train.log")
+    log.feed(b"".join(lines_of("digits_plateau")[0]))
+    assert log.name
+    gc.freeze()  # or each copy would soon own all of it
 
 
 def main() -> int:
@@ -36,7 +49,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="copy the folders of the rounds here")
     asked = parser.parse_args()
-    Session()  # loads what every supervisor needs
+    load()
     seeds = range(asked.first, asked.first + asked.rounds)
     seeds = [asked.seed] if asked.seed is not None else list(seeds)
     began = time.monotonic()

@@ -3,8 +3,9 @@
 What is claimed at its end, and counted as lost, doubled or wrong where it does not hold:
 
 * Every event of the final log, as ``copilot replay`` sees it, is in the ledger, and no other. The
-  final log is all that was written, file by file; where the files of an old training were removed
-  before a new one was begun, the events of the old one are claimed only not to be invented.
+  final log is all that was written, file by file; where the last file of an old training was
+  destroyed before a new one was begun, the events of the old one are claimed only not to be
+  invented: they are those of all that was written, or of what is left.
 * Every event that the ledger calls told has a message, except those from before a watch first
   met their run: the introduction stands for them. Nothing that the policy would still tell is
   left; what it dropped (over before it was told, nothing new, the run has finished) is its right.
@@ -31,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hostile_logs import made
 from hostile_webhook import HostileWebhook
@@ -44,6 +45,11 @@ from copilot_analytics.live import courier, following, starting, supervisor
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.tail import GRACE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Replayed: TypeAlias = dict[str, dict[str, Any]]
 
 SPEED = 100.0  # seconds of the supervisor in a second
 _HANG_S = 2.5  # long enough to be told as a stall
@@ -123,6 +129,7 @@ class Round:
         self._child: int | None = None
         self._other: int | None = None
         self._killed_at: list[float] = []
+        self._known: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], Replayed] = {}
         kind = self._rng.choice(KINDS)
         self._hangs = self._rng.choices((0.0, 0.1), (29, 1))[0]
         self._in_company = self._rng.random() < 0.1
@@ -277,21 +284,19 @@ class Round:
             except sqlite3.OperationalError:
                 return []  # it is being made
 
-    def _replayed(self) -> dict[str, dict[str, Any]]:
-        """Return the events of each run of the final log by their ids."""
-        source = following.source_of(self._writer.path)
-        name = source if isinstance(source, str) else source.path
-        log = LogSession(name, journals=self._home / "copilot" / "journals")
-        for segments in self._writer.written:
-            for segment in segments:
-                log.feed(bytes(segment))
-                log.end_line()
-        log.catch_up()
-        runs = [(key, past) for key, _, past in log.superseded]
-        runs.append((log.run_key, [log.relative(event) for event in log.run_events]))
-        return {
-            key: {event_id(key, e): e for e in past if e.kind in SUBJECTS} for key, past in runs
-        }
+    def _replayed(self, *, left: bool = False) -> Replayed:
+        """Return the events of each run of the final log, or of what is left, by their ids."""
+        writer = self._writer
+        files = tuple(
+            bytes(segment)
+            for number, segments in enumerate(writer.written)
+            for segment in (segments[:-1] if left and number in writer.destroyed else segments)
+        )
+        journals = self._home / "copilot" / "journals"
+        kept = tuple(path.read_bytes() for path in sorted(journals.glob("*")))
+        if (files, kept) not in self._known:
+            self._known[files, kept] = _replay(writer.path, files, journals)
+        return self._known[files, kept]
 
     def _expected(self) -> list[set[str]]:
         return [set(events) for events in self._replayed().values()]
@@ -315,6 +320,7 @@ class Round:
         outcome, written = self.outcome, self._writer
         outcome.repeated = written.latest_s * SPEED > GRACE_S / 2
         replayed = self._replayed()
+        left = self._replayed(left=True) if written.destroyed else replayed
         known: dict[str, set[str]] = defaultdict(set)
         rows = self._rows(
             "SELECT run_key, event_id, verdict, reason, message_id, kind, key FROM events"
@@ -328,7 +334,7 @@ class Round:
                     f" {number} is not in the ledger" for name in sorted(set(events) - known[key])
                 ]  # fmt: skip
         for key, name, verdict, reason, message_id, kind, what in rows:
-            if name not in replayed.get(key, {}):
+            if name not in replayed.get(key, {}) and name not in left.get(key, {}):
                 outcome.wrong.append(f"{kind} {what} is in the ledger only ({verdict} {reason})")
             if verdict == "told" and message_id is None and reason != "past":
                 outcome.lost.append(f"{kind} {what} is told ({reason}) without a message")
@@ -382,6 +388,18 @@ class Round:
                 outcome.doubled.append(f"message {one['id'][:6]} arrived twice without a reason")
         outcome.requests = len(requests)
         outcome.faults = sum(one["mood"] != "well" for one in requests)
+
+
+def _replay(path: Path, files: Iterable[bytes], journals: Path) -> Replayed:
+    source = following.source_of(path)
+    log = LogSession(source if isinstance(source, str) else source.path, journals=journals)
+    for content in files:
+        log.feed(content)
+        log.end_line()
+    log.catch_up()
+    runs = [(key, past) for key, _, past in log.superseded]
+    runs.append((log.run_key, [log.relative(event) for event in log.run_events]))
+    return {key: {event_id(key, e): e for e in past if e.kind in SUBJECTS} for key, past in runs}
 
 
 _EVENTS = "SELECT event_id FROM events"

@@ -158,8 +158,6 @@ class HostileWriter:
         how = self._rng.choice(("truncate", "delete", "go_on"))
         if self.written and how != "go_on" and self.kind == "plain":
             self.destroyed.add(len(self.written) - 1)
-            for rotated in self.folder.glob(f"{self._log.name}.*"):
-                rotated.unlink()  # as with rm train.log*
             if how == "delete":
                 self._log.unlink()
             else:
