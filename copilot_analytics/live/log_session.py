@@ -167,12 +167,14 @@ class LogSession:
             self.feed(b"\n")
 
     def add(self, record: Record) -> list[Event]:
-        """Take a tick or a sample of a device, and keep it in the journal."""
-        if self._waiting:
-            self.catch_up()
-        if self._base is None or not self.line:
-            return []
+        """Take a tick or a sample of a device, and keep it in the journal.
+
+        What another watch kept of the run, and the log has not passed yet, comes before it.
+        """
         before = len(self.session.events)
+        self.catch_up()
+        if self._base is None or not self.line:
+            return self.session.events[before:]
         placed = replace(record, line=self.line, file=self.path)
         if self._journal is not None:
             self._journal.append(replace(placed, line=self.line - self._base + 1, file=""))

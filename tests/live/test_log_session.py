@@ -138,3 +138,16 @@ def test_events_have_the_same_names_whatever_is_left_of_an_old_training(left, sa
     named = [event_id(log.run_key, log.relative(event)) for event in log.run_events]
     assert named == [event_id(alone.run_key, alone.relative(e)) for e in alone.run_events]
     assert log.run.meta == alone.run.meta
+
+
+def test_what_another_watch_kept_is_told_with_the_next_sample(tmp_path, sample_logs):
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    data = path.read_bytes()
+    half = data[: data.index(b"\n", len(data) // 2) + 1]
+    first = LogSession("train.log", journals=tmp_path)
+    first.feed(half)
+    first.add(Record("tick", facts={"silence_s": 9999.0, "verdict": "stalled"}))
+    second = LogSession("train.log", journals=tmp_path)
+    second.feed(half)
+    told = second.add(Record("gpu", metrics={"gpu_utilization_pct": 50.0}))
+    assert [(event.kind, event.key) for event in told] == [("status", "stalled")]
