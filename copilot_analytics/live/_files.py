@@ -24,6 +24,7 @@ Key: TypeAlias = tuple[int, int, str]
 """A rotated file as it was met: inode, and length and hash of its first bytes."""
 
 _MOST_SIBLINGS = 256
+_MOST_SCANS = 3
 _FIRST_DATE = 100_000  # a number as long as yymmdd is a date
 _PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z", ".lzma")
 _SUFFIX = re.compile(r"[._-](\d{1,6}|20\d\d[\d_.:T-]{2,24})$")
@@ -263,7 +264,8 @@ def find_inode(home: str, device: int, inode: int) -> str | None:
         for entry in entries:
             if entry.inode() == inode and not entry.is_symlink():
                 status = entry.stat(follow_symlinks=False)
-                if status.st_dev == device and stat.S_ISREG(status.st_mode):
+                same = (status.st_dev, status.st_ino) == (device, inode)  # it may be another by now
+                if same and stat.S_ISREG(status.st_mode):
                     return entry.path
     return None
 
@@ -299,9 +301,19 @@ def rotated_siblings(home: str) -> list[Sibling]:
 
     They are called ``x.log.1``, ``x.log-20300102`` or ``x-20300102.log``.
     """
+    for _ in range(_MOST_SCANS):
+        found, still = _scan(home)
+        if still:
+            break
+    return in_order(found)
+
+
+def _scan(home: str) -> tuple[list[Sibling], bool]:
+    """Return the rotated files of a log, and whether none was renamed meanwhile."""
     directory, name = os.path.split(home)
     stem, ending = Path(name).stem, Path(name).suffix
     found: list[Sibling] = []
+    still = True
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             match = infix = None
@@ -311,9 +323,16 @@ def rotated_siblings(home: str) -> list[Sibling]:
                 infix = _INFIX.fullmatch(entry.name, len(stem), len(entry.name) - len(ending))
             if not (match or infix) or len(found) >= _MOST_SIBLINGS:
                 continue
-            with suppress(OSError, UnreadableLogError):
-                found.append(_sibling(entry.path, match))
-    return in_order(found)
+            try:
+                sibling = _sibling(entry.path, match)
+            except FileNotFoundError:
+                still = False
+            except (OSError, UnreadableLogError):
+                continue
+            else:
+                found.append(sibling)
+                still = still and sibling.inode == entry.inode()
+    return found, still
 
 
 def in_order(siblings: list[Sibling]) -> list[Sibling]:

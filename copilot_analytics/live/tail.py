@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.live._files import (
     HEAD,
-    LAST,
     ChangedError,
     Key,
     LogFile,
@@ -303,10 +302,13 @@ class Tailer:
             # A file may come and be rotated before the next look.
             home = os.path.realpath(target)
             self._file = LogFile(home, home, 0, 0, left_at=now - GRACE_S, why_next="opened")
-            self._learn_siblings()
+            self._take_for_read(rotated_siblings(home), 0)
             return False
+        if file is None and status is not None and target is not None:
+            there = rotated_siblings(os.path.realpath(target))
+            return self._begin(target, status, "opened", now, pieces, there)
         if file is None:
-            return status is not None and self._begin(target or "", status, "opened", now, pieces)
+            return False
         if status is not None and file.key == (status.st_dev, status.st_ino):
             if file.left_at is not None:
                 file.home = file.path = os.path.realpath(target or "")
@@ -385,9 +387,19 @@ class Tailer:
             pieces.append(Gone(self._source.path, trouble))
 
     def _begin(
-        self, target: str, status: os.stat_result, why: Why, now: float, pieces: list[Piece]
+        self,
+        target: str,
+        status: os.stat_result,
+        why: Why,
+        now: float,
+        pieces: list[Piece],
+        there: list[Sibling] | None = None,
     ) -> bool:
-        """Go on to the file that the path leads to."""
+        """Go on to the file that the path leads to; `there` is what was rotated at a new place.
+
+        Where the place is the same, what was rotated is read already or still to be read: it may
+        have come since the last look.
+        """
         home = os.path.realpath(target)
         file = LogFile(home, home, status.st_dev, status.st_ino, opened_at=now)
         offset = None
@@ -405,9 +417,10 @@ class Tailer:
         file.start_at(offset)
         last = self._file
         self._adopt(file)
-        self._learn_siblings()
+        if there is not None:
+            self._take_for_read(there, file.inode)
         self._waiting.clear()
-        file.fresh = True
+        file.fresh = there is not None
         if last is None or offset == 0 or (last.offset, last.last) != (offset, file.last):
             pieces.append(Began(home, why, offset, home))
         return True
@@ -461,10 +474,11 @@ class Tailer:
                     self._due = file.shrunk_at + patience_s
                     return False
             file.shrunk_at = self.gone = None
-            if self._missed_before(file):
+            read = self._read(file, size, now, pieces)
+            if read is None:
                 return self._succeed(file, file.home, status, now, pieces, finished=False)
             file.fresh = False
-            if self._read(file, size, now, pieces):
+            if read:
                 complete = file.offset == size
                 sign = (size, status.st_mtime_ns, status.st_ctime_ns)
                 file.seen = sign if complete else None
@@ -472,12 +486,19 @@ class Tailer:
             return self._cut(file, now)
         return False
 
-    def _read(self, file: LogFile, size: int, now: float, pieces: list[Piece]) -> bool:
-        """Read what is new; False if what was read before is no longer in the file."""
+    def _read(self, file: LogFile, size: int, now: float, pieces: list[Piece]) -> bool | None:
+        """Read what is new; False if what was read before is no longer in the file.
+
+        None if other files were there before its first byte. That is looked for after reading:
+        until then its first bytes may go into a copy, and others take their place.
+        """
         offset = file.offset
         content = file.take(size, self._room)
         if content is None:
             return False
+        if not offset and self._missed_before(file):
+            file.start_at(0)
+            return None
         if content:
             self._room -= len(content)
             file.grown_at = now
@@ -510,9 +531,10 @@ class Tailer:
             file.left_at = now
         try:
             size = os.fstat(self._open_left(file)).st_size
-            if self._missed_before(file):
+            read = self._read(file, size, now, pieces)
+            if read is None:
                 return self._succeed(file, target, status, now, pieces, finished=False)
-            if not self._read(file, size, now, pieces):
+            if not read:
                 return self._cut(file, now)
             if file.offset < size:
                 return True
@@ -569,18 +591,19 @@ class Tailer:
                 del self._known[next(iter(self._known))]
         taken = (status.st_dev, status.st_ino) if status else (0, 0)
         unread = self._unread_siblings(file, taken)
+        if status is not None and not _is_still(target, taken):
+            self._due = now  # it may have been rotated too, and come after others
+            return False
         if unread:
-            self._siblings |= {unread[0].key}
-            left_at = now if len(unread) == 1 else now - GRACE_S
-            return self._begin_left(unread[0].path, file.home, "rotated", left_at, pieces)
+            return self._begin_sibling(unread, file.home, "rotated", now, pieces)
         live = os.path.realpath(target) if target else file.home
         if live != file.home and self._is_unread(file.home, taken):
-            return self._begin_left(file.home, file.home, "rotated", now, pieces)
+            return self._begin_left(file.home, None, file.home, "rotated", now, pieces)
         while self._waiting:
             home, device, inode = self._waiting.pop(0)
             path = find_inode(home, device, inode)
-            if path is not None and self._is_unread(path, taken):
-                return self._begin_left(path, home, "moved", now, pieces)
+            if path is not None and (device, inode) != taken and self._is_unread(path, taken):
+                return self._begin_left(path, inode, home, "moved", now, pieces)
         if status is None or target is None:
             return False
         if file.why_next not in {"truncated", "opened"}:
@@ -588,11 +611,11 @@ class Tailer:
             file.why_next = "rotated" if place not in {None, file.home} else "replaced"
             if live != file.home:
                 file.why_next = "moved"
-        earlier = self._rotated_elsewhere(file, live, taken)
+        there = rotated_siblings(live) if live != file.home else None
+        earlier = self._written_after(file, there or [], taken)
         if earlier:
-            left_at = now if len(earlier) == 1 else now - GRACE_S
-            return self._begin_left(earlier[0].path, live, "moved", left_at, pieces)
-        return self._begin(target, status, file.why_next, now, pieces)
+            return self._begin_sibling(earlier, live, "moved", now, pieces)
+        return self._begin(target, status, file.why_next, now, pieces, there)
 
     def _unread_siblings(self, file: LogFile, taken: tuple[int, int]) -> list[Sibling]:
         """Return the files that were rotated, wholly unread, after `file`, the oldest first."""
@@ -607,12 +630,14 @@ class Tailer:
             and not sibling.is_among(self._siblings)
         ]
 
-    def _rotated_elsewhere(self, file: LogFile, live: str, taken: tuple[int, int]) -> list[Sibling]:
-        """Return the rotated files at a new place that were written after `file`, oldest first.
+    def _written_after(
+        self, file: LogFile, there: list[Sibling], taken: tuple[int, int]
+    ) -> list[Sibling]:
+        """Return which rotated files at a new place were written after `file`, oldest first.
 
         Whoever reads the run anew, after a restart, was not there when they were rotated.
         """
-        if live == file.home:
+        if not there:
             return []
         try:
             written_ns = os.fstat(self._open_left(file)).st_mtime_ns
@@ -620,15 +645,15 @@ class Tailer:
             return []
         return [
             sibling
-            for sibling in rotated_siblings(live)
+            for sibling in there
             if sibling.head
             and sibling.modified_ns >= written_ns
             and self._is_unread(sibling.path, taken)
         ]
 
     def _missed_before(self, file: LogFile) -> bool:
-        """Tell whether files came and were rotated before a first byte of this one was read."""
-        if file.offset or file.fresh:
+        """Tell whether files came and were rotated before the bytes of this one just read."""
+        if file.fresh:
             return False
         unread = self._unread_siblings(file, file.key)
         if not unread:
@@ -638,8 +663,8 @@ class Tailer:
             return unread[0].inode in inodes[: inodes.index(file.inode)]
         if find_inode(file.home, file.device, file.inode) != file.home:
             return unread[0].modified_ns < os.fstat(file.open()).st_mtime_ns
-        head = os.pread(file.open(), LAST, 0)  # a copy made by hand begins like the log
-        return any(sibling.head != head[: len(sibling.head)] for sibling in unread)
+        # A copy made by hand begins like the log.
+        return any(sibling.head != file.head[: len(sibling.head)] for sibling in unread)
 
     def _is_unread(self, path: str, taken: tuple[int, int]) -> bool:
         """Tell whether a file is neither one that was read nor the one at the path."""
@@ -654,26 +679,61 @@ class Tailer:
                 os.close(descriptor)
         return False
 
-    def _begin_left(
-        self, path: str, home: str, why: Why, left_at: float, pieces: list[Piece]
+    def _begin_sibling(
+        self, unread: list[Sibling], home: str, why: Why, now: float, pieces: list[Piece]
     ) -> bool:
-        """Go on to a file that is no longer, or never was, where the path leads."""
+        """Go on to the first of the rotated files that are unread."""
+        first = unread[0]
+        left_at = now if len(unread) == 1 else now - GRACE_S
+        begun = self._begin_left(first.path, first.inode, home, why, left_at, pieces)
+        if begun:
+            self._siblings |= {first.key}
+        return begun
+
+    def _begin_left(
+        self,
+        path: str,
+        inode: int | None,
+        home: str,
+        why: Why,
+        left_at: float,
+        pieces: list[Piece],
+    ) -> bool:
+        """Go on to a file that is no longer, or never was, where the path leads.
+
+        `inode` tells it from one that was put in its place a moment ago.
+        """
         with self._telling(pieces):
-            status = Path(path).stat()
+            try:
+                status = Path(path).stat()
+            except FileNotFoundError:
+                raise ChangedError(path) from None
+            if inode not in {None, status.st_ino}:
+                raise ChangedError(path)
+            elsewhere = self._file is None or self._file.home != home
+            there = rotated_siblings(home) if elsewhere else []
             file = LogFile(home, path, status.st_dev, status.st_ino, left_at=left_at)
             offset = self._offset_in(file, status.st_size)
             file.start_at(offset)
             pieces.append(Began(path, why, offset, home))
-            elsewhere = self._file is None or self._file.home != home
             self._adopt(file)
             file.fresh = True
-            if path == home or elsewhere:
-                self._learn_siblings()
-        return True
+            if elsewhere:
+                self._take_for_read(there, file.inode)
+            return True
+        return False
 
-    def _learn_siblings(self) -> None:
-        """Take the rotated files that are older than this one for read."""
-        if self._file is not None:
-            found = rotated_siblings(self._file.home)
-            own = [n for n, sibling in enumerate(found) if sibling.inode == self._file.inode]
-            self._siblings = frozenset(sibling.key for sibling in found[: own[0] if own else None])
+    def _take_for_read(self, there: list[Sibling], inode: int) -> None:
+        """Take the rotated files at a new place that are older than this one for read."""
+        own = [number for number, sibling in enumerate(there) if sibling.inode == inode]
+        older = there[: own[0] if own else None]
+        self._siblings = frozenset(sibling.key for sibling in older if sibling.head)
+
+
+def _is_still(target: str | None, taken: tuple[int, int]) -> bool:
+    """Tell whether a path leads to the file that was seen there a moment ago."""
+    try:
+        status = Path(target or "").stat()
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == taken
