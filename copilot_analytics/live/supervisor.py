@@ -140,7 +140,7 @@ class Supervisor:
         self._wall = wall
         self._now = self._began_at = wall()
         self._stopped_by: int | None = None
-        self._unsent = False
+        self._unsent = True  # there may be what one that was killed had not shown yet
         self._next: dict[str, float] = {}
         self._drawn: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
 

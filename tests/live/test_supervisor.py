@@ -9,7 +9,10 @@ import pytest
 
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Transient
 from copilot_analytics.alerts.channels._commands import Command
+from copilot_analytics.alerts.channels.console import ConsoleChannel
 from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.alerts.message import Message
+from copilot_analytics.findings import Severity
 from copilot_analytics.live.courier import Chat
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.supervisor import Supervisor
@@ -299,3 +302,11 @@ def test_the_worst_outcome_counts(ledger, half, sample_logs):
     thread, codes = in_thread(supervisor(ledger, [log, crashed]))
     thread.join(60)
     assert codes == [CRASHED]
+
+
+def test_what_a_killed_watch_had_not_shown_yet_is_shown_by_the_next(ledger, tmp_path, capsys):
+    left = Message("ab12cd", "key", "my_run", "news", Severity.WARNING, "LEFT BEHIND")
+    ledger.put([left], [], time.time(), ["console"])
+    watch = supervisor(ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()])
+    watch.pass_once()
+    assert "LEFT BEHIND" in capsys.readouterr().out
