@@ -159,9 +159,9 @@ class HostileWriter:
         if self.written and how != "go_on" and self.kind == "plain":
             self.destroyed.add(len(self.written) - 1)
             if how == "delete":
-                self._log.unlink()
+                self._log.unlink(missing_ok=True)  # where it was rotated with its last line
             else:
-                os.truncate(self._log, 0)
+                self._log.open("wb").close()
                 self._stamp(self._log)
         self._launches = [list(launch) for launch in training.launches]
         self.story.append(f"new training by {how}")
