@@ -301,10 +301,10 @@ def rotated_siblings(home: str) -> list[Sibling]:
 
     They are called ``x.log.1``, ``x.log-20300102`` or ``x-20300102.log``.
     """
-    for _ in range(_MOST_SCANS):
-        found, still = _scan(home)
-        if still:
-            break
+    found, still = _scan(home)
+    for _ in range(_MOST_SCANS - 1):
+        if not still:
+            found, still = _scan(home)
     return in_order(found)
 
 

@@ -116,7 +116,8 @@ class LaunchFilter:
 
     def _is_late_crash(self, record: Record) -> bool:
         """Tell whether a crash came before the header: a traceback that was torn is told late."""
-        return record.kind == "crash" and 0 < record.line < self._held[0].line
+        first = self._held[0]
+        return isinstance(first, Record) and record.kind == "crash" and record.line < first.line
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         steps = block.step
