@@ -420,7 +420,6 @@ class Tailer:
         if there is not None:
             self._take_for_read(there, file.inode)
         self._waiting.clear()
-        file.fresh = there is not None
         if last is None or offset == 0 or (last.offset, last.last) != (offset, file.last):
             pieces.append(Began(home, why, offset, home))
         return True
@@ -603,7 +602,15 @@ class Tailer:
             home, device, inode = self._waiting.pop(0)
             path = find_inode(home, device, inode)
             if path is not None and (device, inode) != taken and self._is_unread(path, taken):
+                there = rotated_siblings(home) if home != file.home else []
+                earlier = self._written_after(file, _older(there, inode), taken)
+                if earlier:
+                    return self._begin_sibling(earlier, home, "moved", now, pieces)
                 return self._begin_left(path, inode, home, "moved", now, pieces)
+        there = rotated_siblings(live) if live != file.home else None
+        earlier = self._written_after(file, there or [], taken)
+        if earlier:
+            return self._begin_sibling(earlier, live, "moved", now, pieces)
         if status is None or target is None:
             return False
         if file.why_next not in {"truncated", "opened"}:
@@ -611,10 +618,6 @@ class Tailer:
             file.why_next = "rotated" if place not in {None, file.home} else "replaced"
             if live != file.home:
                 file.why_next = "moved"
-        there = rotated_siblings(live) if live != file.home else None
-        earlier = self._written_after(file, there or [], taken)
-        if earlier:
-            return self._begin_sibling(earlier, live, "moved", now, pieces)
         return self._begin(target, status, file.why_next, now, pieces, there)
 
     def _unread_siblings(self, file: LogFile, taken: tuple[int, int]) -> list[Sibling]:
@@ -648,7 +651,7 @@ class Tailer:
             for sibling in there
             if sibling.head
             and sibling.modified_ns >= written_ns
-            and self._is_unread(sibling.path, taken)
+            and self._is_unread(sibling.path, taken, sibling.inode)
         ]
 
     def _missed_before(self, file: LogFile) -> bool:
@@ -666,15 +669,26 @@ class Tailer:
         # A copy made by hand begins like the log.
         return any(sibling.head != file.head[: len(sibling.head)] for sibling in unread)
 
-    def _is_unread(self, path: str, taken: tuple[int, int]) -> bool:
-        """Tell whether a file is neither one that was read nor the one at the path."""
-        with suppress(OSError, UnreadableLogError):
+    def _is_unread(self, path: str, taken: tuple[int, int], inode: int | None = None) -> bool:
+        """Tell whether a file is neither one that was read nor the one at the path.
+
+        One that is no longer where `inode` was found counts as unread: to begin with it fails,
+        and all is looked at again.
+        """
+        try:
             descriptor = open_regular(path)
+        except FileNotFoundError:
+            return inode is not None
+        except (OSError, UnreadableLogError):
+            return False
+        with suppress(OSError):
             try:
                 other = os.fstat(descriptor)
                 known = self._known.get((other.st_dev, other.st_ino))
                 read = known is not None and known.offset > 0 and known.fits(descriptor)
-                return (other.st_dev, other.st_ino) != taken and other.st_size > 0 and not read
+                moved = inode is not None and other.st_ino != inode
+                fresh = (other.st_dev, other.st_ino) != taken and other.st_size > 0 and not read
+                return moved or fresh
             finally:
                 os.close(descriptor)
         return False
@@ -725,9 +739,14 @@ class Tailer:
 
     def _take_for_read(self, there: list[Sibling], inode: int) -> None:
         """Take the rotated files at a new place that are older than this one for read."""
-        own = [number for number, sibling in enumerate(there) if sibling.inode == inode]
-        older = there[: own[0] if own else None]
+        older = _older(there, inode)
         self._siblings = frozenset(sibling.key for sibling in older if sibling.head)
+
+
+def _older(there: list[Sibling], inode: int) -> list[Sibling]:
+    """Return the rotated files before one of them, all if it is none of them."""
+    own = [number for number, sibling in enumerate(there) if sibling.inode == inode]
+    return there[: own[0] if own else None]
 
 
 def _is_still(target: str | None, taken: tuple[int, int]) -> bool:

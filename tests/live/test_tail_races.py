@@ -1,4 +1,4 @@
-"""A log that is rotated between any two calls that a tailer makes to the file system."""
+"""A log that is rotated or moved between any two calls that a tailer makes to the file system."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from random import Random
 
 import pytest
 
+from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.tail import Bytes, Tailer
 
 CALLS = frozenset(
     "stat lstat fstat open close pread read scandir readlink inode is_symlink is_file".split()
 )
+LOGS = [f"20300101_00000{n}/20300101_00000{n}.log" for n in range(9)]
 
 
 class BetweenCalls:
@@ -42,53 +44,65 @@ class BetweenCalls:
             sys.setprofile(self._on_call)
 
 
-def rotations(folder, how):
-    """Return the steps of rotations by rename (r) or copytruncate (c), and all that is written."""
-    log = folder / "train.log"
+def changes(folder, how):
+    """Return the steps of some changes, and all that is written.
+
+    A change is a rotation by rename (r) or copytruncate (c), or a log in a new folder (n).
+    """
+    steps, written, rotated = [], b"begun\n" * 300, 0
+    log = folder / LOGS[0]
+    log.parent.mkdir()
+    log.write_bytes(written)
 
     def rename(old, new):
-        return lambda: (folder / old).rename(folder / new)
+        return lambda: old.rename(new)
 
-    def append(content):
+    def append(log, content):
         def step():
             with log.open("ab") as file:
                 file.write(content)
 
         return step
 
-    steps, written = [], b"begun\n" * 300
-    log.write_bytes(written)
     for number, one in enumerate(how):
-        shifted = range(number, 0, -1)
-        steps += [rename(f"train.log.{k}", f"train.log.{k + 1}") for k in shifted]
+        if one == "n":
+            log, rotated = folder / LOGS[number + 1], 0
+            steps.append(log.parent.mkdir)
+        names = [log, *(log.with_name(f"{log.name}.{k}") for k in range(1, 9))]
+        if one != "n":
+            steps += [rename(names[k], names[k + 1]) for k in range(rotated, 0, -1)]
+            rotated += 1
         if one == "r":
-            steps.append(rename("train.log", "train.log.1"))
-        else:
-            steps.append((folder / "train.log.1").touch)
-            steps.append(lambda: shutil.copyfile(log, folder / "train.log.1"))
-            steps.append(lambda: os.truncate(log, 0))
-        content = b"after rotation %d\n" % number * (100 + 7 * number)
-        steps.append(append(content))
+            steps.append(rename(log, names[1]))
+        elif one == "c":
+            steps.append(names[1].touch)
+            steps.append(lambda names=names: shutil.copyfile(names[0], names[1]))
+            steps.append(lambda log=log: os.truncate(log, 0))
+        content = b"after change %d\n" % number * (100 + 7 * number)
+        steps.append(append(log, content))
         written += content
     return steps, written
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file cannot be renamed elsewhere")
-@pytest.mark.parametrize("how", ["rr", "rc", "cr", "cc", "rrr", "ccr", "crrr"])
-def test_no_rotation_between_two_calls_loses_or_repeats_a_byte(how, tmp_path):
+@pytest.mark.parametrize("how", ["rr", "rc", "cr", "cc", "ccr", "crrr", "nr", "ncr", "ncc", "rnrc"])
+def test_no_change_between_two_calls_loses_or_repeats_a_byte(how, tmp_path):
     chances = Random(how)  # noqa: S311  # it chooses moments
-    for played in range(300):
+    for played in range(200):
         folder = tmp_path / str(played)
         folder.mkdir()
-        steps, written = rotations(folder, how)
+        steps, written = changes(folder, how)
         looks_s = chances.choice([[6.0], [2.0], [0.3, 6.0]])
         at, plan = chances.choice([0, 0, chances.randint(0, 80)]), []
         for step in steps:
             plan.append((at, step))
             at += chances.choice([0, 0, 1, chances.randint(1, 6), chances.randint(1, 60)])
-        now = [0.0]
-        taken = b""
-        with Tailer(folder / "train.log", clock=lambda now=now: now[0]) as tailer:
+        now, taken = [0.0], b""
+
+        def clock(now=now):
+            return now[0]
+
+        with Tailer(RunDirectory(folder, clock=clock), clock=clock) as tailer:
             between = BetweenCalls(plan)
             for look in range(20):
                 if look == 13:
