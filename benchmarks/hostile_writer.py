@@ -207,7 +207,8 @@ class HostileWriter:
             os.truncate(self._log, 0)
             self._stamp(self._log)
         self.written[-1].append(bytearray())
-        if self._rng.random() < 0.5:
+        # Without a log a watch that is started anew waits for one before it does anything.
+        if self._rng.random() < 0.5 or not self._left:
             self._log.touch()
             self._stamp(self._log)
 
