@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block
 
 README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_readme_lists_every_format_once_and_no_other() -> None:
+    section = README.read_text(encoding="utf-8").partition("## Logs that it reads\n")[2]
+    rows = [line for line in section.partition("\n### ")[0].splitlines() if line.startswith("| ")]
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted(known_formats())
 
 
 def test_the_format_in_the_readme_reads_its_sample() -> None:
