@@ -62,7 +62,8 @@ if TYPE_CHECKING:
     )
     from copilot_analytics.formats._table import TableFormat
     from copilot_analytics.records import Block, Record
-    from copilot_analytics.run import Run, RunMeta
+    from copilot_analytics.run import Run
+    from copilot_analytics.run_meta import RunMeta
     from copilot_analytics.schedule import Schedule, Stage
     from copilot_analytics.stats.forecast import forecast
 
@@ -105,7 +106,8 @@ _HOMES = {
     "formats._statements": ("BLANK_PAIRS", "COLON_PAIRS", "Pattern", "StatementFormat"),
     "formats._table": ("TableFormat",),
     "records": ("Block", "Record"),
-    "run": ("Run", "RunMeta"),
+    "run": ("Run",),
+    "run_meta": ("RunMeta",),
     "schedule": ("Schedule", "Stage"),
     "stats.forecast": ("forecast",),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
@@ -12,66 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.columns import Series, Table
-from copilot_analytics.records import Block, Ints, Item, Record
-from copilot_analytics.schema import BOOKKEEPING, COLUMNS, Direction
+from copilot_analytics.gpu_samples import GpuSamples
+from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.run_meta import RunMeta
+from copilot_analytics.schema import BOOKKEEPING, COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from copilot_analytics.schedule import Schedule
 
 _TOTAL_LOSS = re.compile(
     r"(?:train(?:ing)?[ _/.-]{0,2})?(?:total[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RunMeta:
-    """What the log states about the run; None where it says nothing.
-
-    The fields are the facts of ``config`` records, see :data:`copilot_analytics.schema.FACTS`.
-    """
-
-    name: str | None = None
-    log_format: str | None = None
-    framework: str | None = None
-    planned_epochs: int | None = None
-    planned_steps: int | None = None
-    steps_per_epoch: int | None = None
-    steps_per_epoch_exact: bool = True
-    step_unit: str = "iteration"
-    val_interval: float | None = None
-    val_unit: str | None = None
-    checkpoint_interval: float | None = None
-    checkpoint_unit: str | None = None
-    log_interval: int | None = None
-    smoothing: int | None = None
-    schedule: Schedule | None = None
-    optimizer: str | None = None
-    base_lr: float | None = None
-    save_best: str | None = None
-    save_best_direction: Direction | None = None
-    num_classes: int | None = None
-    gpus: int | None = None
-    gpu_name: str | None = None
-    seed: int | None = None
-    work_dir: str | None = None
-    time_is_utc: bool = False
-    eval_samples: int | None = None
-    notes: tuple[str, ...] = ()
-
-    def updated(self, facts: Mapping[str, Any]) -> RunMeta:
-        """Return the meta with newer facts; unknown names are left out."""
-        known = {field.name for field in dataclasses.fields(self)} - {"notes"}
-        changes: dict[str, Any] = {k: v for k, v in facts.items() if k in known and v is not None}
-        note = facts.get("note")
-        if note and note not in self.notes:
-            changes["notes"] = (*self.notes, str(note))
-        return dataclasses.replace(self, **changes)
 
 
 @dataclass
@@ -111,7 +65,7 @@ class Run:
     train_log: Table = field(default_factory=Table, repr=False)
     eval_log: Table = field(default_factory=Table, repr=False)
     test_log: Table = field(default_factory=Table, repr=False)
-    gpu_log: Table = field(default_factory=Table, repr=False)
+    gpu_log: GpuSamples = field(default_factory=GpuSamples, repr=False)
     checkpoints: list[Record] = field(default_factory=list, repr=False)
     resumes: list[Record] = field(default_factory=list, repr=False)
     last: Record | None = field(default=None, repr=False)
@@ -121,8 +75,6 @@ class Run:
     last_epoch: float | None = None
     _segment: int = field(default=0, repr=False)
     _resumed: bool = field(default=False, repr=False)
-    _gpu_facts: list[Mapping[str, Any]] = field(default_factory=list, repr=False)
-    _known_facts: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     _order: list[Record | tuple[int, int] | range] = field(default_factory=list, repr=False)
     _frames: dict[str, tuple[int, pd.DataFrame]] = field(default_factory=dict, repr=False)
 
@@ -262,13 +214,11 @@ class Run:
 
     def items(self) -> Iterator[Item]:
         """Yield what the run holds in the order of the log, training records as blocks."""
-        names = self.gpu_log.metric_names
-        sampled = {name: self.gpu_log.was_logged(name) for name in names}
         for entry in self._order:
             if isinstance(entry, Record):
                 yield entry
             elif isinstance(entry, range):
-                yield from self._samples(entry, sampled)
+                yield from self.gpu_log.records(entry, self.path)
             else:
                 yield from self._blocks(*entry)
 
@@ -302,15 +252,8 @@ class Run:
         frame = self._frame("gpu", self.gpu_log)
         if "uuid" not in frame:
             for place, fact in enumerate(("uuid", "index")):
-                frame.insert(place, fact, [facts.get(fact) for facts in self._gpu_facts])
+                frame.insert(place, fact, self.gpu_log.fact(fact))
         return frame
-
-    def gpu_rows(self) -> dict[str, Ints]:
-        """Return the rows of `gpu_log` of each device by its UUID, in the order of the log."""
-        rows: dict[str, list[int]] = {}
-        for row, facts in enumerate(self._gpu_facts):
-            rows.setdefault(str(facts.get("uuid", "")), []).append(row)
-        return {uuid: np.array(mine) for uuid, mine in rows.items()}
 
     def plot(self) -> Figure:
         """Draw loss and metric with phases, as in the report."""
@@ -324,32 +267,14 @@ class Run:
         return run_html(self)
 
     def _sample(self, record: Record) -> None:
-        """Keep a sample in the columns only: a long watch takes hundreds of thousands."""
+        """Keep a sample in the columns only."""
         row = len(self.gpu_log)
         self.gpu_log.append(record, self.last_step, self._segment)
-        facts = self._known_facts.setdefault(repr(sorted(record.facts.items())), record.facts)
-        self._gpu_facts.append(facts)
         last = self._order[-1] if self._order else None
         if isinstance(last, range):
             self._order[-1] = range(last.start, row + 1)
         else:
             self._order.append(range(row, row + 1))
-
-    def _samples(self, rows: range, sampled: Mapping[str, Any]) -> Iterator[Record]:
-        log = self.gpu_log
-        columns = {name: log.column(name) for name in log.metric_names}
-        for row in rows:
-            metrics = {name: float(c[row]) for name, c in columns.items() if sampled[name][row]}
-            time, epoch = float(log.time[row]), float(log.epoch[row])
-            yield Record(
-                "gpu",
-                epoch=None if epoch != epoch else epoch,
-                time=None if time != time else time,
-                metrics=metrics,
-                facts=dict(self._gpu_facts[row]),
-                line=int(log.line[row]),
-                file=self.path,
-            )
 
     def _begin_training(self, step: int, metrics: Iterable[str]) -> None:
         """Let a step that was passed before write again what comes after it.

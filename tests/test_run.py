@@ -152,7 +152,7 @@ def test_samples_of_devices_are_kept_in_columns_and_come_back_as_they_were():
     tracemalloc.stop()
     assert kept_bytes / 20_000 < 200
     assert run.records[:40] == told
-    assert {uuid: len(rows) for uuid, rows in run.gpu_rows().items()} == {
+    assert {uuid: len(rows) for uuid, rows in run.gpu_log.rows_of_devices().items()} == {
         "GPU-0": 10_000,
         "GPU-1": 10_000,
     }

@@ -19,7 +19,7 @@ def now_in_log_time(*, time_is_utc: bool = False, clock: Callable[[], float] = t
     Parameters
     ----------
     time_is_utc
-        Whether the log writes UTC, see :class:`copilot_analytics.run.RunMeta`.
+        Whether the log writes UTC, see :class:`copilot_analytics.run_meta.RunMeta`.
     clock
         Seconds since 1970 in UTC.
 

@@ -68,7 +68,7 @@ def gpu_use(analysis: Analysis) -> tuple[GpuUse, ...]:
     answer: Gpu | None = analysis.others.get("gpu")
     if answer is None or not answer.devices:
         return ()
-    run, rows = analysis.run, analysis.run.gpu_rows()
+    run, rows = analysis.run, analysis.run.gpu_log.rows_of_devices()
     devices = sorted(answer.devices, key=lambda device: device.used is False)
     return tuple(_use(run, device, rows[device.uuid]) for device in devices if device.uuid in rows)
 

@@ -106,7 +106,7 @@ def gpu_figure(analysis: Analysis) -> GpuFigure | None:
     time = time[np.isfinite(time)]
     if not uses or not len(time):
         return None
-    drawn, rows = uses[: len(_COLOURS)], run.gpu_rows()
+    drawn, rows = uses[: len(_COLOURS)], run.gpu_log.rows_of_devices()
     begin = min(float(time.min()), np.inf if run.first_time is None else run.first_time)
     end = max(float(time.max()), -np.inf if run.last_time is None else run.last_time)
     unit_s, unit = (3600.0, "hours") if end - begin >= 7200 else (60.0, "minutes")
