@@ -14,7 +14,8 @@ from copilot_analytics.live.processes import process_of
 from copilot_analytics.live.recorded import Journals, read_to_end, recorded
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.reading.run_folders import find_run
+from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.run import Run
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from copilot_analytics.live.finding import LIVE_S, Search, find_logs, table
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.processes import process_of
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.sources import find_run, read_chunks
+from copilot_analytics.reading.run_folders import find_run
+from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:

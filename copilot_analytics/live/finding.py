@@ -14,12 +14,8 @@ from copilot_analytics.live.copies import copies_among
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.recognise import recognise
-from copilot_analytics.reading.sources import (
-    COPIES,
-    binary_kind,
-    is_named_like_a_log,
-    read_chunks,
-)
+from copilot_analytics.reading.run_folders import COPIES, is_named_like_a_log
+from copilot_analytics.reading.sources import binary_kind, read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:

@@ -358,7 +358,7 @@ def source_of(path: str | Path) -> str | RunDirectory:
     """
     whole = Path(path).absolute()
     if whole.is_dir():
-        from copilot_analytics.reading.sources import find_run
+        from copilot_analytics.reading.run_folders import find_run
 
         directory = RunDirectory(whole)
         if directory.newest() is not None or not any(whole.iterdir()):

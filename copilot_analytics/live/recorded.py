@@ -12,7 +12,8 @@ from copilot_analytics.live.following import named
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.starts import starts_of
 from copilot_analytics.reading.beside import joined
-from copilot_analytics.reading.sources import CHUNK, find_run, logs_beside, read_chunks
+from copilot_analytics.reading.run_folders import find_run, logs_beside
+from copilot_analytics.reading.sources import CHUNK, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

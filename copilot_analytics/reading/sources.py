@@ -1,4 +1,4 @@
-"""Opens logs: says clearly what cannot be read, unpacks gzip, and finds the newest run."""
+"""Opens logs: says clearly what cannot be read, and unpacks gzip."""
 
 from __future__ import annotations
 
@@ -6,29 +6,20 @@ import errno
 import os
 import re
 import stat
-import time
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from copilot_analytics.errors import (
     LogError,
     LogNotFoundError,
-    NotATrainingLogError,
     UnreadableLogError,
 )
 from copilot_analytics.reading.byte_logs import claimed_by
 from copilot_analytics.reading.detect import known_formats
-from copilot_analytics.reading.recognise import recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from copilot_analytics.formats._base import LogFormat
-
-COPIES = frozenset({"vis_data", "tf_logs"})
-"""Folders in which trainers keep copies of their logs in other forms."""
+    from collections.abc import Iterator
 
 CHUNK = 4 << 20
 MOST_UNPACKED = 2 << 30
@@ -55,21 +46,6 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05](?:[\x80-\x9f(}\]cX\x8a]|ccopy|\x95)")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r\b\x1b\f\0") + b"\x7f"
 
-_STAMP = re.compile(r"(?<!\d)(20\d\d[01]\d[0-3]\d)[_-]?([0-2]\d[0-5]\d[0-5]\d)(?!\d)")
-_TEXT_ENDINGS = frozenset({".log", ".txt", ".out", ".err"})
-_DATA_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv"})
-_PLAIN_NAMES = frozenset({"log", "logs", "train_log", "training_log", "output", "stdout", "stderr"})
-_EVENTS = "events.out.tfevents."
-_SKIPPED = frozenset(
-    "__pycache__ node_modules site-packages wandb_cache venv env conda-meta mlruns".split()
-)
-_MOST_DEPTH = 5
-_MOST_ENTRIES = 50_000
-_MOST_JUDGED = 40
-_MOST_BESIDE = 12
-_SORTING = frozenset("vis_data tf_logs tensorboard tb tb_logs logs log events summaries".split())
-_TWIN_S = 3600.0  # a text log and its JSON twin are written together
-
 
 def open_log(path: str | Path) -> BinaryIO:
     """Open a log for reading bytes.
@@ -89,7 +65,7 @@ def open_log(path: str | Path) -> BinaryIO:
         _refuse_special(path, mode)
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
-        raise _explained(path, error) from None
+        raise explained(path, error) from None
     stream = os.fdopen(descriptor, "rb")
     try:
         _refuse_special(path, os.fstat(descriptor).st_mode)
@@ -98,7 +74,7 @@ def open_log(path: str | Path) -> BinaryIO:
         _refuse_content(path, head)
     except OSError as error:
         stream.close()
-        raise _explained(path, error) from None
+        raise explained(path, error) from None
     except LogError:
         stream.close()
         raise
@@ -131,7 +107,7 @@ def read_chunks(path: str | Path, size: int = CHUNK) -> Iterator[bytes]:
             while chunk := stream.read(size):
                 yield chunk
         except OSError as error:
-            raise _explained(path, error) from None
+            raise explained(path, error) from None
 
 
 def _unpacked(path: Path, stream: BinaryIO, size: int) -> Iterator[bytes]:
@@ -230,8 +206,8 @@ def binary_kind(head: bytes) -> str | None:
     return None
 
 
-def _explained(path: Path, error: OSError | ValueError) -> LogError:
-    """Turn an error of the system into one that says what to do."""
+def explained(path: Path, error: OSError | ValueError) -> LogError:
+    """Turn an error of the system into one that says what to do, to be raised by the caller."""
     code = error.errno if isinstance(error, OSError) else None
     if code in {errno.ENOENT, errno.ENOTDIR}:
         if path.is_symlink():
@@ -247,185 +223,3 @@ def _explained(path: Path, error: OSError | ValueError) -> LogError:
         return UnreadableLogError(f"{path} is a device or socket, not a log")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return UnreadableLogError(f"{path} cannot be read: {reason}")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Found:
-    """A file that may be a log; the last in order is the newest."""
-
-    stamp: str
-    is_text: bool
-    modified: float
-    path: str
-
-
-def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None = None) -> Path:
-    """Return the log of the newest run in a directory.
-
-    The newest is told by the time stamps in names, as ``20240131_093000``, else by the time of the
-    last change. Text logs are preferred to others that were written with them. Hidden folders,
-    environments and caches are not entered.
-
-    Parameters
-    ----------
-    directory
-        Where to look, five levels deep.
-    formats
-        Formats that count as logs, by name; None takes all that are installed.
-
-    Raises
-    ------
-    LogNotFoundError
-        If there is no such directory, or no file in it that is named like a log.
-    NotATrainingLogError
-        If no file in it is a training log.
-    """
-    directory = Path(directory)
-    try:
-        if not stat.S_ISDIR(directory.stat().st_mode):
-            return directory
-        os.scandir(directory).close()
-    except (OSError, ValueError) as error:
-        raise _explained(directory, error) from None
-    found = sorted(_candidates(directory), reverse=True)
-    if not found:
-        endings = ", ".join(sorted(_TEXT_ENDINGS | _DATA_ENDINGS))
-        msg = f"no file in {directory} is named like a log ({endings}); name the log itself"
-        raise LogNotFoundError(msg)
-    formats = known_formats() if formats is None else formats
-    refusals = []
-    for candidate in found[:_MOST_JUDGED]:
-        refusal = _why_no_log(Path(candidate.path), formats)
-        if refusal is None:
-            return Path(_twin(candidate, found, formats).path)
-        refusals.append(f"{os.path.relpath(candidate.path, directory)} ({refusal})")
-    tried = ", ".join(refusals[:8]) + (", ..." if len(refusals) > 8 else "")
-    msg = (
-        f"none of {len(found)} files in {directory} is a training log that copilot knows. Tried "
-        f"the newest {len(refusals)}: {tried}. Name the log itself, with --log-format if need be"
-    )
-    raise NotATrainingLogError(msg)
-
-
-def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) -> list[Path]:
-    """Return a log and the others that its run may have left, the log itself first.
-
-    They are looked for in its folder and below it, and from a folder that only sorts logs
-    (``vis_data``, ``tensorboard``) in the one above. Copies of what the log says already, and
-    folders of other runs, are left out.
-
-    Parameters
-    ----------
-    log
-        A log of the run.
-    formats
-        Formats that count as logs, by name; None takes all that are installed.
-    """
-    formats = known_formats() if formats is None else formats
-    own = _format_of(log, formats)
-    folder = log.parent.parent if log.parent.name.lower() in _SORTING else log.parent
-    stamp = _stamp_of(log.parent.name)
-    found = [log]
-    for candidate in sorted(_candidates(folder), reverse=True)[:_MOST_JUDGED]:
-        path = Path(candidate.path)
-        inner = path.parent.relative_to(folder).parts
-        other_run = any(_stamp_of(name) not in {"", stamp} for name in inner)
-        if len(found) > _MOST_BESIDE or path == log or other_run:
-            continue
-        form = _format_of(path, formats)
-        if form is not None and (own is None or formats[form].twin_of != own):
-            found.append(path)
-    return found
-
-
-def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
-    try:
-        return recognise(read_chunks(path, 1 << 18), formats)
-    except LogError:
-        return None
-
-
-def _twin(candidate: _Found, found: list[_Found], formats: Mapping[str, LogFormat]) -> _Found:
-    """Return the text log of the same run if `candidate` is none and has no time stamp."""
-    folder = Path(candidate.path).parent
-    beside = {str(folder), str(folder.parent)} if folder.name in COPIES else {str(folder)}
-    for other in found if not candidate.is_text else ():
-        near = abs(other.modified - candidate.modified) <= _TWIN_S
-        is_twin = other.is_text and near and str(Path(other.path).parent) in beside
-        if is_twin and _why_no_log(Path(other.path), formats) is None:
-            return other
-    return candidate
-
-
-def _candidates(directory: Path) -> list[_Found]:
-    found: list[_Found] = []
-    entered: set[tuple[int, int]] = set()
-    folders = [(str(directory), 0, _stamp_of(directory.resolve().name))]
-    entries_left = _MOST_ENTRIES
-    while folders and entries_left > 0:
-        folder, depth, stamp = folders.pop(0)
-        try:
-            here = Path(folder).stat()
-            if (here.st_dev, here.st_ino) in entered:
-                continue
-            entered.add((here.st_dev, here.st_ino))
-            with os.scandir(folder) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name, reverse=True)
-        except OSError:
-            continue
-        for entry in entries[:entries_left]:
-            entries_left -= 1
-            own = _stamp_of(entry.name) or stamp
-            try:
-                if entry.is_dir():
-                    if depth < _MOST_DEPTH and not _is_skipped(entry):
-                        folders.append((entry.path, depth + 1, own))
-                elif entry.is_file() and (kind := _kind_of(entry.name)) is not None:
-                    modified = entry.stat().st_mtime
-                    when = own or time.strftime("%Y%m%d%H%M%S", time.localtime(modified))
-                    found.append(_Found(when, kind == "text", modified, entry.path))
-            except (OSError, ValueError, OverflowError):
-                continue
-    return found
-
-
-def _stamp_of(name: str) -> str:
-    found = _STAMP.search(name)
-    return found[1] + found[2] if found else ""
-
-
-def _is_skipped(entry: os.DirEntry[str]) -> bool:
-    name = entry.name
-    if name.startswith(".") or name in _SKIPPED or name.endswith((".egg-info", ".dist-info")):
-        return True
-    return Path(entry.path, "pyvenv.cfg").exists()
-
-
-def is_named_like_a_log(path: str) -> bool:
-    """Tell whether a file has one of the endings that logs have.
-
-    Examples
-    --------
-    >>> is_named_like_a_log("runs/train.log"), is_named_like_a_log("runs/last_checkpoint")
-    (True, False)
-    """
-    return _kind_of(Path(path).name) is not None
-
-
-def _kind_of(name: str) -> str | None:
-    stem = name.lower().removesuffix(".gz")
-    ending = Path(stem).suffix
-    if ending in _DATA_ENDINGS or stem.startswith(_EVENTS):
-        return "data"
-    return "text" if ending in _TEXT_ENDINGS or stem in _PLAIN_NAMES else None
-
-
-def _why_no_log(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
-    """Judge a file by its first bytes; None if it is a log."""
-    try:
-        found = recognise(read_chunks(path, 1 << 18), formats)
-    except UnreadableLogError:
-        return "unreadable"
-    except LogError:
-        return "empty"
-    return None if found is not None else "no known format"

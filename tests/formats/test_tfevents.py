@@ -18,7 +18,7 @@ from copilot_analytics.formats._event_frames import LENGTH, crc32c, framed, mask
 from copilot_analytics.formats.tfevents import FORMAT
 from copilot_analytics.live.finding import find_logs
 from copilot_analytics.reading.launches import LaunchFilter
-from copilot_analytics.reading.sources import find_run
+from copilot_analytics.reading.run_folders import find_run
 from copilot_analytics.records import Block, Record
 from copilot_analytics.run import Run
 

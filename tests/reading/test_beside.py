@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from copilot_analytics.reading.beside import Beside, joined
-from copilot_analytics.reading.sources import logs_beside
+from copilot_analytics.reading.run_folders import logs_beside
 from copilot_analytics.run import Run
 
 
