@@ -35,7 +35,6 @@ from copilot_analytics.formats._row_fields import (
     numbers_of,
 )
 from copilot_analytics.formats._stamps import find_stamp
-from copilot_analytics.formats._templates import Template, TemplateBook
 from copilot_analytics.formats._vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
@@ -66,7 +65,6 @@ class HomeTextParser(LineParser):
     def __init__(self, file: str) -> None:
         self._rows = HomeRows(file)
         self._evaluations = Evaluations(self._rows)
-        self._book = TemplateBook()
         self._section: Split | None = None
         self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
@@ -80,13 +78,10 @@ class HomeTextParser(LineParser):
         reading = read_line(line)
         if not is_row(reading):
             return None
-        fields = [*reading.stamp.fields, *fields_of(reading)]
-        self._book.remember(tuple(field.name for field in fields), line)
-        return fields
+        return [*reading.stamp.fields, *fields_of(reading)]
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of such lines into blocks, and evaluations beside them."""
-        self._book.rows(tuple(columns), len(lines))
         items = [*self._before_row(), *self._rows.placed(joined(columns), lines)]
         self._evaluations.learn(items)
         return items
@@ -102,10 +97,6 @@ class HomeTextParser(LineParser):
         """Say what waited for the next line, and what the lines showed of the plan."""
         items = [*self._end_bar(), *self._rows.flush(), *self._evaluations.close()]
         return [*items, *self._rows.reader.learned()]
-
-    def templates(self) -> list[Template]:
-        """Return what became of each kind of line."""
-        return self._book.told()
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -142,7 +133,6 @@ class HomeTextParser(LineParser):
         if self._rows.has_rows and says_the_end(message):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
-            self._book.line(line, "remark")
             yield from self._choice(line, number)
         elif is_row(reading):
             columns = columns_of(line, reading)
@@ -166,8 +156,6 @@ class HomeTextParser(LineParser):
             self._repeats = False
         elif self._rows.has_rows and FINAL.match(message):
             self._repeats = True
-        elif any(character.isdigit() for character in message):
-            self._book.line(line, "not judged")
 
     def _coco(self, found: re.Match[str], number: int) -> Iterator[Item]:
         """Read the one line of the table of pycocotools that counts: AP over all thresholds."""
@@ -179,7 +167,6 @@ class HomeTextParser(LineParser):
     def _plan(self, line: str, number: int) -> Iterator[Item]:
         plan = stated_plan(line)
         if plan and (not self._rows.has_rows or "Namespace(" in line):
-            self._book.line(line, "plan")
             yield from self._rows.reader.config(plan, number)
 
     def _choice(self, line: str, number: int) -> Iterator[Item]:
@@ -196,7 +183,6 @@ class HomeTextParser(LineParser):
         places = numbers_of(line, reading.places)
         if "#run" in places:
             return
-        self._book.line(line, "epoch header")
         self._repeats = False
         self._section = reading.split if reading.split in {"val", "test"} else None
         if places["#epoch"] != self._rows.header:
@@ -214,13 +200,11 @@ class HomeTextParser(LineParser):
             or not are_measures(measured)
             or OF_FOLD.search(line)
         ):
-            self._book.line(line, "remark")
             return
         if None not in splits and "train" not in splits:
             yield from self._result(line, reading, number, None)
             return
         if reading.has_axis:
-            self._book.line(line, "not judged")
             return
         split = self._section or self._evaluations.section
         if split is None and self._rows.has_rows and not is_of_training(measured):
@@ -229,7 +213,6 @@ class HomeTextParser(LineParser):
             yield from self._result(line, reading, number, split)
             return
         columns = columns_of(line, reading)
-        self._book.line(line, "train", tuple(columns))
         yield from self._end_bar()
         yield from self._evaluations.release()
         yield from self._rows.unplaced(columns, np.array([number]))
@@ -244,10 +227,6 @@ class HomeTextParser(LineParser):
             if not is_bookkeeping(metric.name):
                 of = metric.split or split or "val"
                 by_split.setdefault(of, {})[metric.name] = number_of(line, metric.parts)
-        if any(part in numbers for part in ("#run", "#inner", "#count", "#sample")):
-            self._book.line(line, "running eval", (*numbers, *(m.name for m in reading.metrics)))
-        else:
-            self._book.line(line, "eval", (*numbers, *(m.name for m in reading.metrics)))
         yield from self._before_result()
         yield from self._evaluations.take(Result(numbers, by_split, number))
 
@@ -322,7 +301,6 @@ class HomeTextParser(LineParser):
                 columns["#inner_of"] = np.array([float(frame.total)])
             else:
                 columns["#epoch"] = np.array([self._rows.header])
-        self._book.line(text, "train", tuple(columns))
         yield from self._rows.placed(columns, np.array([frame.line]))
 
 

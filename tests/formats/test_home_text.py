@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -311,21 +310,6 @@ PROSE = {
 @pytest.mark.parametrize("text", PROSE.values(), ids=PROSE)
 def test_what_is_no_training_is_not_claimed(text: str) -> None:
     assert FORMAT.confidence(text.splitlines()) == 0
-
-
-def test_what_became_of_each_kind_of_line_is_told() -> None:
-    parser = FORMAT.parser("")
-    for number, line in enumerate(["epoch 1 loss 0.5", "cache 12 hits", "cache 13 hits"], 1):
-        fields = parser.fields(line)
-        if fields is None:
-            list(parser.parse(line, number))
-        else:
-            columns = {f.name: np.array([float(line[f.start : f.end])]) for f in fields}
-            list(parser.block(columns, np.array([number])))
-    assert [tuple(t) for t in parser.templates()] == [
-        ("epoch 1 loss 0.5", "train", ("epoch",), ("loss",), 1),
-        ("cache 12 hits", "not judged", (), (), 2),
-    ]
 
 
 def test_time_grows_with_the_line_and_no_faster() -> None:
