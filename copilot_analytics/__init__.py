@@ -53,13 +53,9 @@ if TYPE_CHECKING:
     )
     from copilot_analytics.formats._document import DocumentFormat
     from copilot_analytics.formats._json_rows import JsonRowsFormat
+    from copilot_analytics.formats._pairs import BLANK_PAIRS, COLON_PAIRS
     from copilot_analytics.formats._rows import Naming
-    from copilot_analytics.formats._statements import (
-        BLANK_PAIRS,
-        COLON_PAIRS,
-        Pattern,
-        StatementFormat,
-    )
+    from copilot_analytics.formats._statements import Pattern, StatementFormat
     from copilot_analytics.formats._table import TableFormat
     from copilot_analytics.records import Block, Record
     from copilot_analytics.run import Run
@@ -102,8 +98,9 @@ _HOMES = {
     "formats._base": ("ByteParser", "JsonParser", "LineParser", "LogFormat", "Sample"),
     "formats._document": ("DocumentFormat",),
     "formats._json_rows": ("JsonRowsFormat",),
+    "formats._pairs": ("BLANK_PAIRS", "COLON_PAIRS"),
     "formats._rows": ("Naming",),
-    "formats._statements": ("BLANK_PAIRS", "COLON_PAIRS", "Pattern", "StatementFormat"),
+    "formats._statements": ("Pattern", "StatementFormat"),
     "formats._table": ("TableFormat",),
     "records": ("Block", "Record"),
     "run": ("Run",),

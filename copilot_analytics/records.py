@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Kind: TypeAlias = Literal[
     "launch",  # a new training begins in the same file: what came before was another run
@@ -140,3 +140,25 @@ class Block:
 
 
 Item: TypeAlias = Record | Block
+
+
+def records_of(items: Iterable[Item]) -> Iterator[Record]:
+    """Yield what items mean, one record after the other.
+
+    Parameters
+    ----------
+    items
+        Records and blocks.
+
+    Examples
+    --------
+    >>> rows = np.arange(2)
+    >>> block = Block(rows, rows / 1, rows / 1, rows, {"loss": rows / 4})
+    >>> [record.kind for record in records_of([Record("config"), block])]
+    ['config', 'train', 'train']
+    """
+    for item in items:
+        if isinstance(item, Block):
+            yield from item.records()
+        else:
+            yield item

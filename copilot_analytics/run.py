@@ -12,7 +12,7 @@ import numpy as np
 
 from copilot_analytics.columns import Series, Table
 from copilot_analytics.gpu_samples import GpuSamples
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
 from copilot_analytics.schema import BOOKKEEPING, COLUMNS
 
@@ -205,12 +205,8 @@ class Run:
         return list(self.iter_records())
 
     def iter_records(self) -> Iterator[Record]:
-        """Yield the records in the order of the log."""
-        for item in self.items():
-            if isinstance(item, Block):
-                yield from item.records()
-            else:
-                yield item
+        """Return the records in the order of the log, one after the other."""
+        return records_of(self.items())
 
     def items(self) -> Iterator[Item]:
         """Yield what the run holds in the order of the log, training records as blocks."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block
+from copilot_analytics.records import records_of
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -29,7 +29,7 @@ def test_the_format_in_the_readme_reads_its_sample() -> None:
     reader = LogReader("log", "mine", formats={"mine": log_format})
     (sample,) = log_format.samples
     items = [*reader.feed(sample.text.encode()), *reader.close()][1:]
-    records = [r for item in items for r in (item.records() if isinstance(item, Block) else [item])]
+    records = list(records_of(items))
     assert [(r.kind, r.step, r.line) for r in records] == [
         (r.kind, r.step, r.line) for r in sample.records
     ]

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Block, Floats, Ints, Item, Record
 
 
+LONGEST_LINE = 20_000
+"""No trainer writes longer lines of text that say something."""
+
+
 class Field(NamedTuple):
     """A number in a line.
 

@@ -39,13 +39,29 @@ class CocoSummary:
             if named is not None:
                 self._type = named["kind"] or named["type"]
             return {}
-        found = _COCO.search(line)
-        if found is None:
-            return {}
-        area = "" if found["area"] == "all" else found["area"][0]
-        iou = "" if ":" in found["iou"] else found["iou"].partition(".")[2].ljust(2, "0")
-        if found["what"] == "Precision":
-            name = f"AP{iou}{area}"
-        else:
-            name = f"AR{iou}{area}" if area or iou else f"AR@{found['most']}"
-        return {f"{self._type}_{name}": float(found["number"])}
+        average = coco_average(line)
+        return {f"{self._type}_{average[0]}": average[1]} if average else {}
+
+
+def coco_average(line: str) -> tuple[str, float] | None:
+    """Return name and value of the metric that a line of the table tells; None for other lines.
+
+    Examples
+    --------
+    >>> coco_average(
+    ...     " Average Recall     (AR) @[ IoU=0.50:0.95 | area= small | maxDets=100 ] = 0.5"
+    ... )
+    ('ARs', 0.5)
+    >>> coco_average("loss 0.5") is None
+    True
+    """
+    found = _COCO.search(line) if "Average " in line else None
+    if found is None:
+        return None
+    area = "" if found["area"] == "all" else found["area"][0]
+    iou = "" if ":" in found["iou"] else found["iou"].partition(".")[2].ljust(2, "0")
+    if found["what"] == "Precision":
+        name = f"AP{iou}{area}"
+    else:
+        name = f"AR{iou}{area}" if area or iou else f"AR@{found['most']}"
+    return name, float(found["number"])

@@ -7,7 +7,6 @@ times, which the second row below the first header tells; or they sum up what ot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,22 +18,9 @@ from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss, is_qu
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
-
-
-@dataclass(frozen=True)
-class HomeNaming(Naming):
-    """Keeps names; results on a test split count as validation until there is a validation."""
-
-    splits: set[Split] = field(default_factory=set)
-
-    def counts_as(self, split: Split) -> Split:
-        """Return the split that an evaluation counts for."""
-        self.splits.add(split)
-        return "val" if split == "test" and "val" not in self.splits else split
 
 
 class HomeRows:
@@ -54,8 +40,7 @@ class HomeRows:
     def __init__(self, file: str) -> None:
         self.header: float | None = None
         self.axis = Axis()
-        self._naming = HomeNaming()
-        self.reader = RowReader(file, self.axis, self._naming)
+        self.reader = RowReader(file, self.axis, Naming())
         self.has_rows = False
         self._counts: str | None = None  # "inner" or "step" once told
         self._has_inner = False

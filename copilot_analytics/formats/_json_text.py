@@ -7,19 +7,17 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import LineParser, LogFormat
+from copilot_analytics.formats._base import LONGEST_LINE, LineParser, LogFormat
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
-from copilot_analytics.records import Block
+from copilot_analytics.records import records_of
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from copilot_analytics.formats._base import Field, Json
     from copilot_analytics.records import Floats, Ints, Item, Record
-
-LONGEST_LINE = 20_000
 
 
 class JsonTextParser(LineParser):
@@ -98,12 +96,3 @@ class JsonTextFormat(LogFormat):
     def parser(self, file: str) -> LineParser:
         """Return a fresh parser for a log."""
         return JsonTextParser(self, RowReader(file, self.axis(), self.naming))
-
-
-def records_of(items: Iterable[Item]) -> Iterator[Record]:
-    """Yield what items mean, one record after the other."""
-    for item in items:
-        if isinstance(item, Block):
-            yield from item.records()
-        else:
-            yield item

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.formats._base import Field, LineParser
+from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser
 from copilot_analytics.formats._rows import Naming, RowReader
-from copilot_analytics.records import Block
+from copilot_analytics.records import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,18 +21,11 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._axis import Axis
     from copilot_analytics.records import Floats, Ints, Item, Record
 
-LONGEST_LINE = 20_000
-"""No trainer writes longer lines that say something."""
-
 
 def one_row(rows: RowReader, numbers: Mapping[str, float], line: int) -> Iterator[Record]:
-    """Yield the records that one row of numbers means, training and evaluations."""
+    """Return the records that one row of numbers means, training and evaluations."""
     columns = {key: np.array([number]) for key, number in numbers.items()}
-    for item in rows.rows(columns, np.array([line])):
-        if isinstance(item, Block):
-            yield from item.records()
-        else:
-            yield item
+    return records_of(rows.rows(columns, np.array([line])))
 
 
 class LineByLine(LineParser):

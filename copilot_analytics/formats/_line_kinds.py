@@ -30,11 +30,6 @@ _END = re.compile(
     r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
-COCO = re.compile(
-    r"Average (?P<what>Precision|Recall) {1,4}\(A[PR]\) @\[ IoU=(?P<low>[\d.]+)(?P<range>:[\d.]+)?"
-    r" {1,9}\| area= {0,9}(?P<area>\w+) {0,9}\| maxDets= {0,9}\d+ {0,4}\] {0,4}= {0,4}"
-    r"(?P<number>-?\d+(?:\.\d+)?)"
-)
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 

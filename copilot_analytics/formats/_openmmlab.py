@@ -13,6 +13,7 @@ from copilot_analytics.formats._numbers import NUMBER, whole
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import MAX_CHARACTERS, read_config
 from copilot_analytics.formats._openmmlab_facts import config_facts
+from copilot_analytics.formats._rows import eta_of
 from copilot_analytics.formats._stamps import Clock, Stamp
 from copilot_analytics.records import Block, Floats, Ints, Record
 
@@ -197,14 +198,12 @@ class TextParser(LineParser):
         return {}
 
     def _checkpoint(self, count: int, unit: str, time: float, number: int) -> Record:
-        if unit == "epochs":
-            step = None if self._clock.per_epoch is None else count * self._clock.per_epoch
-            facts: dict[str, Any] = {"path": f"epoch_{count}.pth", "epoch": count}
-            epoch = float(count)
-        else:
-            step, epoch = count, None
-            facts = {"path": f"iter_{count}.pth", "step": count}
+        step, epoch = self._clock.place(count, unit)
+        if epoch is None:
+            facts: dict[str, Any] = {"path": f"iter_{count}.pth", "step": count}
             self._clock.saved = count
+        else:
+            facts = {"path": f"epoch_{count}.pth", "epoch": count}
         return self._record("checkpoint", step, epoch, time, number, facts=facts)
 
     def _collect(self, line: str) -> None:
@@ -238,6 +237,16 @@ class TextParser(LineParser):
         if new:
             self._told.update(new)
             yield self._record("config", None, None, time, number, facts=new)
+
+    def _best_checkpoint(
+        self, count: int, unit: str, facts: dict[str, Any], time: float | None, number: int
+    ) -> Iterator[Record]:
+        """Yield that the checkpoint of an epoch or iteration is the best by a metric."""
+        if "save_best" not in self._told:
+            yield from self._config({"save_best": facts["best_metric_name"]}, number, time)
+        step, epoch = self._clock.place(count, unit)
+        facts["step" if epoch is None else "epoch"] = count
+        yield self._record("checkpoint", step, epoch, time, number, facts=facts)
 
     def _best_so_far(self) -> Iterator[Record]:
         if self._best is not None:
@@ -276,9 +285,9 @@ class TextParser(LineParser):
         if any(number > 0 and self._told.get(name) != number for name, number in plan.items()):
             self._to_tell.update(plan)
         metrics = {name: column for name, column in columns.items() if name[0] != "#"}
-        if "#eta_s" in columns:
-            eta = columns["#eta_h"] * 3600 + columns["#eta_m"] * 60 + columns["#eta_s"]
-            metrics["eta_s"] = eta + 86400 * columns.get("#eta_d", 0.0)
+        left = eta_of(columns)
+        if left is not None:
+            metrics["eta_s"] = left
         return Block(step, epoch, self._times(columns), lines, metrics, self._file)
 
     def _times(self, columns: Mapping[str, Floats]) -> Floats:

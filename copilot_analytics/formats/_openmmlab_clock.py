@@ -64,6 +64,22 @@ class StepClock:
         """Tell whether a step lies between the last training line and the next."""
         return self.last <= step < self.last + self.gap
 
+    def place(self, count: int, unit: str) -> tuple[int | None, float | None]:
+        """Return step and epoch after so many epochs or iterations, None where unknown.
+
+        Examples
+        --------
+        >>> clock = StepClock()
+        >>> clock.place(3, "epochs"), clock.place(40, "iterations")
+        ((None, 3.0), (40, None))
+        >>> clock.per_epoch = 100
+        >>> clock.place(3, "epoch")
+        (300, 3.0)
+        """
+        if not unit.startswith("epoch"):
+            return count, None
+        return None if self.per_epoch is None else count * self.per_epoch, float(count)
+
     def now(self) -> int | None:
         """Return the step of an evaluation that comes now, None if nothing tells."""
         if self.val_interval:

@@ -1,4 +1,4 @@
-"""How lines write names and numbers, beyond ``name: 1.5`` and ``name 1.5``."""
+"""How the lines of many text formats write names with their numbers, and the time left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import re
 from copilot_analytics.formats._numbers import NUMBER
 
 _KEY = r"(?<![\w./@-])(?P<key>[A-Za-z_][\w./@-]{0,60})(?:\s?[:=]\s{0,9}|\s{1,9})"
+
+COLON_PAIRS = re.compile(
+    rf"(?P<key>[A-Za-z_][\w./@()+-]{{0,60}})\s?[:=]\s*(?P<number>{NUMBER})(?![\w.])"
+)
+"""``name: 1.5`` or ``name=1.5``."""
+
+BLANK_PAIRS = re.compile(rf"(?P<key>[A-Za-z_][\w./@-]{{0,60}})[ \t]+(?P<number>{NUMBER})(?![\w.])")
+"""``name 1.5``."""
 
 ANY_PAIRS = re.compile(rf"{_KEY}(?P<number>{NUMBER})(?=s?(?:[\s,;|()]|$))")
 """``name: 1.5``, ``name=1.5`` and ``name 1.5``, of which the number may be of seconds: ``0.5s``."""

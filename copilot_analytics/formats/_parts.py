@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from copilot_analytics.formats._base import LONGEST_LINE
 from copilot_analytics.formats._coco import CocoSummary
 from copilot_analytics.formats._line_by_line import one_row
 from copilot_analytics.formats._rows import RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._statements import (
-    LONGEST_LINE,
     Pattern,
     StatementFormat,
     StatementKind,

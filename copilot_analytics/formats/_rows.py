@@ -225,9 +225,9 @@ class RowReader:
         """Return the metrics of training, and those of evaluations by split."""
         train: dict[str, Floats] = {}
         evals: dict[Split, dict[str, Floats]] = {}
-        parts = [columns[name] * factor for name, factor in _ETA.items() if name in columns]
-        if parts and otherwise == "train":
-            train["eta_s"] = sum(parts[1:], parts[0])
+        left = eta_of(columns)
+        if left is not None and otherwise == "train":
+            train["eta_s"] = left
         for name, column in columns.items():
             if name[0] == "#":
                 continue
@@ -242,6 +242,18 @@ class RowReader:
         if "#time_s" in columns:
             return columns["#time_s"]
         return self._clock.times(columns) if "#hour" in columns else np.full(rows, np.nan)
+
+
+def eta_of(columns: Mapping[str, Floats]) -> Floats | None:
+    """Return the time left in seconds, shape ``(n,)``; None if no column is a part of it.
+
+    Examples
+    --------
+    >>> eta_of({"#eta_d": np.array([1.0]), "#eta_m": np.array([2.0])})
+    array([86520.])
+    """
+    parts = [columns[name] * factor for name, factor in _ETA.items() if name in columns]
+    return sum(parts[1:], parts[0]) if parts else None
 
 
 def _known(number: float) -> float | None:

@@ -7,32 +7,21 @@ a metric of that name; in the group ``rest``, numbers with names are found by `P
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from copilot_analytics.formats._axis import PLACES, Axis
-from copilot_analytics.formats._base import Field, LineParser, LogFormat
-from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.schema import FACTS
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item, Kind, Record
-
-LONGEST_LINE = 20_000
-
-COLON_PAIRS = re.compile(
-    rf"(?P<key>[A-Za-z_][\w./@()+-]{{0,60}})\s?[:=]\s*(?P<number>{NUMBER})(?![\w.])"
-)
-"""``name: 1.5`` or ``name=1.5``."""
-
-BLANK_PAIRS = re.compile(rf"(?P<key>[A-Za-z_][\w./@-]{{0,60}})[ \t]+(?P<number>{NUMBER})(?![\w.])")
-"""``name 1.5``."""
 
 StatementKind: TypeAlias = Literal[
     "train", "eval", "config", "epoch", "checkpoint", "resume", "end"

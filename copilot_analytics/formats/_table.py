@@ -25,7 +25,7 @@ from copilot_analytics.formats._cells import (
 )
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
-from copilot_analytics.records import Block
+from copilot_analytics.records import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -193,11 +193,7 @@ class TableParser(LineParser):
             return ()
         row = {name: np.array([value]) for name, value in rewritten_row(line).items()}
         items = self.block(row, np.array([number])) if row else ()
-        return [
-            record
-            for item in items
-            for record in (item.records() if isinstance(item, Block) else (item,))
-        ]
+        return list(records_of(items))
 
     def close(self) -> Iterable[Record]:
         """Say what the rows showed of the length of an epoch."""

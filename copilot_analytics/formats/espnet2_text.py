@@ -6,12 +6,9 @@ import re
 from typing import ClassVar
 
 from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._pairs import COLON_PAIRS
 from copilot_analytics.formats._rows import Naming
-from copilot_analytics.formats._statements import (
-    COLON_PAIRS,
-    Pattern,
-    StatementFormat,
-)
+from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
 _TIMES = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Floats, Ints, Item
 
-_LONGEST = 20_000
 _LONGEST_STATEMENT = 2000
 _EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
 # The Trainer adds the epoch last; only these follow it.
@@ -94,7 +93,7 @@ class HFConsoleParser(LineParser):
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
-        if len(line) > _LONGEST:
+        if len(line) > LONGEST_LINE:
             return ()
         frame = find_frame(line)
         if frame is not None:
@@ -295,7 +294,7 @@ Saving model checkpoint to toy/checkpoint-5
 def _dict_fields(line: str) -> list[Field] | None:
     """Return the numbers of a dict as the Trainer prints it; None if a line holds none."""
     start = line.find("{'")
-    if start < 0 or len(line) > _LONGEST:
+    if start < 0 or len(line) > LONGEST_LINE:
         return None
     end = line.find("}", start) + 1
     epoch = _EPOCH.search(line, start, end)

@@ -9,11 +9,11 @@ import numpy as np
 
 from copilot_analytics.formats._bars import Frame, read_frame
 from copilot_analytics.formats._base import LineParser, LogFormat, Sample
+from copilot_analytics.formats._coco import coco_average
 from copilot_analytics.formats._evaluations import Evaluations, Result
 from copilot_analytics.formats._evidence import Evidence
 from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._line_kinds import (
-    COCO,
     DECIMAL,
     FINAL,
     OF_FOLD,
@@ -45,7 +45,6 @@ from copilot_analytics.formats._words import LONGEST_LINE, read_line
 from copilot_analytics.records import Block, Record
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._base import Field
@@ -118,9 +117,9 @@ class HomeTextParser(LineParser):
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
-        coco = COCO.search(line)
-        if coco is not None:
-            yield from self._coco(coco, number)
+        average = coco_average(line)
+        if average is not None:
+            yield from self._coco(*average, number)
             return
         if not may_measure(line):
             yield from self._plan(line, number)
@@ -157,11 +156,11 @@ class HomeTextParser(LineParser):
         elif self._rows.has_rows and FINAL.match(message):
             self._repeats = True
 
-    def _coco(self, found: re.Match[str], number: int) -> Iterator[Item]:
-        """Read the one line of the table of pycocotools that counts: AP over all thresholds."""
-        if found["what"] == "Precision" and found["range"] and found["area"] == "all":
+    def _coco(self, name: str, value: float, number: int) -> Iterator[Item]:
+        """Take the one line of the table of pycocotools that counts: AP over all thresholds."""
+        if name == "AP":
             yield from self._before_result()
-            result = Result({}, {"val": {"AP": float(found["number"])}}, number)
+            result = Result({}, {"val": {name: value}}, number)
             yield from self._evaluations.take(result)
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:

@@ -8,8 +8,9 @@ from typing import ClassVar
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._pairs import BLANK_PAIRS
 from copilot_analytics.formats._rows import Naming
-from copilot_analytics.formats._statements import BLANK_PAIRS, Pattern, StatementFormat
+from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
 _PAIRS = re.compile(rf"(?P<key>\b[a-z]\w{{0,40}})=(?P<number>{NUMBER})(?=,)")

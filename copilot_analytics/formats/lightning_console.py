@@ -14,7 +14,7 @@ from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats._tqdm import Frame, find_frame
-from copilot_analytics.records import Block, Record
+from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -138,8 +138,7 @@ class LightningConsoleParser(LineParser):
         }
         columns = {name: np.array([number]) for name, number in place.items()}
         metrics = {n: np.array([v]) for n, v in point.numbers.items() if n not in results}
-        for item in self._rows.rows({**columns, **metrics}, np.array([point.line])):
-            yield from item.records() if isinstance(item, Block) else (item,)
+        yield from records_of(self._rows.rows({**columns, **metrics}, np.array([point.line])))
         is_new = repr(results) != repr(self._results)
         if results and (is_new or self._validated):
             self._results = results

@@ -150,17 +150,7 @@ class MMEngineTextParser(TextParser):
             facts["best_metric"] = float(found[1])
         if self._replaced:
             facts["replaces"], self._replaced = self._replaced, None
-        if "save_best" not in self._told:
-            yield from self._config({"save_best": metric}, number, time)
-        if found[4] == "epoch":
-            per_epoch = self._clock.per_epoch
-            step = None if per_epoch is None else count * per_epoch
-            epoch: float | None = float(count)
-            facts["epoch"] = count
-        else:
-            step, epoch = count, None
-            facts["step"] = count
-        yield self._record("checkpoint", step, epoch, time, number, facts=facts)
+        yield from self._best_checkpoint(count, found[4], facts, time, number)
 
 
 class MMEngineText(LogFormat):

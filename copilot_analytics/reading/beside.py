@@ -16,10 +16,10 @@ import numpy as np
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import read_chunks
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import Block, Item, Record, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from copilot_analytics.records import Floats
@@ -240,27 +240,22 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
 
 def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
     """Yield records of another log that the main one lacks, each with its step."""
-    for item in other.items:
-        for record in _said(item):
-            step = record.step
-            if record.kind in _KINDS:
-                yield (np.inf if step is None else float(step)), _placed(record, other)
-            elif record.kind in {"train", "eval"}:
-                missing = {
-                    name: number
-                    for name, number in record.metrics.items()
-                    if f"{record.kind} {_title(name)}" not in main.names
-                    or (step is not None and step < (main.first_step or 0))
-                }
-                same_axis = other.unit == main.unit and step is not None
-                if missing and (same_axis or record.kind == "eval"):
-                    kept = replace(record, metrics=missing, step=step if same_axis else None)
-                    at = float(step) if step is not None and same_axis else _step_of(main, record)
-                    yield at, _placed(kept, other)
-
-
-def _said(item: Item) -> Iterable[Record]:
-    return item.records() if isinstance(item, Block) else (item,)
+    for record in records_of(other.items):
+        step = record.step
+        if record.kind in _KINDS:
+            yield (np.inf if step is None else float(step)), _placed(record, other)
+        elif record.kind in {"train", "eval"}:
+            missing = {
+                name: number
+                for name, number in record.metrics.items()
+                if f"{record.kind} {_title(name)}" not in main.names
+                or (step is not None and step < (main.first_step or 0))
+            }
+            same_axis = other.unit == main.unit and step is not None
+            if missing and (same_axis or record.kind == "eval"):
+                kept = replace(record, metrics=missing, step=step if same_axis else None)
+                at = float(step) if step is not None and same_axis else _step_of(main, record)
+                yield at, _placed(kept, other)
 
 
 def _placed(record: Record, log: Digest) -> Record:

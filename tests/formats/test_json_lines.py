@@ -12,16 +12,8 @@ from copilot_analytics.formats.llamafactory_jsonl import FORMAT as LLAMA
 from copilot_analytics.formats.plain_jsonl import FORMAT as PLAIN
 from copilot_analytics.formats.slowfast_json import FORMAT as SLOWFAST
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block
+from copilot_analytics.records import Block, records_of
 from copilot_analytics.run import Run
-
-
-def flat(items):
-    return [
-        record
-        for item in items
-        for record in (item.records() if isinstance(item, Block) else (item,))
-    ]
 
 
 def lines(*rows: dict) -> str:
@@ -35,9 +27,9 @@ def run_of(text: str) -> Run:
 
 def test_an_epoch_with_a_fraction_is_progress():
     text = lines(*({"step": n * 10, "epoch": n / 4, "loss": 1 / n} for n in range(1, 9)))
-    records = [r for r in flat(read_text(PLAIN, text)) if r.kind == "train"]
+    records = [r for r in records_of(read_text(PLAIN, text)) if r.kind == "train"]
     assert [r.epoch for r in records] == [n / 4 for n in range(1, 9)]
-    assert repr(flat(_in_one(text))) == repr(flat(read_text(PLAIN, text)))
+    assert repr([*records_of(_in_one(text))]) == repr([*records_of(read_text(PLAIN, text))])
 
 
 def _in_one(text: str):
@@ -88,7 +80,7 @@ def test_results_of_coco_on_an_averaged_model_have_names_of_their_own():
     row = {"train_lr": 0.1, "train_loss": 5.0, "epoch": 0, "n_parameters": 3}
     row |= {"test_coco_eval_bbox": [0.25] * 12, "ema_test_coco_eval_bbox": [0.5] * 12}
     row |= {"test_coco_eval_masks": [0.125] * 12, "now_time": "2022-01-01", "ids": [1, 2]}
-    [result] = [r for r in flat(read_text(DEIT, lines(row))) if r.kind == "eval"]
+    [result] = [r for r in records_of(read_text(DEIT, lines(row))) if r.kind == "eval"]
     assert result.facts["split"] == "val"
     assert result.metrics["ema_test_bbox_AP"] == 0.5
     assert result.metrics["test_segm_AP50"] == 0.125
@@ -103,7 +95,7 @@ def test_slowfast_counts_iterations_where_it_logs_them():
         'json_stats: {"_type": "val_epoch", "epoch": "1/2", "top1_err": 40.0}\n'
         'json_stats: {"_type": "test_final", "split": "test_final", "top1_acc": "61.50"}\n'
     )
-    records = flat(read_text(SLOWFAST, text))
+    records = list(records_of(read_text(SLOWFAST, text)))
     assert [(r.kind, r.step) for r in records if r.kind in {"train", "eval"}][:3] == [
         ("train", 10), ("train", 20), ("train", 20),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from copilot_analytics.formats.tfevents import FORMAT
 from copilot_analytics.live.finding import find_logs
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.run_folders import find_run
-from copilot_analytics.records import Block, Record
+from copilot_analytics.records import Record, records_of
 from copilot_analytics.run import Run
 
 
@@ -28,10 +28,7 @@ def read(raw: bytes, file: str = "events.out.tfevents.1.host", size: int | None 
     for start in range(0, len(raw), size or max(len(raw), 1)):
         items += parser.feed(raw[start : start + (size or len(raw))])
     items += parser.close()
-    records = []
-    for item in items:
-        records += item.records() if isinstance(item, Block) else [item]
-    return records
+    return list(records_of(items))
 
 
 def rows(records: list[Record]) -> list[tuple]:
