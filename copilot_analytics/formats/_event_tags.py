@@ -120,6 +120,8 @@ class Tags:
         if "data_time_s" in self._taken:
             name = _WITH_DATA_TIME.get(lower, name)
         name = tag if name in self._taken else name
+        while name in self._taken:
+            name = f"train/{name}"
         self._taken.add(name)
         return Tag(name)
 
