@@ -15,6 +15,8 @@ an epoch alone. The names below are how a format calls what it found:
 ``#sample_of``  samples of an epoch
 ``#time_s``     seconds since 1970, or since the start
 ==============  ==================================================================
+
+Every declared format places its rows by it.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from copilot_analytics.formats._epoch_length import EpochLength
 from copilot_analytics.formats._numbers import whole
-from copilot_analytics.formats._openmmlab_epochs import EpochLength
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the consoles of gradient boosting have in common.
+"""What the consoles of gradient boosting have in common (XGBoost, LightGBM, CatBoost).
 
 A line tells the metrics of every data set after so many trees. The trees are counted anew when a
 training begins; when it ends, the line of the best one is printed again.

@@ -1,4 +1,7 @@
-"""The table that pycocotools print of a detection."""
+"""The table that pycocotools print of a detection, for every log of a detector that shows it.
+
+`_parts` reads it for the trainers that evaluate so, `home_text` for scripts.
+"""
 
 from __future__ import annotations
 

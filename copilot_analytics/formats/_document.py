@@ -2,6 +2,8 @@
 
 Only an array of entries matters, and facts beside it. When a document is followed by another one,
 as a rewritten file is, entries that were told already are not told again.
+
+Hugging Face's ``trainer_state.json``, Chainer's and AllenNLP's metrics and `plain_json` are such.
 """
 
 from __future__ import annotations

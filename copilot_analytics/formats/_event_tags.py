@@ -1,4 +1,7 @@
-"""What the tags of TensorBoard mean, each judged once, when it first appears."""
+"""What the tags of TensorBoard mean, each judged once, when it first appears.
+
+Only `tfevents` has tags; `_event_rows` asks for each once.
+"""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
 from copilot_analytics.formats._rows import Naming, RowReader
-from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss, is_quality, split_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,8 @@
-"""Logs of JSON objects, one a line, whose keys can be declared."""
+"""Logs of JSON objects, one a line, whose keys can be declared.
+
+DETR, Detectron2, LLaMA-Factory and `plain_jsonl` write so. Other formats with JSON in them take
+numbers and durations from here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Text logs in which some lines end with a JSON object: few lines, each read for itself."""
+"""Text logs in which some lines end with a JSON object (`mlperf_text`, `slowfast_json`).
+
+Such lines are few, so each is read for itself.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A progress bar that is drawn again and again, a table whose header names the columns: such lines
 are read one after the other, and the parser remembers what the next ones need.
+
+Keras, YOLO, Stable-Baselines3, nnU-Net, VITS, Coqui, AllenNLP and `console_table` print so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The step at which something happened whose line carries none."""
+"""The step at which something happened whose line carries none, in logs of MMEngine and mmcv."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 A validation may print its running mean batch by batch, and only the last line is the result;
 another prints a line for every metric. Such lines are gathered, and said as one row as soon as a
 line says that there is no more, or before the next statement of another kind.
+
+Caffe, Deeplearning4j, Detectron2, DETR, Swin, timm, GluonCV, Paddle, BasicSR and YOLOX print so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which part of the data a metric was measured on, by its name."""
+"""Which part of the data a metric was measured on, by its name: one rule for all formats."""
 
 from __future__ import annotations
 

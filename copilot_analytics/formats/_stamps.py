@@ -1,4 +1,4 @@
-"""Time stamps of log lines: where they stand, and what they mean in seconds."""
+"""Time stamps of log lines: where they stand, and what they mean; one reader for all text."""
 
 from __future__ import annotations
 

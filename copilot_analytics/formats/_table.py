@@ -14,7 +14,9 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Field, LineParser, LogFormat
-from copilot_analytics.formats._cells import (
+from copilot_analytics.formats._numbers import IS_NUMBER
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._table_cells import (
     BLANKS,
     cells_of,
     delimiter_of,
@@ -23,8 +25,6 @@ from copilot_analytics.formats._cells import (
     rewritten,
     rewritten_row,
 )
-from copilot_analytics.formats._numbers import IS_NUMBER
-from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.records import records_of
 
 if TYPE_CHECKING:

@@ -1,4 +1,8 @@
-"""Frames of tqdm's progress bars: where they stand, and what is written behind them."""
+"""Frames of tqdm's bars, for formats whose trainer draws them (`hf_console`, `lightning_console`).
+
+A frame is at the beginning of its line and has the clock of tqdm, which gives the time of a row;
+`_home_bars` reads whatever looks like a bar.
+"""
 
 from __future__ import annotations
 

@@ -14,17 +14,17 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
-from copilot_analytics.formats._cells import (
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats._table import Columns, Heading, TableParser, header_of, named
+from copilot_analytics.formats._table_cells import (
     cells_of,
     delimiter_of,
     key_of,
     numbers_of,
     rewritten_row,
 )
-from copilot_analytics.formats._counters import Counters, counters_of
-from copilot_analytics.formats._rows import Naming, RowReader
-from copilot_analytics.formats._splits import split_of
-from copilot_analytics.formats._table import Columns, Heading, TableParser, header_of, named
+from copilot_analytics.formats._table_counters import Counters, counters_of
 from copilot_analytics.records import Record
 from copilot_analytics.schema import direction_of
 

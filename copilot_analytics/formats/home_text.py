@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from copilot_analytics.formats._bars import Frame, read_frame
 from copilot_analytics.formats._base import LineParser, LogFormat, Sample
 from copilot_analytics.formats._coco import coco_average
-from copilot_analytics.formats._evaluations import Evaluations, Result
-from copilot_analytics.formats._evidence import Evidence
-from copilot_analytics.formats._home_rows import HomeRows
-from copilot_analytics.formats._line_kinds import (
+from copilot_analytics.formats._home_bars import Frame, read_frame
+from copilot_analytics.formats._home_evaluations import Evaluations, Result
+from copilot_analytics.formats._home_evidence import Evidence
+from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
     FINAL,
     OF_FOLD,
@@ -21,8 +20,8 @@ from copilot_analytics.formats._line_kinds import (
     may_measure,
     says_the_end,
 )
-from copilot_analytics.formats._plan_words import stated_plan
-from copilot_analytics.formats._row_fields import (
+from copilot_analytics.formats._home_plan import stated_plan
+from copilot_analytics.formats._home_row_fields import (
     are_measures,
     columns_of,
     fields_of,
@@ -34,21 +33,22 @@ from copilot_analytics.formats._row_fields import (
     number_of,
     numbers_of,
 )
-from copilot_analytics.formats._stamps import find_stamp
-from copilot_analytics.formats._vocabulary import (
+from copilot_analytics.formats._home_rows import HomeRows
+from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
     is_decisive,
     split_in,
 )
-from copilot_analytics.formats._words import LONGEST_LINE, read_line
+from copilot_analytics.formats._home_words import LONGEST_LINE, read_line
+from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.records import Block, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._base import Field
-    from copilot_analytics.formats._readings import Reading
+    from copilot_analytics.formats._home_readings import Reading
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
+from copilot_analytics.formats._epoch_length import EpochLength
 from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     LONGEST_LINE,
@@ -23,7 +24,6 @@ from copilot_analytics.formats._openmmlab import (
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import Config, read_config
-from copilot_analytics.formats._openmmlab_epochs import EpochLength
 from copilot_analytics.formats._openmmlab_facts import config_facts, type_name
 from copilot_analytics.records import Block, Floats, Ints, Item, Record
 

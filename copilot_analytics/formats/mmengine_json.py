@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
+from copilot_analytics.formats._epoch_length import EpochLength
 from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     BOOKKEEPING_KEYS,
@@ -20,7 +21,6 @@ from copilot_analytics.formats._openmmlab import (
     canonical,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
-from copilot_analytics.formats._openmmlab_epochs import EpochLength
 from copilot_analytics.records import Block, Floats, Ints, Record
 
 if TYPE_CHECKING:

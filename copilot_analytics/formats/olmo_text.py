@@ -6,7 +6,7 @@ import re
 from typing import ClassVar
 
 from copilot_analytics.formats._base import Sample
-from copilot_analytics.formats._blocks import HeadedFormat
+from copilot_analytics.formats._headed import HeadedFormat
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern

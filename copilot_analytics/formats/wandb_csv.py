@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Sample
-from copilot_analytics.formats._counters import counters_of
 from copilot_analytics.formats._table import Heading, TableFormat
+from copilot_analytics.formats._table_counters import counters_of
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statements import read_text
 
-from copilot_analytics.formats._openmmlab_epochs import EpochLength
+from copilot_analytics.formats._epoch_length import EpochLength
 from copilot_analytics.formats._stamps import days_from_civil
 from copilot_analytics.formats.mmcv_json import FORMAT as MMCV_JSON
 from copilot_analytics.formats.mmcv_text import FORMAT as MMCV_TEXT

@@ -1,4 +1,7 @@
-"""Text logs that print a heading with the step, and then one number a line."""
+"""Text logs that print a heading with the step, and then one number a line.
+
+Composer and OLMo print so. The lines are statements that lack their place; the heading gives it.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,13 @@
-"""Lines of home-made logs that are told by a few words, before any number of them is looked at."""
+"""Lines of home-made logs that are told by a few words, before any number of them is looked at.
+
+`home_text` meets every kind of text, so most lines must be dismissed fast.
+"""
 
 from __future__ import annotations
 
 import re
 
-from copilot_analytics.formats._vocabulary import (
+from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
     EPOCHS,
     GLOBAL_STEPS,

@@ -1,4 +1,4 @@
-"""The words by which people name what their logs print."""
+"""The words by which people name what their scripts print (`home_text`)."""
 
 from __future__ import annotations
 

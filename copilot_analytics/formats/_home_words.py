@@ -12,9 +12,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._readings import Metric, Number, Reading
-from copilot_analytics.formats._stamps import find_stamp
-from copilot_analytics.formats._vocabulary import (
+from copilot_analytics.formats._home_readings import Metric, Number, Reading
+from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
     CHINESE,
     EPOCHS,
@@ -29,6 +28,7 @@ from copilot_analytics.formats._vocabulary import (
     parts_of,
     split_in,
 )
+from copilot_analytics.formats._stamps import find_stamp
 
 if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split

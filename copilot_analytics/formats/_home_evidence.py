@@ -1,4 +1,4 @@
-"""How much speaks for a training among the rows that a log seems to hold."""
+"""How much speaks for a training among the rows that `home_text` thinks it found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Cells of tables: where a line is cut, and what a cell may hold beside a plain number."""
+"""Cells of tables: where a line is cut, and what a cell may hold beside a plain number.
+
+All tables are cut by it (`_table`); `home_table` also reads headers by it.
+"""
 
 from __future__ import annotations
 

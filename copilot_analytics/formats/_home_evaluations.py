@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._vocabulary import split_in
+from copilot_analytics.formats._home_vocabulary import split_in
 from copilot_analytics.records import Block
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from copilot_analytics.formats._vocabulary import is_quality
+from copilot_analytics.formats._home_vocabulary import is_quality
 
 if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._base import Field
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss
 from copilot_analytics.formats._splits import split_of
-from copilot_analytics.formats._vocabulary import is_bookkeeping, is_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from copilot_analytics.formats._readings import Metric, Number, Reading
+    from copilot_analytics.formats._home_readings import Metric, Number, Reading
     from copilot_analytics.records import Floats
 
 _MOST_NAME_BLANKS = 5

@@ -1,4 +1,7 @@
-"""How many iterations an epoch has, from JSON logs that never say it."""
+"""How many iterations an epoch has, from rows that count epochs and iterations but never say it.
+
+`_axis` learns it for every declared format, the JSON logs of MMEngine and mmcv by themselves.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Progress bars in logs: frames that are drawn over and over, of which the last one counts."""
+"""Progress bars in logs that scripts print by hand (`home_text`), by tqdm or as Keras draws them.
+
+Frames are drawn over and over, and the last one counts. They stand anywhere in a line and may lack
+their clock; formats that know their bar read it to the letter, with its times, by `_tqdm`.
+"""
 
 from __future__ import annotations
 

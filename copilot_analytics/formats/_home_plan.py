@@ -1,4 +1,4 @@
-"""Planned epochs and steps where a log states them in words, dumps of settings or tables."""
+"""Planned epochs and steps where a home-made log states them in words, settings or tables."""
 
 from __future__ import annotations
 

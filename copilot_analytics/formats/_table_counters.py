@@ -1,4 +1,7 @@
-"""Columns that count the training rather than measure it, by the names that people give them."""
+"""Columns that count the training rather than measure it, by the names that people give them.
+
+For tables whose columns nobody declared: `home_table`, and `wandb_csv`, where users choose names.
+"""
 
 from __future__ import annotations
 
