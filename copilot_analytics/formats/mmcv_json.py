@@ -7,7 +7,6 @@ notebook's log may lack it. The others are training lines and results, told apar
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +15,7 @@ import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
 from copilot_analytics.formats._epoch_length import EpochLength
+from copilot_analytics.formats._json_rows import objects_in
 from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     LONGEST_LINE,
@@ -237,22 +237,12 @@ class MMCVJson(LogFormat):
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is, from ``mode``, ``epoch`` and ``iter`` together."""
-        best = 0.0
-        for line in lines:
-            start = line.lstrip()
-            if start.startswith('{"') and '"env_info": "' in line[:LONGEST_LINE]:
-                best = max(best, 0.8)  # the header may be too long to come whole
-            if not start.startswith("{") or len(line) > LONGEST_LINE:
-                continue
-            try:
-                statement = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if not isinstance(statement, dict):
-                continue
+        for statement in objects_in(lines):
             if statement.get("mode") in ("train", "val") and {"epoch", "iter"} <= statement.keys():
                 return 1.0
-        return best
+        # The header may be too long to come whole.
+        heads = (line.lstrip()[:LONGEST_LINE] for line in lines)
+        return 0.8 if any(h.startswith('{"') and '"env_info": "' in h for h in heads) else 0.0
 
     def parser(self, file: str) -> MMCVJsonParser:
         """Return a fresh parser for a log."""

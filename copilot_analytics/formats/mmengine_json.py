@@ -6,7 +6,6 @@ training runs by epochs and iterations elsewhere. There is no plan and no time s
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,10 +13,10 @@ import numpy as np
 
 from copilot_analytics.formats._base import Json, JsonParser, LogFormat, Sample
 from copilot_analytics.formats._epoch_length import EpochLength
+from copilot_analytics.formats._json_rows import objects_in
 from copilot_analytics.formats._numbers import is_count, is_number, whole
 from copilot_analytics.formats._openmmlab import (
     BOOKKEEPING_KEYS,
-    LONGEST_LINE,
     canonical,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
@@ -134,19 +133,12 @@ class MMEngineJson(LogFormat):
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is, from the keys that a training line always has."""
         best = 0.0
-        for line in lines:
-            if not line.lstrip().startswith("{") or len(line) > LONGEST_LINE:
-                continue
-            try:
-                statement = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if not isinstance(statement, dict) or not is_number(statement.get("step")):
-                continue
+        for statement in objects_in(lines):
             keys = statement.keys()
-            if not keys >= {"time", "data_time"} or "mode" in keys:
+            if not is_number(statement.get("step")) or "mode" in keys:
                 continue
-            best = max(best, 0.95 if _is_training(keys) else 0.6)
+            if keys >= {"time", "data_time"}:
+                best = max(best, 0.95 if _is_training(keys) else 0.6)
         return best
 
     def parser(self, file: str) -> MMEngineJsonParser:
