@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
 
 
+@dataclass(frozen=True)
+class HomeNaming(Naming):
+    """Keeps names; results on a test split count as validation until there is a validation."""
+
+    splits: set[Split] = field(default_factory=set)
+
+    def split_of(self, name: str, otherwise: Split) -> Split:
+        """Return the split that a metric counts for; `otherwise` if its name does not tell."""
+        split = super().split_of(name, otherwise)
+        self.splits.add(split)
+        return "val" if split == "test" and "val" not in self.splits else split
+
+
 class HomeRows:
     """Turns what lines say into items, in their order.
 

@@ -194,8 +194,11 @@ class LaunchFilter:
         )
         if epoch is not None and epoch > 1 and step > max(2 * gap, interval):
             return False
-        began_first = self._first_epoch is not None and self._first_epoch <= 1
-        if epoch is not None and epoch <= 1 and began_first and (self._last_epoch or 0) > 2:
+        # Logs that tell no length of an epoch name none before its end: what was read shows it.
+        length = (self._last or 0) / self._last_epoch if self._last_epoch else math.inf
+        began_first = first <= length or (self._first_epoch or math.inf) <= 1
+        in_first = (step / length if epoch is None else epoch) <= 1
+        if in_first and began_first and (self._last_epoch or 0) > 2:
             # A resume begins at a checkpoint, which is hardly ever in the first epoch.
             return True
         if step <= first:
