@@ -198,7 +198,7 @@ class LaunchFilter:
         length = (self._last or 0) / self._last_epoch if self._last_epoch else math.inf
         began_first = first <= length or (self._first_epoch or math.inf) <= 1
         in_first = (step / length if epoch is None else epoch) <= 1
-        if in_first and began_first and (self._last_epoch or 0) > 2:
+        if in_first and began_first and (self._last_epoch or 0) >= 2:
             # A resume begins at a checkpoint, which is hardly ever in the first epoch.
             return True
         if step <= first:
