@@ -74,7 +74,9 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         part += 2
     if tail.startswith("aacc"):
         part += 1
-    if re.search(r"_(easy|hard)_", key) or ("kitti" in key and "overall" not in key):
+    if re.search(r"_(easy|hard)_", key):
+        part += 1
+    if "kitti" in key and "overall" not in key:
         part += 1
     place = names.index(name) if name in names else len(names)
     if _LOSS.search(key):
