@@ -27,6 +27,9 @@ _TOTAL_LOSS = re.compile(
     re.IGNORECASE,
 )
 
+# What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
+_UNNAMED_LOSS = re.compile(r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost", re.IGNORECASE)
+
 
 @dataclass
 class Run:
@@ -182,7 +185,9 @@ class Run:
     @property
     def loss_names(self) -> tuple[str, ...]:
         """Training losses, the total first."""
-        names = [n for n in self.train_log.metric_names if "loss" in n.lower()]
+        known = self.train_log.metric_names
+        names = [n for n in known if "loss" in n.lower()]
+        names = names or [n for n in known if _UNNAMED_LOSS.fullmatch(n)]
         return tuple(
             sorted(names, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name)))
         )
