@@ -155,7 +155,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         self, run: Run, results: Results, record: Record
     ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
         said = len(run.train_log) + len(run.eval_log)
-        if self._end is not None and self._end[1] == said and said:
+        if self._end is not None and self._end[1] == said and (said or run.last_step):
             why = self._end[0].facts.get("reason") or "the log says that training has finished"
             return "finished", str(why), self._end[0].line, ()
         if self._crash is not None and self._crash[1] == said:
@@ -201,9 +201,9 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if not rate.warming_up and _ends_with_eval(run):
             why = "the log ends right after an evaluation; its plan is unknown"
             return "finished", why, line, gap
-        if rate.at_floor and rate.now is not None and rate.now < 0.5 * (rate.peak or rate.now):
-            return "finished", "the learning rate is at its floor; the plan is unknown", line, gap
         why = f"the log ends at {_reached(run)}; it does not say whether that was planned"
+        if rate.at_floor and rate.now is not None and rate.now < 0.5 * (rate.peak or rate.now):
+            why += ", but the learning rate is at its floor"
         return "unknown", why, line, gap
 
     def _judge_silence(self, run: Run, silence_s: float, line: int) -> tuple[Status, str, int]:
