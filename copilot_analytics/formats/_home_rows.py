@@ -7,6 +7,7 @@ times, which the second row below the first header tells; or they sum up what ot
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from copilot_analytics.formats._rows import Naming, RowReader
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
@@ -53,7 +55,7 @@ class HomeRows:
     def __init__(self, file: str) -> None:
         self.header: float | None = None
         self.axis = Axis()
-        self.reader = RowReader(file, self.axis, Naming())
+        self.reader = RowReader(file, self.axis, HomeNaming())
         self.has_rows = False
         self._counts: str | None = None  # "inner" or "step" once told
         self._has_inner = False

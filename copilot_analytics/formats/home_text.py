@@ -344,10 +344,14 @@ Test set: Average loss: 0.6250, Accuracy: 800/1000 (80%)
                 Record("config", line=1),
                 Record("train", 0, metrics={"loss": 2.25}, line=1),
                 Record("train", 1000, metrics={"loss": 1.5}, line=2),
-                Record("eval", 1000, metrics={"Average loss": 1.25}, facts={"split": "val"}, line=4),
+                Record(
+                    "eval", 1000, metrics={"Average loss": 1.25}, facts={"split": "val"}, line=4
+                ),
                 Record("train", 2000, metrics={"loss": 1.125}, line=6),
                 Record("train", 3000, metrics={"loss": 0.75}, line=7),
-                Record("eval", 3000, metrics={"Average loss": 0.625}, facts={"split": "val"}, line=9),
+                Record(
+                    "eval", 3000, metrics={"Average loss": 0.625}, facts={"split": "val"}, line=9
+                ),
             ),
         ),
     )

@@ -602,8 +602,8 @@ class Tailer:
             home, device, inode = self._waiting.pop(0)
             path = find_inode(home, device, inode)
             if path is not None and (device, inode) != taken and self._is_unread(path, taken):
-                there = rotated_siblings(home) if home != file.home else []
-                earlier = self._written_after(file, _older(there, inode), taken)
+                beside = rotated_siblings(home) if home != file.home else []
+                earlier = self._written_after(file, _older(beside, inode), taken)
                 if earlier:
                     return self._begin_sibling(earlier, home, "moved", now, pieces)
                 return self._begin_left(path, inode, home, "moved", now, pieces)
