@@ -189,7 +189,11 @@ def test_an_unknown_plan_is_not_judged():
     assert cut.status == "unknown"
     assert cut.reason.endswith("it does not say whether that was planned")
     at_floor = some(planned=False, rate=cosine)[:-1]
-    assert judge(at_floor)[0].status == "finished"
+    life, _ = judge(at_floor)
+    assert life.status == "unknown"
+    assert life.reason.endswith(
+        "it does not say whether that was planned, but the learning rate is at its floor"
+    )
 
 
 def test_active_time_leaves_out_the_pause():
