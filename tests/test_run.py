@@ -25,6 +25,13 @@ def test_records_come_back_in_the_order_of_the_log() -> None:
     assert [str(record) for record in again] == [str(record) for record in records]
 
 
+def test_losses_that_do_not_say_so_are_known_where_no_other_is_logged() -> None:
+    restored = Run.from_records([Record("train", step=1, metrics={"lr": 0.1, "l_pix": 2.0})])
+    assert restored.loss_names == ("l_pix",)
+    both = Run.from_records([Record("train", step=1, metrics={"l_pix": 1.0, "loss": 2.0})])
+    assert both.loss_names == ("loss",)
+
+
 def test_blocks_and_records_build_the_same_run() -> None:
     block = Block(
         np.array([10, 20, 15]), np.array([0.1, np.nan, 0.15]), np.array([1.0, 2.0, np.nan]),

@@ -51,6 +51,10 @@ _RESULTS = frozenset(
     "model method name architecture arch backbone dataset params flops trial trialid experiment id"
     " config seed optimizer fold run number value sample".split()
 )
+_SETTINGS = frozenset(
+    "batchsize dropout weightdecay hiddensize hiddendim numlayers nlayers optimizer activation"
+    " nestimators maxdepth".split()
+)  # columns of a search: each row is a training of its own
 _MEASURED_AFTER = re.compile(
     r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
     r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
@@ -208,7 +212,7 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
         return False
     has_loss = any("loss" in name.lower() for name in metrics)
     if counters.unit is None:
-        return has_loss and not plain & _RESULTS
+        return has_loss and not plain & (_RESULTS | _SETTINGS)
     return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 

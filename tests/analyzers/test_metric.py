@@ -122,3 +122,8 @@ def test_once_chosen_it_stays_unless_something_better_founded_comes():
     assert judge(rows).name == "mIoU"
     rows = [{"mIoU": 0.3}, {"mIoU": 0.3, "mDice": 0.4}]
     assert judge(rows).name == "mIoU"
+
+
+def test_moderate_objects_of_kitti_are_judged_where_no_overall_is_logged():
+    names = [f"KITTI/Car_3D_AP11_{part}_strict" for part in ("easy", "moderate", "hard")]
+    assert min(names, key=lambda name: better_ranked(name, names)) == names[1]

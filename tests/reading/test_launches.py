@@ -36,6 +36,12 @@ def test_a_fall_to_the_beginning_is_a_launch():
     assert told([*RISE, *RISE]) == [50, 100, 150, 200, "launch", 50, 100, 150, 200]
 
 
+def test_a_start_with_another_interval_is_a_launch_though_its_epoch_is_not_told():
+    first = [train(10), train(20), *(train(10 * n, n / 2) for n in range(3, 9))]
+    assert told([*first, train(20)])[-2:] == ["launch", 20]
+    assert told([*first, train(30)])[-2:] == [80, 30]
+
+
 def test_a_fall_to_the_middle_is_left_alone():
     assert told([*RISE, train(120), train(170)]) == [50, 100, 150, 200, 120, 170]
 
