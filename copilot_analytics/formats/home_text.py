@@ -327,33 +327,6 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 Record("eval", 2, 2.0, metrics={"Val Loss": 1.3, "val Acc": 60.0}, line=3),
             ),
         ),
-        Sample(
-            """\
-Train Epoch: 1 [0/2000 (0%)]\tLoss: 2.250000
-Train Epoch: 1 [1000/2000 (50%)]\tLoss: 1.500000
-
-Test set: Average loss: 1.2500, Accuracy: 600/1000 (60%)
-
-Train Epoch: 2 [0/2000 (0%)]\tLoss: 1.125000
-Train Epoch: 2 [1000/2000 (50%)]\tLoss: 0.750000
-
-Test set: Average loss: 0.6250, Accuracy: 800/1000 (80%)
-
-""",
-            (
-                Record("config", line=1),
-                Record("train", 0, metrics={"loss": 2.25}, line=1),
-                Record("train", 1000, metrics={"loss": 1.5}, line=2),
-                Record(
-                    "eval", 1000, metrics={"Average loss": 1.25}, facts={"split": "val"}, line=4
-                ),
-                Record("train", 2000, metrics={"loss": 1.125}, line=6),
-                Record("train", 3000, metrics={"loss": 0.75}, line=7),
-                Record(
-                    "eval", 3000, metrics={"Average loss": 0.625}, facts={"split": "val"}, line=9
-                ),
-            ),
-        ),
     )
 
     def confidence(self, lines: Sequence[str]) -> float:

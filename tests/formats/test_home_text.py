@@ -318,3 +318,17 @@ def test_time_grows_with_the_line_and_no_faster() -> None:
     for line in ("loss 1.5 " * 22_000, "1" * 200_000, "[" * 200_000, "epoch: " * 30_000):
         assert parser.fields(line) is None
         assert list(parser.parse(line, 1)) == []
+
+
+def test_results_of_a_test_set_count_as_validation_until_there_is_one():
+    rows = [
+        f"Train Epoch: {epoch} [{at}/2000 ({at / 20:.0f}%)]\tLoss: {2.0 / epoch + at / 8000}\n"
+        for epoch in (1, 2)
+        for at in (0, 1000)
+    ]
+    result = "\nTest set: Average loss: {}, Accuracy: {}/1000 ({}%)\n\n"
+    records = read(
+        "".join([*rows[:2], result.format(1.25, 600, 60), *rows[2:], result.format(0.5, 800, 80)])
+    )
+    said = [(r.metrics["Average loss"], r.facts["split"]) for r in records if r.kind == "eval"]
+    assert said == [(1.25, "val"), (0.5, "val")]
