@@ -80,7 +80,10 @@ def test_messages_arrive_whole(server, tmp_path):
     try:
         delivery = Delivery(ledger, [channel], dice())
         ledger.put(
-            [make_message(f"{n}", body=("x & y " * 900,)) for n in range(3)], [], 0.0, ["telegram"]
+            [make_message(f"{n}", body=("x & y " * 900,)) for n in range(3)],
+            [],
+            0.0,
+            delivery.names,
         )
         for now in range(9):
             delivery.work(float(now))
