@@ -128,7 +128,7 @@ class Round:
         self._home = folder / "state"
         self._child: int | None = None
         self._other: int | None = None
-        self._killed_at: list[float] = []
+        self._killed: list[tuple[float, float]] = []  # from when to when each one may have died
         self._known: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], Replayed] = {}
         kind = self._rng.choice(KINDS)
         self._hangs = self._rng.choices((0.0, 0.1), (29, 1))[0]
@@ -229,10 +229,8 @@ class Round:
         if self._child is None:
             return
         if signum == signal.SIGKILL:
-            os.kill(self._child, signum)
-            self._killed_at.append(time.monotonic())
             self._writer.story.append("kill")
-            _, status = os.waitpid(self._child, 0)
+            status = self._kill(self._child)
             self.outcome.kills += os.WIFSIGNALED(status)
             if not os.WIFSIGNALED(status):
                 self._check_end(status)
@@ -253,10 +251,16 @@ class Round:
 
     def _end_other(self) -> None:
         if self._other is not None:
-            os.kill(self._other, signal.SIGKILL)
-            self._killed_at.append(time.monotonic())
-            os.waitpid(self._other, 0)
+            self._kill(self._other)
             self._other = None
+
+    def _kill(self, pid: int) -> int:
+        """Kill a supervisor, and return how it ended."""
+        began = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        self._killed.append((began, time.monotonic()))
+        return status
 
     def _check_end(self, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
@@ -387,7 +391,10 @@ class Round:
             next_one = number if self._in_company else before + 1
             at, following_at = arrived[before]["at"], arrived[next_one]["at"]
             # What a killed process had sent may arrive a moment after it.
-            if not any(at - _ON_THE_WAY_S <= k <= following_at for k in self._killed_at):
+            if not any(
+                began <= following_at and at - _ON_THE_WAY_S <= ended
+                for began, ended in self._killed
+            ):
                 outcome.doubled.append(f"message {one['id'][:6]} arrived twice without a reason")
         outcome.requests = len(requests)
         outcome.faults = sum(one["mood"] != "well" for one in requests)
