@@ -93,7 +93,8 @@ def test_long_lines_take_linear_time(letters, log_format):
         reader.close()
     except CopilotError:
         pass
-    assert time.process_time() - start < 2
+    # Where no format is named, every one of them looks at the line.
+    assert time.process_time() - start < (8 if log_format is None else 2)
 
 
 def test_nul_bytes_and_holes_vanish():
