@@ -98,6 +98,8 @@ class LaunchFilter:
         elif record.kind == "crash":
             self._crashed = True
         elif record.kind == "config":
+            if "framework" in record.facts and self._holds_framework():
+                yield from self._release()  # of a start that came to nothing
             if "log_format" in record.facts:
                 self._log_facts.update(record.facts)
             told = _HEADER_FACTS & record.facts.keys()
@@ -113,6 +115,13 @@ class LaunchFilter:
         self._held.append(record)
         if record.kind in {"crash", "end"} or len(self._held) > _MOST_HELD:
             yield from self._release()
+
+    def _holds_framework(self) -> bool:
+        """Tell whether the header of another process is held: each names its framework once."""
+        return any(
+            isinstance(item, Record) and item.kind == "config" and "framework" in item.facts
+            for item in self._held
+        )
 
     def _is_late_crash(self, record: Record) -> bool:
         """Tell whether a crash came before the header: a traceback that was torn is told late."""

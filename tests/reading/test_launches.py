@@ -167,3 +167,12 @@ def test_a_torn_traceback_that_is_told_late_leaves_the_header_to_the_next_run():
         ("launch", 10),
         ("config", 10),
     ]
+
+
+def test_the_header_of_a_start_that_came_to_nothing_says_nothing_of_the_next_run():
+    rows = [train(step, line=step) for step in (10, 20, 30)]
+    vain = [header(schedule="cosine"), Record("config", facts={"planned_epochs": 20}, line=40)]
+    passed = list(LaunchFilter().all([*rows, *vain, header(seed=1), train(10, line=90)]))
+    at = kinds(passed).index("launch")
+    assert [record.facts for record in passed[3:at]] == [record.facts for record in vain]
+    assert passed[at + 1].facts == {"framework": "toy 1", "seed": 1}
