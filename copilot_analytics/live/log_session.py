@@ -295,7 +295,18 @@ class LogSession:
                 if record.line
             ]
             # Two watches of one run may have written in turn.
-            self._waiting = deque(sorted(kept, key=lambda record: record.line))
+            self._waiting = deque(_once(sorted(kept, key=lambda record: record.line)))
+
+
+def _once(records: Iterable[Record]) -> Iterator[Record]:
+    """Leave out what another watch said of a silence too: each judges it once, at the same line."""
+    judged: set[tuple[int, object]] = set()
+    for record in records:
+        silence = record.line, record.facts.get("verdict")
+        if record.kind != "tick" or silence not in judged:
+            yield record
+        if record.kind == "tick":
+            judged.add(silence)
 
 
 def _as_said(item: Item, run: Run) -> Item:
