@@ -221,7 +221,7 @@ class TextParser(LineParser):
             yield from self._config(facts, self._dump_line, self._dump_time, again=True)
         else:
             facts = environment_facts(text, self.framework)
-            yield from self._config(facts, self._dump_line, self._dump_time)
+            yield from self._config(facts, self._dump_line, self._dump_time, again=True)
 
     def _plan(self, number: int, time: float | None) -> Iterator[Record]:
         """Tell what the training lines since the last statement showed of the plan."""

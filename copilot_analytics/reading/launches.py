@@ -100,6 +100,7 @@ class LaunchFilter:
         elif record.kind == "config":
             if "framework" in record.facts and self._holds_framework():
                 yield from self._release()  # of a start that came to nothing
+                self._resumed = False
             if "log_format" in record.facts:
                 self._log_facts.update(record.facts)
             told = _HEADER_FACTS & record.facts.keys()

@@ -151,3 +151,33 @@ def test_what_another_watch_kept_is_told_with_the_next_sample(tmp_path, sample_l
     second.feed(half)
     told = second.add(Record("gpu", metrics={"gpu_utilization_pct": 50.0}))
     assert [(event.kind, event.key) for event in told] == [("status", "stalled")]
+
+
+def test_a_start_that_came_to_nothing_says_nothing_of_the_run_after_it(sample_logs):
+    (path,) = (sample_logs / "digits_plateau").glob("*/*.log")
+    first, resumed = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
+    log, alone = LogSession("train.log"), LogSession("train.log")
+    log.feed(first.read_bytes())
+    log.feed(resumed.read_bytes().partition(b"Epoch(train)")[0])
+    log.end_line()
+    for one in (log, alone):
+        one.feed(path.read_bytes())
+    assert log.run_key == alone.run_key
+    assert log.run.meta == alone.run.meta
+    assert log.run.meta.schedule is None
+
+
+def test_two_watches_that_judge_one_silence_count_once(tmp_path, sample_logs):
+    (path,) = (sample_logs / "digits_plateau").glob("*/*.log")
+    lines = path.read_bytes().splitlines(keepends=True)
+    evals = [number for number, line in enumerate(lines) if b"Epoch(val)" in line]
+    half = b"".join(lines[: evals[24] + 1])
+    watches = [LogSession("train.log", journals=tmp_path) for _ in range(2)]
+    for watch in watches:
+        watch.feed(half)
+    for silence_s, watch in enumerate(watches, 200):
+        watch.add(Record("tick", facts={"silence_s": float(silence_s), "verdict": "stalled"}))
+    again = LogSession("train.log", journals=tmp_path)
+    again.feed(half)
+    again.catch_up()
+    assert again.run_events == watches[0].run_events
