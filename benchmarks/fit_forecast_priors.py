@@ -1,10 +1,11 @@
 """Remake ``copilot_analytics/stats/forecast_priors.json`` from finished curves.
 
 Three stages, each on what the one before gives: weights of the grid by log score of the final
-value; shift and width of the final value by pinball loss over 19 levels (CRPS); the logistic line
-of P(gain) by log loss. Every source weighs the same. Only curves under Apache-2.0 or MIT are
-used. Runs that stop at a target leak their end into such a fit; they are used all the same, since
-only two sources of six do, and `bench_forecast.py` shows every source by itself.
+value; regression and library on the features that follow; how far is far and how wide is wide
+enough, each source judged by a blend fitted on the others. Every source weighs the same, but one
+whose runs stop at their target, since such a stop tells the end: it weighs half. Only curves
+under Apache-2.0 or MIT are used; each is also seen as a shorter and as a more rarely evaluated
+run, for half of what is fitted must not be how a benchmark evaluates.
 
 Usage: python benchmarks/fit_forecast_priors.py
 """
@@ -14,26 +15,30 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from forecast_curves import Case, Curve, cut, find_curves, load
+from forecast_logs import load_logs
+from forecast_regression import fit_head, heads
 from scipy.optimize import minimize
 
-from copilot_analytics.stats import _grid, _paths
+from copilot_analytics.stats import _blend, _grid, _paths
 from copilot_analytics.stats import forecast as forecasting
+from copilot_analytics.stats._features import Described, Situation, describe
+from copilot_analytics.stats._fitted import Priors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PER_SOURCE = 150
 FIT_FRACTIONS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-LEVELS = np.arange(0.05, 0.96, 0.05)
-RIDGE = (5e-3, 1e-2)
-"""On shift and width; chosen leave-one-source-out, where weak ones fare worse."""
-ROUNDS = {"weights": 60, "width": 250}
+LIBRARY = 2000
+CHANGED_WEIGHT = 0.3
+STOP_AT_TARGET = {"mlperf"}
+ROUNDS = 60
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,18 @@ class Prefix:
 
     case: Case
     scale: forecasting.Scale
-    situation: _paths.Situation
+    situation: Situation
     ahead: NDArray[np.float64]
     sizes: NDArray[np.float64]
     final: float
+    best_ahead: float
+    changed: bool
     log_evidence: NDArray[np.float32]
     mean: NDArray[np.float32]
     variance: NDArray[np.float32]
 
 
-def prefix_of(case: Case) -> Prefix:
+def prefix_of(case: Case, *, changed: bool = False) -> Prefix:
     """Condition the grid on a case."""
     planned = case.curve.steps[case.n :]
     scale, situation, ahead, sizes = forecasting._situation(
@@ -68,9 +75,10 @@ def prefix_of(case: Case) -> Prefix:
         + posterior.drift_var * clock
         + posterior.noise_var
     )
-    final = float(scale.inward(case.curve.values[-1:])[0])
+    rest = case.curve.values[case.n :]
+    rest = scale.inward(np.clip(rest, 1e-300, None) if scale.is_log else rest)
     return Prefix(
-        case, scale, situation, ahead, sizes, final,
+        case, scale, situation, ahead, sizes, float(rest[-1]), float(rest.max()), changed,
         posterior.log_evidence.astype(np.float32),
         mean.astype(np.float32),
         variance.astype(np.float32),
@@ -123,97 +131,143 @@ def fit_weights(prefixes: list[Prefix]) -> dict[str, Any]:
 
     start = np.zeros(1 + d + s + k)
     start[0] = np.log(0.5)
-    rounds = {"maxiter": ROUNDS["weights"]}
+    rounds = {"maxiter": ROUNDS}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options=rounds)
     drift, shape, noise = np.split(found.x[1:], [d, d + s])
     return {"drift": drift, "shape": shape, "noise": noise, "temper": float(np.exp(found.x[0]))}
 
 
-def blank(weights: dict[str, Any]) -> _paths.Priors:
-    """Priors without a correction."""
-    return _paths.Priors(
-        **weights,
-        shift=np.zeros(_paths.N_MEMBERS),
-        width=np.zeros(_paths.N_WIDTH),
-        gain=np.zeros(_paths.N_GAIN),
-        gain_turn=np.zeros(_paths.N_GAIN),
-        gain_slope=np.zeros(2),
+@dataclass(frozen=True)
+class Table:
+    """All prefixes as columns, with the grid's weights that they were described by."""
+
+    weights: dict[str, Any]
+    described: list[Described]
+    columns: dict[str, Any]
+    weight: NDArray[np.float64]
+    sources: NDArray[np.str_]
+
+
+def table(prefixes: list[Prefix]) -> Table:
+    """Describe every prefix by the grid, its weights fitted."""
+    weights = fit_weights([prefix for prefix in prefixes if not prefix.changed])
+    priors = _blank(weights)
+    found = []
+    for p in prefixes:
+        posterior = _grid.grid_posterior(p.situation.prefix, p.ahead)
+        draws = _paths.draw(p.situation.prefix, posterior, priors, p.ahead, p.sizes)
+        found.append(describe(p.situation, draws))
+    unit = np.array([p.scale.unit / p.case.curve.spread for p in prefixes])
+    columns = {
+        "features": np.array([list(d.features.values()) for d in found]),
+        "scale": np.array([d.scale for d in found]),
+        "middle": np.array([d.middle for d in found]),
+        "final": np.stack([d.final for d in found]),
+        "best": np.stack([d.best for d in found]),
+        "y": np.clip([p.final for p in prefixes], -1e4, 1e4),
+        "ahead": np.clip([p.best_ahead for p in prefixes], -1e4, 1e4),
+        "best_so_far": np.array([p.situation.best for p in prefixes]),
+        "unit": np.minimum(unit, 20.0),
+        "delta": np.array([p.case.curve.delta / p.scale.unit for p in prefixes]),
+    }
+    sources = np.array([p.case.curve.source for p in prefixes])
+    return Table(weights, found, columns, prefix_weights(prefixes), sources)
+
+
+def _blank(weights: dict[str, Any]) -> Priors:
+    """Priors of which only the grid is known."""
+    empty = np.empty(0)
+    rest = dict.fromkeys(set(Priors.__dataclass_fields__) - set(weights), empty)
+    return Priors(**{**rest, "far": np.inf, "tails": np.ones((3, 2)), **weights})
+
+
+def prefix_weights(prefixes: list[Prefix]) -> NDArray[np.float64]:
+    """Every source weighs the same, and its workloads by the root of their number."""
+    source = np.array([p.case.curve.source for p in prefixes])
+    workload = np.array([p.case.curve.stratum for p in prefixes])
+    weight = np.zeros(source.size)
+    for name in np.unique(source):
+        inside = source == name
+        kinds = np.unique(workload[inside])
+        for kind in kinds:
+            of = inside & (workload == kind)
+            weight[of] = 1.0 / np.sqrt(of.sum())
+        # A source of few workloads would otherwise be learned by heart.
+        weight[inside] *= min(1.0, kinds.size / 5.0) / weight[inside].sum()
+        weight[inside] *= 0.5 if name in STOP_AT_TARGET else 1.0
+    return weight * np.array([CHANGED_WEIGHT if p.changed else 1.0 for p in prefixes])
+
+
+def fit_blend(found: Table, rows: NDArray[np.bool_]) -> Priors:
+    """Fit regression and library on some of the rows."""
+    columns = {name: column[rows] for name, column in found.columns.items()}
+    weight = found.weight[rows]
+    centre, spread = columns["features"].mean(axis=0), columns["features"].std(axis=0) + 1e-6
+    z = np.clip((columns["features"] - centre) / spread, -_blend.CLIP, _blend.CLIP)
+    final, best, gains = heads(columns)
+    places, emphasis = _blend.neighbour_columns(found.described[0])
+    outcome = (columns["y"] - columns["middle"]) / columns["scale"]
+    outcome = np.clip(outcome, -_blend.OUTCOME_LIMIT, _blend.OUTCOME_LIMIT)
+    # Systematic sampling in the order of weight keeps all workloads in the library.
+    order = np.lexsort((outcome, found.sources[rows]))
+    cumulated = np.cumsum(weight[order]) / weight.sum()
+    kept = np.unique(np.searchsorted(cumulated, (np.arange(LIBRARY) + 0.5) / LIBRARY))
+    kept = order[kept]
+    kept = kept[np.argsort(outcome[kept], kind="stable")]
+    return Priors(
+        **found.weights,
+        centre=centre,
+        spread=spread,
+        final=fit_head(z, final, weight),
+        best=fit_head(z, best, weight, gains),
+        library=np.round(100.0 * z[kept][:, places] * emphasis),
+        outcome=np.round(100.0 * outcome[kept]),
+        emphasis=np.ones(kept.size),
+        far=np.inf,
         tails=np.ones((3, 2)),
     )
 
 
-def fit_shift(
-    weight: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    quantiles: NDArray[np.float64],
-    y: NDArray[np.float64],
-    members: NDArray[np.float64],
-    features: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Stage 2: pinball loss of shifted and stretched quantiles, errors in units of the curve."""
-    middle = quantiles[:, LEVELS.size // 2]
-    away = quantiles - middle[:, None]
-    n_shift = members.shape[1]
-    soft = 0.003
+def fit(prefixes: list[Prefix]) -> Priors:
+    """All stages.
 
-    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        shift, width = theta[:n_shift], theta[n_shift:]
-        raw = features @ width
-        factor = np.exp(np.clip(raw, -2.5, 1.5))
-        moved = middle + members @ shift
-        error = (y - moved)[:, None] - factor[:, None] * away
-        error = error * unit[:, None]
-        # Smooth near 0 and clipped softly far out, as errors are clipped in the score.
-        size = np.sqrt(error**2 + soft**2)
-        slope = error / size
-        far = size > 2.0
-        pinball = 0.5 * np.where(far, 2.0 + 0.2 * (size - 2.0), size) + (LEVELS - 0.5) * np.where(
-            far, 2.0 * slope, error
-        )
-        by_error = 0.5 * slope * np.where(far, 0.2, 1.0) + (LEVELS - 0.5) * np.where(far, 0.0, 1.0)
-        by_error = by_error * (weight * unit)[:, None] / LEVELS.size
-        value = float((weight[:, None] * pinball).sum() / LEVELS.size)
-        by_shift = -(by_error.sum(axis=1)) @ members
-        inside = (raw > -2.5) & (raw < 1.5)
-        by_width = -((by_error * away).sum(axis=1) * factor * inside) @ features
-        ridge = np.concatenate((np.full(n_shift, RIDGE[0]), np.full(width.size, RIDGE[1])))
-        value += 0.5 * float((ridge * theta**2).sum())
-        return value, np.concatenate((by_shift, by_width)) + ridge * theta
-
-    start = np.zeros(n_shift + features.shape[1])
-    rounds = {"maxiter": ROUNDS["width"]}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=rounds)
-    return found.x[:n_shift], found.x[n_shift:]
+    How far is far, and how wide is wide enough, is judged on each source with a blend fitted on
+    the others: within the sources fitted on, intervals look better than they are elsewhere.
+    """
+    found = table(prefixes)
+    priors = fit_blend(found, np.ones(found.weight.size, dtype=bool))
+    blends: list[tuple[int, Priors]] = []
+    for name in np.unique(found.sources):
+        others = fit_blend(found, found.sources != name)
+        judged = np.flatnonzero(found.sources == name)
+        blends += [(int(i), others) for i in judged if not prefixes[i].changed]
+    at = np.array([i for i, _ in blends])
+    # Coverage is owed to each source alike, also to those that teach less.
+    weight = np.array([1.0 / np.sum(found.sources[at] == name) for name in found.sources[at]])
+    distance = np.empty(at.size)
+    for k, (i, others) in enumerate(blends):
+        z = _blend.standardised(found.described[i], others)
+        distance[k] = _blend.neighbours(z, found.described[i], others)[1]
+    far = _weighted_quantile(distance, weight, 0.95)
+    outside = np.empty((at.size, 2))
+    for k, (i, others) in enumerate(blends):
+        best = float(found.columns["best_so_far"][i])
+        final = _blend.blended(found.described[i], best, replace(others, far=far)).final
+        middle = float(np.median(final))
+        error = float(found.columns["y"][i]) - middle
+        for j, level in enumerate((0.8, 0.9)):
+            edge = np.interp(0.5 + np.sign(error) * level / 2.0, _blend.MIDDLES, final)
+            outside[k, j] = abs(error) / max(abs(float(edge) - middle), 1e-9)
+    progress = np.array([prefixes[i].situation.prefix.now for i in at])
+    return replace(priors, far=far, tails=fit_tails(weight, outside, progress))
 
 
-def fit_gain(
-    weight: NDArray[np.float64],
-    chance: NDArray[np.float64],
-    progress: NDArray[np.float64],
-    features: NDArray[np.float64],
-    happened: NDArray[np.float64],
-) -> dict[str, NDArray[np.float64]]:
-    """Stage 3: log odds of a gain as those simulated, with positive slope, and an offset."""
-    around = np.column_stack((np.ones_like(progress), 2.0 * progress - 1.0))
-    logit = np.log(chance / (1.0 - chance))
-    both = np.hstack((features, features * (chance - 0.5)[:, None]))
-
-    def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        raw = around @ theta[:2]
-        slope = np.exp(np.clip(raw, -2.0, 1.0))
-        z = slope * logit + both @ theta[2:]
-        p = 1.0 / (1.0 + np.exp(-np.clip(z, -30, 30)))
-        p = np.clip(p, 1e-6, 1 - 1e-6)
-        value = -(weight * (happened * np.log(p) + (1 - happened) * np.log(1 - p))).sum()
-        by_z = weight * (p - happened)
-        inside = (raw > -2.0) & (raw < 1.0)
-        gradient = np.concatenate(((by_z * logit * slope * inside) @ around, by_z @ both))
-        ridge = 2e-3
-        return float(value + 0.5 * ridge * (theta**2).sum()), gradient + ridge * theta
-
-    found = minimize(loss, np.zeros(2 + both.shape[1]), jac=True, method="L-BFGS-B")
-    offset, turn = np.split(found.x[2:], 2)
-    return {"gain": offset, "gain_turn": turn, "gain_slope": found.x[:2]}
+def _weighted_quantile(
+    values: NDArray[np.float64], weight: NDArray[np.float64], level: float
+) -> float:
+    order = np.argsort(values)
+    cumulated = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(cumulated, level * cumulated[-1])])
 
 
 def fit_tails(
@@ -221,120 +275,56 @@ def fit_tails(
     outside: NDArray[np.float64],
     progress: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Stretch of the 80 and 90 % interval: weighted quantiles of how far outside the truth is."""
+    """Stretch of the 80 and 90 % interval: weighted quantiles of how far outside the truth is.
+
+    Split conformal prediction with sources for the splits (Vovk et al., 2005; Romano et al.,
+    NeurIPS 2019).
+    """
     stretch = np.ones((3, 2))
     for i, (low, high) in enumerate(((0.0, 0.25), (0.25, 0.6), (0.6, 1.0))):
         inside = (progress > low) & (progress <= high)
         for j, level in enumerate((0.8, 0.9)):
-            order = np.argsort(outside[inside, j])
-            cumulated = np.cumsum(weight[inside][order])
-            at = int(np.searchsorted(cumulated, level * cumulated[-1]))
-            found = outside[inside, j][order][min(at, order.size - 1)]
-            stretch[i, j] = float(np.clip(found, 0.8, 1.8))
+            found = _weighted_quantile(outside[inside, j], weight[inside], level)
+            stretch[i, j] = float(np.clip(found, 1.0, 2.5))
     return stretch
 
 
-def fit(prefixes: list[Prefix]) -> _paths.Priors:
-    """All stages."""
-    priors = blank(fit_weights(prefixes))
-    weight = source_weights(prefixes)
-    unit = np.array([p.scale.unit / p.case.curve.spread for p in prefixes])
-    unit = np.minimum(unit, 20.0)
-    quantiles, found, all_draws = [], [], []
-    for p in prefixes:
-        draws = _draw(p, priors)
-        quantiles.append(np.quantile(draws.level[:, -1] + draws.noise[:, -1], LEVELS))
-        found.append(_paths.correction(p.situation, draws))
-        all_draws.append(draws)
-    y = np.clip([p.final for p in prefixes], -1e6, 1e6)
-    members = np.stack([f.members for f in found])
-    features = np.stack([f.width_features for f in found])
-    shift, width = fit_shift(weight, unit, np.stack(quantiles), y, members, features)
-    priors = _with(priors, shift=shift, width=width)
-
-    chances, happened, rows, emphasis = [], [], [], []
-    for i, p in enumerate(prefixes):
-        way = (p.ahead**_grid.WARP - p.situation.prefix.now**_grid.WARP) / (
-            1.0 - p.situation.prefix.now**_grid.WARP
-        )
-        level, noise = _paths.corrected_paths(all_draws[i], found[i], priors, way)
-        path = level + noise
-        best = path.max(axis=1) - p.situation.best
-        gain = p.case.best_ahead - p.case.best_so_far
-        thresholds = [times * p.case.curve.delta for times in (1.0, 2.0, 4.0)]
-        # Large gains too, or the body of the distribution of the best is not calibrated.
-        wide = [float(v) * p.scale.unit for v in np.quantile(best, (0.15, 0.4, 0.6, 0.85))]
-        thresholds += [v for v in wide if v > thresholds[-1]]
-        for k, threshold in enumerate(thresholds):
-            chances.append(np.clip((best > threshold / p.scale.unit).mean(), *_paths.CHANCE_LIMITS))
-            happened.append(float(gain > threshold))
-            rows.append(i)
-            emphasis.append(1.0 if k < 3 else 0.4)
-    at = np.array(rows)
-    progress = np.array([p.situation.prefix.now for p in prefixes])
-    gain_features = np.stack([f.gain_features for f in found])
-    fitted = fit_gain(
-        weight[at] * np.array(emphasis) / 3.0,
-        np.array(chances),
-        progress[at],
-        gain_features[at],
-        np.array(happened),
-    )
-    outside = _outside(prefixes, weight, unit, np.stack(quantiles), y, members, features)
-    tails = fit_tails(weight, outside, progress)
-    return _with(priors, **fitted, tails=tails)
-
-
-def _outside(
-    prefixes: list[Prefix],
-    weight: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    quantiles: NDArray[np.float64],
-    y: NDArray[np.float64],
-    members: NDArray[np.float64],
-    features: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """How far the truth lies from the median, in half widths at 80 and 90 %.
-
-    Each source is seen with a correction fitted on the others: within the sources fitted on,
-    intervals look better than they are elsewhere.
-    """
-    source = np.array([p.case.curve.source for p in prefixes])
-    found = np.empty((y.size, 2))
-    for name in np.unique(source):
-        out = source == name
-        shift, width = fit_shift(
-            weight[~out], unit[~out], quantiles[~out], y[~out], members[~out], features[~out]
-        )
-        middle = quantiles[out, LEVELS.size // 2]
-        factor = np.exp(np.clip(features[out] @ width, -2.5, 1.5))
-        error = y[out] - middle - members[out] @ shift
-        for j, k in enumerate((1, 0)):
-            upper = (quantiles[out, -1 - k] - middle) * factor
-            lower = (middle - quantiles[out, k]) * factor
-            found[out, j] = np.abs(error) / np.maximum(np.where(error > 0, upper, lower), 1e-9)
-    return found
-
-
-def _draw(prefix: Prefix, priors: _paths.Priors) -> _paths.Draws:
-    posterior = _grid.grid_posterior(prefix.situation.prefix, prefix.ahead)
-    return _paths.draw(prefix.situation.prefix, posterior, priors, prefix.ahead, prefix.sizes)
-
-
-def _with(priors: _paths.Priors, **changed: NDArray[np.float64]) -> _paths.Priors:
-    fields = {name: getattr(priors, name) for name in _paths.Priors.__dataclass_fields__}
-    return _paths.Priors(**{**fields, **changed})
+def changed(curve: Curve, rng: np.random.Generator) -> list[Curve]:
+    """Return the curve as it would be had the run been planned shorter, or evaluated less often."""
+    n = curve.steps.size
+    made = []
+    if n >= 24:
+        cut_at = int(n * rng.uniform(0.35, 0.8))
+        made.append(replace(curve, steps=curve.steps[:cut_at], values=curve.values[:cut_at]))
+    if n >= 30:
+        if rng.random() < 0.5:
+            every = int(rng.integers(2, max(3, n // 12) + 1))
+            kept = np.arange(n - 1, -1, -every)[::-1]
+        else:
+            spaced = np.geomspace(1, n, int(rng.integers(10, 26)))
+            kept = np.unique(np.round(spaced).astype(np.int64)) - 1
+        if kept.size >= 8:
+            made.append(replace(curve, steps=curve.steps[kept], values=curve.values[kept]))
+    return made
 
 
 def training(curves: list[Curve]) -> list[Prefix]:
-    """Prefixes of the curves that may be used."""
-    return [
-        prefix_of(case)
-        for i, curve in enumerate(curves)
-        if curve.free
+    """Prefixes of the curves that may be used, and of those of the logs beside them."""
+    folder = find_curves()
+    logs = folder.with_name("corpus") if folder is not None else None
+    if logs is not None and (logs / "manifest.csv").is_file():
+        curves = [*curves, *load_logs(logs)]
+    rng = np.random.default_rng(1)
+    made = []
+    for i, curve in enumerate(curves):
+        if not curve.free:
+            continue
         # Every other fraction, in turn: near ones tell the same.
-        for case in cut(curve, FIT_FRACTIONS[i % 2 :: 2])
-    ]
+        made += [prefix_of(case) for case in cut(curve, FIT_FRACTIONS[i % 2 :: 2])]
+        for other in changed(curve, rng):
+            fractions = tuple(np.sort(rng.uniform(0.05, 0.95, 3)).tolist())
+            made += [prefix_of(case, changed=True) for case in cut(other, fractions)]
+    return made
 
 
 def main() -> int:
@@ -352,13 +342,20 @@ def main() -> int:
         "Apache-2.0 or MIT; prefixes by source: "
         + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())),
     }
-    for name in _paths.Priors.__dataclass_fields__:
-        numbers[name] = np.asarray(getattr(priors, name)).round(4).tolist()
+    for name in Priors.__dataclass_fields__:
+        numbers[name] = _short(np.asarray(getattr(priors, name)))
     target = Path(_paths.__file__).with_name("forecast_priors.json")
     rows = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in numbers.items())
-    target.write_text("{\n" + rows + "\n}\n")
-    print(f"{target.name}: {len(prefixes)} prefixes of {len(curves)} curves")
+    target.write_text("{\n" + rows.replace("], [", "],\n   [") + "\n}\n")
+    print(f"{target.name}: {len(prefixes)} prefixes, {target.stat().st_size / 1e3:.0f} kB")
     return 0
+
+
+def _short(numbers: NDArray[np.float64]) -> Any:
+    """Whole numbers without a point, others with four digits after it."""
+    if numbers.ndim and (numbers == numbers.round()).all():
+        return numbers.astype(np.int64).tolist()
+    return numbers.round(4).tolist()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ NOISES = np.array([0.3, 0.6, 1.0, 1.6])
 """Standard deviation of the noise, over that estimated from second differences."""
 USUAL_NOISE, NOISE_PRIOR_N = 0.06, 2.0
 RISE_MEAN, RISE_SD, REACH = 0.7, 0.8, 1.5
-RECENT, OLDER = 24, 40
+RECENT, OLDER = 24, 24
 WARP = 0.5
 """The drift runs on progress to this power: learning slows down, and so does drift."""
 
@@ -155,21 +155,22 @@ def grid_posterior(prefix: Prepared, ahead: FloatArray) -> Posterior:
     everything[span < 1e-12] = 0.0
     past, shapes = everything[:, :n], everything[:, n:]
 
+    # Drift and noise have the same axes at every ratio of the two: one decomposition does.
+    root = np.sqrt(prefix.count)
     shared_time = np.minimum(prefix.clock[:, None], prefix.clock[None, :])
-    kernel = np.diag(1.0 / prefix.count)[None] + DRIFTS[:, None, None] * shared_time[None]
-    root = np.linalg.cholesky(kernel)
-    columns = np.concatenate((np.ones((1, n)), prefix.u[None], past)).T
-    white = np.linalg.solve(root, np.broadcast_to(columns, (DRIFTS.size, *columns.shape)))
-    log_det = 2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-    ones, y, shape = white[:, :, 0], white[:, :, 1], white[:, :, 2:]
-    s11 = (ones**2).sum(axis=1)
-    s1y = (ones * y).sum(axis=1) / s11
-    s1f = np.einsum("dn,dnc->dc", ones, shape) / s11[:, None]
-    y = y - s1y[:, None] * ones
-    shape = shape - s1f[:, None, :] * ones[:, :, None]
-    syy = (y**2).sum(axis=1)[:, None, None]
-    sfy = np.einsum("dn,dnc->dc", y, shape)[:, :, None]
-    sff = (shape**2).sum(axis=1)[:, :, None]
+    drift_time, axes = np.linalg.eigh(root[:, None] * shared_time * root)
+    columns = np.concatenate((np.ones((1, n)), prefix.u[None], past)) * root
+    along = (columns @ axes).T
+    inflation = 1.0 + DRIFTS[:, None] * np.maximum(drift_time, 0.0)
+    log_det = np.log(inflation).sum(axis=1) - np.log(prefix.count).sum()
+    white = 1.0 / inflation
+    ones, y, shape = along[:, 0], along[:, 1], along[:, 2:]
+    s11 = white @ ones**2
+    s1y = white @ (ones * y) / s11
+    s1f = white @ (ones[:, None] * shape) / s11[:, None]
+    syy = (white @ y**2 - s11 * s1y**2)[:, None, None]
+    sfy = (white @ (y[:, None] * shape) - (s11 * s1y)[:, None] * s1f)[:, :, None]
+    sff = np.maximum(white @ shape**2 - s11[:, None] * s1f**2, 0.0)[:, :, None]
 
     # The rise seen is about the range seen, and what is ahead is no more than a few of it.
     reach = REACH * np.sqrt((1.0 - prefix.now) / prefix.now + 0.02)

@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.errors import NotEnoughPoints
+from copilot_analytics.stats._blend import MIDDLES, blended
+from copilot_analytics.stats._features import Situation, describe
+from copilot_analytics.stats._fitted import Priors, shipped_priors
 from copilot_analytics.stats._grid import WARP, grid_posterior, prepare
-from copilot_analytics.stats._paths import (
-    N_DRAWS,
-    Corrected,
-    Priors,
-    Situation,
-    blocks_ahead,
-    corrected_paths,
-    correction,
-    draw,
-    gain_survival,
-    shipped_priors,
-)
+from copilot_analytics.stats._paths import N_DRAWS, blocks_ahead, draw, mapped
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats.finite import as_floats
 
@@ -32,8 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Direction", "FanTable", "Forecast", "Predictive", "forecast"]
 
 PATH_QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
-TAIL_KNOTS = (0.1, 0.4, 0.8)
 FEW = 6
+UNLIKE = 1.05
+"""Widening that is worth a word."""
 
 
 def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[FloatArray, FloatArray]:
@@ -100,7 +93,9 @@ def _situation(
         best=float(whole[place]),
         since_best=(up.size - 1 - place) / up.size,
         is_log=scale.is_log,
+        unit=scale.unit,
         headroom=headroom,
+        spacing=float((steps[-1] - steps[-2]) / (steps[1] - steps[0])),
         n_ahead=planned.size,
         n=fit.size,
     )
@@ -121,10 +116,11 @@ def forecast(
 ) -> Forecast:
     """Forecast the rest of a learning curve.
 
-    A Bayesian average over a grid of curve shapes, drifts and noises, in closed form; its final
-    value is shifted and stretched by a linear rule, and its chance of a gain mapped by a logistic
-    one. Weights and rules were fitted to real curves (see ``forecast_priors.json``). The same
-    input gives the same answer.
+    A Bayesian average over a grid of curve shapes, drifts and noises, in closed form, says what
+    the curve by itself would do. Its answer and lines through the newest points are weighed by a
+    regression, and pooled with what became of the finished runs that looked most alike. All of
+    it was fitted to real curves (see ``forecast_priors.json``); a run unlike all of them gets
+    wider intervals. The same input gives the same answer.
 
     Parameters
     ----------
@@ -162,8 +158,9 @@ def forecast(
     References
     ----------
     Domhan, Springenberg and Hutter, IJCAI 2015 (average over curve families).
-    Gneiting et al., Monthly Weather Review 133 (2005) (correction fitted by minimum CRPS).
-    Platt, Advances in Large Margin Classifiers (1999) (logistic calibration).
+    Gneiting et al., Monthly Weather Review 133 (2005) (regression fitted by minimum CRPS).
+    Baker et al., ICLR 2018 workshop (regression on features of other learning curves).
+    Romano et al., NeurIPS 2019 (conformal width of the outer intervals).
 
     Examples
     --------
@@ -207,11 +204,10 @@ def forecast(
     )
     prefix = situation.prefix
     draws = draw(prefix, grid_posterior(prefix, ahead), priors, ahead, sizes)
-    found = correction(situation, draws)
+    found = blended(describe(situation, draws), situation.best, priors)
     way = (ahead**WARP - prefix.now**WARP) / (1.0 - prefix.now**WARP)
-    level, noise = corrected_paths(draws, found, priors, way)
-    path = level + noise
-    final_u, best_u = _distributions(path, situation, found, priors)
+    level = mapped(draws, found.final, way)
+    final_u, best_u = found.final, found.best
     final_values, best_values = scale.outward(final_u), scale.outward(best_u)
     if direction == "max":
         best_values = np.maximum(best_values, best)
@@ -219,15 +215,17 @@ def forecast(
     else:
         best_values = np.minimum(best_values, best)[::-1]
         final_values = np.maximum(final_values[::-1], best_values)
-    probabilities = np.array(PATH_QUANTILES)
-    quantiles = np.quantile(np.column_stack((draws.now, level)), probabilities, axis=0)
+    ordered = np.sort(np.column_stack((draws.now, level)), axis=0)
+    place = np.array(PATH_QUANTILES) * (N_DRAWS - 1)
+    under = place.astype(np.int64)
+    quantiles = ordered[under] + (place - under)[:, None] * (ordered[under + 1] - ordered[under])
     levels = scale.outward(quantiles if direction == "max" else quantiles[::-1])
     now = float(scale.outward(np.array([np.median(draws.now)]))[0])
     spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
     at = planned[np.cumsum(sizes).astype(np.int64) - 1]
     return Forecast(
-        final=Predictive(final_values, _MIDDLES),
-        best=Predictive(best_values, _MIDDLES),
+        final=Predictive(final_values, MIDDLES),
+        best=Predictive(best_values, MIDDLES),
         best_so_far=best,
         direction=direction,
         horizon=float(planned[-1]),
@@ -237,32 +235,10 @@ def forecast(
         level_now=now,
         n_used=up.size,
         n_ignored=ignored,
-        notes=_notes(situation, ignored),
+        notes=_notes(situation, ignored, found.stretch),
         _steps=np.append(last, at),
         _levels=levels,
     )
-
-
-_MIDDLES = (np.arange(N_DRAWS) + 0.5) / N_DRAWS
-
-
-def _distributions(
-    path: FloatArray, situation: Situation, found: Corrected, priors: Priors
-) -> tuple[FloatArray, FloatArray]:
-    """Quantiles of the final and of the best value at `_MIDDLES`."""
-    now = situation.prefix.now
-    final = np.sort(path[:, -1])
-    middle = np.median(final)
-    # Only the outer parts are stretched, so the bulk keeps its shape.
-    inner, outer = (float(np.interp(now, TAIL_KNOTS, column)) for column in priors.tails.T)
-    edge = np.abs(2.0 * _MIDDLES - 1.0)
-    final = middle + (final - middle) * np.interp(edge, (0.0, 0.8, 0.9), (1.0, inner, outer))
-    final = np.maximum.accumulate(final)
-    best = np.sort(np.maximum(path.max(axis=1), situation.best))
-    below = 1.0 - gain_survival(1.0 - _MIDDLES, found, priors, now)
-    # At equal probability the best is nowhere worse than the final value.
-    best = np.interp(_MIDDLES, np.maximum.accumulate(below), best)
-    return np.minimum(final, best), best
 
 
 def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None) -> FloatArray:
@@ -280,12 +256,17 @@ def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None)
     return np.asarray(planned)
 
 
-def _notes(situation: Situation, ignored: int) -> tuple[str, ...]:
+def _notes(situation: Situation, ignored: int, stretch: float) -> tuple[str, ...]:
     notes = []
     if situation.n < FEW:
         notes.append(f"few evaluations ({situation.n}): what other runs did decides the forecast")
     if situation.prefix.now < 0.05:
         notes.append("less than 5 % of the way is done: expect little of this forecast")
+    if stretch > UNLIKE:
+        notes.append(
+            "few known runs look like this one: the intervals are "
+            f"{100.0 * (stretch - 1.0):.0f} % wider"
+        )
     if ignored:
         notes.append(f"{ignored} evaluations that are not finite were left out")
     return tuple(notes)

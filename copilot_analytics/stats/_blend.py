@@ -1,0 +1,155 @@
+"""The distribution of a run's end: a regression on features, pooled with what similar runs did.
+
+The regression gives a Johnson SU distribution on a logistic base: its location weighs proposals
+(the grid's median, lines, the level), its scale, skewness and tails go with the features. The
+library adds the outcomes of the finished prefixes that lie nearest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.stats._features import NEIGHBOUR_WEIGHTS
+
+if TYPE_CHECKING:
+    from copilot_analytics.stats._features import Described
+    from copilot_analytics.stats._fitted import Priors
+    from copilot_analytics.stats.finite import FloatArray
+
+N_LEVELS = 512
+MIDDLES = (np.arange(N_LEVELS) + 0.5) / N_LEVELS
+"""Probabilities at which the distributions are tabled."""
+_LOGIT = np.log(MIDDLES / (1.0 - MIDDLES))
+CLIP = 3.0
+"""Standardised features are not believed beyond."""
+SCALE_LIMITS = (-6.0, 2.5)
+SKEW_LIMIT = 4.0
+TAIL_LIMITS = (float(np.log(0.7)), float(np.log(8.0)))
+NEIGHBOURS = 20
+OUTCOME_LIMIT = 12.0
+WIDEST = 2.0
+TAIL_KNOTS = (0.1, 0.4, 0.8)
+
+
+@dataclass(frozen=True)
+class Johnson:
+    """A Johnson SU distribution on a logistic base.
+
+    Attributes
+    ----------
+    location, scale, skew, tail : float
+        ``logit(P(value <= x)) = skew + tail * asinh((x - location) / (scale * tail))``.
+
+    References
+    ----------
+    Johnson, Biometrika 36 (1949); Tadikamalla and Johnson, Biometrika 69 (1982).
+    """
+
+    location: float
+    scale: float
+    skew: float
+    tail: float
+
+    def quantiles(self, stretch: float = 1.0) -> FloatArray:
+        """Values at `MIDDLES`, their distances from the location stretched."""
+        z = np.clip((_LOGIT - self.skew) / self.tail, -8.0, 8.0)
+        return np.asarray(self.location + stretch * self.scale * self.tail * np.sinh(z))
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The distributions of the end, in the units of the prefix.
+
+    Attributes
+    ----------
+    final, best : ndarray, shape (N_LEVELS,)
+        Quantiles at `MIDDLES` of the last evaluation, and of the best of the run.
+    stretch : float
+        How much wider they are because the prefix is unlike those fitted to; 1 if it is not.
+    """
+
+    final: FloatArray
+    best: FloatArray
+    stretch: float
+
+
+def standardised(described: Described, priors: Priors) -> FloatArray:
+    """Features in standard deviations from their mean, bounded."""
+    raw = np.array(list(described.features.values()))
+    return np.asarray(np.clip((raw - priors.centre) / priors.spread, -CLIP, CLIP))
+
+
+def regression(
+    z: FloatArray, proposals: FloatArray, scale: float, coefficients: FloatArray
+) -> Johnson:
+    """Return the distribution that a regression gives."""
+    out = z @ coefficients[:-1] + coefficients[-1]
+    e = proposals.size
+    return Johnson(
+        location=float(out[:e] @ proposals),
+        scale=scale * float(np.exp(np.clip(out[e], *SCALE_LIMITS))),
+        skew=float(np.clip(out[e + 1], -SKEW_LIMIT, SKEW_LIMIT)),
+        tail=float(np.exp(np.clip(out[e + 2], *TAIL_LIMITS))),
+    )
+
+
+def neighbour_columns(described: Described) -> tuple[list[int], FloatArray]:
+    """Places and weights of the features by which neighbours are found."""
+    names = list(described.features)
+    return [names.index(name) for name in NEIGHBOUR_WEIGHTS], np.array(
+        list(NEIGHBOUR_WEIGHTS.values())
+    )
+
+
+def neighbours(z: FloatArray, described: Described, priors: Priors) -> tuple[FloatArray, float]:
+    """Return quantiles of the outcomes of similar prefixes, and how far those lie.
+
+    A kernel average (Nadaraya and Watson, 1964) whose width is the distance of the nearest few.
+    """
+    columns, weight = neighbour_columns(described)
+    place = 100.0 * z[columns] * weight
+    away = priors.library - place
+    distance = np.einsum("ij,ij->i", away, away) / 1e4
+    width = float(np.partition(distance, NEIGHBOURS)[NEIGHBOURS]) + 1e-9
+    kernel = priors.emphasis * np.exp(-2.0 * distance / width)
+    # The outcomes are kept in increasing order.
+    cumulated = np.cumsum(kernel)
+    below = (cumulated - 0.5 * kernel) / cumulated[-1]
+    outcome = np.interp(MIDDLES, below, priors.outcome / 100.0)
+    return described.middle + described.scale * outcome, width
+
+
+def blended(described: Described, best_so_far: float, priors: Priors) -> Blend:
+    """Return the distributions of the last and of the best evaluation.
+
+    Parameters
+    ----------
+    described : Described
+    best_so_far : float
+    priors : Priors
+
+    Returns
+    -------
+    Blend
+        The best is nowhere worse than the final value or the best so far.
+    """
+    z = standardised(described, priors)
+    of_library, distance = neighbours(z, described, priors)
+    stretch = float(np.clip(np.sqrt(distance / priors.far), 1.0, WIDEST))
+    of_final = regression(z, described.final, described.scale, priors.final)
+    of_best = regression(z, described.best, described.scale, priors.best)
+    # The linear pool of both: every second value of their quantiles together.
+    pooled = np.sort(np.concatenate((of_final.quantiles(), of_library)))
+    final = (pooled[::2] + pooled[1::2]) / 2.0
+    middle = float(final[N_LEVELS // 2 - 1] + final[N_LEVELS // 2]) / 2.0
+    # Only the outer parts are stretched by the conformal step, so the bulk keeps its shape.
+    now = described.features["progress"]
+    inner, outer = (float(np.interp(now, TAIL_KNOTS, column)) for column in priors.tails.T)
+    edge = np.abs(2.0 * MIDDLES - 1.0)
+    wider = np.interp(edge, (0.0, 0.8, 0.9), (1.0, inner, outer)) * stretch
+    final = np.maximum.accumulate(middle + (final - middle) * wider)
+    best = np.maximum(np.maximum(of_best.quantiles(stretch), best_so_far), final)
+    return Blend(final, best, stretch)

@@ -1,0 +1,208 @@
+"""A prefix in numbers that mean the same for every run: what the fitted correction sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from copilot_analytics.stats._grid import Prepared
+    from copilot_analytics.stats._paths import Draws
+    from copilot_analytics.stats.finite import FloatArray
+
+NEIGHBOUR_WEIGHTS = {
+    "log progress": 1.0,
+    "log evaluations": 0.5,
+    "log noise": 1.0,
+    "log spread": 1.0,
+    "log scale": 1.0,
+    "log unit": 1.0,
+    "log line, half": 1.0,
+    "line, half": 0.7,
+    "middle": 1.0,
+    "level at half": 0.7,
+    "level at three quarters": 0.7,
+    "below best": 0.7,
+    "since best": 0.7,
+    "echo": 0.3,
+    "level": 0.5,
+    "first": 0.4,
+}
+"""Features by which a prefix finds its like, and how much each counts."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A prefix as the correction sees it, in units of the range seen; 0 is the last value.
+
+    Attributes
+    ----------
+    prefix : Prepared
+    best : float
+        Best value so far.
+    since_best : float
+        Evaluations after the best, as a share of those used.
+    is_log : bool
+        The scale is -log of the metric.
+    unit : float
+        The range seen, in that scale.
+    headroom : float
+        Distance from the last value to the better bound; inf without one.
+    spacing : float
+        Newest gap between evaluations over the oldest.
+    n_ahead : int
+        Evaluations to come.
+    n : int
+        Evaluations used.
+    """
+
+    prefix: Prepared
+    best: float
+    since_best: float
+    is_log: bool
+    unit: float
+    headroom: float
+    spacing: float
+    n_ahead: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the correction is made of.
+
+    Attributes
+    ----------
+    features : dict
+        By name, not standardised.
+    scale : float
+        Spread of what the grid expects, evaluation noise included.
+    middle : float
+        Median of what the grid expects at the horizon.
+    final, best : ndarray
+        Proposals of the location; the regression weighs them.
+    """
+
+    features: dict[str, float]
+    scale: float
+    middle: float
+    final: FloatArray
+    best: FloatArray
+
+
+def _change_ahead(t: FloatArray, u: FloatArray, weight: FloatArray, target: float) -> float:
+    """Change from the last point to `target` by a least-squares line."""
+    d = t - weight @ t / weight.sum()
+    pull = weight * d
+    return float(pull @ u) / max(float(pull @ d), 1e-12) * (target - float(t[-1]))
+
+
+def _lines(prefix: Prepared) -> dict[str, float]:
+    """Change expected ahead by lines in log, root and plain progress over the newest points."""
+    k, p = prefix.x.size, prefix.now
+    found = {}
+    for name, share in (("half", 0.5), ("quarter", 0.25)):
+        tail = slice(max(min(k - 3, int(k * (1.0 - share))), 0), None)
+        x, u, w = prefix.x[tail], prefix.u[tail], prefix.count[tail]
+        found[f"log line, {name}"] = _change_ahead(np.log(x), u, w, 0.0)
+        # Lines in progress itself are not believed beyond as much again as was seen.
+        found[f"line, {name}"] = _change_ahead(x, u, w, 1.0) * min(1.0, p / max(1.0 - p, 1e-9))
+        found[f"root line, {name}"] = _change_ahead(np.sqrt(x), u, w, 1.0) * p**0.5
+    return {name: float(np.clip(value, -6.0, 6.0)) for name, value in found.items()}
+
+
+def _echo(u: FloatArray) -> float:
+    """Autocorrelation of the newest changes: -1/2 is noise, above 0 a steady course."""
+    d = np.diff(u[-30:])
+    if d.size <= 2:
+        return -0.25
+    return float((d[1:] * d[:-1]).sum() / max(float((d * d).sum()), 1e-12))
+
+
+def describe(situation: Situation, draws: Draws) -> Described:
+    """Return the features of a prefix and the proposals of its end.
+
+    Parameters
+    ----------
+    situation : Situation
+    draws : Draws
+        Its rests by the grid alone.
+
+    Returns
+    -------
+    Described
+        The same for every choice of the metric's units.
+    """
+    prefix = situation.prefix
+    p, u = prefix.now, prefix.u
+    now = float(np.median(draws.now))
+    final = np.sort(draws.level[:, -1] + draws.noise[:, -1])
+    at = (np.array([0.1, 0.16, 0.5, 0.84, 0.9]) * final.size).astype(np.int64)
+    q10, q16, middle, q84, q90 = final[at].tolist()
+    spread = max((q84 - q16) / 2.0, 1e-4)
+    noise = max(draws.noise_sd, 2e-3)
+    scale = float(np.hypot(noise, spread))
+    seen = np.interp(np.log(p * np.array([0.25, 0.5, 0.75])), np.log(prefix.x), u) - now
+    newest = u[max(min(u.size - 4, int(0.75 * u.size)), 0) :]
+    averaged = float(u[-max(1, min(u.size, round(0.1 * u.size), 8)) :].mean())
+    gap = situation.best - now
+    room = 1.0 / (1.0 + max(situation.headroom, 0.0))
+    if situation.is_log:
+        unit = float(np.clip(np.log(situation.unit), -8.0, 2.0))
+    elif np.isfinite(situation.headroom):
+        unit = float(np.clip(np.log(room / (1.0 - room + 1e-9)), -6.0, 3.0))
+    else:
+        unit = -2.0
+    lines = _lines(prefix)
+    features = {
+        "rest": 1.0 - p,
+        "root of rest": (1.0 - p) ** 0.5,
+        "log progress": float(np.log(p)),
+        "progress": p,
+        "log evaluations": float(np.log(situation.n)),
+        "log evaluations ahead": float(np.log1p(situation.n_ahead)),
+        "log noise": float(np.log(noise)),
+        "log spread": float(np.log(spread)),
+        "level": now,
+        "middle": middle - now,
+        **lines,
+        "newest": averaged,
+        "level at quarter": float(seen[0]),
+        "level at half": float(seen[1]),
+        "level at three quarters": float(seen[2]),
+        "first": float(np.clip(u[0] - now, -3.0, 3.0)),
+        "below best": float(np.clip(gap, 0.0, 5.0)),
+        "below best in noise": float(np.clip(gap / noise, -2.0, 8.0)),
+        "since best": situation.since_best,
+        "log range": float(np.log(np.ptp(u) + 1e-3)),
+        "log newest range": float(np.log(newest.std() + 1e-3)),
+        "echo": _echo(u),
+        "room": room,
+        "log scale": float(situation.is_log),
+        "bounded": float(np.isfinite(situation.headroom)),
+        "log unit": unit,
+        "log spacing": float(np.clip(np.log(situation.spacing), -5.0, 5.0)),
+        "skewness": (q90 + q10 - 2.0 * middle) / spread,
+        "middle over best": float(np.clip((middle - situation.best) / scale, -6.0, 6.0)),
+    }
+    proposals = [
+        scale,
+        middle,
+        lines["log line, half"],
+        lines["line, half"],
+        lines["root line, half"],
+        lines["log line, quarter"],
+        now,
+        averaged,
+        features["below best"] * features["root of rest"],
+    ]
+    of_many = noise * float(np.sqrt(np.log1p(1.0 + situation.n_ahead)))
+    return Described(
+        features,
+        scale,
+        middle,
+        np.array([*proposals, noise]),
+        np.array([*proposals, of_many]),
+    )

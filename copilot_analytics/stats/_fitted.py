@@ -1,0 +1,77 @@
+"""The numbers that were fitted to real curves: weights of the grid, regression and library."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from copilot_analytics.stats.finite import FloatArray
+
+
+@dataclass(frozen=True)
+class Priors:
+    """The fitted numbers; `benchmarks/fit_forecast_priors.py` remakes them.
+
+    Attributes
+    ----------
+    drift, shape, noise : ndarray
+        Log weights of the grid's axes.
+    temper : float
+        Power of the evidence.
+    centre, spread : ndarray, shape (f,)
+        Mean and standard deviation of the features, by which they are standardised.
+    final, best : ndarray, shape (f + 1, c)
+        Coefficients of the regression, the last row for the constant; columns are the weights of
+        the proposals of the location, then log scale, skewness and log tail weight.
+    library : ndarray, shape (n, m)
+        Neighbour features of finished prefixes, standardised and weighted, in hundredths.
+    outcome : ndarray, shape (n,)
+        What became of their last value, over the scale of the prefix, in hundredths.
+    emphasis : ndarray, shape (n,)
+        Weight of each of them.
+    far : float
+        Squared distance of a neighbour that 19 of 20 prefixes of other sources stay below.
+    tails : ndarray, shape (3, 2)
+        Stretch of the 80 and 90 % intervals of the final value, at progress 0.1, 0.4, 0.8.
+    """
+
+    drift: FloatArray
+    shape: FloatArray
+    noise: FloatArray
+    temper: float
+    centre: FloatArray
+    spread: FloatArray
+    final: FloatArray
+    best: FloatArray
+    library: FloatArray
+    outcome: FloatArray
+    emphasis: FloatArray
+    far: float
+    tails: FloatArray
+
+
+SINGLE = ("temper", "far")
+"""The fields that are one number."""
+
+
+@lru_cache(maxsize=1)
+def shipped_priors() -> Priors:
+    """Read the numbers shipped with the package."""
+    text = resources.files("copilot_analytics.stats").joinpath("forecast_priors.json").read_text()
+    return priors_from(json.loads(text))
+
+
+def priors_from(numbers: dict[str, object]) -> Priors:
+    """Make `Priors` of the parsed file."""
+    arrays = {
+        name: np.asarray(numbers[name], dtype=np.float64)
+        for name in Priors.__dataclass_fields__
+        if name not in SINGLE
+    }
+    return Priors(**arrays, **{name: float(str(numbers[name])) for name in SINGLE})
