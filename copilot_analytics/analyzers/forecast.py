@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._course import epoch_length
 from copilot_analytics.analyzers._plan import eval_spacing, planned_end
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.findings import NotJudged
-from copilot_analytics.stats.forecast import Forecast, Predictive, forecast
+from copilot_analytics.stats.forecast import DROP_AHEAD, Forecast, Predictive, forecast
 from copilot_analytics.wording import place, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from copilot_analytics.events import Event
     from copilot_analytics.records import Floats, Record
@@ -204,6 +206,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 bounds=bounds,
                 future_steps=_ahead(run, float(step[-1]), float(horizon)),
                 first_eval_untrained=step[0] <= 0,
+                schedule=_relative_rate(run, rate),
             )
         except NotEnoughPoints as error:
             return MetricForecast(main.name, not_judged=(NotJudged("forecast", str(error)),))
@@ -218,7 +221,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
             expected_gain=float(found.expected_gain),
             fan=_fan(found, float(step[-1]), float(horizon)),
             made_at_step=main.last_step,
-            notes=(*found.notes, *_limits(run, rate, planned, horizon)),
+            notes=_limits(run, rate, planned, found.notes),
         )
 
 
@@ -256,6 +259,23 @@ def _ahead(run: Run, last: float, horizon: float) -> Floats | None:
     return np.unique(ahead) if len(ahead) else np.array([horizon])
 
 
+def _relative_rate(run: Run, rate: LearningRate) -> Callable[[float], float] | None:
+    """Return the rate by step as its step-wise drops make it, of those known; None without any.
+
+    A smooth decay changes nothing in a forecast, so it is left out.
+    """
+    schedule = run.meta.schedule
+    per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
+    declared = schedule.drops(per_epoch) if schedule is not None else ()
+    drops = [(float(drop.step), drop.factor) for drop in declared]
+    if not drops:
+        # The step of a drop seen in the log is the first with the lower rate.
+        drops = [(drop.step - 0.5, drop.after / drop.before) for drop in rate.drops]
+    if not drops:
+        return None
+    return lambda step: math.prod(factor for at, factor in drops if at < step)
+
+
 def _predicted(found: Predictive) -> Predicted:
     low, high = found.interval(_LEVEL)
     return Predicted(float(found.median), low, high, _LEVEL)
@@ -266,15 +286,16 @@ def _fan(found: Forecast, last: float, horizon: float) -> Fan:
     return Fan(table.steps, table.q05, table.q10, table.q50, table.q90, table.q95)
 
 
-def _limits(run: Run, rate: LearningRate, planned: int | None, horizon: int) -> tuple[str, ...]:
-    notes = []
-    if rate.next_drop is not None and rate.next_drop.step < horizon:
-        where = place(rate.next_drop.step, rate.next_drop.epoch)
+def _limits(
+    run: Run, rate: LearningRate, planned: int | None, told: tuple[str, ...]
+) -> tuple[str, ...]:
+    notes = [note for note in told if note != DROP_AHEAD]
+    if len(notes) < len(told):
+        drop = rate.next_drop
+        where = f" at {place(drop.step, drop.epoch)}" if drop is not None else " ahead"
         notes.append(
-            f"it does not know the drop of the learning rate at {where}, which often brings a gain"
+            f"the drop of the learning rate{where} often brings a gain, and it allows for one"
         )
-    elif rate.decays_to_end and not rate.at_floor:
-        notes.append("it does not know that the learning rate decays to the end")
     if planned is None:
         notes.append("the planned end is unknown; it looks as many steps ahead as were done")
     elif not run.meta.steps_per_epoch_exact:

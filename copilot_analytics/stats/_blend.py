@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.stats._features import NEIGHBOUR_WEIGHTS
+from copilot_analytics.stats._schedule import adjusted
 
 if TYPE_CHECKING:
     from copilot_analytics.stats._features import Described
     from copilot_analytics.stats._fitted import Priors
+    from copilot_analytics.stats._schedule import Stage
     from copilot_analytics.stats.finite import FloatArray
 
 N_LEVELS = 512
@@ -122,7 +124,7 @@ def neighbours(z: FloatArray, described: Described, priors: Priors) -> tuple[Flo
     return described.middle + described.scale * outcome, width
 
 
-def blended(described: Described, best_so_far: float, priors: Priors) -> Blend:
+def blended(described: Described, best_so_far: float, priors: Priors, at: Stage = "none") -> Blend:
     """Return the distributions of the last and of the best evaluation.
 
     Parameters
@@ -130,6 +132,8 @@ def blended(described: Described, best_so_far: float, priors: Priors) -> Blend:
     described : Described
     best_so_far : float
     priors : Priors
+    at : {"before", "settled", "none"}
+        Where the run stands between the drops of its learning rate.
 
     Returns
     -------
@@ -151,5 +155,7 @@ def blended(described: Described, best_so_far: float, priors: Priors) -> Blend:
     edge = np.abs(2.0 * MIDDLES - 1.0)
     wider = np.interp(edge, (0.0, 0.8, 0.9), (1.0, inner, outer)) * stretch
     final = np.maximum.accumulate(middle + (final - middle) * wider)
-    best = np.maximum(np.maximum(of_best.quantiles(stretch), best_so_far), final)
+    final = adjusted(final, described.scale, at)
+    best = adjusted(of_best.quantiles(stretch), described.scale, at)
+    best = np.maximum(np.maximum(best, best_so_far), final)
     return Blend(final, best, stretch)

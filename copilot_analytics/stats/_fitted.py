@@ -69,9 +69,8 @@ def shipped_priors() -> Priors:
 
 def priors_from(numbers: dict[str, object]) -> Priors:
     """Make `Priors` of the parsed file."""
-    arrays = {
-        name: np.asarray(numbers[name], dtype=np.float64)
+    fields = {
+        name: float(str(numbers[name])) if name in SINGLE else np.asarray(numbers[name], float)
         for name in Priors.__dataclass_fields__
-        if name not in SINGLE
     }
-    return Priors(**arrays, **{name: float(str(numbers[name])) for name in SINGLE})
+    return Priors(**fields)  # type: ignore[arg-type]  # the names are those of the fields

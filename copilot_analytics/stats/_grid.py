@@ -60,9 +60,9 @@ class Prepared:
         return float(self.x[-1])
 
 
-def prepare(x: FloatArray, u: FloatArray) -> Prepared:
+def prepare(x: FloatArray, u: FloatArray, known_noise: float | None = None) -> Prepared:
     """Average the older of many points in blocks and lay out the drift's clock."""
-    noise = _difference_noise(x, u)
+    noise = _difference_noise(x, u, USUAL_NOISE if known_noise is None else known_noise)
     count = np.ones(x.size)
     warped = x**WARP
     # Median of the recent gaps: early ones are often of another kind.
@@ -79,11 +79,11 @@ def prepare(x: FloatArray, u: FloatArray) -> Prepared:
     return Prepared(x, u, count, clock, clock_unit, noise)
 
 
-def _difference_noise(x: FloatArray, u: FloatArray) -> float:
+def _difference_noise(x: FloatArray, u: FloatArray, expected: float) -> float:
     """Mean distance of recent points from the chord of their neighbours, as a normal's sd.
 
     Rice, Annals of Statistics 12 (1984); Gasser et al., Biometrika 73 (1986). Drawn in the
-    logarithm towards what is usual when there are few points.
+    logarithm towards what is expected when there are few points.
     """
     x, u = x[-RECENT - OLDER :], u[-RECENT - OLDER :]
     left = (x[2:] - x[1:-1]) / (x[2:] - x[:-2])
@@ -93,7 +93,7 @@ def _difference_noise(x: FloatArray, u: FloatArray) -> float:
     weight = np.linspace(0.5, 1.0, off.size)
     found = 1.2533 * float((weight * np.abs(off)).sum() / weight.sum())
     trust = off.size / (off.size + NOISE_PRIOR_N)
-    log = trust * np.log(max(found, 1e-4)) + (1.0 - trust) * np.log(USUAL_NOISE)
+    log = trust * np.log(max(found, 1e-4)) + (1.0 - trust) * np.log(max(expected, 1e-3))
     return float(max(np.exp(log), 1e-3))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from copilot_analytics.stats.finite import as_floats
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
     from copilot_analytics.stats.finite import FloatArray
@@ -156,6 +157,9 @@ class Forecast:
         The evaluation at the horizon, noise included.
     best : Predictive
         The best evaluation by the horizon; never worse than `best_so_far`.
+    peak_step : Predictive
+        Step of that best evaluation. The step of the best so far has the probability that nothing
+        beats it, ``1 - p_gain(0)``.
     best_so_far : float
     direction : {"min", "max"}
     horizon : float
@@ -172,10 +176,13 @@ class Forecast:
         Evaluations used, and left out because they were not finite.
     notes : tuple of str
         What a reader should know of its limits.
+    seen_steps, seen_values : ndarray, shape (n_used,)
+        The evaluations used.
     """
 
     final: Predictive
     best: Predictive
+    peak_step: Predictive
     best_so_far: float
     direction: Direction
     horizon: float
@@ -186,6 +193,8 @@ class Forecast:
     n_used: int
     n_ignored: int
     notes: tuple[str, ...]
+    seen_steps: FloatArray = field(repr=False)
+    seen_values: FloatArray = field(repr=False)
     _steps: FloatArray = field(repr=False)
     _levels: FloatArray = field(repr=False)
 
@@ -220,6 +229,45 @@ class Forecast:
     def expected_gain(self) -> float:
         """Mean gain of the best over the best so far, in the metric's units, never negative."""
         return max(abs(self.best.mean - self.best_so_far), 0.0)
+
+    def gain_per_hour(self, hours: float) -> float:
+        """Return the expected gain for each hour that the rest of the run costs.
+
+        Parameters
+        ----------
+        hours : float
+            Hours to the horizon, or GPU hours; above 0.
+
+        Returns
+        -------
+        float
+            In the metric's units.
+
+        Raises
+        ------
+        ValueError
+            If `hours` is not above 0.
+        """
+        if not (math.isfinite(hours) and hours > 0.0):
+            raise ValueError(f"hours is {hours}; give what the rest of the run costs, above 0")
+        return self.expected_gain / hours
+
+    def plot(self, name: str = "metric") -> Figure:
+        """Draw the evaluations so far and what is ahead.
+
+        Parameters
+        ----------
+        name : str
+            Of the metric, for the axis.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Not registered with pyplot; ``figure.savefig(path)`` writes it.
+        """
+        from copilot_analytics.stats._forecast_plot import drawn
+
+        return drawn(self, name)
 
     def path(self, steps: ArrayLike) -> FanTable:
         """Return quantiles of the level for a fan chart.

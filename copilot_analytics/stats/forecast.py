@@ -14,6 +14,7 @@ from copilot_analytics.stats._fitted import Priors, shipped_priors
 from copilot_analytics.stats._grid import WARP, grid_posterior, prepare
 from copilot_analytics.stats._paths import N_DRAWS, blocks_ahead, draw, mapped
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
+from copilot_analytics.stats._schedule import RateSchedule, Stage, rates, stage
 from copilot_analytics.stats.finite import as_floats
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["Direction", "FanTable", "Forecast", "Predictive", "forecast"]
 
 PATH_QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
 FEW = 6
+DROP_AHEAD = "a drop of the learning rate lies ahead: it allows for a late gain"
 UNLIKE = 1.05
 """Widening that is worth a word."""
 
@@ -59,6 +61,13 @@ def _scale(fit: FloatArray, direction: str, bounds: tuple[float | None, float | 
     return Scale(is_log, scale.sign, float(u[-1]), unit, low, high)
 
 
+def _known_noise(noise: float | None, scale: Scale, last: float) -> float | None:
+    """Return a known noise in the model's units."""
+    if noise is None:
+        return None
+    return noise / scale.unit / (abs(last) if scale.is_log else 1.0)
+
+
 def _point(value: float) -> Predictive:
     return Predictive(np.array([value]), np.array([1.0]))
 
@@ -70,6 +79,7 @@ def _situation(
     direction: str,
     bounds: tuple[float | None, float | None],
     first_eval_untrained: bool,
+    noise: float | None = None,
 ) -> tuple[Scale, Situation, FloatArray, FloatArray]:
     """Put a prefix into the model's units."""
     horizon = float(planned[-1])
@@ -89,7 +99,7 @@ def _situation(
     sizes = blocks_ahead(planned.size)
     ahead = (planned[np.cumsum(sizes).astype(np.int64) - 1] - zero) / (horizon - zero)
     situation = Situation(
-        prefix=prepare(x, u),
+        prefix=prepare(x, u, _known_noise(noise, scale, float(fit[-1]))),
         best=float(whole[place]),
         since_best=(up.size - 1 - place) / up.size,
         is_log=scale.is_log,
@@ -112,6 +122,8 @@ def forecast(
     future_steps: ArrayLike | None = None,
     first_eval_untrained: bool = False,
     min_points: int = 3,
+    noise: float | None = None,
+    schedule: RateSchedule | None = None,
     _priors: Priors | None = None,
 ) -> Forecast:
     """Forecast the rest of a learning curve.
@@ -141,6 +153,13 @@ def forecast(
         Leave the first evaluation out of the fit; as a best value it counts.
     min_points : int
         Fewest finite evaluations, at least 3.
+    noise : float, optional
+        Known standard deviation of one evaluation, in the metric's units: for an accuracy a on m
+        examples it is ``sqrt(a * (1 - a) / m)``. It guides the estimate where points are few.
+    schedule : callable or (past, future), optional
+        The learning rate, in any unit: a function of the step, or arrays of shapes (n,) and (m,)
+        at `steps` and `future_steps`. A forecast that knows of a step-wise drop ahead allows for
+        a late gain, and does not go on with the jump of one that is over.
 
     Returns
     -------
@@ -153,7 +172,8 @@ def forecast(
     NotEnoughPoints
         If fewer than `min_points` evaluations are finite.
     ValueError
-        If lengths differ, steps do not increase, or direction, bounds or horizon make no sense.
+        If lengths differ, steps do not increase, or direction, bounds, horizon, noise or schedule
+        make no sense.
 
     References
     ----------
@@ -176,7 +196,7 @@ def forecast(
     across, up = _checked(steps, values, direction)
     finite = np.isfinite(up)
     ignored = int(up.size - finite.sum())
-    across, up = across[finite], up[finite]
+    given, across, up = across, across[finite], up[finite]
     needed = max(int(min_points), 3)
     if up.size < needed:
         raise NotEnoughPoints(
@@ -188,23 +208,30 @@ def forecast(
     limits = bounds if bounds is not None else (None, None)
     if None not in limits and not limits[0] < limits[1]:  # type: ignore[operator]  # None is out
         raise ValueError(f"bounds are {limits}; give the smaller first")
+    if noise is not None and not (math.isfinite(noise) and noise > 0.0):
+        raise ValueError(f"noise is {noise}; give the standard deviation of one evaluation")
     last = float(across[-1])
-    best = float(up.max() if direction == "max" else up.min())
+    place = int(up.argmax() if direction == "max" else up.argmin())
+    best, best_step = float(up[place]), float(across[place])
     planned = _planned(across, horizon, future_steps)
     if planned.size == 0:
         value = float(up[-1])
         return Forecast(
-            _point(value), _point(best), best, direction, last, last, 0, math.nan, value,
-            up.size, ignored, ("nothing remains: the horizon is not after the last evaluation",),
-            np.array([last]), np.full((len(PATH_QUANTILES), 1), value),
+            _point(value), _point(best), _point(best_step), best, direction, last, last, 0,
+            math.nan, value, up.size, ignored,
+            ("nothing remains: the horizon is not after the last evaluation",),
+            across, up, np.array([last]), np.full((len(PATH_QUANTILES), 1), value),
         )  # fmt: skip
     priors = _priors if _priors is not None else shipped_priors()
     scale, situation, ahead, sizes = _situation(
-        across, up, planned, direction, limits, first_eval_untrained
+        across, up, planned, direction, limits, first_eval_untrained, noise
     )
+    at_stage: Stage = "none"
+    if schedule is not None:
+        at_stage = stage(*rates(schedule, given, finite, planned))
     prefix = situation.prefix
     draws = draw(prefix, grid_posterior(prefix, ahead), priors, ahead, sizes)
-    found = blended(describe(situation, draws), situation.best, priors)
+    found = blended(describe(situation, draws), situation.best, priors, at_stage)
     way = (ahead**WARP - prefix.now**WARP) / (1.0 - prefix.now**WARP)
     level = mapped(draws, found.final, way)
     final_u, best_u = found.final, found.best
@@ -216,16 +243,19 @@ def forecast(
         best_values = np.minimum(best_values, best)[::-1]
         final_values = np.maximum(final_values[::-1], best_values)
     ordered = np.sort(np.column_stack((draws.now, level)), axis=0)
-    place = np.array(PATH_QUANTILES) * (N_DRAWS - 1)
-    under = place.astype(np.int64)
-    quantiles = ordered[under] + (place - under)[:, None] * (ordered[under + 1] - ordered[under])
+    rank = np.array(PATH_QUANTILES) * (N_DRAWS - 1)
+    under = rank.astype(np.int64)
+    quantiles = ordered[under] + (rank - under)[:, None] * (ordered[under + 1] - ordered[under])
     levels = scale.outward(quantiles if direction == "max" else quantiles[::-1])
     now = float(scale.outward(np.array([np.median(draws.now)]))[0])
     spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
     at = planned[np.cumsum(sizes).astype(np.int64) - 1]
+    of_best = Predictive(best_values, MIDDLES)
+    chance = 1.0 - of_best.cdf(best) if direction == "max" else of_best.cdf_strict(best)
     return Forecast(
         final=Predictive(final_values, MIDDLES),
-        best=Predictive(best_values, MIDDLES),
+        best=of_best,
+        peak_step=_peak(level + draws.noise, at, (best_step, last), chance),
         best_so_far=best,
         direction=direction,
         horizon=float(planned[-1]),
@@ -235,10 +265,25 @@ def forecast(
         level_now=now,
         n_used=up.size,
         n_ignored=ignored,
-        notes=_notes(situation, ignored, found.stretch),
+        notes=_notes(situation, ignored, found.stretch, at_stage),
+        seen_steps=across,
+        seen_values=up,
         _steps=np.append(last, at),
         _levels=levels,
     )
+
+
+def _peak(
+    paths: FloatArray, at: FloatArray, behind: tuple[float, float], chance: float
+) -> Predictive:
+    """Where the best of the run will lie: in the share `chance` of draws that rise highest."""
+    highest = np.argsort(-paths.max(axis=1), kind="stable")[: max(round(chance * N_DRAWS), 1)]
+    steps = np.sort(at[paths[highest].argmax(axis=1)])
+    share = (np.arange(steps.size) + 1.0) / steps.size
+    # Between the step of the best so far and the last one nothing more can come.
+    past = np.unique(behind)
+    below = 1.0 - chance * (1.0 - np.append(np.zeros(past.size), share))
+    return Predictive(np.append(past, steps), below)
 
 
 def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None) -> FloatArray:
@@ -256,7 +301,7 @@ def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None)
     return np.asarray(planned)
 
 
-def _notes(situation: Situation, ignored: int, stretch: float) -> tuple[str, ...]:
+def _notes(situation: Situation, ignored: int, stretch: float, at_stage: Stage) -> tuple[str, ...]:
     notes = []
     if situation.n < FEW:
         notes.append(f"few evaluations ({situation.n}): what other runs did decides the forecast")
@@ -267,6 +312,8 @@ def _notes(situation: Situation, ignored: int, stretch: float) -> tuple[str, ...
             "few known runs look like this one: the intervals are "
             f"{100.0 * (stretch - 1.0):.0f} % wider"
         )
+    if at_stage == "before":
+        notes.append(DROP_AHEAD)
     if ignored:
         notes.append(f"{ignored} evaluations that are not finite were left out")
     return tuple(notes)

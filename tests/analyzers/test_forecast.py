@@ -10,6 +10,7 @@ from simulated_runs import Simulated
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.records import Record
+from copilot_analytics.schedule import Schedule, Stage
 
 
 def forecast_of(records: list[Record]) -> MetricForecast:
@@ -79,9 +80,22 @@ def test_a_drop_ahead_is_named() -> None:
     assert not any("drop" in note for note in fold.results.of(ForecastAnalyzer).notes)
 
 
-def test_a_smooth_decay_ahead_is_named() -> None:
+def test_a_smooth_decay_needs_no_word() -> None:
     found = forecast_of(Simulated(schedule="cosine").first(0.4))
-    assert any("decays to the end" in note for note in found.notes)
+    assert found.final is not None
+    assert not any("learning rate" in note for note in found.notes)
+
+
+def test_a_drop_ahead_leaves_more_room_above() -> None:
+    def first_half(*config: Record) -> MetricForecast:
+        return forecast_of([*config, *evals(rising(15))])
+
+    drops = Schedule((Stage("multistep", "step", milestones=(2000,), gamma=0.1),))
+    knows = first_half(Record("config", facts={"schedule": drops}))
+    blind = first_half()
+    assert knows.final.high > blind.final.high
+    assert knows.p_gain >= blind.p_gain
+    assert any("at step 2,000" in note for note in knows.notes)
 
 
 def test_past_forecasts_are_kept_and_bounded() -> None:
