@@ -37,6 +37,9 @@ PER_SOURCE = 150
 FIT_FRACTIONS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 LIBRARY = 2000
 CHANGED_WEIGHT = 0.3
+AIMS = (0.83, 0.9)
+"""Coverage that the 80 and 90 % intervals are fitted to. A new source is covered less than the
+sources that the width is fitted on: 76 instead of 80 % where 80 was aimed at, 90 where 90 was."""
 STOP_AT_TARGET = {"mlperf"}
 ROUNDS = 60
 
@@ -283,7 +286,7 @@ def fit_tails(
     stretch = np.ones((3, 2))
     for i, (low, high) in enumerate(((0.0, 0.25), (0.25, 0.6), (0.6, 1.0))):
         inside = (progress > low) & (progress <= high)
-        for j, level in enumerate((0.8, 0.9)):
+        for j, level in enumerate(AIMS):
             found = _weighted_quantile(outside[inside, j], weight[inside], level)
             stretch[i, j] = float(np.clip(found, 1.0, 2.5))
     return stretch

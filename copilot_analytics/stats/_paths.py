@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from copilot_analytics.stats.finite import FloatArray
 
 N_DRAWS = 256
-BLOCKS = 40
+BLOCKS = 24
 WANDER = 0.35
 """Share kept of the drift's detours between now and the horizon."""
 

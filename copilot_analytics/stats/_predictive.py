@@ -265,7 +265,7 @@ class Forecast:
         matplotlib.figure.Figure
             Not registered with pyplot; ``figure.savefig(path)`` writes it.
         """
-        from copilot_analytics.stats._forecast_plot import drawn
+        from copilot_analytics.report.forecast_figure import drawn
 
         return drawn(self, name)
 
