@@ -157,5 +157,7 @@ def blended(described: Described, best_so_far: float, priors: Priors, at: Stage 
     final = np.maximum.accumulate(middle + (final - middle) * wider)
     final = adjusted(final, described.scale, at)
     best = adjusted(of_best.quantiles(stretch), described.scale, at)
-    best = np.maximum(np.maximum(best, best_so_far), final)
-    return Blend(final, best, stretch)
+    best = np.maximum(best, best_so_far)
+    # Where the end would lie beyond the best of the run, both give way by half.
+    best = best + 0.5 * np.maximum(final - best, 0.0)
+    return Blend(np.minimum(final, best), best, stretch)
