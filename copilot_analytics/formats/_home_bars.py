@@ -16,6 +16,9 @@ _TQDM = re.compile(
 _KERAS = re.compile(
     r"^\s{0,20}(?P<done>\d{1,12})/(?P<total>\d{1,12}) \[[=>.]{3,80}\](?P<after>.{0,4000})"
 )
+_LEADING = re.compile(
+    r"^\s{0,20}\[[=>.]{3,200}\](?P<after>[^\n]{0,1000}?)\s(?P<done>\d{1,12})/(?P<total>\d{1,12})\s*$"
+)
 _PASS = re.compile(r"(?i)\bepochs?\W{0,4}(\d{1,9})|(?<![\d.])(\d{1,9})\s?/\s?\d")
 _DIGITS = re.compile(r"[\d.,]+")
 _LOADING = re.compile(r"(?i)[kmgt]?i?b/s")
@@ -77,6 +80,9 @@ def read_frame(line: str, number: int) -> Frame | None:
     >>> frame = read_frame("Epoch 2: 50%|##   | 2/4 [00:01<00:01, 1.9it/s, loss=0.8]val 3", 7)
     >>> frame.title, frame.done, frame.total, frame.postfix, frame.after
     ('Epoch 2: ', 2, 4, 'loss=0.8', 'val 3')
+    >>> frame = read_frame(" [=====>....]  Step: 9ms | Loss: 0.75 | Acc: 70.000% (7/10) 1/2 ", 8)
+    >>> frame.done, frame.total
+    (1, 2)
     """
     if "%|" in line:
         found = _TQDM.search(line)
@@ -92,6 +98,11 @@ def read_frame(line: str, number: int) -> Frame | None:
             after = ""
     elif "/" in line[:32]:
         found = _KERAS.match(line)
+        if found is None:
+            return None
+        title, postfix, after = "", found["after"], ""
+    elif line.lstrip(" ")[:2] in {"[=", "[>"}:
+        found = _LEADING.match(line)
         if found is None:
             return None
         title, postfix, after = "", found["after"], ""

@@ -56,6 +56,7 @@ OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
 REMARK = re.compile(
     r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint"
     r"|load(?:ed|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding"
+    r"|(?:de|in)creased|reduc(?:ed|ing)"
     r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优"
     r"|加载|早停|`"
 )

@@ -40,7 +40,7 @@ _TOKEN = re.compile(
       (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
     | (?P<number>(?<![\w.@])[+-]?(?:
           \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
-        | \d{{1,30}}(?:\.\d{{1,30}})? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
+        | \d{{1,30}}(?:\.\d{{1,30}}|\.(?=[\])]))? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
       (?P<unit>%|[A-Za-zµ][\w/%]{{0,20}})?
     | (?P<word>[A-Za-z_][A-Za-z0-9_@./+'-]{{0,60}}|[{CHINESE}]{{1,60}})
     | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│-]|[ ]{{2,20}})
@@ -59,6 +59,7 @@ _NOT_THIS_EPOCH = frozenset(
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
+_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
 _MOST_WORDS = 6
 _LONGEST_LABEL = 60
 
@@ -285,15 +286,24 @@ class _Scan:
                 metric.parts, metric.is_count, metric.whole = parts, False, whole
                 return "metric"
             return None
-        if not whole or unit or {"#inner", "#count", "#step"} & places.keys():
+        if not whole or unit:
             return None
         follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        before_metrics = not self.reading.metrics
+        if last == "#count_of" and before_metrics and follows == "/" and gap in {"][", ")("}:
+            # "[2/90][300/5000]": what was counted first are epochs.
+            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
+        if {"#inner", "#count", "#step"} & places.keys():
+            return None
         in_brackets = "[" in gap or "(" in gap
         if {"#epoch", "#progress"} & places.keys():
-            before_metrics = not self.reading.metrics
-            if before_metrics and (follows == "/" or ("[" in gap and follows == "]")):
+            closes = follows == "]" and ("[" in gap or gap.strip() == ",")
+            if before_metrics and (follows == "/" or closes):
                 places["#inner"] = parts
                 return "#inner"
+        elif gap == "[" and before_metrics and not self.reading.numbers and self._is_pair(parts):
+            places["#epoch"] = parts  # "[2,  300]", as in the tutorial of PyTorch
+            return "#epoch"
         elif (
             follows == "/"
             and not self.reading.metrics
@@ -303,6 +313,10 @@ class _Scan:
             places[name] = parts
             return name
         return None
+
+    def _is_pair(self, parts: tuple[Number, ...]) -> bool:
+        start = self.line.rfind("[", 0, parts[0].start)
+        return _EPOCH_PAIR.match(self.line, start) is not None
 
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
@@ -319,7 +333,7 @@ class _Scan:
             return None
         elif last in BATCHES:
             name = "#inner"
-        elif last in STEPS:
+        elif last in STEPS or last in GLOBAL_STEPS:
             is_global = last in GLOBAL_STEPS or "global" in joined
             name = "#step" if is_global else "#count"
             if joined & {"total", "max", "num", "per", "warmup", "every"} and not is_global:

@@ -38,6 +38,7 @@ from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
     is_decisive,
+    is_quality,
     split_in,
 )
 from copilot_analytics.formats._home_words import LONGEST_LINE, read_line
@@ -67,6 +68,7 @@ class HomeTextParser(LineParser):
         self._section: Split | None = None
         self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
+        self._first_bars: dict[tuple[str, ...], tuple[float, int]] = {}  # epoch and total
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -268,6 +270,21 @@ class HomeTextParser(LineParser):
         """Tell whether each frame is a point, because nothing else says where training is."""
         return not frame.which[1] and self._rows.header is None and frame.done > 0
 
+    def _is_second(self, frame: Frame, reading: Reading) -> bool:
+        """Tell whether an epoch drew a bar of the same measures before, over another length.
+
+        The first went over the training set, so that this one goes over what is held out.
+        """
+        header = self._rows.header
+        if header is None or "#epoch" in reading.places:
+            return False
+        shape = tuple(m.name for m in reading.metrics)
+        epoch, total = self._first_bars.get(shape, (None, 0))
+        if epoch != header:
+            self._first_bars[shape] = (header, frame.total)
+            return False
+        return total != frame.total
+
     def _end_bar(self) -> Iterator[Item]:
         if self._frame is not None:
             frame, self._frame = self._frame, None
@@ -282,7 +299,11 @@ class HomeTextParser(LineParser):
             return
         self._frame = None
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if reading.split in {"val", "test"} or all(m.split in {"val", "test"} for m in measured):
+        if (
+            reading.split in {"val", "test"}
+            or all(m.split in {"val", "test"} for m in measured)
+            or self._is_second(frame, reading)
+        ):
             places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
             placed = replace(reading, places=places)
             yield from self._result(text, placed, frame.line, reading.split)
@@ -334,13 +355,21 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         parser = HomeTextParser("")
         kinds: dict[tuple[str, ...], Evidence] = {}
         unknown = Evidence()
+        plays = False  # whether episodes are counted, as only the training of agents does
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"}:
                 continue
+            plays = plays or "episod" in line.lower()
             for item in _said(parser, line, number):
+                if plays and isinstance(item, Record) and item.kind == "eval":
+                    kinds.setdefault(("", *item.metrics), Evidence()).add_result(item)
                 if not isinstance(item, Block):
                     continue
-                names = tuple(name for name in item.metrics if is_decisive(name))
+                names = tuple(
+                    name
+                    for name in item.metrics
+                    if is_decisive(name) or (plays and is_quality(name))
+                )
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)
                 elif len(item.metrics) > 1 and parser.counts_inner:

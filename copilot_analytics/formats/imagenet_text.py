@@ -74,7 +74,7 @@ Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3
                 Record("config", facts={"steps_per_epoch": 4}, line=1),
                 Record("train", 1, 0.25, metrics={"loss": 4.5, "data_time_s": 1.25}, line=1),
                 Record("train", 3, 0.75, metrics={"loss": 4.25, "iter_time_s": 0.5}, line=2),
-                Record("eval", 3, None, metrics={"Acc@1": 25.125, "Acc@5": 50.25}, line=4),
+                Record("eval", None, 1.0, metrics={"Acc@1": 25.125, "Acc@5": 50.25}, line=4),
                 Record("train", 5, 1.25, metrics={"loss": 3.5}, line=5),
             ),
         ),
