@@ -32,13 +32,19 @@ class ComposerText(HeadedFormat):
         }
     )
     heading: ClassVar[re.Pattern[str]] = re.compile(
-        r"^\[(?:epoch=(?P<epoch>\d{1,9})(?:/(?P<epochs>\d{1,9}))?\]\["
+        r"(?:^|composer\.loggers\.console_logger: )\[(?:epoch=(?P<epoch>\d{1,9})(?:/(?P<epochs>\d{1,9}))?\]\["
         r"batch=(?P<inner>\d{1,12})/(?P<inner_of>\d{1,12})"
         r"|batch=(?P<step>\d{1,12})/(?P<steps>\d{1,12}))\]:?\s*$"
     )
     patterns: ClassVar[tuple[Pattern, ...]] = (
-        Pattern("train", re.compile(rf"^\s{{1,8}}Train (?P<rest>(?:{_KEY}): {NUMBER})\s*$"), _PAIR),
-        Pattern("eval", re.compile(rf"^\s{{1,8}}Eval (?P<rest>(?:{_KEY}): {NUMBER})\s*$"), _PAIR),
+        *(
+            Pattern(
+                kind,
+                re.compile(rf"(?:^|: )\s{{1,8}}{word} (?P<rest>(?:{_KEY}): {NUMBER})\s*$"),
+                _PAIR,
+            )
+            for kind, word in (("train", "Train"), ("eval", "Eval"))
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

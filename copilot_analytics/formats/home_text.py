@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
+# A bar that counts the steps of the training, whatever epoch they are in.
+_OF_STEPS = re.compile(
+    r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?)\s?:?\s{0,4}$"
+)
 _LONGEST_HEADER = 160
 _MOST_HEADER_WORDS = 8
 _FEWEST_ROWS = 4
@@ -268,7 +273,9 @@ class HomeTextParser(LineParser):
 
     def _is_axis(self, frame: Frame) -> bool:
         """Tell whether each frame is a point, because nothing else says where training is."""
-        return not frame.which[1] and self._rows.header is None and frame.done > 0
+        if frame.done <= 0 or frame.which[1]:
+            return False
+        return self._rows.header is None or _OF_STEPS.match(frame.title) is not None
 
     def _is_second(self, frame: Frame, reading: Reading) -> bool:
         """Tell whether an epoch drew a bar of the same measures before, over another length.
@@ -315,7 +322,11 @@ class HomeTextParser(LineParser):
         for name in ("#count", "#count_of", "#inner", "#inner_of"):
             columns.pop(name, None)
         yield from self._evaluations.release()
-        if "#epoch" not in columns:
+        if _OF_STEPS.match(frame.title):
+            columns = {name: column for name, column in columns.items() if name != "#epoch"}
+            columns["#step"] = np.array([float(frame.done)])
+            columns["#steps"] = np.array([float(frame.total)])
+        elif "#epoch" not in columns:
             if self._rows.header is None:
                 columns["#inner"] = np.array([float(frame.done)])
                 columns["#inner_of"] = np.array([float(frame.total)])
