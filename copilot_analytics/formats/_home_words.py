@@ -60,6 +60,7 @@ _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_THEN = frozenset({"][", ")(", ")["})
 _MOST_WORDS = 6
 _LONGEST_LABEL = 60
 
@@ -92,6 +93,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
+        self._bare_count = False  # whether what is counted has no name
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -118,6 +120,14 @@ class _Scan:
                 self._spare(part.start, part.end)
         if reading.metrics:
             self._clean()
+            self._count_epochs()
+
+    def _count_epochs(self) -> None:
+        """Take "[3/80]" for an epoch where the line tells training and validation."""
+        places, splits = self.reading.places, {metric.split for metric in self.reading.metrics}
+        is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
+        if self._bare_count and is_both and {"#count", "#count_of"} <= places.keys():
+            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
 
     def _uncovered(self, until: int) -> list[tuple[int, int]]:
         taken = [(f.start, f.end) for f in self.reading.stamp.fields]
@@ -285,13 +295,21 @@ class _Scan:
                     self._spare(part.start, part.end)
                 metric.parts, metric.is_count, metric.whole = parts, False, whole
                 return "metric"
+            elif last == "#count_of":
+                self._spare(parts[0].start, parts[-1].end)
+                return last
             return None
         if not whole or unit:
             return None
         follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
         before_metrics = not self.reading.metrics
-        if last == "#count_of" and before_metrics and follows == "/" and gap in {"][", ")("}:
-            # "[2/90][300/5000]": what was counted first are epochs.
+        if (
+            last == "#count_of"
+            and before_metrics
+            and follows == "/"
+            and gap.replace(" ", "") in _THEN
+        ):
+            # "[2/90][300/5000]", "2/90 ( 1%) [300/5000]": what was counted first are epochs.
             places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
         if {"#inner", "#count", "#step"} & places.keys():
             return None
@@ -310,6 +328,9 @@ class _Scan:
             and (in_brackets or not self.reading.numbers)
         ):
             name = "#run" if self._governing in {"val", "test"} else "#count"
+            if gap.replace(" ", "") == "[|":
+                name = "#epoch"  # "[ Train | 003/080 ]"
+            self._bare_count = name == "#count"
             places[name] = parts
             return name
         return None

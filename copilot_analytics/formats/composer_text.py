@@ -32,7 +32,8 @@ class ComposerText(HeadedFormat):
         }
     )
     heading: ClassVar[re.Pattern[str]] = re.compile(
-        r"(?:^|composer\.loggers\.console_logger: )\[(?:epoch=(?P<epoch>\d{1,9})(?:/(?P<epochs>\d{1,9}))?\]\["
+        r"(?:^|composer\.loggers\.console_logger: )"
+        r"\[(?:epoch=(?P<epoch>\d{1,9})(?:/(?P<epochs>\d{1,9}))?\]\["
         r"batch=(?P<inner>\d{1,12})/(?P<inner_of>\d{1,12})"
         r"|batch=(?P<step>\d{1,12})/(?P<steps>\d{1,12}))\]:?\s*$"
     )
