@@ -76,6 +76,7 @@ class HFConsoleParser(LineParser):
         self._held: list[_Row] = []
         self._pace = Pace()
         self._ended = False
+        self._epoch = 0.0  # of the last line that nothing but its number places
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -114,7 +115,12 @@ class HFConsoleParser(LineParser):
         if self._frame is not None and "#step" not in row.numbers:
             self._held.append(row)
             return
-        step = self._by_epoch(row.numbers.get("epoch"))
+        epoch = row.numbers.get("epoch")
+        step = self._by_epoch(epoch)
+        if step is None and row.kind == "train" and epoch is not None:
+            if epoch < self._epoch:
+                self._rows.axis.last_step = 0  # another training was appended
+            self._epoch = epoch
         yield from self._say(row, step if step is not None or row.kind != "train" else -1)
 
     def _by_epoch(self, epoch: float | None) -> int | None:
