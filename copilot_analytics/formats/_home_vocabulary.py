@@ -145,3 +145,10 @@ def canonical(label: str) -> str:
 def is_bookkeeping(name: str) -> bool:
     """Tell whether a canonical name describes the training and not its quality."""
     return name in {"lr", "grad_norm"} or name.startswith(("lr(", "grad("))
+
+
+@lru_cache(maxsize=1024)
+def base_of(name: str) -> str:
+    """Return a name without the words that tell its split."""
+    words = re.split(r"[\s_/.-]+", name.lower())
+    return " ".join(word for word in words if split_in(word) is None)

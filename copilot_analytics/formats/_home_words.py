@@ -13,14 +13,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_readings import Metric, Number, Reading
+from copilot_analytics.formats._home_tokens import LINKING, NOT_THIS_EPOCH, TOKEN, UNITS
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
-    CHINESE,
     EPOCHS,
     GLOBAL_STEPS,
     REMARK,
     SAMPLES,
     STEPS,
+    base_of,
     canonical,
     is_bookkeeping,
     is_quality,
@@ -35,27 +36,8 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 8_000
 
-_TOKEN = re.compile(
-    rf"""(?x)
-      (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
-    | (?P<number>(?<![\w.@])[+-]?(?:
-          \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
-        | \d{{1,30}}(?:\.\d{{1,30}}|\.(?=[\])]))? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
-      (?P<unit>%|[A-Za-zµ][\w/%]{{0,20}})?
-    | (?P<word>[A-Za-z_][A-Za-z0-9_@./+'-]{{0,60}}|[{CHINESE}]{{1,60}})
-    | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│-]|[ ]{{2,20}})
-    """
-)
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_UNITS = frozenset(
-    """s sec secs seconds ms min mins minutes h hours samples/s samples/sec sample/s it/s s/it
-    img/s imgs/s images/s tokens/s tok/s tokens/sec words/s wps mb gb kb mib gib mm px hz""".split()
-)
-_LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
-_NOT_THIS_EPOCH = frozenset(
-    "warmup warm best from last resume max num per time after until total every save stop".split()
-)
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
@@ -101,7 +83,7 @@ class _Scan:
         reading.is_other_rank = _RANK.match(line) is not None
         if start:
             reading.spare += self._uncovered(start)
-        for token in _TOKEN.finditer(line, start):
+        for token in TOKEN.finditer(line, start):
             kind = token.lastgroup
             if kind == "word":
                 self._word(token)
@@ -158,7 +140,7 @@ class _Scan:
             return
         self.reading.words += 1
         if not self._words:
-            if self._last == "metric" and not self._gap and plain in _UNITS:
+            if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
                 return
             if plain == "of" and self._last is not None:
@@ -252,7 +234,7 @@ class _Scan:
 
     def _label(self) -> str:
         words = self._words
-        while words and words[-1].lower() in _LINKING:
+        while words and words[-1].lower() in LINKING:
             words = words[:-1]
         if not words or len(words) > _MOST_WORDS:
             return ""
@@ -345,7 +327,7 @@ class _Scan:
         joined = parts_of(" ".join(words))
         name = None
         if last in EPOCHS:
-            if joined & _NOT_THIS_EPOCH:
+            if joined & NOT_THIS_EPOCH:
                 return None
             name = "#epoch" if whole else "#progress"
             if last == "ep" and {"#epoch", "#progress"} & places.keys():
@@ -395,8 +377,8 @@ class _Scan:
         if is_bookkeeping(title):
             split, own = None, None
         elif own is None and split in {"val", "test"}:
-            known = {_base(m.name) for m in metrics if m.says_split and m.split == split}
-            if _base(name) in known:
+            known = {base_of(m.name) for m in metrics if m.says_split and m.split == split}
+            if base_of(name) in known:
                 split = None
         elif own is not None and not bare:
             self._govern(own)
@@ -415,10 +397,3 @@ class _Scan:
 
     def _spare(self, start: int, end: int) -> None:
         self.reading.spare += [found.span() for found in _DIGITS.finditer(self.line, start, end)]
-
-
-@lru_cache(maxsize=1024)
-def _base(name: str) -> str:
-    """Return a name without the words that tell its split."""
-    words = re.split(r"[\s_/.-]+", name.lower())
-    return " ".join(word for word in words if split_in(word) is None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from copilot_analytics.formats._base import LineParser, LogFormat, Sample
 from copilot_analytics.formats._coco import coco_average
-from copilot_analytics.formats._home_bars import Frame, read_frame
+from copilot_analytics.formats._home_bars import FirstBars, Frame, read_frame
 from copilot_analytics.formats._home_evaluations import Evaluations, Result
 from copilot_analytics.formats._home_evidence import Evidence
 from copilot_analytics.formats._home_line_kinds import (
@@ -54,10 +53,6 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
-# A bar that counts the steps of the training, whatever epoch they are in.
-_OF_STEPS = re.compile(
-    r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?)\s?:?\s{0,4}$"
-)
 _LONGEST_HEADER = 160
 _MOST_HEADER_WORDS = 8
 _FEWEST_ROWS = 4
@@ -73,7 +68,7 @@ class HomeTextParser(LineParser):
         self._section: Split | None = None
         self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
-        self._first_bars: dict[tuple[str, ...], tuple[float, int]] = {}  # epoch and total
+        self._first_bars = FirstBars()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -275,22 +270,7 @@ class HomeTextParser(LineParser):
         """Tell whether each frame is a point, because nothing else says where training is."""
         if frame.done <= 0 or frame.which[1]:
             return False
-        return self._rows.header is None or _OF_STEPS.match(frame.title) is not None
-
-    def _is_second(self, frame: Frame, reading: Reading) -> bool:
-        """Tell whether an epoch drew a bar of the same measures before, over another length.
-
-        The first went over the training set, so that this one goes over what is held out.
-        """
-        header = self._rows.header
-        if header is None or "#epoch" in reading.places:
-            return False
-        shape = tuple(m.name for m in reading.metrics)
-        epoch, total = self._first_bars.get(shape, (None, 0))
-        if epoch != header:
-            self._first_bars[shape] = (header, frame.total)
-            return False
-        return total != frame.total
+        return self._rows.header is None or frame.counts_steps
 
     def _end_bar(self) -> Iterator[Item]:
         if self._frame is not None:
@@ -309,7 +289,10 @@ class HomeTextParser(LineParser):
         if (
             reading.split in {"val", "test"}
             or all(m.split in {"val", "test"} for m in measured)
-            or self._is_second(frame, reading)
+            or (
+                "#epoch" not in reading.places
+                and self._first_bars.precede(frame, reading.metrics, self._rows.header)
+            )
         ):
             places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
             placed = replace(reading, places=places)
@@ -322,7 +305,7 @@ class HomeTextParser(LineParser):
         for name in ("#count", "#count_of", "#inner", "#inner_of"):
             columns.pop(name, None)
         yield from self._evaluations.release()
-        if _OF_STEPS.match(frame.title):
+        if frame.counts_steps:
             columns = {name: column for name, column in columns.items() if name != "#epoch"}
             columns["#step"] = np.array([float(frame.done)])
             columns["#steps"] = np.array([float(frame.total)])

@@ -16,6 +16,8 @@ _EQUAL = re.compile(rf"(?P<key>[A-Za-z][\w./-]{{0,60}})=\s?(?P<number>{NUMBER})(
 _MAXTEXT = re.compile(
     rf"\b(?P<key>seconds|loss|learning_rate|lm_loss|perplexity): (?P<number>{NUMBER})(?![\w.])"
 )
+_METRIC = rf"[A-Za-z][\w/]{{0,80}}\s{{1,40}}\|\s{{1,12}}{NUMBER}"
+_STEP, _NAMED = r"^\s*Step\s{1,12}(?P<step>\d{1,12})", rf"(?P<rest>{_METRIC})\s*$"
 _TRAX = re.compile(rf"(?P<key>[A-Za-z][\w/]{{0,80}})\s{{1,40}}\|\s{{1,12}}(?P<number>{NUMBER})")
 
 
@@ -50,17 +52,8 @@ class JaxText(StatementFormat):
             ),
             _EQUAL,
         ),
-        *(
-            Pattern(
-                kind,
-                re.compile(
-                    rf"^\s*Step\s{{1,12}}(?P<step>\d{{1,12}}): {split}\s{{1,40}}"
-                    rf"(?P<rest>[A-Za-z][\w/]{{0,80}}\s{{1,40}}\|\s{{1,12}}{NUMBER})\s*$"
-                ),
-                _TRAX,
-            )
-            for kind, split in (("train", "train"), ("eval", "eval"))
-        ),
+        Pattern("train", re.compile(rf"{_STEP}: train\s{{1,40}}{_NAMED}"), _TRAX),
+        Pattern("eval", re.compile(rf"{_STEP}: eval\s{{1,40}}{_NAMED}"), _TRAX),
         Pattern(
             "eval",
             re.compile(r"\beval metrics after step: (?P<step>\d{1,12}), (?P<rest>[^\n]{1,800})"),
