@@ -38,7 +38,7 @@ PLACES = frozenset({"#step", "#epoch", "#progress", "#inner", "#sample", "#time_
 
 # An evaluation printed after that belongs to the end of the epoch; it may be less where the next
 # line of training would have stood beyond the end.
-_MOST_OF_AN_EPOCH, _MUCH_OF_AN_EPOCH = 0.9, 0.75
+_MOST_OF_AN_EPOCH, _MUCH_OF_AN_EPOCH = 0.9, 0.5
 
 
 class Axis:

@@ -13,6 +13,10 @@ from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
 
+_HELD_OUT = re.compile(
+    rf"(?<![\w.])(?P<key>(?:val|valid|test)_\w{{1,30}})\s?[:=]?\s{{0,4}}(?P<number>{NUMBER})(?![\w.])"
+)
+
 
 class ImagenetText(PartsFormat):
     r"""``Epoch: [0][10/5005]\tTime 0.5 (1.0)\tLoss 6.9 (7.0)``: the value now, then the mean."""
@@ -72,6 +76,18 @@ class ImagenetText(PartsFormat):
             ),
             closes=True,
         ),
+        # What its relatives print in words of their own.
+        Part(
+            Pattern(
+                "eval",
+                re.compile(
+                    r"^(?!.{0,200}[Bb]est).{0,200}?(?<![\w.])(?P<rest>(?:val|valid|test)_"
+                    rf"(?:acc|loss|top1|prec)\w{{0,12}}\s?[:=]?\s{{0,4}}{NUMBER}(?![\w.]).{{0,400}})$"
+                ),
+                _HELD_OUT,
+            ),
+            closes=True,
+        ),
         Part(
             Pattern(
                 "eval",
@@ -115,11 +131,13 @@ Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3
             """\
   Epoch: [000][0/1]   Time 0.125 (0.250)   Loss 1.25 (1.25)   Prec@1 25.0 (25.0)
   **Test** Prec@1 37.500 Prec@5 75.000 Error@1 62.500
+iter 1 | LR [0.0001]| val_acc 40.5 | layer_token 9
 """,
             (
                 Record("config", facts={"steps_per_epoch": 1}, line=1),
                 Record("train", 1, 1.0, metrics={"loss": 1.25}, line=1),
                 Record("eval", None, 1.0, metrics={"Prec@1": 37.5, "Error@1": 62.5}, line=2),
+                Record("eval", None, 1.0, metrics={"val_acc": 40.5}, line=3),
             ),
         ),
     )
