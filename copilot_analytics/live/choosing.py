@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError, LogNotFoundError, UnreadableLogError
+from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.finding import LIVE_S, Search, find_logs, table
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.processes import process_of
@@ -17,6 +19,8 @@ from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from copilot_analytics.live._files import Sibling
 
 MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
@@ -144,11 +148,23 @@ def refusal_of(log: Path, log_format: str | None = None) -> LogError | None:
     """Return why a log, or what is in a directory, is no training log, None if it is one.
 
     These are the words of the other commands. A log that was begun, whose header alone is there,
-    is one.
+    is one, and so is what a rotation left of one: the end of a traceback, say.
     """
-    try:
-        if log.is_dir() and RunDirectory(log).newest() is not None:
+    if log.is_dir():
+        if RunDirectory(log).newest() is not None:
             return None
+        rotated: list[Sibling] = []
+    else:
+        rotated = rotated_siblings(os.path.realpath(log))
+    refusal = _refusal_of_one(log, log_format)
+    if refusal is None or not rotated:
+        return refusal
+    older = (_refusal_of_one(Path(sibling.path), log_format) for sibling in reversed(rotated))
+    return None if any(one is None for one in older) else refusal
+
+
+def _refusal_of_one(log: Path, log_format: str | None) -> LogError | None:
+    try:
         path = find_run(log)
         reader = LogReader(str(path), log_format)
         for chunk in read_chunks(path):
