@@ -18,7 +18,7 @@ from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from copilot_analytics.live._files import Sibling
 
@@ -66,6 +66,7 @@ def named_logs(
     note: Callable[[str], None],
     wait_s: float | None,
     log_format: str | None = None,
+    followed: Collection[Path] = (),
 ) -> list[Path]:
     """Return the logs that a user named, once each is there and not empty.
 
@@ -79,6 +80,9 @@ def named_logs(
         How long to wait for them; None waits for ever.
     log_format
         Name of the format.
+    followed
+        Those that were followed before: these may hold anything by now, such as the rest of a
+        traceback that went on in a new file.
 
     Raises
     ------
@@ -96,7 +100,11 @@ def named_logs(
                 msg = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
                 raise LogNotFoundError(msg)
             waiting.go_on(missing)
-        while (refusal := refusal_of(log, log_format)) is not None and not _is_written(log):
+        while (
+            log not in followed
+            and (refusal := refusal_of(log, log_format)) is not None
+            and not _is_written(log)
+        ):
             lately = wait_s is not None and _age_s(log) <= LIVE_S
             if waiting.is_over or not lately or isinstance(refusal, UnreadableLogError):
                 raise refusal
