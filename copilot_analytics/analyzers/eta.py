@@ -18,7 +18,12 @@ from copilot_analytics.analyzers._plan import (
 )
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.findings import NotJudged
-from copilot_analytics.stats.rates import Overhead, remaining_time
+from copilot_analytics.stats.rates import (
+    Overhead,
+    remaining_time,
+    usable_intervals,
+    without_pauses,
+)
 from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.records import Floats, Ints, Record
     from copilot_analytics.run import Run
+    from copilot_analytics.stats.rates import RemainingTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ class EtaAnalyzer(Analyzer[Eta]):
                 if with_eval[i] and with_save[i]
                 else (self._eval_s if with_eval[i] else self._checkpoint_s)
             )
-            kept.append(max(extra, 0.0))
+            kept.append(extra)
             del kept[:-_MOST_MEASURED]
         return inside
 
@@ -207,10 +213,10 @@ class EtaAnalyzer(Analyzer[Eta]):
             return evals, saves
         if evals and not saves:
             alone = float(np.median(evals))
-            return evals, [max(one - alone, 0.0) for one in both]
+            return evals, [one - alone for one in both]
         if not evals:
             alone = float(np.median(saves)) if saves else 0.0
-            return [max(one - alone, 0.0) for one in both], saves
+            return [one - alone for one in both], saves
         return evals, saves
 
     def _too_early(self, run: Run) -> str:
@@ -261,8 +267,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         found = remaining_time(time_s, steps, remaining_units=left, overhead=overhead)
         if not math.isfinite(found.median_s):
             return replace(known, not_judged=(NotJudged("ETA", self._too_early(run)),))
-        wider = _WIDER.get(found.dispersion_class, _WIDEST)
-        low, high = found.low_s * (1.0 - wider[0]), found.high_s * (1.0 + wider[1])
+        low, high = widened(found)
         if clock is self._printed:
             low, high = _PRINTED_LOW * low, _PRINTED_HIGH * high
         if found.unmeasured:
@@ -277,8 +282,8 @@ class EtaAnalyzer(Analyzer[Eta]):
             high_s=max(high, found.median_s, 0.0),
             planned_steps=planned,
             step_s=found.rate_s_per_step,
-            eval_s=float(np.median(evals)) if evals else None,
-            checkpoint_s=float(np.median(saves)) if saves else None,
+            eval_s=_usual_extra_s(evals),
+            checkpoint_s=_usual_extra_s(saves),
             evals_left=coming,
             source=source,
             log_eta_s=log_eta,
@@ -302,12 +307,19 @@ _PRINTED_HIGH = 1.15
 _ABSURD_S = 30 * 86400.0
 
 
+def widened(found: RemainingTime) -> tuple[float, float]:
+    """Return the bounds of an interval, widened for machines that others use too."""
+    below, above = _WIDER.get(found.dispersion_class, _WIDEST)
+    return found.low_s * (1.0 - below), found.high_s * (1.0 + above)
+
+
 class _Clock:
     """Intervals of the present process."""
 
     def __init__(self) -> None:
         self.now = Intervals()
-        self._recent: Floats = np.empty(0)
+        self._recent_s: Floats = np.empty(0)
+        self._recent_steps: Floats = np.empty(0)
 
     @property
     def n(self) -> int:
@@ -320,7 +332,7 @@ class _Clock:
 
     def restart(self) -> None:
         self.now = Intervals()
-        self._recent = np.empty(0)
+        self._recent_s = self._recent_steps = np.empty(0)
 
     def take(self, time_s: Floats, steps: Floats) -> None:
         """Add intervals; those that no clock could have measured are left out."""
@@ -328,22 +340,32 @@ class _Clock:
         time_s, steps = time_s[good], steps[good]
         if len(time_s):
             self.now.take(time_s, steps)
-            self._recent = np.append(self._recent, time_s / steps)[-_MOST_MEASURED:]
+            self._recent_s = np.append(self._recent_s, time_s)[-_MOST_MEASURED:]
+            self._recent_steps = np.append(self._recent_steps, steps)[-_MOST_MEASURED:]
 
     def usual_s(self, time_s: Floats, steps: Floats) -> float:
-        """Return the usual seconds per step, the newest intervals counted in."""
-        good = np.isfinite(time_s) & (time_s >= 0) & (steps > 0)
-        each = np.append(self._recent, time_s[good] / steps[good])[-_MOST_MEASURED:]
-        if not len(each):
+        """Return the usual seconds per step, the newest intervals counted in.
+
+        Time over steps and not a median: with stamps of whole seconds an interval of 0.3 s lasts
+        0 or 1 s, and only the sum is right.
+        """
+        good = np.isfinite(time_s) & (time_s >= 0) & (time_s < _ABSURD_S) & (steps > 0)
+        recent_s = np.append(self._recent_s, time_s[good])[-_MOST_MEASURED:]
+        recent_steps = np.append(self._recent_steps, steps[good])[-_MOST_MEASURED:]
+        each_s, each_steps = usable_intervals(recent_s, recent_steps)
+        if not len(each_s):
             return math.nan
-        cut = len(each) // 10
-        # A mean, as stamps of whole seconds make a median jump.
-        return float(np.mean(np.sort(each)[cut : len(each) - cut]))
+        return float(without_pauses(each_s, each_steps).sum() / each_steps.sum())
 
     def intervals(self) -> tuple[Floats, Floats]:
         # The first holds what the process did for the first time.
         skip = 1 if len(self.now) > _ENOUGH_ALONE else 0
         return self.now.time_s[skip:], self.now.steps[skip:]
+
+
+def _usual_extra_s(measured: list[float]) -> float | None:
+    """Return the usual duration of an evaluation or a checkpoint; None if none was measured."""
+    return max(float(np.median(measured)), 0.0) if measured else None
 
 
 def _per_step_s(time_s: Floats, steps: Floats) -> float:

@@ -73,7 +73,9 @@ class Overhead:
     Attributes
     ----------
     durations_s : sequence of float
-        Those measured so far.
+        Those measured so far, as what an interval took beyond the usual time of its steps. With
+        stamps of whole seconds a single one may be below 0; leaving it out would make all the
+        others look longer than they are.
     remaining : float
         How many are still to come.
     """
@@ -243,16 +245,16 @@ def _overhead_s(overhead: Sequence[Overhead], tail: float) -> tuple[float, float
         if not (count > 0 and math.isfinite(count)):
             continue
         measured = only_finite(kind.durations_s)
-        measured = measured[(measured > 1e-9) & (measured < LONGEST_S)]
-        if measured.size == 0:
+        measured = measured[np.abs(measured) < LONGEST_S]
+        recent = measured[measured.size // 2 :]
+        each = max(float((recent / max(recent.size, 1)).sum()), 0.0)
+        if not (measured > 1e-9).any():
             unmeasured += count
             continue
-        recent = measured[measured.size // 2 :]
-        each = float((recent / recent.size).sum())
         # One measurement tells nothing about spread; evaluations differ by about a third.
-        sigma = float(np.std(measured / each, ddof=1)) if measured.size > 1 else 0.3
+        sigma = float(np.std(measured, ddof=1)) if measured.size > 1 else 0.3 * each
         expected += each * count
-        spread += each * sigma * math.sqrt(count + count * count / recent.size)
+        spread += sigma * math.sqrt(count + count * count / recent.size)
     return expected, NormalDist().inv_cdf(tail) * spread, unmeasured
 
 

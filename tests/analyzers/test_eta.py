@@ -196,3 +196,31 @@ def test_no_answer_is_negative_or_nan() -> None:
         eta = fold.results.of(EtaAnalyzer)
         for seconds in (eta.remaining_s, eta.low_s, eta.high_s):
             assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+
+
+@pytest.mark.parametrize("eval_s", [0.35, 3.3])
+def test_stamps_of_whole_seconds_do_not_lengthen_short_evaluations(eval_s: float) -> None:
+    ratios = []
+    for begin in (0.1, 0.3, 0.5, 0.7, 0.9):
+        fold, now, at, said = Fold([EtaAnalyzer]), begin, 0.0, None
+        plan = {"planned_epochs": 40, "steps_per_epoch": 160, "val_interval": 1}
+        fold.update(Record("config", facts=plan | {"val_unit": "epoch"}))
+        for epoch in range(1, 41):
+            for part in range(1, 5):
+                now += 0.44
+                step = 160 * (epoch - 1) + 40 * part
+                line = 5 * epoch + part
+                metrics = {"loss": 1.0}
+                stamp = float(math.floor(now))
+                fold.update(Record("train", step, step / 160, stamp, metrics, line=line))
+            now += eval_s
+            stamp = float(math.floor(now))
+            found = {"acc": 0.5}
+            line = 5 * epoch + 5
+            fold.update(Record("eval", 160 * epoch, float(epoch), stamp, found, line=line))
+            if epoch == 20:
+                at, said = now, fold.results.of(EtaAnalyzer).remaining_s
+        assert said is not None
+        ratios.append(said / (now - at))
+    assert sum(ratios) / len(ratios) == pytest.approx(1.0, abs=0.05)
+    assert max(ratios) < 1.1

@@ -123,6 +123,12 @@ def test_overhead_never_measured_is_said():
     assert found.median_s == 500.0
 
 
+def test_overhead_below_zero_by_coarse_stamps_counts():
+    coarse = left([5.0] * 50, overhead=[Overhead([1.0, -0.5, 1.0, -0.5, 1.0, 0.0] * 4, 10)])
+    assert coarse.median_s == pytest.approx(500 + 10 * (2 / 6), rel=0.01)
+    assert left([5.0] * 50, overhead=[Overhead([1.0, -2.0, -2.0], 10)]).median_s == 500.0
+
+
 def test_at_the_end_nothing_is_left():
     for remaining in (0, -10):
         found = left([5.0] * 50, remaining_units=remaining)
