@@ -104,8 +104,9 @@ def draw_metric(data: MetricFigure) -> Figure:
     if data.past:
         made, least, middle, most = np.array(data.past).T
         ax.errorbar(
-            made, middle, yerr=(middle - least, most - middle), fmt="D", ms=4, color=MUTED, mfc="white",
-            elinewidth=1.1, capsize=3, label="forecast of the end, made here (80 %)", zorder=2,
+            made, middle, yerr=(middle - least, most - middle), fmt="D", ms=4, color=MUTED,
+            mfc="white", elinewidth=1.1, capsize=3, label="forecast of the end, made here (80 %)",
+            zorder=2,
         )  # fmt: skip
     if data.ties:
         ax.plot(
