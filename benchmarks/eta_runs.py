@@ -17,7 +17,7 @@ from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.stats import rates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -166,9 +166,14 @@ def said_of(run: Timed) -> list[Case]:
     asked: list[dict[str, Any]] = []
     looks: list[tuple[int, float, dict[str, Any], eta_module.Eta]] = []
 
-    def ask(time_s: Any, steps: Any, **more: Any) -> rates.RemainingTime:
-        asked.append({"interval_s": time_s, "units": steps, **more})
-        return rates.remaining_time(time_s, steps, **more)
+    def ask(
+        time_s: Any, steps: Any, *, overhead: Sequence[rates.Overhead], **more: Any
+    ) -> rates.RemainingTime:
+        # The analyzer goes on measuring into the same lists.
+        kept = [rates.Overhead(tuple(kind.durations_s), kind.remaining) for kind in overhead]
+        intervals = {"interval_s": time_s.copy(), "units": steps.copy()}
+        asked.append({**intervals, "overhead": kept, **more})
+        return rates.remaining_time(time_s, steps, overhead=kept, **more)
 
     def on_look(now: Run, results: Results, _record: Record, _news: list[Any]) -> None:
         eta = results.of(eta_module.EtaAnalyzer)
@@ -177,13 +182,13 @@ def said_of(run: Timed) -> list[Case]:
         asked.clear()
 
     fold = Fold([eta_module.EtaAnalyzer], on_look=on_look)
-    kept = eta_module.remaining_time
+    original = eta_module.remaining_time
     eta_module.remaining_time = ask
     try:
         for item in run.items:
             fold.update(item)
     finally:
-        eta_module.remaining_time = kept
+        eta_module.remaining_time = original
     made = []
     for fraction in FRACTIONS:
         until = fraction * run.step[-1]

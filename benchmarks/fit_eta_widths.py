@@ -22,6 +22,7 @@ from eta_runs import Case, cases
 from copilot_analytics.stats import rates
 
 SHARES = (0.05, 0.1, 0.9, 0.95)
+FEWEST_FOR_A_SAY = 20
 NARROWEST = (-0.005, -0.003, 0.003, 0.005)
 Row = tuple[float, float, float, float]
 Table = dict[rates.DispersionClass, tuple[Row, ...]]
@@ -36,12 +37,12 @@ def judged(case: Case) -> Judged:
 
 
 def quantiles(made: list[Judged]) -> list[float]:
-    """Weighted quantiles of the log ratio; each source with 60 cases or more weighs the same."""
+    """Weighted quantiles of the log ratio; sources with FEWEST_FOR_A_SAY cases weigh the same."""
     counts: dict[str, int] = defaultdict(int)
     for source, *_ in made:
         counts[source] += 1
     logs = np.array([ratio for *_, ratio in made])
-    weights = np.array([1.0 / max(counts[source], 60) for source, *_ in made])
+    weights = np.array([1.0 / max(counts[source], FEWEST_FOR_A_SAY) for source, *_ in made])
     order = np.argsort(logs)
     reached = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
     return [float(value) for value in np.interp(SHARES, reached, logs[order])]
@@ -75,10 +76,14 @@ def fit(made: list[Case]) -> Table:
 
 
 def main(shared: Path) -> None:
-    """Print the table, and how many forecasts each cell rests on."""
+    """Read the runs, and print what they give."""
     if not ((shared / "curves").is_dir() and (shared / "corpus").is_dir()):
         sys.exit(f"{shared} holds no curves/ and corpus/; name the folder that does")
-    free = [case for case in cases(shared) if case.free]
+    show([case for case in cases(shared) if case.free])
+
+
+def show(free: list[Case]) -> None:
+    """Print the table, and how many forecasts each cell rests on."""
     for source in sorted({case.source for case in free}):
         print(source, len({case.name for case in free if case.source == source}), "runs")
     forecasts = [judged(case) for case in free]

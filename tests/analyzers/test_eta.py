@@ -224,3 +224,23 @@ def test_stamps_of_whole_seconds_do_not_lengthen_short_evaluations(eval_s: float
         ratios.append(said / (now - at))
     assert sum(ratios) / len(ratios) == pytest.approx(1.0, abs=0.05)
     assert max(ratios) < 1.1
+
+
+@pytest.mark.parametrize("share", [0.94, 0.96, 0.98])
+def test_a_switch_late_in_the_run_is_followed_with_its_evaluations(share: float) -> None:
+    """Augmentation is switched off at 90 % of the run: a step takes a third, an evaluation not."""
+    fold, now, said = Fold([EtaAnalyzer]), START, []
+    plan = {"planned_epochs": 100, "steps_per_epoch": 80, "val_interval": 1, "val_unit": "epoch"}
+    fold.update(Record("config", facts=plan))
+    for epoch in range(1, 101):
+        for part in range(1, 5):
+            now += 20 * (1.8 if epoch <= 90 else 0.6)
+            step, line = 80 * (epoch - 1) + 20 * part, 6 * epoch + part
+            fold.update(Record("train", step, step / 80, now, {"loss": 1.0}, line=line))
+        now += 10.0
+        line = 6 * epoch + 5
+        fold.update(Record("eval", 80 * epoch, float(epoch), now, {"acc": 0.5}, line=line))
+        said.append((now, fold.results.of(EtaAnalyzer)))
+    at, eta = said[round(100 * share) - 1]
+    assert eta.remaining_s == pytest.approx(now - at, rel=0.05)
+    assert eta.low_s <= now - at <= eta.high_s

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_analytics.stats import Overhead, remaining_time
-from copilot_analytics.stats.rates import CLASS_BOUNDS, FRACTION_BOUNDS, LOG_RATIOS
+from copilot_analytics.stats.rates import CLASS_BOUNDS, FRACTION_BOUNDS, LOG_RATIOS, lasting_change
 
 seeds = st.integers(0, 100_000)
 
@@ -71,6 +71,24 @@ def test_a_slow_down_is_followed():
     d = np.r_[np.full(50, 5.0), np.full(50, 10.0)]
     assert left(d).median_s == 1000.0
     assert left(d).dispersion_class == "erratic"
+
+
+@pytest.mark.parametrize("ratio", [0.4, 2.5])
+@given(seeds, st.integers(16, 60))
+def test_a_large_change_that_lasts_restarts_the_clock(ratio, seed, since):
+    noise = np.exp(0.15 * np.random.default_rng(seed).normal(size=300 + since))
+    d = 5 * noise * np.r_[np.ones(300), np.full(since, ratio)]
+    assert left(d).rate_s_per_step == pytest.approx(0.5 * ratio, rel=0.2)
+
+
+@given(seeds)
+def test_noise_and_short_changes_do_not(seed):
+    rng = np.random.default_rng(seed)
+    d = 5 * np.exp(0.3 * rng.normal(size=200))
+    assert lasting_change(d, np.ones(200)) == 0
+    d[195:] *= 2.5
+    assert lasting_change(d, np.ones(200)) == 0
+    assert lasting_change(np.tile([5.0] * 9 + [55.0], 20), np.ones(200)) == 0
 
 
 def test_uneven_intervals_are_weighed_by_their_steps():
