@@ -7,18 +7,17 @@ hold the truth, and how wide they are. Runs: learning curves with time stamps, a
 any trainer as `copilot_analytics` reads them. Every figure is the mean over sources of the mean
 over their runs; an error counts as at most 200 %.
 
-Usage: python benchmarks/bench_eta.py [folder holding curves/ and corpus/, ../shared]
+Usage: python benchmarks/bench_eta.py
+../shared (or COPILOT_SHARED) must hold curves/ and corpus/; about five minutes.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from eta_runs import Case, cases
+from eta_runs import Case, cases, find_shared
 from fit_eta_widths import fit
 
 from copilot_analytics.analyzers.eta import widened
@@ -101,11 +100,11 @@ def held_back(made: list[Case], known: list[Case]) -> list[tuple[Case, bool, boo
     return found
 
 
-def main(shared: Path) -> None:
-    """Print the tables."""
-    if not ((shared / "curves").is_dir() and (shared / "corpus").is_dir()):
-        sys.exit(f"{shared} holds no curves/ and corpus/; name the folder that does")
-    show(cases(shared))
+def main() -> None:
+    """Read the runs, and print the tables."""
+    shared = find_shared()
+    if shared is not None:
+        show(cases(shared))
 
 
 def show(found: list[Case]) -> None:
@@ -166,4 +165,4 @@ def show(found: list[Case]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared"))
+    main()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from forecast_curves import find_curves
 
 import copilot_analytics as copilot
 from copilot_analytics.analyzers import eta as eta_module
@@ -61,6 +62,15 @@ class Case:
     asked: dict[str, Any]
     said: tuple[float, float, float]
     rivals: dict[str, float]
+
+
+def find_shared() -> Path | None:
+    """Return the folder of curves and logs; None, said in a sentence, if it is not at hand."""
+    curves = find_curves()
+    if curves is not None and (curves.parent / "corpus" / "manifest.csv").is_file():
+        return curves.parent
+    print("skipped: ../shared/curves and ../shared/corpus are not at hand (COPILOT_SHARED)")
+    return None
 
 
 def find_runs(shared: Path) -> list[Timed]:

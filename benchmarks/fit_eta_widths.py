@@ -5,19 +5,18 @@ quantiles of log(true / predicted) by dispersion class and fraction done. Every 
 weighs the same and so does every source. Only runs under Apache-2.0 or MIT are used.
 ``benchmarks/bench_eta.py`` scores such tables on the sources that they were not fitted to.
 
-Usage: python benchmarks/fit_eta_widths.py [folder holding curves/ and corpus/, ../shared]
+Usage: python benchmarks/fit_eta_widths.py
+../shared (or COPILOT_SHARED) must hold curves/ and corpus/; about five minutes.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
-from eta_runs import Case, cases
+from eta_runs import Case, cases, find_shared
 
 from copilot_analytics.stats import rates
 
@@ -75,11 +74,11 @@ def fit(made: list[Case]) -> Table:
     return table
 
 
-def main(shared: Path) -> None:
+def main() -> None:
     """Read the runs, and print what they give."""
-    if not ((shared / "curves").is_dir() and (shared / "corpus").is_dir()):
-        sys.exit(f"{shared} holds no curves/ and corpus/; name the folder that does")
-    show([case for case in cases(shared) if case.free])
+    shared = find_shared()
+    if shared is not None:
+        show([case for case in cases(shared) if case.free])
 
 
 def show(free: list[Case]) -> None:
@@ -93,4 +92,4 @@ def show(free: list[Case]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared"))
+    main()
