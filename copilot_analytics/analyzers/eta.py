@@ -51,7 +51,8 @@ class Eta:
     planned_steps
         The end it runs to; None where only the log's own estimate tells that it ends.
     step_s
-        Seconds of one step at the present rate, evaluations and checkpoints left out.
+        Seconds of one step at the present rate, evaluations and checkpoints left out; known where
+        the end is not, too.
     eval_s, checkpoint_s
         Measured duration of one evaluation and of one checkpoint, None if not seen.
     evals_left
@@ -231,6 +232,30 @@ class EtaAnalyzer(Analyzer[Eta]):
             return "the time stamps of the log do not advance"
         return f"too early: {again}{plural(timed, 'training line')} so far"
 
+    def _clock_for(self, run: Run) -> tuple[_Clock, str]:
+        """Return the clock that tells most about this run, and its name."""
+        if len(run.train_log) == 0:
+            return self._evals, "time stamps of evaluations"
+        if not self._clock.tells and self._printed.tells:
+            return self._printed, "printed iteration time"
+        return self._clock, "time stamps"
+
+    def _pace_alone(self, run: Run, known: Eta) -> Eta:
+        """Add what can be told of a run whose end is unknown: how fast it is."""
+        clock, source = self._clock_for(run)
+        if not clock.tells:
+            return known
+        time_s, steps = clock.intervals()
+        evals, saves = self._overheads()
+        return replace(
+            known,
+            step_s=remaining_time(time_s, steps, remaining_units=0.0).rate_s_per_step,
+            eval_s=_usual_extra_s(evals),
+            checkpoint_s=_usual_extra_s(saves),
+            source=source,
+            drift=_drift(time_s, steps),
+        )
+
     def _predict(self, run: Run, status: str) -> Eta:
         planned = planned_end(run)
         log_eta = _printed_eta(run)
@@ -242,21 +267,19 @@ class EtaAnalyzer(Analyzer[Eta]):
             why = "the log does not say how long training should be"
             if run.meta.planned_epochs:
                 why = self._too_early(run)
-            return replace(known, not_judged=(NotJudged("ETA", why),))
+            return replace(self._pace_alone(run, known), not_judged=(NotJudged("ETA", why),))
         evals, saves = self._overheads()
-        clock, source = self._clock, "time stamps"
+        clock, source = self._clock_for(run)
         overhead: list[Overhead] = []
         coming = None
         if planned is not None:
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
             overhead.append(Overhead(evals, float(coming or 0)))
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
-        if len(run.train_log) == 0:
-            clock, source, overhead = self._evals, "time stamps of evaluations", []
-        elif not clock.tells and self._printed.tells:
-            clock, source = self._printed, "printed iteration time"
-            if evals:
-                source += " and measured evaluations"
+        if clock is self._evals:
+            overhead = []
+        elif clock is self._printed and evals:
+            source += " and measured evaluations"
         if not clock.tells:
             return replace(known, not_judged=(NotJudged("ETA", self._too_early(run)),))
         time_s, steps = clock.intervals()

@@ -201,6 +201,9 @@ def _time(analysis: Analysis, figures: Mapping[str, str]) -> str:
         if speed.data_share is not None:
             waiting = f", {share(speed.data_share)} of it waiting for data"
         rows.append(("one iteration", f"{duration(speed.iter_time_s)}{waiting}"))
+    elif eta.remaining_s is None and eta.step_s is not None:
+        unit = "epoch" if analysis.run.counts_epochs else "step"
+        rows.append((f"one {unit}", f"{duration(eta.step_s)}, from {eta.source}"))
     if eta.eval_s is not None:
         rows.append(("one evaluation", duration(eta.eval_s)))
     if eta.checkpoint_s is not None and eta.checkpoint_s >= 1:

@@ -67,6 +67,9 @@ def test_an_unknown_plan_is_a_reason() -> None:
     eta = eta_of(steps(10, 200))
     assert eta.remaining_s is None
     assert "how long" in eta.not_judged[0].why
+    assert eta.step_s == pytest.approx(0.5), "the pace is known where the end is not"
+    assert eta.source == "time stamps" and eta.evals_left is None
+    assert eta_of(steps(10, 10)).step_s is None
 
 
 def test_a_plan_in_epochs_of_unknown_length_is_too_early_and_not_unknown() -> None:

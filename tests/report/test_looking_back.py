@@ -207,3 +207,8 @@ def test_blocks_of_any_size_keep_the_same(size: int) -> None:
         return fold.results.of(LookingBackAnalyzer)
 
     assert kept([block[i : i + size] for i in range(0, 500, size)]) == kept([block])
+
+
+def test_a_run_without_a_plan_is_told_its_pace() -> None:
+    text = render(analysis_of(made(2400, planned=None), over=False), {})
+    assert "| one step | 0.5 s, from time stamps |" in text and "time left" not in text
