@@ -204,7 +204,7 @@ def _time(analysis: Analysis, figures: Mapping[str, str]) -> str:
     elif eta.remaining_s is None and eta.step_s is not None:
         unit = "epoch" if analysis.run.counts_epochs else "step"
         rows.append((f"one {unit}", f"{duration(eta.step_s)}, from {eta.source}"))
-    if eta.eval_s is not None:
+    if eta.eval_s is not None and eta.eval_s > 0:
         rows.append(("one evaluation", duration(eta.eval_s)))
     if eta.checkpoint_s is not None and eta.checkpoint_s >= 1:
         rows.append(("one checkpoint", duration(eta.checkpoint_s)))

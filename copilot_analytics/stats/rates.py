@@ -301,7 +301,8 @@ def _overhead_s(overhead: Sequence[Overhead], tail: float) -> tuple[float, float
         measured = measured[np.abs(measured) < LONGEST_S]
         recent = measured[measured.size // 2 :]
         each = max(float((recent / max(recent.size, 1)).sum()), 0.0)
-        if not (measured > 1e-9).any():
+        # A single one that coarse stamps made 0 or less tells nothing; of several the mean does.
+        if measured.size == 0 or (measured.size == 1 and each < 1e-9):
             unmeasured += count
             continue
         # One measurement tells nothing about spread; evaluations differ by about a third.

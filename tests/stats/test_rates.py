@@ -144,7 +144,9 @@ def test_overhead_never_measured_is_said():
 def test_overhead_below_zero_by_coarse_stamps_counts():
     coarse = left([5.0] * 50, overhead=[Overhead([1.0, -0.5, 1.0, -0.5, 1.0, 0.0] * 4, 10)])
     assert coarse.median_s == pytest.approx(500 + 10 * (2 / 6), rel=0.01)
-    assert left([5.0] * 50, overhead=[Overhead([1.0, -2.0, -2.0], 10)]).median_s == 500.0
+    for below in ([1.0, -2.0, -2.0], [-0.4, -0.6, -0.5]):
+        quick = left([5.0] * 50, overhead=[Overhead(below, 10)])
+        assert (quick.median_s, quick.unmeasured) == (500.0, 0)
 
 
 def test_at_the_end_nothing_is_left():
