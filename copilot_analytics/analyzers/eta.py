@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
-from copilot_analytics.analyzers._intervals import Intervals
+from copilot_analytics.analyzers._intervals import MOST_MEASURED, Clock
 from copilot_analytics.analyzers._plan import (
     checkpoints_left,
     evals_left,
@@ -18,13 +18,7 @@ from copilot_analytics.analyzers._plan import (
 )
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.findings import NotJudged
-from copilot_analytics.stats.rates import (
-    Overhead,
-    lasting_change,
-    remaining_time,
-    usable_intervals,
-    without_pauses,
-)
+from copilot_analytics.stats.rates import Overhead, remaining_time
 from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -113,9 +107,9 @@ class EtaAnalyzer(Analyzer[Eta]):
     def __init__(self, options: Options | None = None) -> None:
         super().__init__(options)
         self._now = Eta()
-        self._clock = _Clock()
-        self._printed = _Clock()
-        self._evals = _Clock()
+        self._clock = Clock()
+        self._printed = Clock()
+        self._evals = Clock()
         self._rows = 0
         self._eval_rows = 0
         self._checkpoint_rows = 0
@@ -141,7 +135,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         """Take the rows that came since the last look."""
         saved = run.checkpoints[self._checkpoint_rows :]
         self._checkpoint_lines.extend(one.line for one in saved)
-        del self._checkpoint_lines[:-_MOST_MEASURED]
+        del self._checkpoint_lines[:-MOST_MEASURED]
         self._checkpoint_rows = len(run.checkpoints)
         log, first = run.train_log, self._rows
         if len(log) > first:
@@ -161,7 +155,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             step, time = evals.step[start:].astype(np.float64), evals.time[start:]
             self._take(self._evals, evals.segment[start:], step, np.diff(time))
 
-    def _take(self, clock: _Clock, segment: Ints, step: Floats, duration: Floats) -> None:
+    def _take(self, clock: Clock, segment: Ints, step: Floats, duration: Floats) -> None:
         """Add durations to a clock, starting it anew where a process starts."""
         steps = np.diff(step)
         ends = np.flatnonzero(np.diff(segment)).tolist()
@@ -179,10 +173,10 @@ class EtaAnalyzer(Analyzer[Eta]):
         inside = np.zeros(len(step) - 1 if len(step) else 0, dtype=np.bool_)
         if not len(inside):
             return inside
-        evals = run.eval_log.line[-_MOST_MEASURED:]
+        evals = run.eval_log.line[-MOST_MEASURED:]
         with_eval = _holding(inside, line, evals)
         if not len(evals) or not line[-1]:
-            steps = run.eval_log.step[-_MOST_MEASURED:].astype(np.float64)
+            steps = run.eval_log.step[-MOST_MEASURED:].astype(np.float64)
             with_eval = _holding(inside, step - 0.5, steps)
         saved = np.array(self._checkpoint_lines, dtype=np.int64)
         with_save = _holding(inside, line, saved)
@@ -199,7 +193,7 @@ class EtaAnalyzer(Analyzer[Eta]):
                 else (self._eval_s if with_eval[i] else self._checkpoint_s)
             )
             kept.append(extra)
-            del kept[:-_MOST_MEASURED]
+            del kept[:-MOST_MEASURED]
         return inside
 
     def _forget_before(self, segment: int) -> None:
@@ -232,7 +226,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             return "the time stamps of the log do not advance"
         return f"too early: {again}{plural(timed, 'training line')} so far"
 
-    def _clock_for(self, run: Run) -> tuple[_Clock, str]:
+    def _clock_for(self, run: Run) -> tuple[Clock, str]:
         """Return the clock that tells most about this run, and its name."""
         if len(run.train_log) == 0:
             return self._evals, "time stamps of evaluations"
@@ -317,10 +311,7 @@ class EtaAnalyzer(Analyzer[Eta]):
 
 ANALYZER = EtaAnalyzer
 
-_FEWEST = 2
 _MANY_STILL = 30
-_MOST_MEASURED = 200
-_ENOUGH_ALONE = 4
 # The widths of `remaining_time` come mostly from runs on machines that nobody else used. Logs of
 # shared ones, whose caches warm up and whose augmentation is switched off at the end, wander more:
 # of a nominal 80 % those widths hold 69 % in other people's logs, and 77 % so widened, while the
@@ -330,65 +321,12 @@ _WIDEST = (0.02, 0.01)
 _UNMEASURED = 1.1
 _PRINTED_LOW = 0.97
 _PRINTED_HIGH = 1.15
-_ABSURD_S = 30 * 86400.0
 
 
 def widened(found: RemainingTime) -> tuple[float, float]:
     """Return the bounds of an interval, widened for machines that others use too."""
     below, above = _WIDER.get(found.dispersion_class, _WIDEST)
     return found.low_s * (1.0 - below), found.high_s * (1.0 + above)
-
-
-class _Clock:
-    """Intervals of the present process."""
-
-    def __init__(self) -> None:
-        self.now = Intervals()
-        self._recent_s: Floats = np.empty(0)
-        self._recent_steps: Floats = np.empty(0)
-
-    @property
-    def n(self) -> int:
-        return len(self.now)
-
-    @property
-    def tells(self) -> bool:
-        """Whether there are enough intervals, and time passed in them."""
-        return self.n >= _FEWEST and bool(np.any(self.intervals()[0] > 0))
-
-    def restart(self) -> None:
-        self.now = Intervals()
-        self._recent_s = self._recent_steps = np.empty(0)
-
-    def take(self, time_s: Floats, steps: Floats) -> None:
-        """Add intervals; those that no clock could have measured are left out."""
-        good = np.isfinite(time_s) & (time_s >= 0) & (time_s < _ABSURD_S) & (steps > 0)
-        time_s, steps = time_s[good], steps[good]
-        if len(time_s):
-            self.now.take(time_s, steps)
-            self._recent_s = np.append(self._recent_s, time_s)[-_MOST_MEASURED:]
-            self._recent_steps = np.append(self._recent_steps, steps)[-_MOST_MEASURED:]
-
-    def usual_s(self, time_s: Floats, steps: Floats) -> float:
-        """Return the usual seconds per step, the newest intervals counted in.
-
-        Time over steps and not a median: with stamps of whole seconds an interval of 0.3 s lasts
-        0 or 1 s, and only the sum is right.
-        """
-        good = np.isfinite(time_s) & (time_s >= 0) & (time_s < _ABSURD_S) & (steps > 0)
-        recent_s = np.append(self._recent_s, time_s[good])[-_MOST_MEASURED:]
-        recent_steps = np.append(self._recent_steps, steps[good])[-_MOST_MEASURED:]
-        each_s, each_steps = usable_intervals(recent_s, recent_steps)
-        if not len(each_s):
-            return math.nan
-        each_s = without_pauses(each_s, each_steps)
-        since = lasting_change(each_s, each_steps)
-        return float(each_s[since:].sum() / each_steps[since:].sum())
-
-    def intervals(self) -> tuple[Floats, Floats]:
-        # The first holds what the process did for the first time.
-        skip = 1 if len(self.now) > _ENOUGH_ALONE else 0
-        return self.now.time_s[skip:], self.now.steps[skip:]
 
 
 def _usual_extra_s(measured: list[float]) -> float | None:
@@ -425,6 +363,6 @@ def _printed_eta(run: Run) -> float | None:
     log = run.train_log
     if "eta_s" not in log.metric_names or not len(log):
         return None
-    printed = log.column("eta_s")[-_MOST_MEASURED:]
+    printed = log.column("eta_s")[-MOST_MEASURED:]
     printed = printed[np.isfinite(printed)]
     return float(printed[-1]) if len(printed) else None

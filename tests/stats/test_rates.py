@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_analytics.stats import Overhead, remaining_time
-from copilot_analytics.stats.rates import CLASS_BOUNDS, FRACTION_BOUNDS, LOG_RATIOS, lasting_change
+from copilot_analytics.stats.changes import lasting_change
+from copilot_analytics.stats.rates import CLASS_BOUNDS, FRACTION_BOUNDS, LOG_RATIOS
 
 seeds = st.integers(0, 100_000)
 
