@@ -208,10 +208,19 @@ def _time_left(analysis: Analysis, said: Foretold) -> TimeThen | None:
 
 def rows_in_words(analysis: Analysis) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return header and rows of a table for readers; columns that would be empty are left out."""
-    found = compared(analysis)
+    found, run = compared(analysis), analysis.run
+    end = planned_end(run)
+    values = [_said_value(one.value) for one in found]
+    title = "value by the end (80 %)"
+    if any(one.value and one.value.horizon_step != end for one in found):
+        title = "value (80 %)"
+        values = [
+            f"{text} at {place(run, one.value.horizon_step)}" if one.value else ""
+            for text, one in zip(values, found, strict=True)
+        ]
     columns = [
-        ("as of", [place(analysis.run, one.step, one.epoch) for one in found]),
-        ("value by the end (80 %)", [_said_value(one.value) for one in found]),
+        ("as of", [place(run, one.step, one.epoch) for one in found]),
+        (title, values),
         ("came", [_came_value(one.value) for one in found]),
         (f"P(gain ≥ {analysis.metric.delta_text})", [_said_gain(one.gain) for one in found]),
         ("gained", [_came_gain(one.gain) for one in found]),

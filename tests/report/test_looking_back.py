@@ -116,7 +116,9 @@ def test_a_running_run_compares_only_what_has_come() -> None:
 
 
 def test_without_a_plan_values_are_compared_where_their_horizon_was_reached() -> None:
-    rows = compared(analysis_of(made(planned=None)))
+    analysis = analysis_of(made(planned=None))
+    rows = compared(analysis)
+    assert "value (80 %)" in render(analysis, {}) and ") at step 2,400 |" in render(analysis, {})
     due = {one.step: one.value for one in rows}
     assert due
     for step, value in due.items():
