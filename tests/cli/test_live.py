@@ -453,6 +453,16 @@ def test_a_replay_in_json_is_the_events_of_the_report_and_a_balance(sample_logs,
     assert balance["saved_s"] > 0 and balance["cost"] == 0
 
 
+def test_a_replay_closes_with_what_forecasts_on_the_way_were_worth(sample_logs, tmp_path):
+    log = sample_logs / "mmcv_digits"
+    told = copilot("replay", log, home=tmp_path).stdout
+    closing = told[told.index("What was forecast on the way, beside what came:") :]
+    assert "as of" in closing and "80 % intervals that held: value" in closing
+    balance = json.loads(copilot("replay", log, "--json", home=tmp_path).stdout.splitlines()[-1])
+    report = copilot("report", log, "--format", "json", home=tmp_path)
+    assert balance["looking_back"] == json.loads(report.stdout)["looking_back"] != []
+
+
 def test_two_hundred_logs_in_one_process(sample_logs, tmp_path):
     data = (sample_logs / "digits_crash" / "console.log").read_bytes()
     half = b"".join(data.splitlines(keepends=True)[:200])
