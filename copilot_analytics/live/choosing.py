@@ -91,7 +91,7 @@ def named_logs(
     """
     waiting = Waiting(note, wait_s)
     for log in logs:
-        if log in followed and (log.is_dir() or rotated_siblings(os.path.realpath(log))):
+        if log in followed and rotated_siblings(os.path.realpath(log)):
             continue  # all that was written may have been rotated a moment ago
         while (missing := _missing(log)) is not None:
             if waiting.is_over:

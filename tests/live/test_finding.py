@@ -175,3 +175,7 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
     (tmp_path / "train.log.2").write_bytes(b"".join(lines[:-9]))
     (tmp_path / "train.log.1").write_bytes(b"".join(lines[-9:-2]))
     assert named_logs([link], print, 0.0) == [link]
+    log.write_bytes(b"")
+    assert named_logs([link], print, 0.0, followed={link}) == [link]
+    with pytest.raises(LogError):
+        named_logs([link], print, 0.0)
