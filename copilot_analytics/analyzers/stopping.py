@@ -234,7 +234,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             self._gauge, self._evals = StopGauge(), 0
         self._gauged = gauged
         series = judged_series(run, main.name)
-        direction = "max" if main.direction == "max" else "min"
+        direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
         stale = stale_share(series.step, series.value, direction=direction, delta=main.delta)
         # Without a plan the forecast looks as far ahead as the run has come, which is half-way.
         progress = gauged[0] / max(ahead.horizon or 0, 1) if ahead.horizon else 0.5
