@@ -266,8 +266,11 @@ class StopGauge:
         return self.begins_at <= limit
 
     def keeps(self, limit: float) -> bool:
-        """Tell whether advice that was given still holds."""
-        return self.price <= 2.0 * limit
+        """Tell whether advice that was given still holds: until a loss is clearly more likely.
+
+        What is left to save no longer counts, or every advice would be taken back near the end.
+        """
+        return self.chance <= min(2.0 * limit, (1.0 + limit) / 2.0)
 
 
 def lasting_prices(

@@ -74,6 +74,18 @@ def test_one_low_chance_few_evaluations_and_the_end_do_not_stop():
     )
 
 
+def test_advice_holds_to_the_end_unless_a_loss_becomes_likely():
+    limit = strictness().limit
+    gauge = StopGauge()
+    for progress in (0.3, 0.4, 0.45, 0.5, 0.55, 0.6):
+        gauge.update(0.1, progress, progress - 0.1)
+    assert gauge.stops(limit)
+    gauge.update(0.1, 0.99, 0.8)
+    assert gauge.keeps(limit) and not gauge.stops(limit)
+    gauge.update(0.9, 0.7, 0.0)
+    assert not gauge.keeps(limit) and not gauge.keeps(strictness(risk_bounds()[1]).limit)
+
+
 def test_the_same_chance_is_worth_more_early_and_doubted_more():
     prices = [lasting_prices(np.full(9, 0.1), np.full(9, x), np.zeros(9))[-1] for x in (0.05, 0.5)]
     assert prices[0] > prices[1], "early in a run no forecast is to be trusted"
