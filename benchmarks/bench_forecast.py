@@ -28,6 +28,8 @@ from stop_rivals import oracle, rivals, schedule, training_losses
 from stop_scores import Score, draw_scores, print_stops
 from stop_scores import score as score_stops
 
+from copilot_analytics.stats.stopping import FEWEST_EVALS, LATEST
+
 if TYPE_CHECKING:
     from forecast_curves import Curve
 
@@ -87,7 +89,11 @@ def gains(curves: list[Curve], priors: dict[str, Priors]) -> None:
 
 def stops(folder: Path, curves: list[Curve], priors: dict[str, Priors]) -> None:
     """Score the rules for stopping."""
-    known = traces(curves, priors)
+    compare(folder, curves, traces(curves, priors))
+
+
+def compare(folder: Path, curves: list[Curve], known: list[Trace]) -> None:
+    """Score all rules on curves and the forecasts along them."""
     prices = held_out(known, [t for t in known if t.curve.free])
     by_rule: dict[str, list[tuple[float, Score]]] = {}
     for rival in rivals(training_losses(folder, curves)):
@@ -109,7 +115,7 @@ def stops(folder: Path, curves: list[Curve], priors: dict[str, Priors]) -> None:
 def below(t: Trace, limit: float) -> int | None:
     """Stop where P(gain) was below a limit in two forecasts running; stricter early in a run."""
     low = t.p_gain < limit * schedule(t.progress)
-    hit = low[1:] & low[:-1] & (t.at[1:] >= 5) & (t.progress[1:] < 0.9)
+    hit = low[1:] & low[:-1] & (t.at[1:] >= FEWEST_EVALS - 1) & (t.progress[1:] < LATEST)
     return int(t.at[1 + np.argmax(hit)]) if hit.any() else None
 
 
@@ -124,8 +130,8 @@ def print_risks(known: list[Trace], prices: list[np.ndarray]) -> None:
             score_at([known[i] for i in others], [prices[i] for i in others], float(limit))
             for limit in LIMITS
         ]
-    print("\nrisk asked   runs that lost more than δ, limits chosen on the other sources   saved")
-    print(" " * 10 + f"{'mean':>10}" + "".join(f"{source:>10}" for source in sources))
+    print("\nruns that lost more than δ where limits were chosen on the other sources")
+    print("".join(f"{name:>10}" for name in ("asked", "mean", *sources, "saved")))
     for risk in RISKS:
         missed, saved = [], []
         for source in sources:

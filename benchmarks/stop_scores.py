@@ -100,7 +100,7 @@ def print_stops(
     for name, rows in by_rule.items():
         for strictness, s in rows[shown.get(name, slice(None))]:
             print(
-                f"{name:24}{strictness:7g}{s.saved:8.1%}{s.missed:8.1%}{s.loss:8.4f}"
+                f"{name:24}{strictness:7.3g}{s.saved:8.1%}{s.missed:8.1%}{s.loss:8.4f}"
                 f"{s.wrong:8.0%}{s.stops:8d}"
             )
     print(f"{'oracle':31}{oracle.saved:8.1%}{oracle.missed:8.1%}{oracle.loss:8.4f}")

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from copilot_analytics.stats.finite import FloatArray
 
-FEWEST_EVALS = 6
+FEWEST_EVALS = 8
+"""With six, more runs are stopped that take off later and lose most of their gain."""
 LATEST = 0.9
 """Share of the run after which stopping saves next to nothing."""
 DEFAULT_RISK = 0.02
@@ -234,7 +235,7 @@ class StopGauge:
     Examples
     --------
     >>> gauge = StopGauge()
-    >>> for progress in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6):
+    >>> for progress in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65):
     ...     gauge.update(0.004, progress, 0.3)
     >>> gauge.stops(strictness(0.02).limit)
     True

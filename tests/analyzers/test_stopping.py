@@ -85,7 +85,10 @@ def test_gpus_and_price_count(sure: dict[str, float]) -> None:
 
 def test_it_is_stricter_early(sure: dict[str, float]) -> None:
     sure["p"] = 0.05
-    assert advice_of(flat_run().first(0.25)).advice == "continue"
+    early = advice_of(flat_run().first(0.16))
+    assert (
+        early.advice == "continue" and "so early that is too much for a risk of 2 %" in early.reason
+    )
     assert advice_of(flat_run().first(0.8)).advice == "stop"
 
 
