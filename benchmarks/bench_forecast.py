@@ -6,6 +6,8 @@ value with a random walk, a line in log step, pow3 and an ensemble of ten famili
 plain limit on P(gain) and the oracle. Losses are scored as -log, errors over the range of the curve
 and clipped at 2. Everything is the mean over sources of source means. Figures: benchmarks/out.
 
+It takes one core some ten minutes; half of that goes into fitting the priors six times.
+
 Usage: python benchmarks/bench_forecast.py [curves per source, 60] [forecast] [gain] [stop]
 """
 

@@ -237,7 +237,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
         stale = stale_share(series.step, series.value, direction=direction, delta=main.delta)
         # Without a plan the forecast looks as far ahead as the run has come, which is half-way.
-        progress = gauged[0] / max(ahead.horizon or 0, 1) if ahead.horizon else 0.5
+        progress = gauged[0] / ahead.horizon if ahead.horizon else 0.5
         self._gauge.update(ahead.p_gain, progress, stale, evals=main.n - self._evals)
         self._evals = main.n
 
