@@ -184,6 +184,8 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
         "saves_gpu_h": stop.saves_gpu_h,
         "saves_money": stop.saves_money,
         "may_lose": stop.may_lose,
+        "chance_of_loss": stop.chance,
+        "record": None if stop.record is None else asdict(stop.record),
         "checkpoints": [
             {
                 "step": choice.step,

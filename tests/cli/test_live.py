@@ -267,6 +267,8 @@ def test_find_shows_the_table_and_fails_where_there_is_nothing(sample_logs, tmp_
         (("live", "LOG", "--min-level", "slack=info"), 2, "slack"),
         (("live", "LOG", "--chat", "1"), 2, "TELEGRAM_TOKEN"),
         (("live", "LOG", "--delta", "lots"), 2, "0.5%"),
+        (("live", "LOG", "--risk", "high"), 2, "from 0.5% to 20%"),
+        (("replay", "LOG", "--risk", "50%"), 2, "from 0.5% to 20%"),
         (("replay", "LOG", "--speed", "fast"), 2, "max"),
         (("live", "LOG", "--metric", "foo", "--no-gpu"), 2, "it has: digits/accuracy"),
         (("live", "LOG", "--heartbeat", "foo"), 2, "the heartbeat"),
