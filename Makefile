@@ -3,6 +3,9 @@
 # make test    format, lint, types, layers, tests
 # make bench   speed and memory: a log of a million lines, and following 1 and 200 logs (10 min)
 # make bench-alarms  false alarms in healthy runs, delay in sick ones, alarms in real logs
+# make bench-forecast  forecasts, P(gain) and the stop rule on real curves of sources held out, where
+#              ../shared/curves is at hand (CURVES=20: fewer of each source than 60)
+# make bench-eta  time left against tqdm's and others, where the folder of real runs is at hand (5 min)
 # make hostile 1,000 rounds of a watch that is killed while everything goes wrong (ROUNDS=20: fewer)
 # make score-formats   how well real logs are read, where their folder is at hand (FILTER=part of names)
 # make reports the reports of the sample logs, in reports/
@@ -18,7 +21,7 @@ DEMO_OUT := reports/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-alarms reports hostile score-formats clean
+.PHONY: help setup demo test bench bench-alarms bench-forecast bench-eta reports hostile score-formats clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -68,6 +71,12 @@ bench: $(VENV)/.runtime
 
 bench-alarms: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_alarms.py
+
+bench-forecast: $(VENV)/.runtime
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_forecast.py $(CURVES)
+
+bench-eta: $(VENV)/.runtime
+	$(BIN)/python benchmarks/bench_eta.py
 
 hostile: $(VENV)/.runtime
 	$(BIN)/python benchmarks/hostile_live.py $(ROUNDS)

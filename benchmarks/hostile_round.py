@@ -351,7 +351,8 @@ class Round:
         output = (self._folder / "output").read_text("utf-8", "replace")
         for word in ("Traceback", "internal error", "given up", "unexpected"):
             if word in output:
-                outcome.wrong.append(f"the supervisor said {word!r}")
+                said = output[output.index(word) :][:_MOST_SAID]
+                outcome.wrong.append(f"the supervisor said {word!r}: {said}")
 
     def _judge_messages(self, rows: list[Any]) -> None:
         outcome = self.outcome
@@ -412,6 +413,7 @@ def _replay(path: Path, files: Iterable[bytes], journals: Path) -> Replayed:
     return {key: {event_id(key, e): e for e in past if e.kind in SUBJECTS} for key, past in runs}
 
 
+_MOST_SAID = 4000
 _EVENTS = "SELECT event_id FROM events"
 _WAITING = "SELECT 1 FROM outbox WHERE state NOT IN ('sent', 'gathered', 'dead')"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from copilot_analytics.analyzers.forecast import ForecastAnalyzer
     from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
     from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+    from copilot_analytics.analyzers.looking_back import LookingBackAnalyzer
     from copilot_analytics.analyzers.memory import MemoryAnalyzer
     from copilot_analytics.analyzers.metric import MetricAnalyzer
     from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
@@ -71,6 +72,7 @@ _HOMES = {
     "analyzers.forecast": ("ForecastAnalyzer",),
     "analyzers.learning_rate": ("LearningRateAnalyzer",),
     "analyzers.lifecycle": ("LifecycleAnalyzer",),
+    "analyzers.looking_back": ("LookingBackAnalyzer",),
     "analyzers.memory": ("MemoryAnalyzer",),
     "analyzers.metric": ("MetricAnalyzer",),
     "analyzers.overfitting": ("OverfittingAnalyzer",),
@@ -134,6 +136,7 @@ __all__ = [
     "LogError",
     "LogFormat",
     "LogNotFoundError",
+    "LookingBackAnalyzer",
     "MemoryAnalyzer",
     "MetricAnalyzer",
     "Naming",

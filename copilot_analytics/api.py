@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.run_folders import find_run
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.run import Run
+from copilot_analytics.stats.stopping import risk_bounds, strictness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Item
     from copilot_analytics.schema import Direction
 
+_RISK = re.compile(r"\s*(?P<amount>\d+\.?\d*|\.\d+)\s*(?P<unit>%)?\s*")
 _DELTA = re.compile(
     r"\s*(?P<amount>\d*\.?\d+(?:e-?\d+)?)\s*(?P<unit>%|pts?|points?)?\s*", re.IGNORECASE
 )
@@ -115,6 +118,7 @@ def analyze(
     delta: str | float | None = None,
     gpus: int | None = None,
     price_per_gpu_hour: float | None = None,
+    risk: str | float | None = None,
     log_format: str | None = None,
     journals: Journals = None,
     now: float | None = None,
@@ -135,6 +139,9 @@ def analyze(
         whether the log prints fractions or per cent), or a number in the metric's own units.
     gpus, price_per_gpu_hour
         To say what stopping saves.
+    risk
+        Share of runs that may lose more than `delta` by following advice to stop, as ``"2%"`` or
+        0.02: the more, the earlier the advice.
     log_format
         Name of the log's format; None tells it by the content.
     journals
@@ -160,7 +167,7 @@ def analyze(
     from copilot_analytics.analysis import Analysis
 
     amount, unit = parse_delta(delta)
-    options = Options(metric, direction, amount, unit, gpus, price_per_gpu_hour)
+    options = Options(metric, direction, amount, unit, gpus, price_per_gpu_hour, parse_risk(risk))
     if isinstance(log, Run):
         session = Session(options, path=log.path)
         for item in log.items():
@@ -193,6 +200,30 @@ def parse_delta(delta: str | float | None) -> tuple[float | None, DeltaUnit]:
     if found["unit"] is None:
         return amount, "metric"
     return (amount / 100, "relative") if found["unit"] == "%" else (amount, "points")
+
+
+def parse_risk(risk: str | float | None) -> float | None:
+    """Read the share of runs that may lose more than the smallest gain.
+
+    Examples
+    --------
+    >>> parse_risk("2%"), parse_risk("0.02"), parse_risk(0.1), parse_risk(None)
+    (0.02, 0.02, 0.1, None)
+    """
+    if risk is None:
+        return None
+    found = _RISK.fullmatch(str(risk))
+    share = math.nan if found is None else float(found["amount"]) / (100 if found["unit"] else 1)
+    try:
+        strictness(share)
+    except ValueError:
+        lowest, highest = (f"{100 * bound:g}%" for bound in risk_bounds())
+        msg = (
+            f"{risk!r} is no risk that is known; write the share of runs that may lose more than "
+            f"delta, from {lowest} to {highest}, as 2% or 0.02"
+        )
+        raise UsageError(msg) from None
+    return share
 
 
 def _silence_s(path: Path, run: Run, now: float) -> float | None:

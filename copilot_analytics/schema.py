@@ -122,21 +122,23 @@ _UP = """
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
     MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte
-    cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
+    l1 l2 huber cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
     entropy approx_kl explained_variance cardinality_error code_perplexity seg_size
 """.split()
 _NEGATED = re.compile(r"(^|[^a-z])(gap|drop|diff|delta|regret|inverse|num|n)($|[^a-z])")
-_WRAPPING = re.compile(r"^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$")
+_WRAPPING = re.compile(
+    r"^[\w.-]{1,60}'s\s|^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$"
+)
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
+    r"|reward|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
 )
 _DOWN_PART = re.compile(
-    r"loss|error|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|wer|cer|nme|fid)($|[^a-z])|perplex"
+    r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|wer|cer|nme|fid)($|[^a-z])|perplex"
 )
 
 

@@ -372,6 +372,7 @@ def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
         sentences.append(f"{odds}.")
     if stop.advice in {"stop", "kill"}:
         sentences += [_savings(analysis), _checkpoint(analysis)]
+        sentences.append(_record(analysis))
     return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
 
 
@@ -418,6 +419,18 @@ def _savings(analysis: Analysis, *, past: bool = False) -> str:
         parts.append(f"{stop.saves_money:,.2f} in money")
     verb = "Stopping when advised would have saved" if past else "Saves"
     return f"{verb} {', '.join(parts)}."
+
+
+def _record(analysis: Analysis) -> str:
+    """Say how often such advice was right."""
+    from copilot_analytics.wording import share
+
+    record = analysis.stop.record
+    if record is None or not record.stops:
+        return ""
+    return (
+        f"Right in {share(record.right / record.stops)} of {record.stops} public runs so advised."
+    )
 
 
 def _checkpoint(analysis: Analysis) -> str:

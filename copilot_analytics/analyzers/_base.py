@@ -58,6 +58,9 @@ class Options:
         GPUs in use, for GPU-hours; None takes the log's word.
     price_per_gpu_hour
         In the user's currency; None leaves money out.
+    risk
+        Share of runs that may lose more than `delta` by following advice to stop, see
+        :func:`copilot_analytics.stats.stopping.strictness`; None takes the default.
     """
 
     metric: str | None = None
@@ -66,6 +69,7 @@ class Options:
     delta_unit: DeltaUnit = "metric"
     gpus: int | None = None
     price_per_gpu_hour: float | None = None
+    risk: float | None = None
 
 
 class Results:

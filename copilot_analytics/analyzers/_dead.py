@@ -23,6 +23,7 @@ _FEWEST_EVALS = 5
 _FEWEST_UNKNOWN = 200
 _FLAT = 0.01
 _SHARE_IF_FEW = 0.3
+_MOST_BEFORE = 10  # intervals between records before the first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,16 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     if not judged and main.n >= 2 and run.last_step >= _SHARE_IF_FEW * (planned or math.inf):
         # Few evaluations say less than many, so the loss must stand stiller for longer.
         judged, moved = True, _FLAT * abs(start)
-    enough = rows >= _FEWEST_UNKNOWN and judged
+    enough = rows >= _FEWEST_UNKNOWN and judged and not _goes_on(run)
     if enough and flat and not learned and abs(start - now) <= moved and start > 0:
         return Dead(start, now, None, moved, rows, main.n)
     return None
+
+
+def _goes_on(run: Run) -> bool:
+    """Tell whether the log begins in the middle of a training, whose loss has fallen before."""
+    first, second = run.train_log.step[:2].tolist()
+    return bool(first > _MOST_BEFORE * max(second - first, 1))
 
 
 def _chance(run: Run) -> float | None:

@@ -60,6 +60,8 @@ class GpuDevice:
         When it would be full, in seconds since 1970; None if not before the run's expected end.
     pid, held_after_end_s
         The process, and how long it has held memory since the run was over; None if it does not.
+    xids
+        Numbers of the Xid errors that the driver told since the process began, each once.
     """
 
     uuid: str
@@ -83,6 +85,7 @@ class GpuDevice:
     reaches_limit_time: float | None = None
     pid: int | None = None
     held_after_end_s: float | None = None
+    xids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ _MOST_DEVICES = 256
 _NEWEST = 512
 _FEWEST_UTILIZATION = 60
 _FEWEST_THROTTLE = 60
+_MOST_XIDS = 16
 _NO_TELEMETRY = NotJudged(
     "GPU telemetry", "the log holds no samples of the devices; a live watch takes them"
 )
@@ -212,11 +216,15 @@ class _Device:
     held: bool = False
     held_since: float | None = None
     pid: int | None = None
+    xids: list[int] = field(default_factory=list)
 
     def take(self, record: Record, *, training: bool, over: bool) -> None:
         metrics = record.metrics
         self.facts, self.metrics = record.facts, metrics
         self.samples += 1
+        xid = metrics.get("gpu_xid")
+        if xid is not None and int(xid) not in self.xids and len(self.xids) < _MOST_XIDS:
+            self.xids.append(int(xid))
         if record.time is not None:
             self.time = record.time
         self.total_mib = metrics.get("gpu_memory_total_mib", self.total_mib)
@@ -248,6 +256,7 @@ class _Device:
         """Forget what belongs to a process that is no more."""
         self.peaks, self.ours_only = Peaks(), False
         self.pending.clear()
+        self.xids.clear()
 
     def shown(self, uuid: str, left_s: float | None, *, used: bool | None, over: bool) -> GpuDevice:
         index = self.facts.get("index")
@@ -287,6 +296,7 @@ class _Device:
             reaches_limit_time=full_at,
             pid=self.pid,
             held_after_end_s=held_s,
+            xids=tuple(self.xids),
         )
 
     def _room_mib(self) -> float:

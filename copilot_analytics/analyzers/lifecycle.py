@@ -75,7 +75,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         super().__init__(options)
         self._now = Lifecycle("waiting", "no training is logged yet")
         self._crash: tuple[Record, int] | None = None
-        self._end: tuple[Record, int] | None = None
+        self._end: tuple[Record, int, int] | None = None
         self._spans: dict[int, tuple[float, float]] = {}
         self._segments: set[int] = set()
         self._rows = 0
@@ -88,7 +88,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if record.kind == "crash" and not self._was_stopped(said):
             self._crash = (record, said)
         elif record.kind == "end":
-            self._end = (record, said)
+            self._end = (record, len(run.train_log), run.last_step)
         self._follow_time(run, record)
         before = self._now
         status, reason, line, gaps = self._judge(run, results, record)
@@ -155,7 +155,9 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         self, run: Run, results: Results, record: Record
     ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
         said = len(run.train_log) + len(run.eval_log)
-        if self._end is not None and self._end[1] == said and (said or run.last_step):
+        # What evaluates the trained model after the end takes nothing back; more training does.
+        trained = (len(run.train_log), run.last_step)
+        if self._end is not None and self._end[1:] == trained and (said or run.last_step):
             why = self._end[0].facts.get("reason") or "the log says that training has finished"
             return "finished", str(why), self._end[0].line, ()
         if self._crash is not None and self._crash[1] == said:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
-from copilot_analytics.analyzers._dead import dead_run
+from copilot_analytics.analyzers._hopeless import LOST, hopeless, lost_loss
 from copilot_analytics.analyzers._keepers import Saved, keepers
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import decide_at, eval_spacing, little_left
@@ -27,6 +28,13 @@ from copilot_analytics.analyzers.metric import (
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
+from copilot_analytics.stats.stopping import (
+    FEWEST_EVALS,
+    StopGauge,
+    Strictness,
+    stale_share,
+    strictness,
+)
 from copilot_analytics.wording import duration, is_share, place, share
 
 if TYPE_CHECKING:
@@ -80,6 +88,11 @@ class StopAdvice:
         Expected gain given up, in the metric's units.
     checkpoints
         The checkpoints to use, the best first, then those that tie with it.
+    chance
+        Chance that stopping at the last evaluation loses more than the smallest gain worth having.
+    record
+        With ``stop``: what advice of this strictness did in finished public runs; None where the
+        planned end is unknown, for which it was not measured.
     """
 
     advice: Literal["continue", "wait", "stop", "kill", "none"] = "none"
@@ -92,6 +105,8 @@ class StopAdvice:
     may_lose: float | None = None
     checkpoints: tuple[CheckpointChoice, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
+    chance: float | None = None
+    record: Strictness | None = None
 
 
 class StoppingAnalyzer(Analyzer[StopAdvice]):
@@ -121,8 +136,10 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         super().__init__(options)
         self._now = StopAdvice()
         self._saved = Saved()
-        self._low = 0
-        self._made_at: int | None = None
+        self._strictness = strictness(self.options.risk)
+        self._gauge = StopGauge()
+        self._gauged = (-1, "")
+        self._evals = 0
         self._stopped_at: float | None = None
         self._checkpoints: tuple[CheckpointChoice, ...] = ()
         self._choice_rests_on = (-1, -1)
@@ -135,7 +152,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if rests_on != self._choice_rests_on:
             self._choice_rests_on = rests_on
             self._checkpoints = self._choose(run, main)
-        self._count(run, results)
+        self._measure(run, results)
         before, verdict = self._now, self._decide(run, results)
         stop = verdict.advice in {"stop", "kill"}
         if stop and self._stopped_at is None:
@@ -150,6 +167,11 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if saves_s is not None and not (self.options.gpus or run.meta.gpus):
             why = "the log does not say how many there are; one is assumed"
             gaps = (*gaps, NotJudged("number of GPUs", why))
+        ahead = results.of(ForecastAnalyzer)
+        measured = self._strictness if verdict.advice == "stop" and ahead.end_known else None
+        if verdict.advice == "stop" and measured is None:
+            why = "it was measured on runs whose planned end is known"
+            gaps = (*gaps, NotJudged("how often such advice is right", why))
         self._now = StopAdvice(
             advice=verdict.advice,
             reason=verdict.reason,
@@ -158,9 +180,11 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             saves_s=saves_s,
             saves_gpu_h=gpu_h,
             saves_money=None if gpu_h is None or price is None else gpu_h * price,
-            may_lose=results.of(ForecastAnalyzer).expected_gain if stop else None,
+            may_lose=ahead.expected_gain if stop else None,
             checkpoints=self._before_loss(run, results),
             not_judged=gaps,
+            chance=None if math.isnan(self._gauge.chance) else self._gauge.chance,
+            record=measured,
         )
         told = {"stop", "kill", "wait"}
         over = verdict.advice == "none"
@@ -185,7 +209,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
     def _before_loss(self, run: Run, results: Results) -> tuple[CheckpointChoice, ...]:
         """Leave out the checkpoints of weights that are lost."""
         health, main = results.of(DivergenceAnalyzer), results.of(MetricAnalyzer)
-        if health.state not in _LOST or main.name is None:
+        if health.state not in LOST or main.name is None:
             return self._checkpoints
         good = health.last_good_step if health.last_good_step is not None else -1
         kept = tuple(choice for choice in self._checkpoints if choice.step <= good)
@@ -200,17 +224,22 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         path = self._saved.at(tie, eval_spacing(run))
         return (CheckpointChoice(step, tie.epoch, value, path, best=False),)
 
-    def _count(self, run: Run, results: Results) -> None:
-        """Count the forecasts in a row that promise little."""
-        ahead = results.of(ForecastAnalyzer)
-        if ahead.made_at_step == self._made_at or ahead.p_gain is None:
+    def _measure(self, run: Run, results: Results) -> None:
+        """Take what the newest evaluation says of a gain."""
+        ahead, main = results.of(ForecastAnalyzer), results.of(MetricAnalyzer)
+        gauged = (ahead.made_at_step or 0, main.name or "")
+        if gauged == self._gauged or ahead.p_gain is None or main.name is None:
             return
-        self._made_at = ahead.made_at_step
-        limit = _limit(run)
-        if ahead.p_gain < limit:
-            self._low += 1
-        elif ahead.p_gain >= 2.0 * limit:
-            self._low = 0
+        if gauged[1] != self._gauged[1]:
+            self._gauge, self._evals = StopGauge(), 0
+        self._gauged = gauged
+        series = judged_series(run, main.name)
+        direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
+        stale = stale_share(series.step, series.value, direction=direction, delta=main.delta)
+        # Without a plan the forecast looks as far ahead as the run has come, which is half-way.
+        progress = gauged[0] / ahead.horizon if ahead.horizon else 0.5
+        self._gauge.update(ahead.p_gain, progress, stale, evals=main.n - self._evals)
+        self._evals = main.n
 
     def _decide(self, run: Run, results: Results) -> _Verdict:
         life = results.of(LifecycleAnalyzer)
@@ -220,10 +249,10 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("none", "the run is over")
         if life.status in {"crashed", "interrupted"}:
             return _Verdict("none", self._after_failure(run, results, life.status))
-        hopeless = _hopeless(run, results)
-        if hopeless is not None:
-            return _Verdict("kill", hopeless)
-        lost = _lost(run, results)
+        why_lost = hopeless(run, results)
+        if why_lost is not None:
+            return _Verdict("kill", why_lost)
+        lost = lost_loss(run, results)
         if lost is not None:
             return _Verdict("continue", f"{lost}; it is too early to tell whether it recovers")
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
@@ -245,9 +274,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         by = place(ahead.horizon, run.epoch_of(ahead.horizon))
         by += "" if ahead.end_known else ", twice the steps so far"
         words = f"P(≥ {main.delta_text} more {main.name} by {by}) {is_share(p_gain)}"
-        limit = _limit(run)
-        flat = phases.current in _FLAT or self._now.advice == "stop"
-        if rate.next_drop is not None and (phases.current is Phase.PLATEAU or self._low):
+        limit = self._strictness.limit
+        seldom = self._gauge.price <= limit
+        if rate.next_drop is not None and (phases.current is Phase.PLATEAU or seldom):
             flat_now = phases.current is Phase.PLATEAU
             return _wait(run, rate.next_drop, f"{main.name} is flat" if flat_now else words)
         if rate.warming_up and (run.progress or 0.0) < _LATEST_WARM_UP:
@@ -260,33 +289,42 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("continue", f"the learning rate still decays; {words}")
         if little_left(run) and self._now.advice != "stop":
             return _Verdict("continue", f"the run is nearly over; {words}")
-        decayed = over.overfitting and over.by == "metric"
-        if decayed and p_gain < _LIMIT:
-            lost = difference_text(over.lost or 0.0, main.scale)
-            since = place(over.since_step, run.epoch_of(over.since_step))
-            return _Verdict("stop", f"{main.name} lost {lost} since {since}; {words}")
-        if self._low >= _TWICE and flat and p_gain < 2.0 * limit and main.n >= _FEWEST_EVALS:
+        if phases.current not in _TOO_EARLY and self._pays():
+            lost = ""
+            if over.overfitting and over.by == "metric":
+                lost = f"{main.name} lost {difference_text(over.lost or 0.0, main.scale)} since "
+                lost += f"{place(over.since_step, run.epoch_of(over.since_step))}; "
+            chance = share(self._gauge.chance)
+            if self._gauge.chance < p_gain and chance != share(p_gain):
+                words += f", {chance} counting how long it has been level"
             best = place(main.best_step, main.best_epoch)
-            text = f"{words}, below {share(limit)}; the best is {main.best:.5g} of {best}"
-            return _Verdict("stop", text)
-        return _Verdict("continue", words + self._not_yet(main, p_gain, limit))
+            return _Verdict("stop", f"{lost}{words}; the best is {main.best:.5g} of {best}")
+        return _Verdict("continue", words + self._not_yet(main, p_gain, phases.current))
 
-    def _not_yet(self, main: MainMetric, p_gain: float, limit: float) -> str:
+    def _pays(self) -> bool:
+        """Tell whether stopping pays; advice that was given holds until it clearly does not."""
+        limit = self._strictness.limit
+        if self._now.advice == "stop":
+            return self._gauge.keeps(limit)
+        return self._gauge.stops(limit)
+
+    def _not_yet(self, main: MainMetric, p_gain: float, phase: Phase) -> str:
         """Say why so small a chance is no reason to stop yet; empty if it is not small."""
-        if p_gain >= _LIMIT:
+        limit, risk = self._strictness.limit, f"{100 * self._strictness.risk:g} %"
+        if p_gain >= _SMALL and self._gauge.price > limit:
             return ""
-        if main.n < _FEWEST_EVALS:
-            return f"; {main.n} of {_FEWEST_EVALS} evaluations needed to stop by"
-        if p_gain >= limit:
-            return f"; so early only less than {share(limit)} is a reason to stop"
-        if self._low < _TWICE:
-            return f"; it must stay below {share(limit)} for another evaluation"
-        return f"; below {share(limit)}, but the curve is not flat"
+        if main.n < FEWEST_EVALS:
+            return f"; {main.n} of {FEWEST_EVALS} evaluations needed to stop by"
+        if self._gauge.price > limit:
+            return f"; so early that is too much for a risk of {risk}"
+        if phase in _TOO_EARLY:
+            return "; too early to stop by"
+        return "; it must stay so low for another evaluation"
 
     def _after_failure(self, run: Run, results: Results, status: str) -> str:
         eta, ahead = results.of(EtaAnalyzer), results.of(ForecastAnalyzer)
         text = f"the run {'crashed' if status == 'crashed' else 'was interrupted'}"
-        lost = _lost(run, results)
+        lost = lost_loss(run, results)
         if lost is not None:
             return f"{text}; {lost}, so what it would have brought cannot be told"
         if eta.remaining_s:
@@ -307,10 +345,8 @@ ANALYZER = StoppingAnalyzer
 
 Advice: TypeAlias = Literal["continue", "wait", "stop", "kill", "none"]
 
-_LIMIT = 0.10
-_TWICE = 2
-_FEWEST_EVALS = 6
-_FLAT = frozenset({Phase.PLATEAU, Phase.OVERFITTING_RISK, Phase.CONVERGED})
+_SMALL = 0.10
+_TOO_EARLY = frozenset({Phase.INITIALIZING, Phase.WARMUP, Phase.LEARNING_FAST})
 _URGENCY = {
     "continue": Severity.INFO,
     "wait": Severity.INFO,
@@ -318,9 +354,6 @@ _URGENCY = {
     "kill": Severity.CRITICAL,
 }
 _LATEST_WARM_UP = 0.4
-_NAN_ROWS = 5
-_LOST_ROWS = 20
-_LOST_SHARE = 0.02
 _FLOOR = 0.05
 
 
@@ -331,63 +364,6 @@ class _Verdict:
     until_step: int | None = None
     until_epoch: float | None = None
     gaps: tuple[NotJudged, ...] = ()
-
-
-def _limit(run: Run) -> float:
-    """Return the chance of a gain below which stopping pays, stricter the earlier it is.
-
-    Without a plan the forecast looks as far ahead as the run has come, which is half-way.
-    """
-    progress = run.progress
-    if progress is None:
-        progress = 0.5
-    return _LIMIT * min(max((progress - 0.1) / 0.5, 0.1), 1.0)
-
-
-def _hopeless(run: Run, results: Results) -> str | None:
-    """Say why the run cannot recover; None if it can."""
-    health = results.of(DivergenceAnalyzer)
-    if health.state in {"nan", "exploded", "masked"} and health.since_step is not None:
-        log = run.train_log
-        newest = log.step[-_MOST_ROWS:]
-        rows = int(np.count_nonzero(newest >= health.since_step))
-        needed = _NAN_ROWS
-        if health.state != "nan":
-            needed = min(max(_LOST_ROWS, int(_LOST_SHARE * len(log))), _MOST_ROWS)
-        if rows < needed:
-            return None
-        shown = {
-            "nan": "is not finite",
-            "exploded": f"exploded to {health.level or 0.0:.4g}",
-            "masked": "shows what a filtered NaN looks like",
-        }[health.state]
-        since = place(health.since_step, run.epoch_of(health.since_step))
-        text = f"{health.column} {shown} since {since}, {rows} records in a row"
-        if health.last_good_step is not None:
-            good = place(health.last_good_step, run.epoch_of(health.last_good_step))
-            text += f"; go back to a checkpoint of {good} or earlier"
-        return text
-    dead = dead_run(run, results)
-    if dead is not None and dead.chance is not None:
-        return (
-            f"the loss is {dead.now:.4g} after {dead.rows} records, which is guessing among "
-            f"{run.meta.num_classes} classes ({dead.chance:.4g})"
-        )
-    return None
-
-
-_MOST_ROWS = 400
-_LOST = frozenset({"nan", "exploded"})
-
-
-def _lost(run: Run, results: Results) -> str | None:
-    """Say that the loss is not finite or has exploded; None if neither."""
-    health = results.of(DivergenceAnalyzer)
-    if health.state not in _LOST:
-        return None
-    what = "is not finite" if health.state == "nan" else f"exploded to {health.level or 0.0:.4g}"
-    since = place(health.since_step, run.epoch_of(health.since_step))
-    return f"{health.column} {what} {'since' if health.state == 'nan' else 'at'} {since}"
 
 
 def _nearly_at_floor(rate: LearningRate) -> bool:

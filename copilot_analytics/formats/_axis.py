@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 PLAN = ("#steps", "#epochs", "#inner_of", "#sample_of")
 PLACES = frozenset({"#step", "#epoch", "#progress", "#inner", "#sample", "#time_s", *PLAN})
 
-_MOST_OF_AN_EPOCH = 0.9  # an evaluation printed after that belongs to the end of the epoch
+# An evaluation printed after that belongs to the end of the epoch; it may be less where the next
+# line of training would have stood beyond the end.
+_MOST_OF_AN_EPOCH, _MUCH_OF_AN_EPOCH = 0.9, 0.5
 
 
 class Axis:
@@ -86,6 +88,7 @@ class Axis:
         self._length = EpochLength()
         self._epochs_done: float | None = None  # at the start of the epoch that goes on
         self._share = 0.0  # of it that is done
+        self._inner = self._apart = 0.0  # of the last line, and how far apart lines are
         self._evaluates_within = evaluates_within
         self._counts_inner = False
         self._counts_epochs_only = False
@@ -152,12 +155,21 @@ class Axis:
             self._learn(columns)
         elif self._evaluates_within or self._counts_steps:
             return self.last_step or None, None
-        if self._epochs_done is None or (self._counts_inner and self._share < _MOST_OF_AN_EPOCH):
+        if self._epochs_done is None or (self._counts_inner and not self._at_the_end):
             return self.last_step or None, None
         epochs = self._epochs_done + 1
         if self._shift and self.per_epoch is not None:
             return int(epochs * self.per_epoch + self._shift), epochs
         return (int(epochs) if self._counts_epochs_only else None), epochs
+
+    @property
+    def _at_the_end(self) -> bool:
+        """Whether the last line of training is the last one of its epoch."""
+        if self._share >= _MOST_OF_AN_EPOCH:
+            return True
+        if self.per_epoch is None or self._share < _MUCH_OF_AN_EPOCH:
+            return False
+        return self._inner + self._apart > self.per_epoch
 
     @property
     def learned(self) -> dict[str, Any]:
@@ -225,6 +237,9 @@ class Axis:
             epoch = done + inner / self.per_epoch
         length = self.per_epoch or self._length.length
         self._share = float(inner[-1]) / length if length else 0.0
+        apart = np.diff(inner, prepend=self._inner)
+        self._apart = float(apart[apart > 0][-1]) if (apart > 0).any() else self._apart
+        self._inner = float(inner[-1])
         return step, epoch
 
     def _place_ends(self, epochs: Floats) -> tuple[Ints, Floats]:

@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from copilot_analytics.formats._home_readings import Metric
 
 _TQDM = re.compile(
     r"(?P<share>\d{1,3})%\|[^|\n]{0,400}\|\s{0,20}(?P<done>\d{1,12})/(?P<total>\d{1,12})"
@@ -16,7 +22,13 @@ _TQDM = re.compile(
 _KERAS = re.compile(
     r"^\s{0,20}(?P<done>\d{1,12})/(?P<total>\d{1,12}) \[[=>.]{3,80}\](?P<after>.{0,4000})"
 )
+_LEADING = re.compile(
+    r"^\s{0,20}\[[=>.]{3,200}\](?P<after>[^\n]{0,1000}?)\s(?P<done>\d{1,12})/(?P<total>\d{1,12})\s*$"
+)
 _PASS = re.compile(r"(?i)\bepochs?\W{0,4}(\d{1,9})|(?<![\d.])(\d{1,9})\s?/\s?\d")
+_OF_STEPS = re.compile(
+    r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?)\s?:?\s{0,4}$"
+)
 _DIGITS = re.compile(r"[\d.,]+")
 _LOADING = re.compile(r"(?i)[kmgt]?i?b/s")
 
@@ -64,9 +76,35 @@ class Frame:
         """Whether it is drawn near its end; some bars are not drawn at the very end."""
         return self.done >= 0.9 * self.total
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the bar counts steps of the training, whatever epoch they are in."""
+        return _OF_STEPS.match(self.title) is not None
+
     def goes_on(self, other: Frame) -> bool:
         """Tell whether another frame is a later one of the same bar."""
         return other.done >= self.done and other.which == self.which
+
+
+class FirstBars:
+    """Knows which bars an epoch drew first: they went over the training set."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[str, ...], tuple[float, int]] = {}  # epoch and total, by measures
+
+    def precede(self, frame: Frame, metrics: Sequence[Metric], epoch: float | None) -> bool:
+        """Tell whether another bar of the same measures and another length came before in an epoch.
+
+        Then this one goes over what is held out.
+        """
+        if epoch is None:
+            return False
+        shape = tuple(metric.name for metric in metrics)
+        drawn, total = self._drawn.get(shape, (None, 0))
+        if drawn != epoch:
+            self._drawn[shape] = (epoch, frame.total)
+            return False
+        return total != frame.total
 
 
 def read_frame(line: str, number: int) -> Frame | None:
@@ -77,6 +115,9 @@ def read_frame(line: str, number: int) -> Frame | None:
     >>> frame = read_frame("Epoch 2: 50%|##   | 2/4 [00:01<00:01, 1.9it/s, loss=0.8]val 3", 7)
     >>> frame.title, frame.done, frame.total, frame.postfix, frame.after
     ('Epoch 2: ', 2, 4, 'loss=0.8', 'val 3')
+    >>> frame = read_frame(" [=====>....]  Step: 9ms | Loss: 0.75 | Acc: 70.000% (7/10) 1/2 ", 8)
+    >>> frame.done, frame.total
+    (1, 2)
     """
     if "%|" in line:
         found = _TQDM.search(line)
@@ -92,6 +133,11 @@ def read_frame(line: str, number: int) -> Frame | None:
             after = ""
     elif "/" in line[:32]:
         found = _KERAS.match(line)
+        if found is None:
+            return None
+        title, postfix, after = "", found["after"], ""
+    elif line.lstrip(" ")[:2] in {"[=", "[>"}:
+        found = _LEADING.match(line)
         if found is None:
             return None
         title, postfix, after = "", found["after"], ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from copilot_analytics.records import Block
+    from copilot_analytics.records import Block, Record
 
 
 @dataclass
@@ -19,6 +19,13 @@ class Evidence:
     knows_epochs: bool = False
     steps: set[int] = field(default_factory=set)
     numbers: set[tuple[float, ...]] = field(default_factory=set)
+
+    def add_result(self, record: Record) -> None:
+        """Count what says how good an agent is at one step."""
+        self.rows += 1
+        self.knows_epochs |= record.epoch is not None
+        self.steps.add(record.step or 0)
+        self.numbers.add(tuple(record.metrics.values()))
 
     def add(self, block: Block) -> None:
         """Count rows."""

@@ -13,7 +13,7 @@ _SETTING = re.compile(
         (?P<epochs> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of|no\.?\ of)
             [_\s-]?(?:train(?:ing)?[_\s-])?epochs? | num_?epochs? | nepochs? | epochs)
       | (?P<steps> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of)
-            [_\s-]?(?:train(?:ing)?[_\s-])?(?:steps?|iters?|iterations?|updates?)
+            [_\s-]?(?:(?:train(?:ing)?|optimi[sz]ation|optimi[sz]er|update)[_\s-])?(?:steps?|iters?|iterations?|updates?)
             | niters? | max_iter )
     )['"]?
     (?:\s{0,20}[:=|]\s{0,20}|\s{2,40}|\s) ['"]?

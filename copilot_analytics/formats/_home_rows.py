@@ -14,6 +14,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
+from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class HomeRows:
     def __init__(self, file: str) -> None:
         self.header: float | None = None
         self.axis = Axis()
-        self.reader = RowReader(file, self.axis, HomeNaming())
+        self.reader = RowReader(file, self.axis, HomeNaming(evaluations=IN_WORDS))
         self.has_rows = False
         self._counts: str | None = None  # "inner" or "step" once told
         self._has_inner = False
@@ -70,6 +71,7 @@ class HomeRows:
         self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
         self._below: str | None = None  # "one" or "many" rows below a header
+        self._ahead: float | None = None  # of their headers rows name their epoch by that
 
     @property
     def counts_inner(self) -> bool:
@@ -92,6 +94,8 @@ class HomeRows:
         columns, lines = self._without_repeats(shape, dict(columns), lines)
         if not len(lines):
             return
+        if "#epoch" in columns and self.header is not None:
+            columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
             for row, line in enumerate(lines.tolist()):
                 numbers = {name: float(column[row]) for name, column in columns.items()}
@@ -190,6 +194,12 @@ class HomeRows:
     def _counting(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         self.has_rows = True
         yield from self.reader.rows(columns, lines)
+
+    def _ahead_of_header(self, epoch: float) -> float:
+        """Return 1 if headers count epochs from 0 and rows from 1, as the first of them tell."""
+        if self._ahead is None:
+            self._ahead = 1.0 if self.header == 0 and epoch == 1 else 0.0
+        return self._ahead
 
     def _is_result(self, shape: tuple[str, ...]) -> bool:
         """Tell whether rows of an epoch hold measures of quality alone, and losses stand apart."""

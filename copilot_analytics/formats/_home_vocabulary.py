@@ -56,6 +56,7 @@ OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
 REMARK = re.compile(
     r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint"
     r"|load(?:ed|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding"
+    r"|(?:de|in)creased|reduc(?:ed|ing)"
     r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优"
     r"|加载|早停|`"
 )
@@ -144,3 +145,10 @@ def canonical(label: str) -> str:
 def is_bookkeeping(name: str) -> bool:
     """Tell whether a canonical name describes the training and not its quality."""
     return name in {"lr", "grad_norm"} or name.startswith(("lr(", "grad("))
+
+
+@lru_cache(maxsize=1024)
+def base_of(name: str) -> str:
+    """Return a name without the words that tell its split."""
+    words = re.split(r"[\s_/.-]+", name.lower())
+    return " ".join(word for word in words if split_in(word) is None)

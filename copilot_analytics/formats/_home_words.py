@@ -13,14 +13,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_readings import Metric, Number, Reading
+from copilot_analytics.formats._home_tokens import LINKING, NOT_THIS_EPOCH, TOKEN, UNITS
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
-    CHINESE,
     EPOCHS,
     GLOBAL_STEPS,
     REMARK,
     SAMPLES,
     STEPS,
+    base_of,
     canonical,
     is_bookkeeping,
     is_quality,
@@ -35,30 +36,13 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 8_000
 
-_TOKEN = re.compile(
-    rf"""(?x)
-      (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
-    | (?P<number>(?<![\w.@])[+-]?(?:
-          \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
-        | \d{{1,30}}(?:\.\d{{1,30}})? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
-      (?P<unit>%|[A-Za-zµ][\w/%]{{0,20}})?
-    | (?P<word>[A-Za-z_][A-Za-z0-9_@./+'-]{{0,60}}|[{CHINESE}]{{1,60}})
-    | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│-]|[ ]{{2,20}})
-    """
-)
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_UNITS = frozenset(
-    """s sec secs seconds ms min mins minutes h hours samples/s samples/sec sample/s it/s s/it
-    img/s imgs/s images/s tokens/s tok/s tokens/sec words/s wps mb gb kb mib gib mm px hz""".split()
-)
-_LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
-_NOT_THIS_EPOCH = frozenset(
-    "warmup warm best from last resume max num per time after until total every save stop".split()
-)
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
+_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_THEN = frozenset({"][", ")(", ")["})
 _MOST_WORDS = 6
 _LONGEST_LABEL = 60
 
@@ -91,6 +75,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
+        self._bare_count = False  # whether what is counted has no name
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -98,7 +83,7 @@ class _Scan:
         reading.is_other_rank = _RANK.match(line) is not None
         if start:
             reading.spare += self._uncovered(start)
-        for token in _TOKEN.finditer(line, start):
+        for token in TOKEN.finditer(line, start):
             kind = token.lastgroup
             if kind == "word":
                 self._word(token)
@@ -117,6 +102,14 @@ class _Scan:
                 self._spare(part.start, part.end)
         if reading.metrics:
             self._clean()
+            self._count_epochs()
+
+    def _count_epochs(self) -> None:
+        """Take "[3/80]" for an epoch where the line tells training and validation."""
+        places, splits = self.reading.places, {metric.split for metric in self.reading.metrics}
+        is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
+        if self._bare_count and is_both and {"#count", "#count_of"} <= places.keys():
+            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
 
     def _uncovered(self, until: int) -> list[tuple[int, int]]:
         taken = [(f.start, f.end) for f in self.reading.stamp.fields]
@@ -147,7 +140,7 @@ class _Scan:
             return
         self.reading.words += 1
         if not self._words:
-            if self._last == "metric" and not self._gap and plain in _UNITS:
+            if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
                 return
             if plain == "of" and self._last is not None:
@@ -241,7 +234,7 @@ class _Scan:
 
     def _label(self) -> str:
         words = self._words
-        while words and words[-1].lower() in _LINKING:
+        while words and words[-1].lower() in LINKING:
             words = words[:-1]
         if not words or len(words) > _MOST_WORDS:
             return ""
@@ -284,25 +277,49 @@ class _Scan:
                     self._spare(part.start, part.end)
                 metric.parts, metric.is_count, metric.whole = parts, False, whole
                 return "metric"
+            elif last == "#count_of":
+                self._spare(parts[0].start, parts[-1].end)
+                return last
             return None
-        if not whole or unit or {"#inner", "#count", "#step"} & places.keys():
+        if not whole or unit:
             return None
         follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        before_metrics = not self.reading.metrics
+        if (
+            last == "#count_of"
+            and before_metrics
+            and follows == "/"
+            and gap.replace(" ", "") in _THEN
+        ):
+            # "[2/90][300/5000]", "2/90 ( 1%) [300/5000]": what was counted first are epochs.
+            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
+        if {"#inner", "#count", "#step"} & places.keys():
+            return None
         in_brackets = "[" in gap or "(" in gap
         if {"#epoch", "#progress"} & places.keys():
-            before_metrics = not self.reading.metrics
-            if before_metrics and (follows == "/" or ("[" in gap and follows == "]")):
+            closes = follows == "]" and ("[" in gap or gap.strip() == ",")
+            if before_metrics and (follows == "/" or closes):
                 places["#inner"] = parts
                 return "#inner"
+        elif gap == "[" and before_metrics and not self.reading.numbers and self._is_pair(parts):
+            places["#epoch"] = parts  # "[2,  300]", as in the tutorial of PyTorch
+            return "#epoch"
         elif (
             follows == "/"
             and not self.reading.metrics
             and (in_brackets or not self.reading.numbers)
         ):
             name = "#run" if self._governing in {"val", "test"} else "#count"
+            if gap.replace(" ", "") == "[|":
+                name = "#epoch"  # "[ Train | 003/080 ]"
+            self._bare_count = name == "#count"
             places[name] = parts
             return name
         return None
+
+    def _is_pair(self, parts: tuple[Number, ...]) -> bool:
+        start = self.line.rfind("[", 0, parts[0].start)
+        return _EPOCH_PAIR.match(self.line, start) is not None
 
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
@@ -310,7 +327,7 @@ class _Scan:
         joined = parts_of(" ".join(words))
         name = None
         if last in EPOCHS:
-            if joined & _NOT_THIS_EPOCH:
+            if joined & NOT_THIS_EPOCH:
                 return None
             name = "#epoch" if whole else "#progress"
             if last == "ep" and {"#epoch", "#progress"} & places.keys():
@@ -319,7 +336,7 @@ class _Scan:
             return None
         elif last in BATCHES:
             name = "#inner"
-        elif last in STEPS:
+        elif last in STEPS or last in GLOBAL_STEPS:
             is_global = last in GLOBAL_STEPS or "global" in joined
             name = "#step" if is_global else "#count"
             if joined & {"total", "max", "num", "per", "warmup", "every"} and not is_global:
@@ -360,8 +377,8 @@ class _Scan:
         if is_bookkeeping(title):
             split, own = None, None
         elif own is None and split in {"val", "test"}:
-            known = {_base(m.name) for m in metrics if m.says_split and m.split == split}
-            if _base(name) in known:
+            known = {base_of(m.name) for m in metrics if m.says_split and m.split == split}
+            if base_of(name) in known:
                 split = None
         elif own is not None and not bare:
             self._govern(own)
@@ -380,10 +397,3 @@ class _Scan:
 
     def _spare(self, start: int, end: int) -> None:
         self.reading.spare += [found.span() for found in _DIGITS.finditer(self.line, start, end)]
-
-
-@lru_cache(maxsize=1024)
-def _base(name: str) -> str:
-    """Return a name without the words that tell its split."""
-    words = re.split(r"[\s_/.-]+", name.lower())
-    return " ".join(word for word in words if split_in(word) is None)

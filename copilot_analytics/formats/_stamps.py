@@ -33,6 +33,9 @@ _STAMPS = tuple(
 )
 
 
+_HALF_DAY = re.compile(r" [AP]M\b")  # its hours would begin again at noon, so they are not read
+
+
 class Stamp(NamedTuple):
     """Where the time stamp of a line stands, and the message after it."""
 
@@ -57,6 +60,9 @@ def find_stamp(line: str) -> Stamp:
     for pattern in _STAMPS:
         found = pattern.search(head)
         if found is not None and found.start() <= _LATEST_START:
+            half = _HALF_DAY.match(line, found.end())
+            if half is not None:
+                return Stamp((), half.end())
             names = [name for name, text in found.groupdict().items() if text is not None]
             fields = tuple(Field(f"#{name}", *found.span(name)) for name in names)
             return Stamp(fields, found.end())

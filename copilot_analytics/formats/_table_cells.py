@@ -83,6 +83,9 @@ def key_of(name: str) -> CellKey:
     return CellKey(int(cell), int(cells), part, split)
 
 
+_RULES = ("|", "\u2502", "\u2503", "\u2551")  # rich and others draw boxes around their tables
+
+
 def delimiter_of(line: str) -> str | None:
     """Return what separates the cells of a line; None if it has a single one.
 
@@ -96,7 +99,7 @@ def delimiter_of(line: str) -> str | None:
     if '"' in line:
         line = re.sub(r'"[^"]*"', "", line)
     text = line.strip(" ")
-    for mark in ("\t", "|", ";", ","):
+    for mark in ("\t", *_RULES, ";", ","):
         if mark in text:
             return mark
     return BLANKS if " " in text else None
@@ -125,7 +128,7 @@ def cells_of(line: str, mark: str, *, aligned: bool = False) -> list[Cell]:
         words = _COLUMN if aligned else _WORD
         return [Cell(found.start(), found[0]) for found in words.finditer(line)]
     cells = list(_delimited(line, mark))
-    if mark == "|" and cells and not cells[0].text:
+    if mark in _RULES and cells and not cells[0].text:
         del cells[0]
     if len(cells) > 1 and not cells[-1].text:
         del cells[-1]

@@ -14,6 +14,7 @@ from copilot_analytics.records import Record
 
 _KEY = r"(?:loss|metrics|lr|trainer|l2_norm)[\w/.@-]{0,100}|[A-Za-z]{1,30}Loss[\w/]{0,60}"
 _PAIR = re.compile(rf"(?P<key>{_KEY}): (?P<number>{NUMBER})\s*$")
+_START, _ONE = r"(?:^|: )\s{1,8}", rf"(?P<rest>(?:{_KEY}): {NUMBER})\s*$"
 _NO_METRIC = ("trainer/device_train_microbatch_size", "trainer/global_step", "trainer/batch_idx")
 
 
@@ -32,13 +33,14 @@ class ComposerText(HeadedFormat):
         }
     )
     heading: ClassVar[re.Pattern[str]] = re.compile(
-        r"^\[(?:epoch=(?P<epoch>\d{1,9})(?:/(?P<epochs>\d{1,9}))?\]\["
+        r"(?:^|composer\.loggers\.console_logger: )"
+        r"\[(?:epoch=(?P<epoch>\d{1,9})(?:/(?P<epochs>\d{1,9}))?\]\["
         r"batch=(?P<inner>\d{1,12})/(?P<inner_of>\d{1,12})"
         r"|batch=(?P<step>\d{1,12})/(?P<steps>\d{1,12}))\]:?\s*$"
     )
     patterns: ClassVar[tuple[Pattern, ...]] = (
-        Pattern("train", re.compile(rf"^\s{{1,8}}Train (?P<rest>(?:{_KEY}): {NUMBER})\s*$"), _PAIR),
-        Pattern("eval", re.compile(rf"^\s{{1,8}}Eval (?P<rest>(?:{_KEY}): {NUMBER})\s*$"), _PAIR),
+        Pattern("train", re.compile(rf"{_START}Train {_ONE}"), _PAIR),
+        Pattern("eval", re.compile(rf"{_START}Eval {_ONE}"), _PAIR),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

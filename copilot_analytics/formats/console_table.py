@@ -1,4 +1,4 @@
-"""Tables that grow by a row an epoch: fastai, skorch, the ``PrintReport`` of Chainer.
+"""Tables that grow by a row an epoch or a tree: fastai, skorch, Chainer, scikit-learn's boosting.
 
 The header names the columns. fastai and skorch fill every cell, so that cells are told by blanks;
 Chainer leaves cells blank, and tells them by where they stand below the header.
@@ -20,13 +20,16 @@ from copilot_analytics.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_HEADER = re.compile(r"^\s{0,9}epoch\s{2,}(?P<columns>[A-Za-z_].*\S)\s*$")
+_HEADER = re.compile(r"^\s{0,9}(?:epoch|Iter)\s{2,}[A-Za-z_].*\S\s*$")
 _FASTAI = re.compile(r"^\s{0,9}epoch\s{2,}train_loss\s{2,}(?:valid_loss|time)")
 _SKORCH = re.compile(r"^\s{0,9}epoch\s{2,}.*\btrain_loss\s{2,}.*\bdur\s*$")
 _CHAINER = re.compile(r"^\s{0,9}epoch\s{2,}.*\bmain/loss\b")
-_COLUMN = re.compile(r"\S+")
+_SKLEARN = re.compile(r"^\s{0,9}Iter\s{2,}Train Loss\s{2,}.*\bRemaining Time\s*$")
+_COLUMN = re.compile(r"\S+(?: \S+)*")
 _NAMES = {
     "epoch": "#epoch",
+    "Iter": "#step",
+    "Remaining Time": None,
     "iteration": "#step",
     "main/loss": "loss",
     **dict.fromkeys("time dur elapsed_time cp".split()),
@@ -47,13 +50,15 @@ class TableParser(LineByLine):
             self._columns = [(found[0], found.start()) for found in _COLUMN.finditer(line)]
             self._is_fastai = bool(_FASTAI.search(line))
             self._is_aligned = bool(_CHAINER.search(line))
+            if _SKLEARN.search(line):
+                self.rows.axis.facts["step_unit"] = "tree"
             return
         cells = self._cells(line.rstrip()) if self._columns else {}
         row: dict[str, float] = {}
         for name, cell in cells.items():
             if IS_NUMBER.fullmatch(cell):
                 row[name] = float(cell)
-        if "epoch" not in row or len(row) < 2:
+        if not {"epoch", "Iter"} & row.keys() or len(row) < 2:
             return
         yield from self._said(row, number)
 
@@ -93,7 +98,7 @@ class ConsoleTable(LogFormat):
     """A header, and a row for every epoch or report."""
 
     name: ClassVar[str] = "console_table"
-    title: ClassVar[str] = "table of fastai, skorch or Chainer"
+    title: ClassVar[str] = "table of fastai, skorch, Chainer or scikit-learn"
     url: ClassVar[str] = "https://docs.fast.ai"
     smoothing: ClassVar[int | None] = None
     samples: ClassVar[tuple[Sample, ...]] = (
@@ -128,6 +133,18 @@ epoch     train_loss  valid_loss  accuracy  time
         ),
         Sample(
             """\
+      Iter       Train Loss   Remaining Time
+         1           1.2500            6.50s
+         2           0.7500            4.25s
+""",
+            (
+                Record("config", facts={"step_unit": "tree"}, line=2),
+                Record("train", 1, metrics={"Train Loss": 1.25}, line=2),
+                Record("train", 2, metrics={"Train Loss": 0.75}, line=3),
+            ),
+        ),
+        Sample(
+            """\
 epoch       iteration   main/loss   validation/main/loss  main/accuracy
 1           100         0.75                              0.25
 1           200         0.5         0.625                 0.5
@@ -157,7 +174,7 @@ epoch       iteration   main/loss   validation/main/loss  main/accuracy
 def _is_header(line: str) -> bool:
     return bool(
         _HEADER.search(line)
-        and (_FASTAI.search(line) or _SKORCH.search(line) or _CHAINER.search(line))
+        and any(of.search(line) for of in (_FASTAI, _SKORCH, _CHAINER, _SKLEARN))
     )
 
 

@@ -27,7 +27,7 @@ _EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
 _TAIL = re.compile(
     r"^(?:\s*'(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second"
     r"|global_step/max_steps|percentage|elapsed_time|remaining_time|memory\(GiB\)"
-    r"|train_speed\(\w+/\w+\))': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
+    r"|train_speed\(\w+/\w+\)|step)': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
 )
 _PAIRS = re.compile(rf"'(?P<key>[^'\\]{{1,100}})': '?(?P<number>{NUMBER})'?(?=[,}}])")
 _PLACE = re.compile(r"'global_step/max_steps': '(?P<step>\d{1,12})/(?P<steps>\d{1,12})'")
@@ -76,6 +76,7 @@ class HFConsoleParser(LineParser):
         self._held: list[_Row] = []
         self._pace = Pace()
         self._ended = False
+        self._epoch = 0.0  # of the last line that nothing but its number places
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -114,7 +115,12 @@ class HFConsoleParser(LineParser):
         if self._frame is not None and "#step" not in row.numbers:
             self._held.append(row)
             return
-        step = self._by_epoch(row.numbers.get("epoch"))
+        epoch = row.numbers.get("epoch")
+        step = self._by_epoch(epoch)
+        if step is None and row.kind == "train" and epoch is not None:
+            if epoch < self._epoch:
+                self._rows.axis.last_step = 0  # another training was appended
+            self._epoch = epoch
         yield from self._say(row, step if step is not None or row.kind != "train" else -1)
 
     def _by_epoch(self, epoch: float | None) -> int | None:
@@ -293,6 +299,8 @@ Saving model checkpoint to toy/checkpoint-5
 
 def _dict_fields(line: str) -> list[Field] | None:
     """Return the numbers of a dict as the Trainer prints it; None if a line holds none."""
+    if "transformers.trainer" in line:
+        line = line.replace('"', "'")  # its second version wrote JSON
     start = line.find("{'")
     if start < 0 or len(line) > LONGEST_LINE:
         return None
@@ -304,7 +312,9 @@ def _dict_fields(line: str) -> list[Field] | None:
         return None
     fields: dict[str, Field] = {}
     for pair in _PAIRS.finditer(line, start, end):
-        if pair["key"] == "train_runtime" or not _NO_METRIC.search(pair["key"]):
+        if pair["key"] == "step":
+            fields["#step"] = Field("#step", *pair.span("number"))
+        elif pair["key"] == "train_runtime" or not _NO_METRIC.search(pair["key"]):
             fields[pair["key"]] = Field(pair["key"], *pair.span("number"))
     place = _PLACE.search(line, start, end)
     for group in ("step", "steps") if place is not None else ():

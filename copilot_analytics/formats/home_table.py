@@ -60,7 +60,7 @@ _MEASURED_AFTER = re.compile(
     r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
     re.IGNORECASE,
 )
-_RULE = re.compile(r"[\s|+:=-]*")  # a line between the header and the rows
+_RULE = re.compile(r"[\s|+:=\u2500-\u257f-]*")  # a line between the header and the rows
 _DURATION = re.compile(r"[\d:.]+\s?(?:h|m|min|s|sec|ms)?")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from copilot_analytics.formats._base import LineParser, LogFormat, Sample
 from copilot_analytics.formats._coco import coco_average
-from copilot_analytics.formats._home_bars import Frame, read_frame
+from copilot_analytics.formats._home_bars import FirstBars, Frame, read_frame
 from copilot_analytics.formats._home_evaluations import Evaluations, Result
 from copilot_analytics.formats._home_evidence import Evidence
 from copilot_analytics.formats._home_line_kinds import (
@@ -38,6 +38,7 @@ from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
     is_decisive,
+    is_quality,
     split_in,
 )
 from copilot_analytics.formats._home_words import LONGEST_LINE, read_line
@@ -67,6 +68,7 @@ class HomeTextParser(LineParser):
         self._section: Split | None = None
         self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
+        self._first_bars = FirstBars()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -266,7 +268,9 @@ class HomeTextParser(LineParser):
 
     def _is_axis(self, frame: Frame) -> bool:
         """Tell whether each frame is a point, because nothing else says where training is."""
-        return not frame.which[1] and self._rows.header is None and frame.done > 0
+        if frame.done <= 0 or frame.which[1]:
+            return False
+        return self._rows.header is None or frame.counts_steps
 
     def _end_bar(self) -> Iterator[Item]:
         if self._frame is not None:
@@ -282,7 +286,14 @@ class HomeTextParser(LineParser):
             return
         self._frame = None
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if reading.split in {"val", "test"} or all(m.split in {"val", "test"} for m in measured):
+        if (
+            reading.split in {"val", "test"}
+            or all(m.split in {"val", "test"} for m in measured)
+            or (
+                "#epoch" not in reading.places
+                and self._first_bars.precede(frame, reading.metrics, self._rows.header)
+            )
+        ):
             places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
             placed = replace(reading, places=places)
             yield from self._result(text, placed, frame.line, reading.split)
@@ -294,7 +305,11 @@ class HomeTextParser(LineParser):
         for name in ("#count", "#count_of", "#inner", "#inner_of"):
             columns.pop(name, None)
         yield from self._evaluations.release()
-        if "#epoch" not in columns:
+        if frame.counts_steps:
+            columns = {name: column for name, column in columns.items() if name != "#epoch"}
+            columns["#step"] = np.array([float(frame.done)])
+            columns["#steps"] = np.array([float(frame.total)])
+        elif "#epoch" not in columns:
             if self._rows.header is None:
                 columns["#inner"] = np.array([float(frame.done)])
                 columns["#inner_of"] = np.array([float(frame.total)])
@@ -334,13 +349,21 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         parser = HomeTextParser("")
         kinds: dict[tuple[str, ...], Evidence] = {}
         unknown = Evidence()
+        plays = False  # whether episodes are counted, as only the training of agents does
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"}:
                 continue
+            plays = plays or "episod" in line.lower()
             for item in _said(parser, line, number):
+                if plays and isinstance(item, Record) and item.kind == "eval":
+                    kinds.setdefault(("", *item.metrics), Evidence()).add_result(item)
                 if not isinstance(item, Block):
                     continue
-                names = tuple(name for name in item.metrics if is_decisive(name))
+                names = tuple(
+                    name
+                    for name in item.metrics
+                    if is_decisive(name) or (plays and is_quality(name))
+                )
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)
                 elif len(item.metrics) > 1 and parser.counts_inner:

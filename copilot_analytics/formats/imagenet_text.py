@@ -6,11 +6,16 @@ import re
 from typing import ClassVar
 
 from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import ANY_PAIRS
 from copilot_analytics.formats._parts import Part, PartsFormat
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
+
+_HELD_OUT = re.compile(
+    rf"(?<![\w.])(?P<key>(?:val|valid|test)_\w{{1,30}})\s?[:=]?\s{{0,4}}(?P<number>{NUMBER})(?![\w.])"
+)
 
 
 class ImagenetText(PartsFormat):
@@ -55,8 +60,41 @@ class ImagenetText(PartsFormat):
         Part(
             Pattern(
                 "eval",
-                re.compile(r"^\s*\*\s{1,4}(?P<rest>(?:Acc|Prec|Err|acc|prec)\w{0,8}@?1?[: ].*)$"),
+                re.compile(
+                    r"(?:^|\s)\*\s{1,4}"
+                    r"(?P<rest>(?:Acc|Prec|Err|acc|prec|m?AP|mIo[uU])\w{0,8}@?1?[: ].*)$"
+                ),
                 ANY_PAIRS,
+            ),
+            closes=True,
+        ),
+        Part(
+            Pattern(
+                "eval",
+                re.compile(r"\*\*(?:Test|Val)\*\*\s{1,4}(?P<rest>(?:Acc|Prec|acc|prec).*)$"),
+                ANY_PAIRS,
+            ),
+            closes=True,
+        ),
+        # What its relatives print in words of their own.
+        Part(
+            Pattern(
+                "eval",
+                re.compile(
+                    r"^(?!.{0,200}[Bb]est).{0,200}?(?<![\w.])(?P<rest>(?:val|valid|test)_"
+                    rf"(?:acc|loss|top1|prec)\w{{0,12}}\s?[:=]?\s{{0,4}}{NUMBER}(?![\w.]).{{0,400}})$"
+                ),
+                _HELD_OUT,
+            ),
+            closes=True,
+        ),
+        Part(
+            Pattern(
+                "eval",
+                re.compile(
+                    rf"\bVal result: mIoU/mAcc/allAcc (?P<mIoU>{NUMBER})/(?P<mAcc>{NUMBER})/"
+                    rf"(?P<allAcc>{NUMBER})\b"
+                ),
             ),
             closes=True,
         ),
@@ -74,8 +112,32 @@ Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3
                 Record("config", facts={"steps_per_epoch": 4}, line=1),
                 Record("train", 1, 0.25, metrics={"loss": 4.5, "data_time_s": 1.25}, line=1),
                 Record("train", 3, 0.75, metrics={"loss": 4.25, "iter_time_s": 0.5}, line=2),
-                Record("eval", 3, None, metrics={"Acc@1": 25.125, "Acc@5": 50.25}, line=4),
+                Record("eval", None, 1.0, metrics={"Acc@1": 25.125, "Acc@5": 50.25}, line=4),
                 Record("train", 5, 1.25, metrics={"loss": 3.5}, line=5),
+            ),
+        ),
+        Sample(
+            """\
+[2024-03-01 10:20:30,500 INFO train.py line 300 9] Epoch: [1/9][2/2] Data 0.125 (0.125) Loss 1.5 .
+[2024-03-01 10:20:31,500 INFO train.py line 400 9] Val result: mIoU/mAcc/allAcc 0.25/0.5/0.75.
+""",
+            (
+                Record("config", facts={"planned_epochs": 9, "steps_per_epoch": 2}, line=1),
+                Record("train", 2, 1.0, metrics={"loss": 1.5}, line=1),
+                Record("eval", None, 1.0, metrics={"mIoU": 0.25, "allAcc": 0.75}, line=2),
+            ),
+        ),
+        Sample(
+            """\
+  Epoch: [000][0/1]   Time 0.125 (0.250)   Loss 1.25 (1.25)   Prec@1 25.0 (25.0)
+  **Test** Prec@1 37.500 Prec@5 75.000 Error@1 62.500
+iter 1 | LR [0.0001]| val_acc 40.5 | layer_token 9
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 1}, line=1),
+                Record("train", 1, 1.0, metrics={"loss": 1.25}, line=1),
+                Record("eval", None, 1.0, metrics={"Prec@1": 37.5, "Error@1": 62.5}, line=2),
+                Record("eval", None, 1.0, metrics={"val_acc": 40.5}, line=3),
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""The logs of training in JAX: openpi, MaxText, and what CLU's metric writer prints."""
+"""The logs of training in JAX: openpi, MaxText, Trax, and what CLU's metric writer prints."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ _EQUAL = re.compile(rf"(?P<key>[A-Za-z][\w./-]{{0,60}})=\s?(?P<number>{NUMBER})(
 _MAXTEXT = re.compile(
     rf"\b(?P<key>seconds|loss|learning_rate|lm_loss|perplexity): (?P<number>{NUMBER})(?![\w.])"
 )
+_METRIC = rf"[A-Za-z][\w/]{{0,80}}\s{{1,40}}\|\s{{1,12}}{NUMBER}"
+_STEP, _NAMED = r"^\s*Step\s{1,12}(?P<step>\d{1,12})", rf"(?P<rest>{_METRIC})\s*$"
+_TRAX = re.compile(rf"(?P<key>[A-Za-z][\w/]{{0,80}})\s{{1,40}}\|\s{{1,12}}(?P<number>{NUMBER})")
 
 
 class JaxText(StatementFormat):
     """``Step 100: grad_norm=1.5, loss=0.25``; ``completed step: 5, seconds: 1.2, ..., loss: 9``."""
 
     name: ClassVar[str] = "jax_text"
-    title: ClassVar[str] = "openpi, MaxText or CLU training log"
+    title: ClassVar[str] = "openpi, MaxText, Trax or CLU training log"
     url: ClassVar[str] = "https://github.com/google/CommonLoopUtils"
     smoothing: ClassVar[int | None] = None
     naming: ClassVar[Naming] = Naming(
@@ -49,6 +52,8 @@ class JaxText(StatementFormat):
             ),
             _EQUAL,
         ),
+        Pattern("train", re.compile(rf"{_STEP}: train\s{{1,40}}{_NAMED}"), _TRAX),
+        Pattern("eval", re.compile(rf"{_STEP}: eval\s{{1,40}}{_NAMED}"), _TRAX),
         Pattern(
             "eval",
             re.compile(r"\beval metrics after step: (?P<step>\d{1,12}), (?P<rest>[^\n]{1,800})"),
@@ -83,6 +88,19 @@ eval metrics after step: 5, loss=9.000, total_weights=4096
             (
                 Record("train", 5, metrics={"loss": 9.125, "iter_time_s": 1.25}, line=1),
                 Record("eval", 5, metrics={"loss": 9.0}, line=2),
+            ),
+        ),
+        Sample(
+            """\
+Step    300: Ran 100 train steps in 4.25 secs
+Step    300: train CrossEntropyLoss |  2.25000000
+Step    300: eval  CrossEntropyLoss |  2.50000000
+Step    300: eval          Accuracy |  0.12500000
+""",
+            (
+                Record("train", 300, metrics={"CrossEntropyLoss": 2.25}, line=2),
+                Record("eval", 300, metrics={"CrossEntropyLoss": 2.5}, line=3),
+                Record("eval", 300, metrics={"Accuracy": 0.125}, line=4),
             ),
         ),
         Sample(

@@ -42,6 +42,13 @@ _SAVED = re.compile(
     rf"(?P<best>{NUMBER}) \(best {NUMBER}\), saving model to [\"']?"
     rf"(?P<path>[^\"'\n]{{1,400}}?)[\"']? as"
 )
+# The bar that rich draws, which is wrapped where the console ends: far behind the left edge.
+_RICH = re.compile(
+    r"^Epoch (?P<epoch>\d{1,9})/-?\d{1,9}\s{1,4}[━╸╺ ]{5,300}\s?"
+    r"(?P<batch>\d{1,9})/(?P<batches>\d{1,9})\s(?P<rest>.{0,2000})$"
+)
+_WRAPPED = re.compile(r"^\s{20,300}(?P<rest>\S.{0,300})$")
+_RICH_PAIRS = re.compile(rf"(?P<key>[A-Za-z_][\w./-]{{0,80}}): {{1,9}}(?P<number>{NUMBER})(?=\s|$)")
 
 
 @dataclass
@@ -72,7 +79,9 @@ class LightningConsoleParser(LineParser):
         self._validation: tuple[int, int] | None = None  # batches done and in all, while it runs
         self._extra = 0  # batches of the validation that the bar counts
         self._before_s = 0.0  # of the epochs before
+        self._rich: tuple[_Point, str] | None = None  # and what stands behind its bar so far
         self._ended = False
+        self._stopped_at: int | None = None  # the step, where that is what ended the training
 
     def fields(self, line: str) -> Sequence[Field] | None:  # no line stands alone
         """Return None: a frame may be drawn again."""
@@ -84,6 +93,19 @@ class LightningConsoleParser(LineParser):
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read a frame or another line."""
+        rich = _RICH.match(line) if line.startswith("Epoch ") else None
+        wrapped = _WRAPPED.match(line) if self._rich is not None else None
+        if wrapped is not None and self._rich is not None:
+            self._rich = (self._rich[0], f"{self._rich[1]} {wrapped['rest'].rstrip()}")
+            return ()
+        told = list(self._end_rich())
+        if rich is not None:
+            epoch, batch, batches = (int(rich[name]) for name in ("epoch", "batch", "batches"))
+            self._rich = (_Point(epoch, batch, batches, number, 0.0), rich["rest"].rstrip())
+            return told
+        return [*told, *self._line(line, number)]
+
+    def _line(self, line: str, number: int) -> Iterable[Record]:
         frame = find_frame(line)
         if frame is not None:
             return list(self._see(frame, number))
@@ -91,7 +113,19 @@ class LightningConsoleParser(LineParser):
 
     def close(self) -> Iterable[Record]:
         """Tell the last batch."""
-        return list(self._tell())
+        return [*self._end_rich(), *self._tell()]
+
+    def _end_rich(self) -> Iterator[Record]:
+        """Yield what a bar of rich says, now that all of it is there."""
+        if self._rich is None:
+            return
+        (point, text), self._rich = self._rich, None
+        for pair in _RICH_PAIRS.finditer(text):
+            if pair["key"] not in _NO_METRIC:
+                point.numbers[pair["key"]] = float(pair["number"])
+        yield from self._tell()
+        self._point = point
+        yield from self._tell()
 
     def _see(self, frame: Frame, line: int) -> Iterator[Record]:
         if _VALIDATION.match(frame.title):
@@ -136,6 +170,9 @@ class LightningConsoleParser(LineParser):
             "#inner_of": float(max(batches, point.batch)),
             "#time_s": self._before_s + point.elapsed_s,
         }
+        if self._stopped_at is not None:
+            # The bar of an epoch that is cut short counts no further than to its end.
+            place = {"#step": float(self._stopped_at), "#time_s": place["#time_s"]}
         columns = {name: np.array([number]) for name, number in place.items()}
         metrics = {n: np.array([v]) for n, v in point.numbers.items() if n not in results}
         yield from records_of(self._rows.rows({**columns, **metrics}, np.array([point.line])))
@@ -143,8 +180,9 @@ class LightningConsoleParser(LineParser):
         if results and (is_new or self._validated):
             self._results = results
             step = float(self._rows.axis.last_step)
-            done = point.epoch + point.batch / max(batches, point.batch)
-            at = {"#step": step, "#progress": done, "#time_s": place["#time_s"]}
+            at = {"#step": step, "#time_s": place["#time_s"]}
+            if self._stopped_at is None:
+                at["#progress"] = point.epoch + point.batch / max(batches, point.batch)
             yield from self._rows.evaluation({**at, **results}, point.line)
         self._validated = False
 
@@ -158,11 +196,18 @@ class LightningConsoleParser(LineParser):
                 "step": int(saved["step"]),
             }
             yield self._rows.record("checkpoint", number, None, facts["step"], facts=facts)
+            if self._point is None and not self._rows.axis.last_step:
+                # No bar is drawn, so that this is all that the log says of the result.
+                place = {"#step": float(saved["step"]), "#progress": float(saved["epoch"]) + 1}
+                result = {saved["name"]: float(saved["best"])}
+                yield from self._rows.evaluation({**place, **result}, number)
         stopped = _STOPPED.search(line)
         if stopped is not None and not self._ended:
             self._ended = True
             yield from self._tell()
             plan = "planned_epochs" if stopped["what"] == "max_epochs" else "planned_steps"
+            if plan == "planned_steps":
+                self._stopped_at = int(stopped["count"])
             yield from self._rows.config({plan: int(stopped["count"])}, number)
             reason = f"the Trainer reached its {stopped['what']}"
             yield self._rows.record("end", number, facts={"reason": reason})
@@ -199,6 +244,26 @@ Epoch 1:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.250, val_los
                 Record("train", 6, 1.5, 7.0, {"train_loss": 0.25}, line=9),
                 Record("config", facts={"planned_epochs": 2}, line=10),
                 Record("end", line=10),
+            ),
+        ),
+        Sample(
+            """\
+Epoch 0, global step 4: 'val_loss' reached 0.62500 (best 0.62500), saving model to 'toy/a.ckpt' \
+as top 1
+`Trainer.fit` stopped: `max_epochs=2` reached.
+Epoch 1/1  ━━━━━━━━━━━━━━━━━━ 4/4 0:00:01 • 0:00:00 9.50it/s v_num: 0.000
+                                                             train_loss: 0.250
+                                                             val_loss:
+                                                             0.500
+""",
+            (
+                Record("checkpoint", 4, facts={"path": "toy/a.ckpt"}, line=1),
+                Record("eval", 4, 1.0, metrics={"val_loss": 0.625}, line=1),
+                Record("config", facts={"planned_epochs": 2}, line=2),
+                Record("end", line=2),
+                Record("config", facts={"steps_per_epoch": 4}, line=3),
+                Record("train", 8, 2.0, metrics={"train_loss": 0.25}, line=3),
+                Record("eval", 8, 2.0, metrics={"val_loss": 0.5}, line=3),
             ),
         ),
         Sample(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Item
 
 _ROWS = re.compile(rb'\[\s*\{[^\]]{0,2000}?"(?:epoch|step|iteration|iter|global_step)"\s*:')
+_NESTED = re.compile(rb'"\w{1,40}"\s*:\s*' + _ROWS.pattern)
 _LISTS = re.compile(rb'"[\w /.-]{0,40}loss[\w /.-]{0,40}"\s*:\s*\[\s*(?:-?\d|NaN)', re.IGNORECASE)
 _LOSS = re.compile(rb'"[\w /.-]{0,40}loss[\w /.-]{0,40}"\s*:\s*(?:-?\d|NaN)', re.IGNORECASE)
 _PLACES = frozenset({"epoch", "epochs", "step", "steps", "iteration", "iter", "global_step"})
@@ -58,6 +59,8 @@ class PlainJson(DocumentFormat):
         first, newline, rest = start.partition(b"\n")
         is_line = newline and first.rstrip().endswith(b"}") and rest.strip()
         looked_at = first if is_line else start
+        if not is_line and _NESTED.search(start) and _LOSS.search(start):
+            return True
         lists, single = _LISTS.search(looked_at), _LOSS.search(looked_at)
         if lists is not None and (single is None or lists.start() < single.start()):
             return True
@@ -66,7 +69,8 @@ class PlainJson(DocumentFormat):
     def entries(self, document: Any, text: str) -> Iterable[tuple[Json, int]]:
         """Return the rows, those of lists put together from what stands at one place."""
         if isinstance(document, dict) and document:
-            return [(row, 1) for row in _rows_of(document)]
+            written = _written_rows(document)
+            return [(row, 1) for row in written or _rows_of(document)]
         return super().entries(document, text)
 
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
@@ -95,6 +99,21 @@ class PlainJson(DocumentFormat):
         ),
         Sample(
             """\
+{
+  "lr": 0.5,
+  "history": [
+    {"epoch": 1, "train": {"loss": 2.5}, "val": {"loss": 2.75, "acc": 0.25}}
+  ]
+}
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=1),
+                Record("train", 1, 1.0, None, {"loss": 2.5}, line=1),
+                Record("eval", 1, 1.0, None, {"val/loss": 2.75, "val/acc": 0.25}, line=1),
+            ),
+        ),
+        Sample(
+            """\
 [
   {"step": 10, "train_loss": 2.5},
   {"step": 20, "train_loss": 1.5, "val_loss": 1.75}
@@ -107,6 +126,17 @@ class PlainJson(DocumentFormat):
             ),
         ),
     )
+
+
+def _written_rows(document: Json) -> list[Json]:
+    """Return the rows of the longest array of rows that an object holds."""
+    arrays = [
+        held
+        for held in document.values()
+        if isinstance(held, list)
+        and all(isinstance(row, dict) and _PLACES & row.keys() for row in held)
+    ]
+    return max(arrays, key=len, default=[])
 
 
 def _rows_of(document: Json) -> list[dict[str, float]]:

@@ -9,6 +9,7 @@ from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._returns import OF_BASELINES
 from copilot_analytics.formats._rows import Name, Naming
 from copilot_analytics.records import Record
 
@@ -41,7 +42,7 @@ class BoxParser(LineByLine):
     """Takes every box for a row."""
 
     def __init__(self, file: str) -> None:
-        super().__init__(file, Axis("timestep"), Naming(_NAMES))
+        super().__init__(file, Axis("timestep"), Naming(_NAMES, evaluations=OF_BASELINES))
         self._row: dict[str, float] = {}
         self._group = ""
 
@@ -93,9 +94,10 @@ class Sb3Console(LogFormat):
                 Record(
                     "train",
                     2048,
-                    metrics={"rollout/ep_rew_mean": 20.5, "lr": 0.0003, "train/loss": -0.25},
+                    metrics={"lr": 0.0003, "train/loss": -0.25},
                     line=11,
                 ),
+                Record("eval", 2048, metrics={"rollout/ep_rew_mean": 20.5}, line=11),
                 Record("eval", 4096, metrics={"eval/mean_reward": 30.5}, line=17),
             ),
         ),
@@ -110,7 +112,7 @@ class Sb3Console(LogFormat):
 """,
             (
                 Record("config", facts={"step_unit": "timestep"}, line=6),
-                Record("train", 4000, metrics={"AverageEpRet": 12.5}, line=6),
+                Record("eval", 4000, metrics={"AverageEpRet": 12.5}, line=6),
             ),
         ),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._returns import OF_BASELINES
 from copilot_analytics.formats._rows import Name, Naming
 from copilot_analytics.formats._table import Heading, TableFormat, counted_by
 from copilot_analytics.records import Record
@@ -47,10 +47,6 @@ _NAMES: dict[str, Name] = {
     "train/loss": "loss",
     "train/learning_rate": "lr",
 }
-_RETURN = re.compile(
-    r"^(?:rollout/)?(?:ep_?(?:rew|ret)|return|success)|^EpRew|^mean 100 episode reward"
-    r"|^episode_reward"
-)
 
 
 class StableBaselinesCsv(TableFormat):
@@ -60,7 +56,7 @@ class StableBaselinesCsv(TableFormat):
     title: ClassVar[str] = "Stable-Baselines3 progress.csv"
     url: ClassVar[str] = "https://stable-baselines3.readthedocs.io/en/master/common/logger.html"
     smoothing: ClassVar[int | None] = None
-    naming: ClassVar[Naming] = Naming(_NAMES, evaluations=_RETURN)
+    naming: ClassVar[Naming] = Naming(_NAMES, evaluations=OF_BASELINES)
 
     def axis(self) -> Axis:
         """Return an axis of steps of the environment."""

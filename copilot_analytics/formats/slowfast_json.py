@@ -25,6 +25,8 @@ _OF = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*")
 _GIB = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s?G.*")
 _NO_METRICS = frozenset({"RAM", "split", "cur_iter", "cur_iters"})
 _BEST_SO_FAR = ("min_top", "max_top")
+# At the end of an epoch the timers were set to zero a moment ago: both tell the same and nothing.
+_NOT_OF_AN_EPOCH = ("#inner", "dt", "dt_data")
 _PLACES = {"epoch": ("#epoch", "#epochs"), "iter": ("#inner", "#inner_of")}
 
 
@@ -66,7 +68,8 @@ class SlowFastJson(JsonTextFormat):
                 numbers[key] = one
         if kind in {"train_iter", "train_epoch"}:
             if kind == "train_epoch":
-                numbers.pop("#inner", None)
+                for key in _NOT_OF_AN_EPOCH:
+                    numbers.pop(key, None)
             columns = {key: np.array([one]) for key, one in numbers.items()}
             yield from rows.rows(columns, np.array([number]))
         elif kind == "val_epoch":
@@ -90,7 +93,7 @@ json_stats: {"_type": "val_epoch", "epoch": "1/9", "gpu_mem": "2.50G", "min_top1
                     "train",
                     1,
                     1.0,
-                    metrics={"loss": 2.5, "iter_time_s": 0.5, "eta_s": 600.0, "memory_mib": 2560.0},
+                    metrics={"loss": 2.5, "eta_s": 600.0, "memory_mib": 2560.0},
                     line=1,
                 ),
                 Record("eval", 1, 1.0, None, {"top1_err": 70.5}, {"split": "val"}, 2),
@@ -99,7 +102,7 @@ json_stats: {"_type": "val_epoch", "epoch": "1/9", "gpu_mem": "2.50G", "min_top1
         Sample(
             """\
 [08/14 12:00:00][INFO] slowfast.utils.logging:  97: json_stats: {"_type": "train_iter", \
-"dt": 0.5, "epoch": "2/9", "eta": "0:10:00", "iter": "10/20", "loss": 2.5, "lr": 0.1}
+"dt": 0.5, "dt_data": 0.25, "epoch": "2/9", "iter": "10/20", "loss": 2.5, "lr": 0.1}
 """,
             (
                 Record("config", facts={"planned_epochs": 9, "steps_per_epoch": 20}, line=1),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError, LogNotFoundError, UnreadableLogError
+from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.finding import LIVE_S, Search, find_logs, table
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.processes import process_of
@@ -16,7 +18,9 @@ from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    from copilot_analytics.live._files import Sibling
 
 MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
@@ -62,6 +66,7 @@ def named_logs(
     note: Callable[[str], None],
     wait_s: float | None,
     log_format: str | None = None,
+    followed: Collection[Path] = (),
 ) -> list[Path]:
     """Return the logs that a user named, once each is there and not empty.
 
@@ -75,6 +80,9 @@ def named_logs(
         How long to wait for them; None waits for ever.
     log_format
         Name of the format.
+    followed
+        Those that were followed before: these may hold anything by now, such as the rest of a
+        traceback that went on in a new file.
 
     Raises
     ------
@@ -83,6 +91,8 @@ def named_logs(
     """
     waiting = Waiting(note, wait_s)
     for log in logs:
+        if log in followed and rotated_siblings(os.path.realpath(log)):
+            continue  # all that was written may have been rotated a moment ago
         while (missing := _missing(log)) is not None:
             if waiting.is_over:
                 within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
@@ -92,7 +102,11 @@ def named_logs(
                 msg = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
                 raise LogNotFoundError(msg)
             waiting.go_on(missing)
-        while (refusal := refusal_of(log, log_format)) is not None and not _is_written(log):
+        while (
+            log not in followed
+            and (refusal := refusal_of(log, log_format)) is not None
+            and not _is_written(log)
+        ):
             lately = wait_s is not None and _age_s(log) <= LIVE_S
             if waiting.is_over or not lately or isinstance(refusal, UnreadableLogError):
                 raise refusal
@@ -144,11 +158,23 @@ def refusal_of(log: Path, log_format: str | None = None) -> LogError | None:
     """Return why a log, or what is in a directory, is no training log, None if it is one.
 
     These are the words of the other commands. A log that was begun, whose header alone is there,
-    is one.
+    is one, and so is what a rotation left of one: the end of a traceback, say.
     """
-    try:
-        if log.is_dir() and RunDirectory(log).newest() is not None:
+    if log.is_dir():
+        if RunDirectory(log).newest() is not None:
             return None
+        rotated: list[Sibling] = []
+    else:
+        rotated = rotated_siblings(os.path.realpath(log))
+    refusal = _refusal_of_one(log, log_format)
+    if refusal is None or not rotated:
+        return refusal
+    older = (_refusal_of_one(Path(sibling.path), log_format) for sibling in reversed(rotated))
+    return None if any(one is None for one in older) else refusal
+
+
+def _refusal_of_one(log: Path, log_format: str | None) -> LogError | None:
+    try:
         path = find_run(log)
         reader = LogReader(str(path), log_format)
         for chunk in read_chunks(path):

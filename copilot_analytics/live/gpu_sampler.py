@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.live.gpu_errors import XidListener
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class GpuSampler:
         self._clock = clock
         self._nvml: Any = None
         self._devices: list[_Device] = []
+        self._errors: XidListener | None = None
         self._back_off = _BackOff()
         self._hopeless = False
 
@@ -116,6 +118,8 @@ class GpuSampler:
         now = self._clock()
         if not self._devices and not self._open(now):
             return []
+        if self._errors is not None:
+            self._errors.hear()
         records = [
             self._record(device, now)
             for device in self._devices
@@ -160,7 +164,10 @@ class GpuSampler:
             self._shut_down()
             self._back_off.failed(now)
             self.state = "the driver shows no GPU"
-        return bool(self._devices)
+            return False
+        whole = [device for device in self._devices if "parent" not in device.facts]
+        self._errors = XidListener(pynvml, {one.facts["uuid"]: one.handle for one in whole})
+        return True
 
     def _give_up(self, now: float, code: int) -> None:
         self._back_off.failed(now)
@@ -217,6 +224,9 @@ class GpuSampler:
             return None
 
     def _shut_down(self) -> None:
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
         if self._nvml is not None:
             self._ask(self._nvml.nvmlShutdown)
         self._nvml = None
@@ -237,10 +247,13 @@ class GpuSampler:
             metrics.update(self._processes(device, facts))
         except self._nvml.NVMLError as error:
             errors.add(error.value)
+        xid = None if self._errors is None else self._errors.next_of(device.facts["uuid"])
+        if xid is not None:
+            metrics["gpu_xid"] = float(xid)
         gone = ""
         if _LOST in errors:
             gone = "lost"
-        elif not metrics and errors & _TELEMETRY_GONE:
+        elif not metrics.keys() - {"gpu_xid"} and errors & _TELEMETRY_GONE:
             gone = "telemetry_lost"
         if not gone:
             device.gone = ""
@@ -250,7 +263,8 @@ class GpuSampler:
         if gone == device.gone:
             return None
         device.gone = gone
-        return Record("gpu", time=now, facts={**device.facts, gone: True})
+        told = {} if xid is None else {"gpu_xid": float(xid)}
+        return Record("gpu", time=now, metrics=told, facts={**device.facts, gone: True})
 
     def _processes(self, device: _Device, facts: dict[str, Any]) -> dict[str, float]:
         running = _running(self._nvml, device.handle)

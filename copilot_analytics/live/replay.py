@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.live.recorded import Journals, read_light, read_on, recorded
+from copilot_analytics.report.looking_back import Compared, compared, lines
 from copilot_analytics.wording import duration, number, place
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class Balance:
         Whether the advice was taken back before the end.
     text
         All that in a sentence or two.
+    looking_back
+        What was forecast on the way beside what came.
+    trust
+        The same for a reader: lines of a table and how often it held; empty if nothing can be
+        compared.
     """
 
     advice: Literal["stop", "kill"] | None
@@ -82,6 +88,8 @@ class Balance:
     best_after: float | None = None
     cost: float | None = None
     withdrawn: bool = False
+    looking_back: tuple[Compared, ...] = ()
+    trust: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -174,7 +182,13 @@ class Replay:
         yield from self._taken()
 
     def balance(self) -> Balance:
-        """Return the balance of the first advice to stop the last run."""
+        """Return what the first advice to stop the last run was worth, and what forecasts were."""
+        analysis = Analysis.of(self.log.session)
+        return replace(
+            self._balance(), looking_back=compared(analysis), trust=tuple(lines(analysis))
+        )
+
+    def _balance(self) -> Balance:
         advised, run = self._advised, self.log.run
         if advised is None or advised.run is not run:
             return Balance(None, "No advice to stop was given.")

@@ -24,7 +24,9 @@ def as_text(said: Said | Balance) -> str:
     '01-01 00:01:00       line 7      best mIoU 0.4'
     """
     if isinstance(said, Balance):
-        return f"\nBalance: {harmless(said.text)}"
+        return "\n".join(
+            [f"\nBalance: {harmless(said.text)}", *(harmless(line) for line in said.trust)]
+        )
     stamp = _stamp(said.time)
     if said.event is not None:
         return f"{stamp}  {f'line {said.event.line}':<10}  {harmless(said.event.text)}"
@@ -43,7 +45,9 @@ def as_line(said: Said | Balance) -> str:
     '{"type": "balance", "advice": null, "text": "N'
     """
     if isinstance(said, Balance):
-        return _dumped({"type": "balance", **dataclasses.asdict(said)})
+        told = dataclasses.asdict(said)
+        del told["trust"]
+        return _dumped({"type": "balance", **told})
     if said.event is not None:
         told = dataclasses.asdict(said.event)
         told["severity"] = str(said.event.severity)
@@ -65,11 +69,15 @@ def as_line(said: Said | Balance) -> str:
 
 
 def _dumped(told: dict[str, Any]) -> str:
-    plain = {
-        name: None if isinstance(part, float) and not math.isfinite(part) else part
-        for name, part in told.items()
-    }
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_plain(told), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _plain(inner) for name, inner in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_plain(inner) for inner in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
 
 
 def _stamp(time: float | None) -> str:

@@ -126,13 +126,13 @@ def watch(options: LiveOptions) -> int:
     note = PlainScreen().note
     if options.pid is not None and process_of("", options.pid).state in {"gone", "zombie"}:
         note(f"warning: there is no process {options.pid}; --pid names that of the training")
-    try:
-        paths = _paths(options, note)
-    except KeyboardInterrupt:
-        note("stopped while it waited; nothing was watched")
-        return _INTERRUPTED
     ledger = Ledger()
     try:
+        try:
+            paths = _paths(options, note, ledger)
+        except KeyboardInterrupt:
+            note("stopped while it waited; nothing was watched")
+            return _INTERRUPTED
         sampler = _sampler() if options.gpu else None
         screen: Screen = PlainScreen() if plain else PanelScreen(sampler)
         single = options.auto and not options.every
@@ -245,10 +245,11 @@ def _sampler() -> GpuSampler:
     return GpuSampler()
 
 
-def _paths(options: LiveOptions, note: Callable[[str], None]) -> list[Path]:
+def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) -> list[Path]:
     """Return what to follow, waiting for it if need be."""
     if not options.auto:
-        return named_logs(options.logs, note, options.wait_s, options.log_format)
+        followed = {path for path in options.logs if _first(path, ledger)}
+        return named_logs(options.logs, note, options.wait_s, options.log_format, followed)
     return found_logs(options.base, note, options.wait_s, every=options.every)
 
 
@@ -258,13 +259,18 @@ def _follow(
     return Following(
         path,
         options.analysis,
-        first=ledger.noted(f"first:{digest_of(named(path))}") or "",
+        first=_first(path, ledger),
         log_format=options.log_format,
         journals=_journals(),
         pid=options.pid,
         lean=lean,
         writers=writers,
     )
+
+
+def _first(path: Path, ledger: Ledger) -> str:
+    """Return where the run began that an earlier watch followed there; empty if none did."""
+    return ledger.noted(f"first:{digest_of(named(path))}") or ""
 
 
 def _journals() -> Path | None:

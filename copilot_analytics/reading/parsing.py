@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from copilot_analytics.reading.gathering import Reader
 
+# Some keep their log as Markdown, in which then every few lines say something.
+_DOCUMENTS = (".md", ".markdown", ".rst", ".py", ".html", ".tex")
+_LEAST_POINTS, _LEAST_SHARE = 5, 0.05
 _MOST_WITHOUT_FORMAT = 64 << 20
 
 
@@ -177,6 +180,7 @@ class LogReader:
         items += self._reader.close()
         items = self._counted(items)
         self._refuse_a_wrong_choice()
+        self._refuse_a_quotation()
         too_long = self.stats.too_long
         if too_long:
             note = f"{too_long} lines of more than 1 MiB were left out"
@@ -253,6 +257,20 @@ class LogReader:
             msg = (
                 f"{self._file}, read as {self.detection.format}, holds no training "
                 f"({self.stats.lines} lines read). Leave out --log-format to let its content decide"
+            )
+            raise NotATrainingLogError(msg)
+
+    def _refuse_a_quotation(self) -> None:
+        """Refuse a document or a program that shows a few lines of a log among its own."""
+        points, lines = self._training + self._evaluations, self.stats.lines
+        asked = self.detection is not None and self.detection.why == "as asked for"
+        if asked or not self._file.lower().endswith(_DOCUMENTS):
+            return
+        if points < _LEAST_POINTS or points < _LEAST_SHARE * lines:
+            msg = (
+                f"{self._file} is a document that quotes a log: {points} of its {lines} lines say "
+                f"something of a training. If it is a log all the same, name its format with "
+                f"--log-format; `copilot formats` lists them"
             )
             raise NotATrainingLogError(msg)
 

@@ -10,12 +10,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.report.gpu import gpu_use
+from copilot_analytics.report.looking_back import compared
 from copilot_analytics.report.markdown import name_of
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "metric": _metric(analysis),
         "eta": _eta(analysis),
         "forecast": _forecast(analysis),
+        "looking_back": [asdict(one) for one in compared(analysis)],
         "stop": _stop(analysis),
         "gpu": _gpu(analysis),
         "findings": [
@@ -182,6 +184,8 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
         "saves_gpu_h": stop.saves_gpu_h,
         "saves_money": stop.saves_money,
         "may_lose": stop.may_lose,
+        "chance_of_loss": stop.chance,
+        "record": None if stop.record is None else asdict(stop.record),
         "checkpoints": [
             {
                 "step": choice.step,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers.overfitting import validation_loss
+from copilot_analytics.report.looking_back import compared
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
@@ -113,6 +114,9 @@ class MetricFigure:
         The planned end on the x-axis, None if unknown.
     drop
         The next scheduled drop of the learning rate on the x-axis, None if there is none.
+    past
+        Earlier forecasts of values that were measured since: x where each was made, then low,
+        median and high of what it said.
     """
 
     x_label: str
@@ -125,6 +129,7 @@ class MetricFigure:
     fan: Floats
     end: float | None
     drop: float | None
+    past: tuple[tuple[float, float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,6 +243,11 @@ def metric_figure(analysis: Analysis) -> MetricFigure | None:
         fan,
         None if end is None else end / per,
         None if drop is None or analysis.life.status == "finished" else drop.step / per,
+        tuple(
+            (one.step / per, one.value.low, one.value.median, one.value.high)
+            for one in compared(analysis)
+            if one.value is not None
+        ),
     )
 
 

@@ -101,6 +101,13 @@ def draw_metric(data: MetricFigure) -> Figure:
             start_x, paths[1], paths[3], color=SKY, alpha=0.38, lw=0, label="80 % interval"
         )
         ax.plot(start_x, paths[2], color=BLUE, lw=1.3, ls=(0, (4, 2)), label="forecast (median)")
+    if data.past:
+        made, least, middle, most = np.array(data.past).T
+        ax.errorbar(
+            made, middle, yerr=(middle - least, most - middle), fmt="D", ms=4, color=MUTED,
+            mfc="white", elinewidth=1.1, capsize=3, label="forecast of the end, made here (80 %)",
+            zorder=2,
+        )  # fmt: skip
     if data.ties:
         ax.plot(
             [x for x, _ in data.ties], [y for _, y in data.ties], ls="none", marker="o", ms=9,

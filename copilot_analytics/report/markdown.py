@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.report.gpu_text import gpu_table
+from copilot_analytics.report.looking_back import rows_in_words, tally
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
 from copilot_analytics.report.wording import defused, escaped, extent, place
 from copilot_analytics.wording import duration, moment, number, share
@@ -165,23 +166,19 @@ def _interval(low: float, high: float) -> str:
 
 
 def _looking_back(analysis: Analysis) -> list[str]:
-    """Show earlier forecasts beside what came, for a run that reached its planned end."""
-    run, metric, forecast = analysis.run, analysis.metric, analysis.forecast
-    planned = run.planned_steps
-    if not planned or metric.last is None or analysis.life.status != "finished":
-        return []
-    rows = []
-    for fraction in (0.1, 0.3, 0.5, 0.7):
-        made = [past for past in forecast.past if past[0] <= fraction * planned]
-        if not made or made[-1][0] < 0.5 * fraction * planned:
-            continue
-        step, median, low, high = made[-1]
-        hit = "yes" if low <= metric.last <= high else "no"
-        rows.append((place(run, step), number(median), _interval(low, high), hit))
+    """Show earlier forecasts beside what came."""
+    header, rows = rows_in_words(analysis)
     if not rows:
         return []
-    header = ("as of", "final value, median", "80 % interval", f"holds {number(metric.last)}")
-    return ["", "What was forecast on the way:", "", *_table(header, rows)]
+    said = tally(analysis)
+    closing = ["", said] if said else []
+    return [
+        "",
+        "What was forecast on the way, beside what came:",
+        "",
+        *_table(header, rows),
+        *closing,
+    ]
 
 
 def _time(analysis: Analysis, figures: Mapping[str, str]) -> str:
@@ -204,7 +201,10 @@ def _time(analysis: Analysis, figures: Mapping[str, str]) -> str:
         if speed.data_share is not None:
             waiting = f", {share(speed.data_share)} of it waiting for data"
         rows.append(("one iteration", f"{duration(speed.iter_time_s)}{waiting}"))
-    if eta.eval_s is not None:
+    elif eta.remaining_s is None and eta.step_s is not None:
+        unit = "epoch" if analysis.run.counts_epochs else "step"
+        rows.append((f"one {unit}", f"{duration(eta.step_s)}, from {eta.source}"))
+    if eta.eval_s is not None and eta.eval_s > 0:
         rows.append(("one evaluation", duration(eta.eval_s)))
     if eta.checkpoint_s is not None and eta.checkpoint_s >= 1:
         rows.append(("one checkpoint", duration(eta.checkpoint_s)))

@@ -16,6 +16,8 @@ from copilot_analytics.stats.trend import LONGEST, mann_kendall, theil_sen
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from copilot_analytics.stats.finite import FloatArray
+
 
 @dataclass(frozen=True)
 class RateChange:
@@ -213,3 +215,57 @@ def leak(x: ArrayLike, y: ArrayLike, limit: float, remaining: float, p: float = 
         at_end=at_end,
         limit_in=limit_in,
     )
+
+
+def lasting_change(interval_s: FloatArray, units: FloatArray) -> int:
+    """Return where the rate changed for good within the newer half; 0 if it did not.
+
+    A change is sought that makes the two parts most unlike for their spread: 8 standard errors of
+    the difference at least, a rate of 1.5 times or two thirds, and 8 intervals since. Smaller and
+    shorter changes went away again as often as they stayed in finished runs, so that the mean of
+    the newer half is as good after them.
+
+    Parameters
+    ----------
+    interval_s, units : ndarray, shape (n,)
+        Positive, without lonely pauses.
+
+    Returns
+    -------
+    int
+        Index of the first interval at the new rate, above n / 2; 0 for none.
+
+    References
+    ----------
+    Worsley, On the likelihood ratio test for a shift in location (JASA 1979): the largest
+    two-sample statistic over all splits.
+
+    Examples
+    --------
+    >>> lasting_change(np.r_[np.full(60, 5.0), np.full(12, 2.0)], np.ones(72))
+    60
+    >>> lasting_change(np.r_[np.full(60, 5.0), np.full(12, 4.0)], np.ones(72))
+    0
+    """
+    n = interval_s.size
+    first = max(n // 2 + 1, _FEWEST_SINCE_CHANGE)
+    # Later splits are looked at too, so that a short change is not taken for a longer one.
+    split = np.arange(first, n - _FEWEST_SINCE_CHANGE // 2 + 1)
+    if n < first + _FEWEST_SINCE_CHANGE:
+        return 0
+    time_s, amount = np.cumsum(interval_s), np.cumsum(units)
+    squares = float((interval_s**2 / units).sum())
+    early_s, early = time_s[split - 1], amount[split - 1]
+    late_s, late = time_s[-1] - early_s, amount[-1] - early
+    rest = np.maximum(squares - early_s**2 / early - late_s**2 / late, 1e-9 * squares)
+    apart = np.abs(late_s / late - early_s / early)
+    error = np.sqrt(rest / (n - 2) * (1.0 / early + 1.0 / late))
+    best = int(np.argmax(apart / error))
+    ratio = float(late_s[best] / late[best] / (early_s[best] / early[best]))
+    clear = apart[best] > _CLEAR_CHANGE * error[best] and max(ratio, 1.0 / ratio) >= _LARGE_CHANGE
+    return int(split[best]) if clear and split[best] <= n - _FEWEST_SINCE_CHANGE else 0
+
+
+_FEWEST_SINCE_CHANGE = 8
+_CLEAR_CHANGE = 8.0
+_LARGE_CHANGE = 1.5

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from copilot_analytics.stats.changes import lasting_change
 from copilot_analytics.stats.finite import FloatArray, as_floats, only_finite
 
 if TYPE_CHECKING:
@@ -33,35 +34,34 @@ FRACTION_BOUNDS = (0.15, 0.5, 1.0)
 """A band holds the fractions done up to its bound."""
 
 # Quantiles 5, 10, 90 and 95 % of log(true / predicted time left), by class and band. Made by
-# benchmarks/fit_eta_widths.py from 1036 finished runs under Apache-2.0 or MIT (AlgoPerf 400,
-# MLPerf 364, modded-nanogpt 264, OpenMMLab 8; sources weigh the same), never narrower than
-# 0.3 / 0.5 % nor than a calmer class. Leave-one-source-out coverage of the 80 % interval:
-# 83, 78, 88 and 82 % by source, 81 to 86 % by fraction done; of the 90 % one 84 to 96 %.
+# benchmarks/fit_eta_widths.py from 1054 runs with a known end under Apache-2.0 or MIT (AlgoPerf
+# 400, MLPerf 366, modded-nanogpt 264, logs of OpenMMLab 5 and of other trainers 19; sources weigh
+# the same), never narrower than 0.3 / 0.5 % nor than a calmer class.
 LOG_RATIOS: dict[DispersionClass, tuple[tuple[float, float, float, float], ...]] = {
     "steady": (
-        (-0.005, -0.003, 0.003, 0.0068),
+        (-0.005, -0.0031, 0.003, 0.0061),
         (-0.005, -0.003, 0.003, 0.005),
-        (-0.005, -0.003, 0.003, 0.005),
+        (-0.0103, -0.003, 0.003, 0.0065),
     ),
     "even": (
-        (-0.0071, -0.0033, 0.0571, 0.066),
-        (-0.0085, -0.0037, 0.0145, 0.0358),
-        (-0.0082, -0.0042, 0.007, 0.0107),
+        (-0.0094, -0.0036, 0.0587, 0.1086),
+        (-0.0142, -0.0086, 0.0206, 0.0304),
+        (-0.065, -0.0251, 0.0084, 0.0194),
     ),
     "uneven": (
-        (-0.1057, -0.0481, 0.0571, 0.066),
-        (-0.0378, -0.0258, 0.0421, 0.057),
-        (-0.033, -0.0177, 0.0306, 0.0389),
+        (-0.0579, -0.0304, 0.0587, 0.1086),
+        (-0.0453, -0.0366, 0.0453, 0.0484),
+        (-0.065, -0.0251, 0.0306, 0.0372),
     ),
     "erratic": (
-        (-0.1466, -0.1228, 0.0571, 0.066),
-        (-0.1322, -0.0681, 0.0545, 0.1091),
-        (-0.1452, -0.0612, 0.078, 0.1652),
+        (-0.2903, -0.1983, 0.0587, 0.1086),
+        (-0.1079, -0.0614, 0.1941, 0.2274),
+        (-0.1783, -0.0816, 0.1052, 0.2108),
     ),
     "unknown": (
-        (-0.322, -0.141, 0.0571, 0.0663),
-        (-0.322, -0.141, 0.0545, 0.1091),
-        (-0.322, -0.141, 0.078, 0.1652),
+        (-0.3171, -0.1983, 0.0693, 0.3057),
+        (-0.3171, -0.0982, 0.1941, 0.3057),
+        (-0.3171, -0.0982, 0.1052, 0.3057),
     ),
 }
 
@@ -73,7 +73,9 @@ class Overhead:
     Attributes
     ----------
     durations_s : sequence of float
-        Those measured so far.
+        Those measured so far, as what an interval took beyond the usual time of its steps. With
+        stamps of whole seconds a single one may be below 0; leaving it out would make all the
+        others look longer than they are.
     remaining : float
         How many are still to come.
     """
@@ -243,16 +245,17 @@ def _overhead_s(overhead: Sequence[Overhead], tail: float) -> tuple[float, float
         if not (count > 0 and math.isfinite(count)):
             continue
         measured = only_finite(kind.durations_s)
-        measured = measured[(measured > 1e-9) & (measured < LONGEST_S)]
-        if measured.size == 0:
+        measured = measured[np.abs(measured) < LONGEST_S]
+        recent = measured[measured.size // 2 :]
+        each = max(float((recent / max(recent.size, 1)).sum()), 0.0)
+        # A single one that coarse stamps made 0 or less tells nothing; of several the mean does.
+        if measured.size == 0 or (measured.size == 1 and each < 1e-9):
             unmeasured += count
             continue
-        recent = measured[measured.size // 2 :]
-        each = float((recent / recent.size).sum())
         # One measurement tells nothing about spread; evaluations differ by about a third.
-        sigma = float(np.std(measured / each, ddof=1)) if measured.size > 1 else 0.3
+        sigma = float(np.std(measured, ddof=1)) if measured.size > 1 else 0.3 * each
         expected += each * count
-        spread += each * sigma * math.sqrt(count + count * count / recent.size)
+        spread += sigma * math.sqrt(count + count * count / recent.size)
     return expected, NormalDist().inv_cdf(tail) * spread, unmeasured
 
 
@@ -267,7 +270,8 @@ def remaining_time(
     """Predict the time left from the durations of the intervals of one segment.
 
     The rate is the time per unit of the recent half of the intervals, so a slow-down is followed
-    within one doubling; lonely pauses are taken out. The interval is the rate times quantiles of
+    within one doubling, or of those since a large change that lasts (see `lasting_change`);
+    lonely pauses are taken out. The interval is the rate times quantiles of
     true over predicted time, measured on finished runs by how much the rate wandered (drift
     between the halves plus standard error) and by the fraction done. The true time includes
     the pauses and slow-downs that those runs met later.
@@ -320,7 +324,8 @@ def remaining_time(
         nan = math.nan
         return RemainingTime(nan, nan, nan, level, nan, "unknown", nan, unmeasured)
     duration = without_pauses(duration, amount)
-    rate = _rate(duration[n // 2 :], amount[n // 2 :])
+    recent = lasting_change(duration, amount) or n // 2
+    rate = _rate(duration[recent:], amount[recent:])
     ahead = max(float(remaining_units), 0.0)
     done = float(amount.sum())
     fraction = done / (done + ahead)

@@ -14,6 +14,7 @@ from copilot_analytics.analyzers.eta import Eta
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Evidence, Finding, NotJudged, Severity
+from copilot_analytics.stats.stopping import strictness
 
 FLAT = Event(
     "finding", "true_plateau", 8000, None, 90,
@@ -172,3 +173,15 @@ def test_the_analysis_is_asked_for_only_when_something_is_told(analysis):
     assert asked == []
     policy.step([], 60.0, context)
     assert asked == [1]
+
+
+def test_advice_to_stop_is_three_lines_below_a_title_and_says_how_often_it_is_right(analysis):
+    stopped = stopping(analysis)
+    record = strictness(0.02)
+    measured = replace(stopped, stop=replace(stopped.stop, record=record))
+    event = Event("advice", "stop", 5000, None, 90, "stop: so", Severity.WARNING)
+    lines = told(measured, Tiding("opened", event)).splitlines()
+    assert len(lines) <= 4 and "TIME TO STOP" in lines[0]
+    share = round(100 * record.right / record.stops)
+    assert f"Right in {share} % of {record.stops} public runs so advised." in lines[-1]
+    assert "public runs" not in told(stopped, Tiding("opened", event))

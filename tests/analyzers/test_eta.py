@@ -67,6 +67,9 @@ def test_an_unknown_plan_is_a_reason() -> None:
     eta = eta_of(steps(10, 200))
     assert eta.remaining_s is None
     assert "how long" in eta.not_judged[0].why
+    assert eta.step_s == pytest.approx(0.5), "the pace is known where the end is not"
+    assert eta.source == "time stamps" and eta.evals_left is None
+    assert eta_of(steps(10, 10)).step_s is None
 
 
 def test_a_plan_in_epochs_of_unknown_length_is_too_early_and_not_unknown() -> None:
@@ -196,3 +199,51 @@ def test_no_answer_is_negative_or_nan() -> None:
         eta = fold.results.of(EtaAnalyzer)
         for seconds in (eta.remaining_s, eta.low_s, eta.high_s):
             assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+
+
+@pytest.mark.parametrize("eval_s", [0.35, 3.3])
+def test_stamps_of_whole_seconds_do_not_lengthen_short_evaluations(eval_s: float) -> None:
+    ratios = []
+    for begin in (0.1, 0.3, 0.5, 0.7, 0.9):
+        fold, now, at, said = Fold([EtaAnalyzer]), begin, 0.0, None
+        plan = {"planned_epochs": 40, "steps_per_epoch": 160, "val_interval": 1}
+        fold.update(Record("config", facts=plan | {"val_unit": "epoch"}))
+        for epoch in range(1, 41):
+            for part in range(1, 5):
+                now += 0.44
+                step = 160 * (epoch - 1) + 40 * part
+                line = 5 * epoch + part
+                metrics = {"loss": 1.0}
+                stamp = float(math.floor(now))
+                fold.update(Record("train", step, step / 160, stamp, metrics, line=line))
+            now += eval_s
+            stamp = float(math.floor(now))
+            found = {"acc": 0.5}
+            line = 5 * epoch + 5
+            fold.update(Record("eval", 160 * epoch, float(epoch), stamp, found, line=line))
+            if epoch == 20:
+                at, said = now, fold.results.of(EtaAnalyzer).remaining_s
+        assert said is not None
+        ratios.append(said / (now - at))
+    assert sum(ratios) / len(ratios) == pytest.approx(1.0, abs=0.05)
+    assert max(ratios) < 1.1
+
+
+@pytest.mark.parametrize("share", [0.94, 0.96, 0.98])
+def test_a_switch_late_in_the_run_is_followed_with_its_evaluations(share: float) -> None:
+    """Augmentation is switched off at 90 % of the run: a step takes a third, an evaluation not."""
+    fold, now, said = Fold([EtaAnalyzer]), START, []
+    plan = {"planned_epochs": 100, "steps_per_epoch": 80, "val_interval": 1, "val_unit": "epoch"}
+    fold.update(Record("config", facts=plan))
+    for epoch in range(1, 101):
+        for part in range(1, 5):
+            now += 20 * (1.8 if epoch <= 90 else 0.6)
+            step, line = 80 * (epoch - 1) + 20 * part, 6 * epoch + part
+            fold.update(Record("train", step, step / 80, now, {"loss": 1.0}, line=line))
+        now += 10.0
+        line = 6 * epoch + 5
+        fold.update(Record("eval", 80 * epoch, float(epoch), now, {"acc": 0.5}, line=line))
+        said.append((now, fold.results.of(EtaAnalyzer)))
+    at, eta = said[round(100 * share) - 1]
+    assert eta.remaining_s == pytest.approx(now - at, rel=0.05)
+    assert eta.low_s <= now - at <= eta.high_s

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import pickle
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +18,10 @@ from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.diagnoses.plateau_before_decay import DIAGNOSIS as BEFORE_DECAY
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
+from copilot_analytics.stats.stopping import first_stop, risk_bounds, stale_share, strictness
+
+if TYPE_CHECKING:
+    from copilot_analytics.events import Event
 
 
 def advice_of(records: list[Record], options: Options | None = None) -> StopAdvice:
@@ -61,7 +66,8 @@ def test_a_healthy_run_goes_on() -> None:
 def test_a_flat_run_without_a_schedule_stops(sure: dict[str, float]) -> None:
     advice = advice_of(flat_run().first(0.7))
     assert advice.advice == "stop"
-    assert "1 %" in advice.reason and "below 10 %" in advice.reason
+    assert "= 1 %" in advice.reason and "the best is 0.40068 of epoch 27" in advice.reason
+    assert advice.record == strictness() and advice.chance < 0.02
     assert advice.saves_s == pytest.approx(0.3 * flat_run().total_s, rel=0.05)
     assert advice.saves_gpu_h == pytest.approx(advice.saves_s / 3600)
     assert advice.may_lose is not None
@@ -79,7 +85,10 @@ def test_gpus_and_price_count(sure: dict[str, float]) -> None:
 
 def test_it_is_stricter_early(sure: dict[str, float]) -> None:
     sure["p"] = 0.05
-    assert advice_of(flat_run().first(0.25)).advice == "continue"
+    early = advice_of(flat_run().first(0.16))
+    assert (
+        early.advice == "continue" and "so early that is too much for a risk of 2 %" in early.reason
+    )
     assert advice_of(flat_run().first(0.8)).advice == "stop"
 
 
@@ -280,3 +289,65 @@ def test_advice_to_stop_does_not_begin_in_the_last_tenth(
         sure["p"] = 0.001 if (record.step or 0) > (share - 0.03) * 6000 else 0.9
         fold.update(record)
     assert fold.results.of(StoppingAnalyzer).advice == advice
+
+
+def first_advice(records: list[Record], options: Options | None = None) -> int | None:
+    """Return the step of the first advice to stop."""
+    told: list[int] = []
+
+    def note(run: Run, _results: object, _record: object, news: list[Event]) -> None:
+        told.extend(run.last_step for e in news if e.kind == "advice" and e.key == "stop")
+
+    fold = Fold([StoppingAnalyzer], options, on_look=note)
+    for record in records:
+        fold.update(record)
+    return told[0] if told else None
+
+
+def test_more_risk_never_stops_later(sure: dict[str, float]) -> None:
+    sure["p"] = 0.08
+    low, high = risk_bounds()
+    places = [first_advice(flat_run().records(), Options(risk=r)) for r in (low, 0.02, 0.1, high)]
+    steps = [math.inf if place is None else place for place in places]
+    assert steps == sorted(steps, reverse=True)
+    assert steps[-1] < steps[0], "the risk makes no difference"
+
+
+def test_the_analyzer_stops_where_the_arrays_say() -> None:
+    rng = np.random.default_rng(3)
+    values = 0.4 * (1 - np.exp(-np.arange(1, 61) / 3.0)) + 0.0005 * rng.normal(size=60)
+    steps = 100 * np.arange(1, 61)
+    records = [
+        Record("config", facts={"planned_steps": 6000}),
+        *(measured(int(s), float(v)) for s, v in zip(steps, values, strict=True)),
+    ]
+    fold = Fold([StoppingAnalyzer])
+    chances: list[float] = []
+    advised = None
+    for record in records:
+        fold.update(record)
+        ahead = fold.results.of(ForecastAnalyzer)
+        if record.kind == "eval":
+            chances.append(1.0 if ahead.p_gain is None else ahead.p_gain)
+        if advised is None and fold.results.of(StoppingAnalyzer).advice == "stop":
+            advised = record.step
+    stale = [
+        stale_share(steps[:n], values[:n], direction="max", delta=0.005)
+        for n in range(1, len(steps) + 1)
+    ]
+    at = first_stop(chances, steps / 6000, stale)
+    assert at is not None and advised == steps[at]
+
+
+def test_a_run_without_a_plan_has_no_record(sure: dict[str, float]) -> None:
+    values = 0.4 * (1 - np.exp(-np.arange(1, 41) / 3.0))
+    advice = advice_of([measured(100 * i, float(v)) for i, v in enumerate(values, start=1)])
+    assert advice.advice == "stop"
+    assert advice.record is None
+    assert any(gap.what == "how often such advice is right" for gap in advice.not_judged)
+
+
+@pytest.mark.parametrize("risk", [0.0, 0.9, -0.1, math.nan])
+def test_a_risk_that_was_not_measured_is_refused(risk: float) -> None:
+    with pytest.raises(ValueError, match="share of runs from"):
+        StoppingAnalyzer(Options(risk=risk))

@@ -267,6 +267,8 @@ def test_find_shows_the_table_and_fails_where_there_is_nothing(sample_logs, tmp_
         (("live", "LOG", "--min-level", "slack=info"), 2, "slack"),
         (("live", "LOG", "--chat", "1"), 2, "TELEGRAM_TOKEN"),
         (("live", "LOG", "--delta", "lots"), 2, "0.5%"),
+        (("live", "LOG", "--risk", "high"), 2, "from 0.5% to 20%"),
+        (("replay", "LOG", "--risk", "50%"), 2, "from 0.5% to 20%"),
         (("replay", "LOG", "--speed", "fast"), 2, "max"),
         (("live", "LOG", "--metric", "foo", "--no-gpu"), 2, "it has: digits/accuracy"),
         (("live", "LOG", "--heartbeat", "foo"), 2, "the heartbeat"),
@@ -451,6 +453,16 @@ def test_a_replay_in_json_is_the_events_of_the_report_and_a_balance(sample_logs,
     balance = said[-1]
     assert balance["type"] == "balance" and balance["advice"] == "kill"
     assert balance["saved_s"] > 0 and balance["cost"] == 0
+
+
+def test_a_replay_closes_with_what_forecasts_on_the_way_were_worth(sample_logs, tmp_path):
+    log = sample_logs / "mmcv_digits"
+    told = copilot("replay", log, home=tmp_path).stdout
+    closing = told[told.index("What was forecast on the way, beside what came:") :]
+    assert "as of" in closing and "80 % intervals that held: value" in closing
+    balance = json.loads(copilot("replay", log, "--json", home=tmp_path).stdout.splitlines()[-1])
+    report = copilot("report", log, "--format", "json", home=tmp_path)
+    assert balance["looking_back"] == json.loads(report.stdout)["looking_back"] != []
 
 
 def test_two_hundred_logs_in_one_process(sample_logs, tmp_path):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import jsonschema
+import numpy as np
 import pytest
 
 from copilot_analytics.report.document import json_schema
+from copilot_analytics.stats.stopping import shipped_rule, strictness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +63,10 @@ def test_quiet_is_quiet(sample_logs: Path, tmp_path: Path) -> None:
         (["report", "no/such/file.log"], 1, "no/such/file.log"),
         (["report", "LOG", "--metric", "nonsense"], 2, "accuracy"),
         (["report", "LOG", "--delta", "lots"], 2, "0.5%"),
+        (["report", "LOG", "--risk", "some"], 2, "from 0.5% to 20%"),
+        (["report", "LOG", "--risk", "90%"], 2, "from 0.5% to 20%"),
+        (["report", "LOG", "--risk", "0"], 2, "from 0.5% to 20%"),
+        (["report", "LOG", "--risk", "nan"], 2, "from 0.5% to 20%"),
         (["report", "LOG", "--log-format", "nonsense"], 2, "mmengine_text"),
         (["report", "LOG", "--gpus", "0"], 2, "gpus"),
         (["report", "LOG", "--format", "pdf"], 2, "json"),
@@ -125,3 +133,48 @@ def test_a_closed_pipe_is_silent(sample_logs: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stderr == ""
+
+
+def level_run(path: Path) -> Path:
+    """Write a log that grows: 42 of 60 epochs, a metric that is level after a rise."""
+    chance, now = np.random.default_rng(5), datetime.now()  # noqa: DTZ005  # as trainers do
+    lines = []
+    for epoch in range(1, 43):
+        loss = 0.5 + 2.0 * math.exp(-epoch / 2.0) + chance.normal(0.0, 0.01)
+        accuracy = 0.8 * (1.0 - math.exp(-epoch / 2.0)) + chance.normal(0.0, 0.0006)
+        stamp = f"{now - timedelta(minutes=42 - epoch):%Y-%m-%d %H:%M:%S}"
+        lines.append(f"{stamp} Epoch {epoch}/60 loss: {loss:.4f} val_acc: {accuracy:.4f}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def first_stop(log: Path, risk: str) -> float:
+    done = copilot("replay", log, "--json", "--risk", risk)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    steps = [one["step"] for one in said if one.get("kind") == "advice" and one["key"] == "stop"]
+    told = [one for one in said if one["type"] == "message" and "TIME TO STOP" in one["title"]]
+    assert bool(told) == bool(steps)
+    # With the title, four lines at most.
+    assert all(len(message["body"]) <= 3 for message in told)
+    return steps[0] if steps else math.inf
+
+
+def test_risk_decides_when_to_stop_and_the_report_says_how_often_that_was_right(
+    tmp_path: Path,
+) -> None:
+    log = level_run(tmp_path / "train.log")
+    strict, lax = first_stop(log, "0.5%"), first_stop(log, "0.2")
+    assert lax < strict
+    done = copilot("report", log, "--risk", "10%", "--price", "2", "--gpus", "8", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (report,) = tmp_path.glob("*/report.md")
+    text = report.read_text(encoding="utf-8")
+    assert "GPU-hours" in text and "in money" in text and "expected gain" in text
+    level = strictness(0.1)
+    assert f"Of {level.stops} finished public runs in which such advice came (risk 10 %)" in text
+    assert shipped_rule().sources in text
+    found = json.loads(copilot("report", log, "--format", "json", "--risk", "10%").stdout)
+    jsonschema.validate(found, json_schema())
+    assert found["stop"]["record"]["right"] == level.right
+    assert 0.0 < found["stop"]["chance_of_loss"] < 0.1

@@ -192,3 +192,36 @@ def test_a_lost_device_that_the_run_does_not_use():
 def test_lost_telemetry_is_no_lost_device():
     found = findings([*training(40, healthy), gpu(41, {}, telemetry_lost=True)])
     assert found == {}
+
+
+# gpu_xid
+
+
+@pytest.mark.parametrize(
+    ("xid", "severity", "says"),
+    [
+        (31, Severity.WARNING, "memory that is not its own"),
+        (79, Severity.CRITICAL, "fell off the bus"),
+        (4242, Severity.WARNING, "NVIDIA's list"),
+    ],
+)
+def test_an_error_that_the_driver_told_once_stays(xid, severity, says):
+    told = changed(gpu_xid=lambda at: float(xid) if at == 50 else None)
+    finding = findings(training(120, told))["gpu_xid"]
+    assert finding.severity == severity
+    assert f"GPU 0 (A100) reports Xid {xid}" in finding.title
+    assert says in finding.title
+
+
+def test_the_broken_device_comes_before_the_kernel_that_failed_on_it():
+    both = changed(gpu_xid=lambda at: {50: 13.0, 51: 48.0}.get(at))
+    finding = findings(training(120, both))["gpu_xid"]
+    assert "Xid 48" in finding.title
+    assert [one.observed for one in finding.evidence] == ["Xid 48", "Xid 13"]
+
+
+def test_cleaning_up_after_a_kill_and_devices_of_others_are_no_news():
+    cleaned = changed(gpu_xid=lambda at: 45.0 if at == 50 else None)
+    others = changed(gpu_xid=lambda at: 79.0 if at == 50 else None, gpu_process_memory_mib=None)
+    assert findings(training(120, cleaned)) == {}
+    assert findings(training(120, healthy, others)) == {}

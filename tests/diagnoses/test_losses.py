@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from simulated_runs import Simulated, found
 
+from copilot_analytics.engine import Session
 from copilot_analytics.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from copilot_analytics.records import Record
 
 
 def with_losses(change: Any, share: float = 0.6, **settings: Any) -> dict[str, Finding]:
@@ -125,13 +130,33 @@ def test_a_run_that_guesses_is_dead() -> None:
     assert finding.evidence[0].threshold == "ln K = 4.382"
 
 
-def test_a_run_that_never_left_its_start_is_dead() -> None:
+def never_learning() -> list[Record]:
     rng = np.random.default_rng(0)
-    findings = with_losses(
-        lambda _, __: {"loss": 6.1 * (1 + 0.02 * rng.normal())},
-        0.9, metric=lambda _: 0.01, metric_noise=0.0005,
-    )  # fmt: skip
-    assert "never left" in findings["dead_run"].title
+
+    def row(step: int, done: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, "loss": 6.1 * (1 + 0.02 * rng.normal())}
+
+    flat = Simulated(change_row=row, metric=lambda _: 0.01, metric_noise=0.0005, schedule="none")
+    return flat.first(0.9)
+
+
+def after(records: list[Record]) -> dict[str, Finding]:
+    session = Session()
+    for record in records:
+        session.update(record)
+    return found(session)
+
+
+def test_a_run_that_never_left_its_start_is_dead() -> None:
+    assert "never left" in after(never_learning())["dead_run"].title
+
+
+def test_a_log_that_begins_in_the_middle_does_not_show_the_start() -> None:
+    later = [
+        r if r.step is None else replace(r, step=r.step + 5000, epoch=None)
+        for r in never_learning()
+    ]
+    assert "dead_run" not in after(later)
 
 
 def test_a_flat_loss_whose_evaluations_improve_is_alive() -> None:

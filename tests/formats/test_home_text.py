@@ -53,6 +53,8 @@ HABITS = [
     Habit(lambda e, i, _, n: f"[Epoch {e} Batch {i + 1}/{n}]", False, True),
     Habit(lambda e, i, es, n: f"epoch {e + 1} of {es}, iter {i + 1} / {n},", True, True),
     Habit(lambda e, i, es, n: f"Ep {e + 1:03d}/{es:03d} - {i + 1}/{n} -", True, True),
+    Habit(lambda e, i, es, n: f"[{e + 1}/{es}][{i + 1}/{n}]", True, True),
+    Habit(lambda e, i, es, n: f"[{e + 1}, {i + 1:5d}]", False, False),
     Habit(lambda e, i, es, n: f"(epoch: {e + 1}, iters: {e * n + i + 1})", False, False),
     Habit(lambda e, i, es, n: f"Step {e * n + i + 1}/{es * n}:", False, False),
     Habit(lambda e, i, es, n: f"global_step={e * n + i + 1:,} |", False, False),
@@ -332,3 +334,51 @@ def test_results_of_a_test_set_count_as_validation_until_there_is_one():
     )
     said = [(r.metrics["Average loss"], r.facts["split"]) for r in records if r.kind == "eval"]
     assert said == [(1.25, "val"), (0.5, "val")]
+
+
+def test_returns_of_episodes_are_how_good_an_agent_is():
+    text = "".join(f"Episode {n}\tTotal reward: {2.5 * n}\tEpsilon: 0.5\n" for n in range(1, 9))
+    assert FORMAT.confidence(text.splitlines()) > 0.9
+    assert points(read(text), "eval")[:2] == [
+        (1, {"Total reward": 2.5}),
+        (2, {"Total reward": 5.0}),
+    ]
+    games = "".join(f"global_step={64 * n}, episodic_return=[{n}.]\n" for n in range(1, 9))
+    assert points(read(games), "eval")[-1] == (512, {"episodic_return": 8.0})
+
+
+def test_the_second_bar_of_an_epoch_is_its_evaluation():
+    text = ""
+    for epoch in range(3):
+        text += f"\nEpoch: {epoch}\n"
+        for total in (4, 2):
+            for done in range(1, total + 1):
+                bar = "=" * done + ">" + "." * (total - done)
+                measured = f"Loss: {total - epoch}.5 | Acc: 50.5%"
+                text += f" [{bar}...]  Step: 9ms | {measured} {done}/{total} \r"
+            text += "\n"
+    records = read(text)
+    losses = [(step, metrics["loss"]) for step, metrics in points(records, "train")]
+    assert losses == [(1, 4.5), (2, 3.5), (3, 2.5)]
+    results = [metrics["loss"] for _, metrics in points(records, "eval")]
+    assert results == [2.5, 1.5, 0.5]
+
+
+def test_an_evaluation_ends_the_epoch_if_no_more_lines_were_due():
+    text = ""
+    for epoch in range(2):
+        for done in (0, 400, 800):
+            text += f"Train Epoch: {epoch} [{done}/1000 ({done // 10}%)]\tLoss: 0.{900 - done}\n"
+        text += "Test set: Average loss: 0.5, Accuracy: 75/100 (75%)\n"
+    evals = [r for r in read(text) if r.kind == "eval"]
+    assert [r.epoch for r in evals] == [1.0, 2.0]
+
+
+def test_bars_count_steps_below_headers_of_epochs():
+    text = "epoch 1/10\n" + "".join(
+        f"\rsteps:  {n}%|#   | {n}/2000 [00:01<01:00,  1.30it/s, avr_loss=0.{n}]"
+        for n in range(101, 120)
+    )
+    records = read(text + "\n")
+    assert points(records, "train")[0] == (101, {"avr_loss": 0.101})
+    assert facts(records)["planned_steps"] == 2000

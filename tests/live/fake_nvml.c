@@ -8,6 +8,7 @@
      FAKE_NVML_MIG=1          device 0 is split into two instances
      FAKE_NVML_BLANK=1        the driver answers, but with "not available" or nothing
      FAKE_NVML_THROTTLE=bits  clock event reasons
+     FAKE_NVML_XIDS="79/0,31/1"  errors of devices, told one by one to who listens
    -DOLD_DRIVER leaves out what older drivers do not export. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,4 +221,38 @@ int nvmlDeviceGetMigDeviceHandleByIndex(device_t device, u32 index, device_t *in
     if (index > 1) return 6;
     *instance = &instances[index];
     return 0;
+}
+
+static int listened, told;
+int nvmlEventSetCreate(void **set) { ASK(-1); *set = &listened; return 0; }
+int nvmlEventSetFree(void *set) { (void)set; ASK(-1); listened = 0; return 0; }
+
+int nvmlDeviceGetSupportedEventTypes(device_t device, u64 *types) {
+    ASK(device->index);
+    *types = 0x1b;
+    return 0;
+}
+
+int nvmlDeviceRegisterEvents(device_t device, u64 types, void *set) {
+    (void)set;
+    ASK(device->index);
+    if (types != 8 || device->instance >= 0) return 3;
+    listened |= 1 << device->index;
+    return 0;
+}
+
+struct event { device_t device; u64 type, data; u32 gpu_instance, compute_instance; };
+int nvmlEventSetWait_v2(void *set, struct event *event, u32 timeout_ms) {
+    (void)set;
+    ASK(-1);
+    if (timeout_ms) return 2; /* a watch must not wait */
+    const char *at = getenv("FAKE_NVML_XIDS");
+    for (int skip = told; at && skip; skip--) at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL;
+    if (!at || !*at) return 10;
+    told++;
+    memset(event, 0, sizeof *event);
+    event->device = &gpus[atoi(strchr(at, '/') + 1)];
+    event->type = 8;
+    event->data = (u64)atoi(at);
+    return listened & (1 << event->device->index) ? 0 : 10;
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from copilot_analytics.errors import LogError
+from copilot_analytics.live.choosing import named_logs
 from copilot_analytics.live.finding import find_logs, table
 
 
@@ -159,3 +161,21 @@ def test_a_copy_in_json_does_not_count_beside_its_text(sample_logs, tmp_path):
     found = search(tmp_path)
     assert found.chosen.path.endswith(".log")
     assert len([one for one in found.candidates if not one.refusal]) == 1
+
+
+def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
+    console = sample_logs / "digits_crash" / "console.log"
+    lines = console.read_bytes().splitlines(keepends=True)
+    log, link = tmp_path / "train.log", tmp_path / "latest.log"
+    log.write_bytes(b"".join(lines[-2:]))
+    link.symlink_to(log)
+    with pytest.raises(LogError):
+        named_logs([link], print, 0.0)
+    assert named_logs([link], print, 0.0, followed={link}) == [link]
+    (tmp_path / "train.log.2").write_bytes(b"".join(lines[:-9]))
+    (tmp_path / "train.log.1").write_bytes(b"".join(lines[-9:-2]))
+    assert named_logs([link], print, 0.0) == [link]
+    log.write_bytes(b"")
+    assert named_logs([link], print, 0.0, followed={link}) == [link]
+    with pytest.raises(LogError):
+        named_logs([link], print, 0.0)

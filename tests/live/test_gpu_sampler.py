@@ -258,3 +258,36 @@ s = GpuSampler(clock); s.sample()
 answer = sorted({"torch", "pandas", "scipy", "matplotlib", "requests"} & set(sys.modules))
 """
     assert driver.run(code) == []
+
+
+XIDS = """
+s = GpuSampler(clock)
+answer = [[record.metrics.get("gpu_xid") for record in s.sample()] for _ in range(4)]
+s.close()
+"""
+
+
+def test_xid_errors_are_told_one_a_sample_by_their_device(driver):
+    assert driver.run(XIDS) == [[None, None]] * 4
+    assert driver.run(XIDS, xids="79/0,31/1,45/0") == [[79, 31], [45, None], *[[None, None]] * 2]
+
+
+@pytest.mark.parametrize(
+    "function", ["EventSetCreate", "DeviceGetSupportedEventTypes", "DeviceRegisterEvents"]
+)
+def test_a_driver_without_events_tells_no_errors(driver, function):
+    assert driver.run(XIDS, xids="79/0", fail=f"nvml{function}=3@0") == [[None, None]] * 4
+
+
+LOST = """
+s = GpuSampler(clock)
+s.sample()
+os.environ.update(FAKE_NVML_XIDS="79/0", FAKE_NVML_FAIL="*=15@0/0")
+answer = told(s.sample())
+"""
+
+
+def test_the_last_word_of_a_device_that_is_lost(driver):
+    lost, other = driver.run(LOST)
+    assert (lost["facts"]["lost"], lost["gpu_xid"]) == (True, 79.0)
+    assert "gpu_xid" not in other

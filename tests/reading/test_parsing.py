@@ -17,8 +17,8 @@ from copilot_analytics.reading.text import may_be_cut
 from copilot_analytics.records import Block
 
 
-def read(content, cuts=(), log_format=None, *, pickled=False):
-    reader = LogReader("toy.log", log_format, formats=TOYS)
+def read(content, cuts=(), log_format=None, *, pickled=False, file="toy.log"):
+    reader = LogReader(file, log_format, formats=TOYS)
     places = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
     items = []
     for a, b in itertools.pairwise(places):
@@ -191,6 +191,15 @@ def test_no_training_is_refused_with_advice():
         read(b"my toy diary\n" * 3)
     for part in ("toy.log", "3 lines", "toy JSON log", "toy_text (0.10)", "--log-format"):
         assert part in str(error.value)
+
+
+def test_a_document_that_quotes_a_log_is_refused():
+    quoted = b"Some words.\n" * 300 + b"step 7: loss=1.0\n" * 4
+    with pytest.raises(NotATrainingLogError, match="document that quotes a log: 4 of its 304"):
+        read(quoted, file="notes.md")
+    assert read(quoted)[1].detection.format == "toy_text"
+    assert read(quoted, file="notes.md", log_format="toy_text")[0]
+    assert read(b"step 7: loss=1.0\n" * 9, file="notes.md")[0]
 
 
 def test_the_format_can_be_named():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_analytics.stats import Overhead, remaining_time
+from copilot_analytics.stats.changes import lasting_change
 from copilot_analytics.stats.rates import CLASS_BOUNDS, FRACTION_BOUNDS, LOG_RATIOS
 
 seeds = st.integers(0, 100_000)
@@ -73,6 +74,24 @@ def test_a_slow_down_is_followed():
     assert left(d).dispersion_class == "erratic"
 
 
+@pytest.mark.parametrize("ratio", [0.4, 2.5])
+@given(seeds, st.integers(16, 60))
+def test_a_large_change_that_lasts_restarts_the_clock(ratio, seed, since):
+    noise = np.exp(0.15 * np.random.default_rng(seed).normal(size=300 + since))
+    d = 5 * noise * np.r_[np.ones(300), np.full(since, ratio)]
+    assert left(d).rate_s_per_step == pytest.approx(0.5 * ratio, rel=0.2)
+
+
+@given(seeds)
+def test_noise_and_short_changes_do_not(seed):
+    rng = np.random.default_rng(seed)
+    d = 5 * np.exp(0.3 * rng.normal(size=200))
+    assert lasting_change(d, np.ones(200)) == 0
+    d[195:] *= 2.5
+    assert lasting_change(d, np.ones(200)) == 0
+    assert lasting_change(np.tile([5.0] * 9 + [55.0], 20), np.ones(200)) == 0
+
+
 def test_uneven_intervals_are_weighed_by_their_steps():
     assert left([1.0, 10.0, 1.0, 10.0] * 5, units=np.tile([10, 100], 10)).median_s == 100.0
 
@@ -121,6 +140,14 @@ def test_overhead_never_measured_is_said():
     found = left([5.0] * 50, overhead=[Overhead([], 4), Overhead([1.0], 0), Overhead([-1.0], 2)])
     assert found.unmeasured == 6
     assert found.median_s == 500.0
+
+
+def test_overhead_below_zero_by_coarse_stamps_counts():
+    coarse = left([5.0] * 50, overhead=[Overhead([1.0, -0.5, 1.0, -0.5, 1.0, 0.0] * 4, 10)])
+    assert coarse.median_s == pytest.approx(500 + 10 * (2 / 6), rel=0.01)
+    for below in ([1.0, -2.0, -2.0], [-0.4, -0.6, -0.5]):
+        quick = left([5.0] * 50, overhead=[Overhead(below, 10)])
+        assert (quick.median_s, quick.unmeasured) == (500.0, 0)
 
 
 def test_at_the_end_nothing_is_left():

@@ -65,6 +65,10 @@ def live(
     delta: Annotated[
         str | None, typer.Option(help="Smallest gain worth having: 0.5%, 0.5pt, or 0.005.")
     ] = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(help="Share of runs that may lose more than --delta by stopping as advised."),
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Evaluation metric to judge by.")] = None,
     log_format: Annotated[str | None, typer.Option(help="Name of the log's format.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of a panel.")] = False,
@@ -81,7 +85,7 @@ def live(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the cores are the training's
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from copilot_analytics.analyzers._base import Options
-    from copilot_analytics.api import parse_delta
+    from copilot_analytics.api import parse_delta, parse_risk
     from copilot_analytics.live.starting import LiveOptions, watch
 
     amount, unit = parse_delta(delta)
@@ -103,7 +107,7 @@ def live(
         gpu=not no_gpu,
         plain=plain,
         linger_s=linger,
-        analysis=Options(metric, None, amount, unit, gpus, price),
+        analysis=Options(metric, None, amount, unit, gpus, price, risk=parse_risk(risk)),
         log_format=log_format,
     )
     raise typer.Exit(watch(options))

@@ -21,6 +21,10 @@ def replay(
     delta: Annotated[
         str | None, typer.Option(help="Smallest gain worth having: 0.5%, 0.5pt, or 0.005.")
     ] = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(help="Share of runs that may lose more than --delta by stopping as advised."),
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="Name of the log's format.")] = None,
     journals: Annotated[
         Path | None,
@@ -35,7 +39,7 @@ def replay(
 ) -> None:
     """Show what a live watch would have said, and what its advice would have saved and cost."""
     from copilot_analytics.analyzers._base import Options
-    from copilot_analytics.api import parse_delta
+    from copilot_analytics.api import parse_delta, parse_risk
     from copilot_analytics.errors import UsageError
     from copilot_analytics.live.replay import Replay, paced
     from copilot_analytics.live.replay_text import as_line, as_text
@@ -52,7 +56,7 @@ def replay(
     amount, unit = parse_delta(delta)
     run = Replay(
         log,
-        Options(metric, None, amount, unit),
+        Options(metric, None, amount, unit, risk=parse_risk(risk)),
         log_format=log_format,
         journals=False if no_journals else journals,
     )

@@ -54,6 +54,12 @@ def report(
     price: Annotated[
         float | None, typer.Option(min=0, help="Price of one GPU-hour, to say what stopping saves.")
     ] = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(
+            help="Share of runs that may lose more than --delta by advice to stop: 2%, or 0.02."
+        ),
+    ] = None,
     log_format: Annotated[
         str | None, typer.Option(help="Name of the log's format; default: found by its content.")
     ] = None,
@@ -81,6 +87,7 @@ def report(
         delta=delta,
         gpus=gpus,
         price_per_gpu_hour=price,
+        risk=risk,
         log_format=log_format,
         journals=False if no_journals else journals,
     )

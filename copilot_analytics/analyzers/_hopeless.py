@@ -1,0 +1,63 @@
+"""Whether a run is past help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.analyzers._dead import dead_run
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.wording import place
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.run import Run
+
+LOST = frozenset({"nan", "exploded"})
+_NAN_ROWS = 5
+_LOST_ROWS = 20
+_LOST_SHARE = 0.02
+_MOST_ROWS = 400
+
+
+def hopeless(run: Run, results: Results) -> str | None:
+    """Say why the run cannot recover; None if it can."""
+    health = results.of(DivergenceAnalyzer)
+    if health.state in {"nan", "exploded", "masked"} and health.since_step is not None:
+        log = run.train_log
+        newest = log.step[-_MOST_ROWS:]
+        rows = int(np.count_nonzero(newest >= health.since_step))
+        needed = _NAN_ROWS
+        if health.state != "nan":
+            needed = min(max(_LOST_ROWS, int(_LOST_SHARE * len(log))), _MOST_ROWS)
+        if rows < needed:
+            return None
+        shown = {
+            "nan": "is not finite",
+            "exploded": f"exploded to {health.level or 0.0:.4g}",
+            "masked": "shows what a filtered NaN looks like",
+        }[health.state]
+        since = place(health.since_step, run.epoch_of(health.since_step))
+        text = f"{health.column} {shown} since {since}, {rows} records in a row"
+        if health.last_good_step is not None:
+            good = place(health.last_good_step, run.epoch_of(health.last_good_step))
+            text += f"; go back to a checkpoint of {good} or earlier"
+        return text
+    dead = dead_run(run, results)
+    if dead is not None and dead.chance is not None:
+        return (
+            f"the loss is {dead.now:.4g} after {dead.rows} records, which is guessing among "
+            f"{run.meta.num_classes} classes ({dead.chance:.4g})"
+        )
+    return None
+
+
+def lost_loss(run: Run, results: Results) -> str | None:
+    """Say that the loss is not finite or has exploded; None if neither."""
+    health = results.of(DivergenceAnalyzer)
+    if health.state not in LOST:
+        return None
+    what = "is not finite" if health.state == "nan" else f"exploded to {health.level or 0.0:.4g}"
+    since = place(health.since_step, run.epoch_of(health.since_step))
+    return f"{health.column} {what} {'since' if health.state == 'nan' else 'at'} {since}"
