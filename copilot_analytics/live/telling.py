@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.message import digest_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from copilot_analytics.live.watched import Watched
 
 _MEETING_S = 60.0
+_MOST_BEFORE = 8  # runs whose messages are still sent, of those at one place
 _MOST_CONFLICTS = 10  # in a row: each means that another supervisor has just told something
 
 
@@ -87,7 +89,7 @@ class Telling:
         """Begin with a run, or go on where an earlier supervisor stopped."""
         log = watched.following.log
         watched.run_key, watched.name = log.run_key, log.name
-        self._ledger.follow(log.run_key)
+        self._follow(watched.following.path, log.run_key, now)
         watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
         if watched.following.first:
             note = f"first:{digest_of(watched.following.path)}"
@@ -107,6 +109,19 @@ class Telling:
         self.put(watched, messages, now)
         if news:
             self.decide(watched, news, now)
+
+    def _follow(self, path: str, run_key: str, now: float) -> None:
+        """Send what waits for a run, and for those that were watched at its place before.
+
+        The log of an earlier one may be gone, so that no watch will ever follow it again.
+        """
+        note = f"runs:{digest_of(path)}"
+        known: list[str] = json.loads(self._ledger.noted(note) or "[]")
+        for key in (*known, run_key):
+            self._ledger.follow(key)
+        if run_key not in known[-1:]:
+            kept = [key for key in known if key != run_key][1 - _MOST_BEFORE :]
+            self._ledger.note(note, json.dumps([*kept, run_key]), now)
 
     def decide(self, watched: Watched, events: list[Event], now: float) -> None:
         """Let the policy of a run decide on events, or on the time that has passed."""

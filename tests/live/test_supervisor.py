@@ -294,6 +294,28 @@ def test_a_message_reaches_its_own_address_and_no_other(tmp_path, half):
     assert all(b"hush" not in file.read_bytes() for file in tmp_path.glob("ledger*"))
 
 
+def test_what_waits_for_a_run_whose_log_is_gone_is_sent_by_the_watch_of_the_next(
+    tmp_path, half, sample_logs
+):
+    log, _ = half
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    first = supervisor(ledger, [log], [Pigeon()])
+    passes(first, lambda: first.runs[0].run_key)  # its courier sends nothing: it was not started
+    key = first.runs[0].run_key
+    ledger.close()
+    log.unlink()
+    (other,) = (sample_logs / "digits_plateau").glob("*/*.log")
+    log.write_bytes(other.read_bytes())
+    pigeon, later = Pigeon(), Ledger(tmp_path / "ledger.sqlite3")
+    watch = supervisor(later, [log], [pigeon])
+    thread, _ = in_thread(watch)
+    wait_for(lambda: watch.runs[0].run_key not in {"", key})
+    watch.stop()
+    thread.join(30)
+    later.close()
+    assert key in {message.run_key for message in pigeon.sent}
+
+
 def test_the_worst_outcome_counts(ledger, half, sample_logs):
     log, rest = half
     with log.open("ab") as file:
