@@ -40,8 +40,8 @@ CHANGED_WEIGHT = 0.3
 AIMS = (0.83, 0.9)
 """Coverage that the 80 and 90 % intervals are fitted to on sources held back one by one."""
 ELSEWHERE = 1.1
-"""How much wider still: a new source is covered less than those that the width is fitted on. With it
-80 and 90 % intervals held 78 and 91 % of a source that had no say, without it 76 and 88."""
+"""How much wider still: a new source is covered less than those that the width is fitted on. With
+it the intervals held 78 and 91 % of a source that had no say, without it 76 and 88."""
 STOP_AT_TARGET = {"mlperf"}
 ROUNDS = 60
 
