@@ -60,7 +60,7 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 reports: $(VENV)/.runtime
 	@for log in sample_logs/*_*; do $(BIN)/copilot report $$log -o reports --quiet || exit 1; done
