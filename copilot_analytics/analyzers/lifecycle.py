@@ -298,7 +298,8 @@ def at_eval(run: Run) -> bool:
     log = run.train_log
     if not every or every <= 0 or not len(log):
         return False
-    if len(run.eval_log) and int(run.eval_log.line[-1]) > int(log.line[-1]):
+    # A row of a table holds its epoch's evaluation too.
+    if len(run.eval_log) and int(run.eval_log.line[-1]) >= int(log.line[-1]):
         return False
     past = float(log.step[-1]) % every
     return past < 0.5 or every - past <= line_gap(run)

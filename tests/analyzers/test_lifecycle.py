@@ -4,10 +4,11 @@ import pytest
 from made_up_runs import cosine, falling, growing, made_up
 
 from copilot_analytics.analyzers._base import Fold
-from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.api import iter_items
 from copilot_analytics.engine import Session
 from copilot_analytics.records import Record
+from copilot_analytics.run import Run
 
 
 def judge(records, **facts):
@@ -267,3 +268,11 @@ def test_what_fails_after_a_stop_by_hand_is_no_crash():
     life, _ = judge([*rows, stopped, failed])
     assert (life.status, life.reason) == ("interrupted", "it was stopped by hand (Ctrl-C)")
     assert judge([*rows, failed])[0].status == "crashed"
+
+
+def test_a_row_that_holds_its_evaluation_waits_for_none():
+    run = Run()
+    for epoch in range(1, 11):
+        for kind in ("train", "eval"):
+            run.append(Record(kind, epoch, epoch, metrics={"loss": 1.0 / epoch}, line=epoch + 1))
+    assert not at_eval(run)
