@@ -52,6 +52,18 @@ def duration(seconds: float | None) -> str:
     return f"{days} d" + (f" {rest} h" if rest else "")
 
 
+def interval(low_s: float | None, high_s: float | None, level: float) -> str:
+    """Write an interval of durations; empty where it is unknown or rounds to a single duration.
+
+    Examples
+    --------
+    >>> interval(2280.0, 2580.0, 0.8), interval(900.2, 900.4, 0.8), interval(None, None, 0.8)
+    ('80 %: 38 min – 43 min', '', '')
+    """
+    low, high = duration(low_s), duration(high_s)
+    return "" if low_s is None or low == high else f"{share(level)}: {low} – {high}"
+
+
 def share(value: float | None) -> str:
     """Write a probability or share in per cent, never as certain.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
-from copilot_analytics.wording import duration, number, share
+from copilot_analytics.wording import duration, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -340,10 +340,8 @@ def _time_left(analysis: Any) -> str:
     eta = analysis.eta
     if eta.remaining_s is None:
         return "unknown: " + next((gap.why for gap in eta.not_judged), "no plan in the log")
-    text = duration(eta.remaining_s)
-    if eta.low_s is not None and eta.high_s is not None:
-        text += f"   {share(eta.level)}: {duration(eta.low_s)} – {duration(eta.high_s)}"
-    return text
+    bounds = interval(eta.low_s, eta.high_s, eta.level)
+    return duration(eta.remaining_s) + (f"   {bounds}" if bounds else "")
 
 
 def _devices(run: Any) -> str:
