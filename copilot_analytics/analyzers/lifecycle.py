@@ -254,7 +254,7 @@ def _ending(record: Record) -> tuple[Status, str, int]:
         by_hand = "keyboardinterrupt" in told or "sigint" in told
         how = "by hand (Ctrl-C)" if by_hand else failure
         return "interrupted", f"it was stopped{' ' if by_hand else ': '}{how}", record.line
-    return "crashed", failure, record.line
+    return "crashed", failure, 0 if record.facts.get("unsaid") else record.line
 
 
 def _resumed(record: Record) -> str:

@@ -276,3 +276,14 @@ def test_a_row_that_holds_its_evaluation_waits_for_none():
         for kind in ("train", "eval"):
             run.append(Record(kind, epoch, epoch, metrics={"loss": 1.0 / epoch}, line=epoch + 1))
     assert not at_eval(run)
+
+
+def test_a_process_that_went_without_a_word_left_no_line_to_mend():
+    gone = Record("crash", line=40, facts={"message": "process 7 is gone", "unsaid": True})
+    session = Session()
+    for record in [*some(0.5), gone]:
+        session.update(record)
+    life = session.results.of(LifecycleAnalyzer)
+    assert (life.status, life.line) == ("crashed", 0)
+    finding = next(f for f in session.findings if f.id == "crash")
+    assert "dmesg" in finding.recommendation and "Mend the cause" not in finding.recommendation
