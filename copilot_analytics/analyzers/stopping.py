@@ -327,11 +327,12 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         lost = lost_loss(run, results)
         if lost is not None:
             return f"{text}; {lost}, so what it would have brought cannot be told"
+        rest = []
         if eta.remaining_s:
-            text += f"; the rest would take about {duration(eta.remaining_s)} if it is resumed"
+            rest.append(f"take about {duration(eta.remaining_s)}")
         if ahead.p_gain is not None and ahead.end_known:
-            text += f", with a worthwhile gain at a chance of {share(ahead.p_gain)}"
-        return text
+            rest.append(f"bring a worthwhile gain with a chance of {share(ahead.p_gain)}")
+        return f"{text}; if it is resumed, the rest would {' and '.join(rest)}" if rest else text
 
     def _saves(self, run: Run, results: Results, verdict: _Verdict) -> float | None:
         if verdict.advice != "none":

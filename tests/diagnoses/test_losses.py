@@ -44,7 +44,7 @@ def test_loss_nan() -> None:
 def test_bad_evaluations_of_weights_that_are_nan_are_no_overfitting() -> None:
     findings = with_losses(
         lambda done, loss: {"loss": math.nan if done > 0.5 else loss},
-        share=1.0,
+        share=0.7,
         metric=lambda done: 0.1 if done > 0.5 else 0.2 + 0.4 * done,
     )
     assert "loss_nan" in findings and "overfitting" not in findings
