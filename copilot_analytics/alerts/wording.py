@@ -277,6 +277,7 @@ def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
         return []
     shown = found.evidence[0]
     said = any(f"(line {line:,})" in found.explanation for line in shown.lines)
+    said = said or (" ± " in shown.observed and shown.observed.lstrip("+−") in found.explanation)
     return [] if said else [f"Seen: {shown}"]
 
 

@@ -49,14 +49,14 @@ def stopping(analysis, advice="stop"):
 def test_plateau_says_change_reason_eta_recommendation_savings_and_checkpoint(analysis):
     found = Finding(
         FLAT.key, FLAT.severity, 5000, FLAT.text,
-        "BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals.",
+        "BBox_mAP gained 0.1 ± 0.3 pt, the last 4 evals against the 4 before.",
         (Evidence("P(gain of 0.5 pt or more)", "4 %", "50 %", (90,)),),
         "Lower the learning rate, or stop with the best checkpoint.",
     )  # fmt: skip
     flat = replace(stopping(analysis), findings=(found,))
     title, change, state, advice, seen = told(flat, Tiding("opened", FLAT)).splitlines()
     assert title == "🟠 PLATEAU DETECTED   my_run"
-    assert change == "BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals."
+    assert change == "BBox_mAP gained 0.1 ± 0.3 pt, the last 4 evals against the 4 before."
     assert seen == "Seen: P(gain of 0.5 pt or more) 4 % (threshold: 50 %; line 90)"
     assert "⏱ 40 min left (80 %: 38 min – 43 min)" in state
     assert "best coco/bbox_mAP" in state and "at epoch 15" in state
@@ -229,3 +229,14 @@ def test_the_end_names_each_trouble_once_and_stays_short(analysis):
     words = wording.summary(Context("key", "my_run", lambda: over))
     assert len(words.body) <= 4
     assert words.body[-1] == f"🟠 {analysis.findings[0].title} · 1 more in the report"
+
+
+def test_what_a_plateau_rests_on_is_not_said_twice(analysis):
+    found = Finding(
+        FLAT.key, FLAT.severity, 5000, FLAT.text,
+        "BBox_mAP gained 0.1 ± 0.3 pt, the last 4 evals against the 4 before.",
+        (Evidence("mean of 4 evaluations against the 4 before", "+0.1 ± 0.3 pt", "0.5 pt", (9,)),),
+        "Lower the learning rate, or stop with the best checkpoint.",
+    )  # fmt: skip
+    text = told(replace(analysis, findings=(found,)), Tiding("opened", FLAT))
+    assert text.count("0.1 ± 0.3 pt") == 1 and len(text.splitlines()) == 4
