@@ -36,6 +36,7 @@ _COLOURS = {
     "stalled": "bold red",
     "crashed": "bold red",
 }
+_COLUMNS = (("run", 8), ("state", 8), ("phase", 3), ("progress", 3), ("left", 3), ("best", 3))
 _PHASE_COLOURS = {
     "DIVERGING": "bold red",
     "OVERFITTING_RISK": "magenta",
@@ -368,8 +369,11 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
     from rich.text import Text
 
     table = Table(box=None, expand=True, pad_edge=False)
-    for title in ("run", "state", "phase", "progress", "left", "best"):
-        table.add_column(title, no_wrap=True, overflow="ellipsis", header_style="dim")
+    for title, least in _COLUMNS:
+        # Where there is little room the name and the state are what is read.
+        table.add_column(
+            title, no_wrap=True, overflow="ellipsis", header_style="dim", min_width=least
+        )
     calm = {"running", "evaluating", "finished", "waiting"}
     ranked = sorted(runs, key=lambda watched: watched.following.status in calm)
     for watched in ranked[:30]:
