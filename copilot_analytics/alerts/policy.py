@@ -22,6 +22,7 @@ from copilot_analytics.alerts.message import (
     event_id,
 )
 from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, outranks, trouble_of
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ class Policy:
 
         self._advance(context)
         status = self._subjects.get("status")
-        if status is not None and status.belief is not None and status.belief.key == "finished":
+        believed = status.belief if status is not None else None
+        if believed is not None and believed.key in ENDED:
             return []
         ids = []
         for held in list(self._held.values()):

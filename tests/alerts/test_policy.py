@@ -320,6 +320,14 @@ def test_finished_mutes_all_but_the_summary(policy, feed):
     assert policy.close(7000.0, CONTEXT) == []
 
 
+@pytest.mark.parametrize("end", ["crashed", "interrupted", "unknown"])
+def test_the_end_of_the_watch_does_not_tell_the_end_of_the_run_again(policy, feed, end):
+    assert run(policy, [feed("status", end)], 0, 40)
+    assert policy.close(700.0, CONTEXT) == []
+    run(policy, [feed("status", "running")], 800, 840)
+    assert [told.kind for told in policy.close(900.0, CONTEXT)] == ["summary"]
+
+
 def test_resumed_after_the_end_is_told(policy, feed):
     run(policy, [feed("status", "finished")], 0)
     (told,) = run(policy, [feed("status", "running")], 5000, 5040)
