@@ -34,6 +34,8 @@ def duration(seconds: float | None) -> str:
     --------
     >>> duration(4805), duration(95), duration(3.25), duration(200000), duration(None)
     ('1 h 20 min', '1 min 35 s', '3.2 s', '2 d 8 h', 'unknown')
+    >>> duration(2399), duration(3590)
+    ('40 min', '1 h')
     """
     if seconds is None or not math.isfinite(seconds):
         return "unknown"
@@ -42,9 +44,11 @@ def duration(seconds: float | None) -> str:
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     whole = round(seconds)
-    if whole < 3600:
+    if whole < 600:
         minutes, rest = divmod(whole, 60)
-        return f"{minutes} min" + (f" {rest} s" if rest and minutes < 10 else "")
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    if whole < 3570:
+        return f"{round(whole / 60)} min"
     if whole < 86400:
         hours, rest = divmod(round(whole / 60), 60)
         return f"{hours} h" + (f" {rest:02d} min" if rest else "")
