@@ -34,6 +34,8 @@ def duration(seconds: float | None) -> str:
     --------
     >>> duration(4805), duration(95), duration(3.25), duration(200000), duration(None)
     ('1 h 20 min', '1 min 35 s', '3.2 s', '2 d 8 h', 'unknown')
+    >>> duration(2399), duration(3590)
+    ('40 min', '1 h')
     """
     if seconds is None or not math.isfinite(seconds):
         return "unknown"
@@ -42,14 +44,28 @@ def duration(seconds: float | None) -> str:
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     whole = round(seconds)
-    if whole < 3600:
+    if whole < 600:
         minutes, rest = divmod(whole, 60)
-        return f"{minutes} min" + (f" {rest} s" if rest and minutes < 10 else "")
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
+    if whole < 3570:
+        return f"{round(whole / 60)} min"
     if whole < 86400:
         hours, rest = divmod(round(whole / 60), 60)
         return f"{hours} h" + (f" {rest:02d} min" if rest else "")
     days, rest = divmod(round(whole / 3600), 24)
     return f"{days} d" + (f" {rest} h" if rest else "")
+
+
+def interval(low_s: float | None, high_s: float | None, level: float) -> str:
+    """Write an interval of durations; empty where it is unknown or rounds to a single duration.
+
+    Examples
+    --------
+    >>> interval(2280.0, 2580.0, 0.8), interval(900.2, 900.4, 0.8), interval(None, None, 0.8)
+    ('80 %: 38 min – 43 min', '', '')
+    """
+    low, high = duration(low_s), duration(high_s)
+    return "" if low_s is None or low == high else f"{share(level)}: {low} – {high}"
 
 
 def share(value: float | None) -> str:

@@ -22,6 +22,7 @@ from copilot_analytics.alerts.message import (
     event_id,
 )
 from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, outranks, trouble_of
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ class Policy:
 
         self._advance(context)
         status = self._subjects.get("status")
-        if status is not None and status.belief is not None and status.belief.key == "finished":
+        believed = status.belief if status is not None else None
+        if believed is not None and believed.key in ENDED:
             return []
         ids = []
         for held in list(self._held.values()):
@@ -356,7 +358,8 @@ class Policy:
         if (about or event).severity < Severity.CRITICAL and quiet:
             held.quiet = True
             return None
-        if began and self._is_muted_by_another(name, event):
+        # The end of something is no good news, and taking it back no truth, while worse lasts.
+        if self._is_muted_by_another(name, event) if began else self._is_outranked(name, about):
             return None
         key = event.key if began or belief is None else belief.key
         times = subject.changes.get(key, [])
@@ -377,12 +380,12 @@ class Policy:
 
     def _is_muted_by_another(self, name: str, event: Event) -> bool:
         """Tell whether something worse is going on, or the same was told by another name."""
+        if self._is_outranked(name, event):
+            return True
         trouble = trouble_of(event)
         for other, subject in self._subjects.items():
             if other == name:
                 continue
-            if subject.truth is not None and outranks(subject.truth, event):
-                return True
             told = subject.belief
             if (
                 told is not None
@@ -394,6 +397,14 @@ class Policy:
             ):
                 return True
         return False
+
+    def _is_outranked(self, name: str, event: Event | None) -> bool:
+        """Tell whether something worse than an event is going on."""
+        return event is not None and any(
+            subject.truth is not None and outranks(subject.truth, event)
+            for other, subject in self._subjects.items()
+            if other != name
+        )
 
     def _flaps(self, times: list[float]) -> bool:
         if len(times) < self.options.flap_changes:

@@ -51,6 +51,7 @@ _NOUNS = {
 }
 # Gaps that change what silence means; the rest stands in the report.
 _WORTH_KNOWING = frozenset({"training loss", "divergence", "metric", "planned end"})
+_DIVERGENCES = frozenset({"loss_nan", "loss_explosion", "masked_nan", "slow_divergence"})
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -120,13 +121,6 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
-
-
-def past(tidings: Sequence[Tiding], context: Context) -> Words:
-    """Write what was found in the part of the log before the supervision."""
-    name = plain(context.run_name, 80)
-    lines = [_item(tiding) for tiding in tidings[-_MOST_ITEMS:]]
-    return Words(name, f"📋 SO FAR   {name}", tuple(plain(line) for line in lines))
 
 
 def attached(context: Context) -> Words:
@@ -214,12 +208,13 @@ def _state(analysis: Analysis) -> str:
 
 
 def _troubles(analysis: Analysis) -> list[str]:
-    """Name what is wrong; what to do about it stands in the report."""
-    return [
-        f"{_MARKS[found.severity]} {found.title}"
-        for found in analysis.findings
-        if found.severity >= Severity.WARNING
-    ][:2]
+    """Name what is wrong, once; what to do about it stands in the report."""
+    said = _DIVERGENCES if analysis.phases.current.value == "DIVERGING" else frozenset()
+    grave = [f for f in analysis.findings if f.severity >= Severity.WARNING and f.id not in said]
+    shown = [f"{_MARKS[found.severity]} {found.title}" for found in grave[:1]]
+    if len(grave) > 1:
+        shown[0] += f" · {len(grave) - 1} more in the report"
+    return shown
 
 
 def _on_a_phone(lines: Sequence[str]) -> tuple[str, ...]:
@@ -282,6 +277,7 @@ def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
         return []
     shown = found.evidence[0]
     said = any(f"(line {line:,})" in found.explanation for line in shown.lines)
+    said = said or (" ± " in shown.observed and shown.observed.lstrip("+−") in found.explanation)
     return [] if said else [f"Seen: {shown}"]
 
 
@@ -325,7 +321,7 @@ def _situation(analysis: Analysis) -> list[str]:
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     from copilot_analytics.report.wording import extent
-    from copilot_analytics.wording import duration, share
+    from copilot_analytics.wording import duration, interval
 
     eta, run, life = analysis.eta, analysis.run, analysis.life
     if life.status in ENDED:
@@ -336,9 +332,8 @@ def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     if life.status == "stalled":
         return f"⏱ silent at {extent(run)}"
     if eta.remaining_s is not None:
-        text = f"⏱ {duration(eta.remaining_s)} left"
-        if eta.low_s is not None and eta.high_s is not None:
-            text += f" ({share(eta.level)}: {duration(eta.low_s)} – {duration(eta.high_s)})"
+        bounds = interval(eta.low_s, eta.high_s, eta.level)
+        text = f"⏱ {duration(eta.remaining_s)} left" + (f" ({bounds})" if bounds else "")
         return text + (" by the log's own eta" if eta.source.startswith("the log's own") else "")
     why = next((gap.why for gap in eta.not_judged), "")
     text = f"⏱ at {extent(run)}; time left unknown" if where else "⏱ time left unknown"
@@ -352,6 +347,8 @@ def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
     causes = [f for f in analysis.findings if f.id in named and f.recommendation]
     if status in {"crashed", "interrupted", "unknown"}:
         return [f"💡 {_going_on(analysis)}"]
+    if status == "stalled" and _names_a_cure(analysis):
+        return []
     if status == "stalled":
         return ["💡 Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."]
     grave = [f.recommendation for f in causes if f.severity >= Severity.CRITICAL]
@@ -361,6 +358,8 @@ def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
         return [f"💡 {causes[0].recommendation}"]
     if stop.advice not in _ADVICE:
         return []
+    if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
+        return [f"💡 {_of_a_divergence(analysis)}"]
     from copilot_analytics.report.verdict import chance
 
     reason = _lead(stop.reason)
@@ -374,6 +373,22 @@ def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
         sentences += [_savings(analysis), _checkpoint(analysis)]
         sentences.append(_record(analysis))
     return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
+
+
+def _names_a_cure(analysis: Analysis) -> bool:
+    """Tell whether the reason of a stall says what ends it: a process that was stopped."""
+    return "kill -CONT" in analysis.life.reason
+
+
+def _of_a_divergence(analysis: Analysis) -> str:
+    """Say what to do about a loss that rises, by the finding that says most about it."""
+    causes = (f for f in analysis.findings if f.id in _DIVERGENCES and f.recommendation)
+    cause = next(causes, None)
+    if cause is not None:
+        return cause.recommendation
+    choices = analysis.stop.checkpoints
+    name = choices[0].path if choices and choices[0].path else "the best checkpoint"
+    return f"If it does not fall back soon, resume from {name} with a lower learning rate."
 
 
 def _going_on(analysis: Analysis) -> str:

@@ -355,7 +355,7 @@ class _Judge:
         noisy = gain.reach >= _SHOWN * max(main.delta, abs(gain.gained))
         amount = gain_in_words(abs(gain.gained), gain.reach if noisy else None, main.scale)
         word = "gained" if gain.gained >= 0 else "lost"
-        text = f"{main.name} {word} {amount} over the last {gain.n} evals"
+        text = f"{main.name} {word} {amount}, the last {gain.n} evals against the {gain.n} before"
         seen = f"{'+' if gain.gained >= 0 else '−'}{amount}"
         lines = tuple(int(i) for i in self.run.eval_log.line[-1:] if i)
         what = f"mean {main.name} of {gain.n} evaluations against the {gain.n} before"

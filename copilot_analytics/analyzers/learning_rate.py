@@ -102,6 +102,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         self._drops: list[LrDrop] = []
         self._peak: float | None = None
         self._peak_row = -1
+        self._stair = 0.0  # how far the rate fell last, where that was no drop
         self._course = Course(64)
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
@@ -140,12 +141,21 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         same_stretch = log.segment[row[1:]] == log.segment[row[:-1]]
         change = np.where(same_stretch, change, 0.0)
         found = []
+        fall = np.where(same_stretch & fresh[1:], rate[:-1] - rate[1:], 0.0)
+        falls = np.flatnonzero(fall > 0)
+        dropped = -1
         for i in np.flatnonzero((change <= _DROP) & fresh[1:] & same_stretch).tolist():
+            earlier = int(np.searchsorted(falls, i)) - 1
+            stair = self._stair if earlier < 0 else float(fall[falls[earlier]])
+            if earlier >= 0 and falls[earlier] == dropped:
+                stair = 0.0
+            if fall[i] <= _STAIR * stair:
+                continue  # one more step of a smooth schedule that moves once an epoch
             before = np.abs(change[max(i - _CONTEXT, 0) : i])
             steady = min(_SMOOTH * -float(change[i]), _STEADY)
             if not len(before) or max(float(before[-1]), float(np.median(before))) > steady:
                 continue  # it was falling already: the steps of a smooth decay grow near its end
-            at = int(row[i + 1])
+            at, dropped = int(row[i + 1]), i
             epoch = float(log.epoch[at])
             found.append(
                 LrDrop(
@@ -156,6 +166,8 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
                     float(rate[i + 1]),
                 )
             )
+        if len(falls):
+            self._stair = 0.0 if falls[-1] == dropped else float(fall[falls[-1]])
         self._drops.extend(found)
         del self._drops[:-_MOST_DROPS]
         return found
@@ -283,6 +295,7 @@ _DROP = math.log(2.0 / 3.0)
 _SMOOTH = 0.2
 _STEADY = 0.2
 _SAME = 1e-4
+_STAIR = 1.5  # the steps of a linear decay are equal, those of a cosine or a power shrink
 _RISES_OVER = 6
 _EPOCHS_OF_WARM_UP = 2
 _MOST_DROPS = 200

@@ -254,7 +254,7 @@ def _ending(record: Record) -> tuple[Status, str, int]:
         by_hand = "keyboardinterrupt" in told or "sigint" in told
         how = "by hand (Ctrl-C)" if by_hand else failure
         return "interrupted", f"it was stopped{' ' if by_hand else ': '}{how}", record.line
-    return "crashed", failure, record.line
+    return "crashed", failure, 0 if record.facts.get("unsaid") else record.line
 
 
 def _resumed(record: Record) -> str:
@@ -298,7 +298,8 @@ def at_eval(run: Run) -> bool:
     log = run.train_log
     if not every or every <= 0 or not len(log):
         return False
-    if len(run.eval_log) and int(run.eval_log.line[-1]) > int(log.line[-1]):
+    # A row of a table holds its epoch's evaluation too.
+    if len(run.eval_log) and int(run.eval_log.line[-1]) >= int(log.line[-1]):
         return False
     past = float(log.step[-1]) % every
     return past < 0.5 or every - past <= line_gap(run)

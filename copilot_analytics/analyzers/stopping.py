@@ -23,11 +23,13 @@ from copilot_analytics.analyzers.metric import (
     MetricAnalyzer,
     Tie,
     difference_text,
+    eval_noise,
     judged_series,
 )
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
+from copilot_analytics.stats.checkpoints import tie_set
 from copilot_analytics.stats.stopping import (
     FEWEST_EVALS,
     StopGauge,
@@ -215,6 +217,13 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         kept = tuple(choice for choice in self._checkpoints if choice.step <= good)
         series = judged_series(run, main.name)
         early = np.flatnonzero(series.step <= good)
+        noise = eval_noise(series.value[early])
+        if kept and noise is not None:
+            # The fall to what lost weights are worth is no noise, and makes nothing a tie.
+            steps = series.step[early]
+            direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
+            tied = tie_set(steps, series.value[early], direction=direction, noise=noise)
+            kept = tuple(one for one in kept if one.step in steps[tied]) or kept[:1]
         if kept or not len(early):
             return kept
         values = series.value[early]
@@ -327,11 +336,12 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         lost = lost_loss(run, results)
         if lost is not None:
             return f"{text}; {lost}, so what it would have brought cannot be told"
+        rest = []
         if eta.remaining_s:
-            text += f"; the rest would take about {duration(eta.remaining_s)} if it is resumed"
+            rest.append(f"take about {duration(eta.remaining_s)}")
         if ahead.p_gain is not None and ahead.end_known:
-            text += f", with a worthwhile gain at a chance of {share(ahead.p_gain)}"
-        return text
+            rest.append(f"bring a worthwhile gain with a chance of {share(ahead.p_gain)}")
+        return f"{text}; if it is resumed, the rest would {' and '.join(rest)}" if rest else text
 
     def _saves(self, run: Run, results: Results, verdict: _Verdict) -> float | None:
         if verdict.advice != "none":

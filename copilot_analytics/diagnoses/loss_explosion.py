@@ -36,7 +36,7 @@ class LossExplosion(Diagnosis):
             Severity.CRITICAL,
             health.since_step,
             f"{health.column} exploded to {health.level:.4g} at {since}",
-            f"The training {health.column} stands at {health.level:.4g}, {stands}.",
+            f"The {health.column} stands at {health.level:.4g}, {stands}.",
             (
                 Evidence(
                     f"{health.column}, median of the newest records",

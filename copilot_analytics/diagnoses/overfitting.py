@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from copilot_analytics.analyzers._hopeless import LOST
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
@@ -19,13 +21,16 @@ class OverfittingFound(Diagnosis):
     """Worse than its best by more than noise, over several evaluations."""
 
     name: ClassVar[str] = "overfitting"
-    needs = (OverfittingAnalyzer, MetricAnalyzer)
+    needs = (OverfittingAnalyzer, MetricAnalyzer, DivergenceAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
     def check(self, run: Run, results: Results) -> Finding | None:
-        """Return the finding while the run overfits."""
+        """Return the finding while the run overfits with a loss that is not lost."""
         over = results.of(OverfittingAnalyzer)
+        # Weights that NaN or an explosion spoiled evaluate badly for a reason of their own.
+        if results.of(DivergenceAnalyzer).state in LOST:
+            return None
         if not over.overfitting or over.lost is None or over.noise is None:
             return None
         since = where(run, over.since_step)

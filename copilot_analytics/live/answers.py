@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.events import ENDED
-from copilot_analytics.wording import duration, number
+from copilot_analytics.wording import duration, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,14 +135,10 @@ def why(watched: Watched, now: float) -> str:
 
 
 def _left(watched: Watched) -> str:
-    from copilot_analytics.wording import share
-
     found = watched.analysis.eta
     if watched.following.status == "finished":
         return "it has finished"
     if found.remaining_s is None:
         return "time left unknown: " + next((gap.why for gap in found.not_judged), "no plan")
-    text = f"{duration(found.remaining_s)} left"
-    if found.low_s is not None and found.high_s is not None:
-        text += f" ({share(found.level)}: {duration(found.low_s)} – {duration(found.high_s)})"
-    return text
+    bounds = interval(found.low_s, found.high_s, found.level)
+    return f"{duration(found.remaining_s)} left" + (f" ({bounds})" if bounds else "")

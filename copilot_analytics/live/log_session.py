@@ -316,4 +316,4 @@ def _as_said(item: Item, run: Run) -> Item:
     if run.progress is None or run.progress >= _NEAR_THE_END:
         return replace(item, facts={**item.facts, "final": True, "silence_s": None})
     message = str(item.facts.get("reason") or "its process is gone")
-    return replace(item, kind="crash", facts={"message": message})
+    return replace(item, kind="crash", facts={"message": message, "unsaid": True})

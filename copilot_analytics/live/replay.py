@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.run import Run
 
-_LEAST_CHUNK = 2048
+_LEAST_CHUNK = 512
 _MOST_CHUNKS = 20_000
 _WAITS_S = (30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
 _TELLS = frozenset({"stop", "kill"})
@@ -154,7 +154,7 @@ class Replay:
         self._key = ""
         self._said: list[Said] = []
         self._advised: _Advised | None = None
-        self._now = 0.0
+        self._now = self._waited = 0.0
 
     @property
     def events(self) -> list[Event]:
@@ -174,6 +174,8 @@ class Replay:
             MetricAnalyzer(self._options).insist(read_light(self.path, self._log_format))
         size = max(_LEAST_CHUNK, self.path.stat().st_size // _MOST_CHUNKS)
         for _ in read_on(self.log, size):
+            # What waits is worded by what is known when it is told, not by what comes after.
+            self._let_time_pass(self.log.run.last_time or self._now)
             yield from self._taken()
         self.log.close()
         if self.log.trouble:
@@ -251,6 +253,9 @@ class Replay:
             moment = self._now + wait_s
             if moment >= until:
                 break
+            if moment <= self._waited:
+                continue
+            self._waited = moment
             self._add(self._policy.step([], moment, context), moment)
 
     def _add(self, messages: list[Message], now: float) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
-from copilot_analytics.wording import duration, number, share
+from copilot_analytics.wording import duration, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,7 @@ _COLOURS = {
     "stalled": "bold red",
     "crashed": "bold red",
 }
+_COLUMNS = (("run", 8), ("state", 8), ("phase", 3), ("progress", 3), ("left", 3), ("best", 3))
 _PHASE_COLOURS = {
     "DIVERGING": "bold red",
     "OVERFITTING_RISK": "magenta",
@@ -340,10 +341,8 @@ def _time_left(analysis: Any) -> str:
     eta = analysis.eta
     if eta.remaining_s is None:
         return "unknown: " + next((gap.why for gap in eta.not_judged), "no plan in the log")
-    text = duration(eta.remaining_s)
-    if eta.low_s is not None and eta.high_s is not None:
-        text += f"   {share(eta.level)}: {duration(eta.low_s)} – {duration(eta.high_s)}"
-    return text
+    bounds = interval(eta.low_s, eta.high_s, eta.level)
+    return duration(eta.remaining_s) + (f"   {bounds}" if bounds else "")
 
 
 def _devices(run: Any) -> str:
@@ -370,8 +369,11 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
     from rich.text import Text
 
     table = Table(box=None, expand=True, pad_edge=False)
-    for title in ("run", "state", "phase", "progress", "left", "best"):
-        table.add_column(title, no_wrap=True, overflow="ellipsis", header_style="dim")
+    for title, least in _COLUMNS:
+        # Where there is little room the name and the state are what is read.
+        table.add_column(
+            title, no_wrap=True, overflow="ellipsis", header_style="dim", min_width=least
+        )
     calm = {"running", "evaluating", "finished", "waiting"}
     ranked = sorted(runs, key=lambda watched: watched.following.status in calm)
     for watched in ranked[:30]:

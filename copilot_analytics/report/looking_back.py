@@ -291,7 +291,8 @@ def _came_gain(one: GainThen | None) -> str:
 def _said_time(one: TimeThen | None) -> str:
     if one is None:
         return ""
-    return f"{duration(one.said_s)} ({duration(one.low_s)} – {duration(one.high_s)})"
+    said, low, high = map(duration, (one.said_s, one.low_s, one.high_s))
+    return said if said == low == high else f"{said} ({low} – {high})"
 
 
 def _came_time(one: TimeThen | None) -> str:

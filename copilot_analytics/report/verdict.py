@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers.metric import difference_text
+from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 from copilot_analytics.report.wording import extent, phase_in_words, place
@@ -14,7 +15,7 @@ from copilot_analytics.wording import duration, is_share, number, share
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-_SAID_ABOVE = {"the run is over", "the run was interrupted"}
+_SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
 _STATES = {
     "waiting": "The log holds no training step yet",
     "running": "The run is going",
@@ -52,6 +53,8 @@ def actions(analysis: Analysis) -> list[str]:
         told = track_record(analysis)
         if told:
             lines.append(told)
+    elif stop.advice in {"wait", "continue"} and analysis.phases.current is Phase.DIVERGING:
+        lines.append(f"**Decide soon.** {sentence(stop.reason)}")
     elif stop.advice == "wait":
         lines.append(f"**Wait.** {stop.reason}")
     elif stop.advice == "continue":

@@ -169,6 +169,15 @@ def test_what_was_muted_is_told_when_the_worse_is_over(policy, feed):
     assert told.kind == "news" and len(told.event_ids) == 2
 
 
+def test_nothing_is_over_or_taken_back_while_it_is_worse(policy, feed):
+    run(policy, [feed("finding", "loss_spike")], 0, 30)
+    (worse,) = run(policy, [feed("phase", "DIVERGING")], 100)
+    assert worse.title.startswith("🔴 DIVERGING")
+    assert run(policy, [feed("resolved", "loss_spike")], 120, 160, 4000) == []
+    (told,) = run(policy, [feed("phase", "STABLE_CONVERGENCE")], 5000, 5040)
+    assert len(told.event_ids) == 2
+
+
 def test_pace_is_muted_by_a_stall_only(policy, feed):
     assert run(policy, [feed("status", "stalled")], 0)
     assert run(policy, [feed("finding", "gpu_idle")], 1, 100) == []
@@ -311,6 +320,14 @@ def test_finished_mutes_all_but_the_summary(policy, feed):
     assert policy.close(7000.0, CONTEXT) == []
 
 
+@pytest.mark.parametrize("end", ["crashed", "interrupted", "unknown"])
+def test_the_end_of_the_watch_does_not_tell_the_end_of_the_run_again(policy, feed, end):
+    assert run(policy, [feed("status", end)], 0, 40)
+    assert policy.close(700.0, CONTEXT) == []
+    run(policy, [feed("status", "running")], 800, 840)
+    assert [told.kind for told in policy.close(900.0, CONTEXT)] == ["summary"]
+
+
 def test_resumed_after_the_end_is_told(policy, feed):
     run(policy, [feed("status", "finished")], 0)
     (told,) = run(policy, [feed("status", "running")], 5000, 5040)
@@ -441,7 +458,7 @@ class PolicyMachine(RuleBasedStateMachine):
         for name, subject in self.policy._subjects.items():
             truth, belief = subject.truth, subject.belief
             if truth is None:
-                assert belief is None
+                assert belief is None or self.policy._is_outranked(name, belief)
             elif not self.policy._is_muted_by_another(name, truth):
                 assert belief is not None and belief.key == truth.key
 

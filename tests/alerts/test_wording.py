@@ -11,9 +11,11 @@ from copilot_analytics.alerts import wording
 from copilot_analytics.alerts.message import Tiding
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analyzers.eta import Eta
+from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Evidence, Finding, NotJudged, Severity
+from copilot_analytics.report.verdict import actions
 from copilot_analytics.stats.stopping import strictness
 
 FLAT = Event(
@@ -47,14 +49,14 @@ def stopping(analysis, advice="stop"):
 def test_plateau_says_change_reason_eta_recommendation_savings_and_checkpoint(analysis):
     found = Finding(
         FLAT.key, FLAT.severity, 5000, FLAT.text,
-        "BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals.",
+        "BBox_mAP gained 0.1 ± 0.3 pt, the last 4 evals against the 4 before.",
         (Evidence("P(gain of 0.5 pt or more)", "4 %", "50 %", (90,)),),
         "Lower the learning rate, or stop with the best checkpoint.",
     )  # fmt: skip
     flat = replace(stopping(analysis), findings=(found,))
     title, change, state, advice, seen = told(flat, Tiding("opened", FLAT)).splitlines()
     assert title == "🟠 PLATEAU DETECTED   my_run"
-    assert change == "BBox_mAP gained 0.1 ± 0.3 pt over the last 4 evals."
+    assert change == "BBox_mAP gained 0.1 ± 0.3 pt, the last 4 evals against the 4 before."
     assert seen == "Seen: P(gain of 0.5 pt or more) 4 % (threshold: 50 %; line 90)"
     assert "⏱ 40 min left (80 %: 38 min – 43 min)" in state
     assert "best coco/bbox_mAP" in state and "at epoch 15" in state
@@ -185,3 +187,56 @@ def test_advice_to_stop_is_three_lines_below_a_title_and_says_how_often_it_is_ri
     share = round(100 * record.right / record.stops)
     assert f"Right in {share} % of {record.stops} public runs so advised." in lines[-1]
     assert "public runs" not in told(stopped, Tiding("opened", event))
+
+
+def diverging(analysis, **stop):
+    phases = replace(analysis.phases, current=Phase.DIVERGING)
+    return replace(analysis, phases=phases, stop=replace(analysis.stop, **stop))
+
+
+def test_a_divergence_is_never_told_with_let_it_run(analysis):
+    event = Event("phase", "DIVERGING", 4000, None, 812, "loss rises", Severity.CRITICAL)
+    run = diverging(analysis, advice="continue", reason="P(gain) = 30 %")
+    text = told(run, Tiding("opened", event))
+    assert "Let it run" not in text and "with a lower learning rate" in text
+    worst = replace(run.findings[0], id="loss_explosion", recommendation="Go back to 7.pth.")
+    assert "💡 Go back to 7.pth." in told(replace(run, findings=(worst,)), Tiding("opened", event))
+    lines = actions(run)
+    assert lines[0].startswith("**Decide soon.**") and "Let it run" not in "".join(lines)
+
+
+def test_a_process_that_is_stopped_is_to_be_woken_and_nothing_else(analysis):
+    reason = "process 7 is stopped; `kill -CONT 7` wakes it"
+    stalled = replace(analysis, life=replace(analysis.life, status="stalled", reason=reason))
+    event = Event("status", "stalled", 1, None, 1, f"stalled: {reason}", Severity.CRITICAL)
+    text = told(stalled, Tiding("opened", event))
+    assert "kill -CONT 7" in text and "restart" not in text
+
+
+def test_an_interval_that_rounds_to_its_middle_is_left_out(analysis):
+    sure = replace(analysis, eta=replace(analysis.eta, low_s=2400.0, high_s=2410.0))
+    assert "⏱ 40 min left · best" in told(sure, Tiding("opened", FLAT))
+
+
+def test_the_end_names_each_trouble_once_and_stays_short(analysis):
+    lost = replace(analysis.findings[0], id="loss_nan", severity=Severity.CRITICAL)
+    over = diverging(analysis)
+    over = replace(
+        over,
+        life=replace(over.life, status="finished"),
+        findings=(lost, analysis.findings[0], replace(analysis.findings[0], id="slowdown")),
+    )
+    words = wording.summary(Context("key", "my_run", lambda: over))
+    assert len(words.body) <= 4
+    assert words.body[-1] == f"🟠 {analysis.findings[0].title} · 1 more in the report"
+
+
+def test_what_a_plateau_rests_on_is_not_said_twice(analysis):
+    found = Finding(
+        FLAT.key, FLAT.severity, 5000, FLAT.text,
+        "BBox_mAP gained 0.1 ± 0.3 pt, the last 4 evals against the 4 before.",
+        (Evidence("mean of 4 evaluations against the 4 before", "+0.1 ± 0.3 pt", "0.5 pt", (9,)),),
+        "Lower the learning rate, or stop with the best checkpoint.",
+    )  # fmt: skip
+    text = told(replace(analysis, findings=(found,)), Tiding("opened", FLAT))
+    assert text.count("0.1 ± 0.3 pt") == 1 and len(text.splitlines()) == 4

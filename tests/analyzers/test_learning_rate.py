@@ -43,6 +43,22 @@ def test_a_smooth_decay_has_no_drops(rows):
         assert judge(rates)[0].drops == ()
 
 
+@pytest.mark.parametrize("epochs", [8, 20, 100])
+def test_a_smooth_decay_that_moves_once_an_epoch_has_no_drops(epochs):
+    cosine = [0.05 * (1 + math.cos(math.pi * e / epochs)) for e in range(epochs + 1)]
+    linear = [0.1 * (1 - e / epochs) for e in range(epochs)]
+    poly = [0.1 * (1 - e / epochs) ** 0.9 for e in range(epochs)]
+    for rates in (cosine, linear, poly):
+        assert judge([rate for rate in rates for _ in range(30)])[0].drops == ()
+
+
+def test_a_drop_out_of_a_slow_decay_and_drops_epoch_after_epoch_are_drops():
+    slow = [0.1 * 0.99**e for e in range(20) for _ in range(20)]
+    assert [d.step for d in judge([*slow, *[0.008] * 20])[0].drops] == [4010]
+    halved = [0.1 * 0.5**e for e in range(6) for _ in range(20)]
+    assert len(judge(halved)[0].drops) == 5
+
+
 def test_an_observed_decay_is_known_as_one():
     rate, _ = judge([0.05 * (1 + math.cos(math.pi * i / 400)) for i in range(300)])
     assert rate.decays_to_end

@@ -4,10 +4,11 @@ import pytest
 from made_up_runs import cosine, falling, growing, made_up
 
 from copilot_analytics.analyzers._base import Fold
-from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.api import iter_items
 from copilot_analytics.engine import Session
 from copilot_analytics.records import Record
+from copilot_analytics.run import Run
 
 
 def judge(records, **facts):
@@ -267,3 +268,22 @@ def test_what_fails_after_a_stop_by_hand_is_no_crash():
     life, _ = judge([*rows, stopped, failed])
     assert (life.status, life.reason) == ("interrupted", "it was stopped by hand (Ctrl-C)")
     assert judge([*rows, failed])[0].status == "crashed"
+
+
+def test_a_row_that_holds_its_evaluation_waits_for_none():
+    run = Run()
+    for epoch in range(1, 11):
+        for kind in ("train", "eval"):
+            run.append(Record(kind, epoch, epoch, metrics={"loss": 1.0 / epoch}, line=epoch + 1))
+    assert not at_eval(run)
+
+
+def test_a_process_that_went_without_a_word_left_no_line_to_mend():
+    gone = Record("crash", line=40, facts={"message": "process 7 is gone", "unsaid": True})
+    session = Session()
+    for record in [*some(0.5), gone]:
+        session.update(record)
+    life = session.results.of(LifecycleAnalyzer)
+    assert (life.status, life.line) == ("crashed", 0)
+    finding = next(f for f in session.findings if f.id == "crash")
+    assert "dmesg" in finding.recommendation and "Mend the cause" not in finding.recommendation

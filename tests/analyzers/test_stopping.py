@@ -268,6 +268,19 @@ def test_an_empty_run_has_no_advice() -> None:
     assert StoppingAnalyzer.of(Run()).advice == "none"
 
 
+def test_a_collapse_after_a_nan_makes_no_ties_of_worse_checkpoints() -> None:
+    records = []
+    for epoch in range(1, 13):
+        lost = epoch > 7
+        loss = math.nan if lost else math.exp(-epoch / 5)
+        value = 0.1 if lost else 0.93 - 0.75 * math.exp(-epoch / 3.5)
+        records += [
+            Record("train", 10 * epoch, epoch, metrics={"loss": loss}, line=2 * epoch),
+            Record("eval", 10 * epoch, epoch, metrics={"accuracy": value}, line=2 * epoch + 1),
+        ]
+    assert [one.step for one in advice_of(records).checkpoints] == [70]
+
+
 def test_after_a_nan_nothing_is_promised_and_early_checkpoints_count() -> None:
     records = flat_run().first(0.6)
     rows = [r for r in records if r.kind == "train"]

@@ -41,6 +41,15 @@ def test_loss_nan() -> None:
     assert finding.evidence[0].observed == "nan" and finding.evidence[0].lines
 
 
+def test_bad_evaluations_of_weights_that_are_nan_are_no_overfitting() -> None:
+    findings = with_losses(
+        lambda done, loss: {"loss": math.nan if done > 0.5 else loss},
+        share=0.7,
+        metric=lambda done: 0.1 if done > 0.5 else 0.2 + 0.4 * done,
+    )
+    assert "loss_nan" in findings and "overfitting" not in findings
+
+
 def test_a_passing_nan_is_only_noted() -> None:
     findings = with_losses(lambda done, loss: {"loss": math.nan if 0.5 < done <= 0.504 else loss})
     assert findings["loss_nan"].severity is Severity.INFO

@@ -115,3 +115,10 @@ def test_figures_come_from_a_child_without_secrets(sample_logs, monkeypatch):
     assert "TELEGRAM_TOKEN" not in seen
     assert draw_apart(str(sample_logs / "README.md"), "loss") is None
     assert draw_apart("x", "../../etc") is None
+
+
+def test_a_narrow_table_keeps_the_names_and_states(watched):
+    watched.name = "run_7"
+    for width in (50, 40):
+        rows = drawn([watched] * 2, width=width)
+        assert "run_7" in rows and "running" in rows

@@ -15,7 +15,7 @@ from copilot_analytics.engine import Session
 from copilot_analytics.records import Block, Record
 from copilot_analytics.report.document import json_schema, to_json
 from copilot_analytics.report.figure_data import metric_figure
-from copilot_analytics.report.looking_back import compared, lines, tally
+from copilot_analytics.report.looking_back import TimeThen, _said_time, compared, lines, tally
 from copilot_analytics.report.markdown import render
 
 EVERY, END = 100, 4000
@@ -214,3 +214,9 @@ def test_blocks_of_any_size_keep_the_same(size: int) -> None:
 def test_a_run_without_a_plan_is_told_its_pace() -> None:
     text = render(analysis_of(made(2400, planned=None), over=False), {})
     assert "| one step | 0.5 s, from time stamps |" in text and "time left" not in text
+
+
+def test_an_interval_of_time_that_rounds_to_its_middle_is_left_out() -> None:
+    assert _said_time(TimeThen(1800.0, 1799.0, 1801.0, 0.8, 1800.0, True)) == "30 min"
+    wide = TimeThen(1800.0, 1500.0, 2100.0, 0.8, 1800.0, True)
+    assert _said_time(wide) == "30 min (25 min – 35 min)"
