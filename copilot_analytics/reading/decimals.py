@@ -36,7 +36,7 @@ _PAIRS = _U(0x000000FF000000FF)
 _HUNDREDS, _ONES = _U(0x000F424000000064), _U(0x0000271000000001)
 _TEN, _EIGHT, _BYTES_16, _BYTES_32, _TOP = _U(10), _U(8), _U(16), _U(32), _U(56)
 _SEVEN = _U(7)
-_MOST_DIGITS = 19
+_MOST_DIGITS, _MOST_DECIMALS = 19, 24
 _LARGEST_THIRD = _U(1000)  # above two words of 8 digits: 19 digits together
 _EXACT, _TOO_LARGE = _U(1 << 53), _U(1 << 63)
 _EXACT_POWER, _LARGEST_POWER = 22, 60
@@ -149,8 +149,9 @@ class Digits:
         negative = self.codes[starts] == _MINUS
         has_minus = bool(negative.any())
         first = starts + negative if has_minus else starts
-        last, exponent, sure = self._exponents(first, ends)
-        whole, decimals, has_digits = self._mantissas(first, last)
+        tails = self.words[ends - 8]
+        last, exponent, sure = self._exponents(first, ends, tails)
+        whole, decimals, has_digits = self._mantissas(first, last, tails)
         power = decimals if exponent is None else decimals - exponent
         sure &= has_digits & (power >= 0) & (power <= _LARGEST_POWER)
         sure &= (whole < _TOO_LARGE) | (decimals > 0)
@@ -169,16 +170,22 @@ class Digits:
             numbers[place] = 0.0 if number is None else number
         return numbers, good
 
-    def _exponents(self, first: Ints, ends: Ints) -> tuple[Ints, Ints | None, Flags]:
-        """Return where the mantissas end, the exponents if any is printed, and which are short."""
+    def _exponents(self, first: Ints, ends: Ints, tails: Words) -> tuple[Ints, Ints | None, Flags]:
+        """Return where the mantissas end, the exponents if any is printed, and which are short.
+
+        Parameters
+        ----------
+        first, ends
+            Where each number stands, without its sign.
+        tails
+            The 8 bytes before each end; those before each end of a mantissa afterwards.
+        """
         sure = np.ones(len(ends), dtype=np.bool_)
-        found = _bytes_equal(self.words[ends - 8] | _LOWER, _EXPONENTS)
-        # Bytes before a number of less than 8 may be anything.
+        found = _bytes_equal(tails | _LOWER, _EXPONENTS)
         some = np.flatnonzero(found)
-        if len(some):
-            at = ends[some] - 8 + _place_of_first(found[some])
-            inside = at > first[some]
-            some, at = some[inside], at[inside]
+        at = ends[some] - 8 + _place_of_first(found[some])
+        inside = at > first[some]  # before a number of fewer than 8 bytes stands anything
+        some, at = some[inside], at[inside]
         if not len(some):
             return ends, None, sure
         sign = self.codes[at + 1]
@@ -195,46 +202,44 @@ class Digits:
         exponents[some] = np.where(sign == _MINUS, -exponent, exponent)
         last = ends.copy()
         last[some] = at
+        tails[some] = self.words[at - 8]
         sure[some] = fits
         return last, exponents, sure
 
-    def _mantissas(self, first: Ints, last: Ints) -> tuple[Words, Ints, Flags]:
+    def _mantissas(self, first: Ints, last: Ints, tails: Words) -> tuple[Words, Ints, Flags]:
         """Return digits as whole numbers, how many of them are decimals, and which are sure."""
-        start = self.words[first]
-        found = _bytes_equal(start, _POINTS)
+        heads = self.words[first]
+        found = _bytes_equal(heads, _POINTS)
         before = _place_of_first(found)
         has_point = (found != 0) & (first + before < last)
-        before = np.where(has_point, before, 0)
-        begin = first + before
-        begin += has_point
-        count = last - begin
-        sure = (count > 0) & (count <= 24)
-        decimals = np.where(has_point, count, 0)
-        whole, good = self._digits_before(last, count)
+        if not has_point.all():
+            before *= has_point
+        count = last - first
+        count -= before
+        count -= has_point
+        sure = (count > 0) & (count <= _MOST_DECIMALS)
+        decimals = count * has_point
+        whole, good = _last_digits(tails, count)
         sure &= good
         longest = int(count.max(initial=0))
         if longest > 8:
-            more, good = self._digits_before(last - 8, count - 8)
+            more, good = _last_digits(self.words[last - 16], count - 8)
             sure &= good
             if longest > 16:
-                third, good = self._digits_before(last - 16, count - 16)
+                third, good = _last_digits(self.words[last - 24], count - 16)
                 sure &= good & (third < _LARGEST_THIRD)
                 more += third * _U(10**8)
             whole += more * _U(10**8)
+        heads ^= _ZEROS
+        leading = heads.astype(np.uint8)
         if has_point.any():
-            upper, good = _whole((start ^ _ZEROS) << (_U(64) - (before.astype(np.uint64) << _U(3))))
+            upper, good = _first_digits(heads, leading, before)
             fits = good & (before > 0) & ((upper == 0) | (before + decimals <= _MOST_DIGITS))
-            sure &= ~has_point | fits
-            whole += upper * _TENS[np.minimum(decimals, 19)]
+            sure &= fits | ~has_point
+            whole += upper * _TENS[np.minimum(decimals, _MOST_DIGITS)]
         # A zero may lead only where a point follows.
-        leads = (start ^ _ZEROS).astype(np.uint8) == 0
-        sure &= ~leads | (np.where(has_point, before, count) == 1)
+        sure &= (leading != 0) | (np.where(has_point, before, count) == 1)
         return whole, decimals, sure
-
-    def _digits_before(self, ends: Ints, count: Ints) -> tuple[Words, Flags]:
-        """Read the last 8 digits before some places, or as many as there are."""
-        unused = np.clip(8 - count, 0, 8).astype(np.uint64) << _U(3)
-        return _whole(((self.words[ends - 8] ^ _ZEROS) >> unused) << unused)
 
 
 def number_in(text: bytes) -> float | None:
@@ -253,8 +258,23 @@ def number_in(text: bytes) -> float | None:
     return float(number) if abs(number) < 1 << 63 else None
 
 
+def _last_digits(words: Words, count: Ints) -> tuple[Words, Flags]:
+    """Read the last digits of words as whole numbers: as many as there are, at most 8."""
+    unused = np.minimum(np.maximum(8 - count, 0), 8)
+    unused <<= 3
+    shift = unused.view(np.uint64)
+    return _whole(((words ^ _ZEROS) >> shift) << shift)
+
+
+def _first_digits(heads: Words, leading: NDArray[np.uint8], count: Ints) -> tuple[Words, Flags]:
+    """Read the first digits of words, less the code of a zero, as whole numbers."""
+    if count.max() <= 1:
+        return leading.astype(np.uint64) * (count > 0), leading <= 9
+    return _whole(heads << (_U(64) - (count.view(np.uint64) << _U(3))))
+
+
 def _whole(digits: Words) -> tuple[Words, Flags]:
-    """Return words of 8 digits, the first in the lowest byte, as whole numbers; tell if they are."""
+    """Return words of 8 digits, the first in the lowest byte, as numbers; tell if they are."""
     wrong = digits + _NOT_A_DIGIT
     wrong |= digits
     wrong &= _HIGH

@@ -10,15 +10,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.reading.decimals import PADDING, Digits, Words, number_in
+from copilot_analytics.reading.decimals import PADDING, Digits, Flags, Words, number_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from copilot_analytics.formats._base import JsonParser
     from copilot_analytics.reading.gathering import Gathered, Names
     from copilot_analytics.reading.lines import Lines
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 _QUOTE = ord('"')
 _LONGEST_LINE = 1 << 13
 _FEWEST_LINES = 32  # below, parsing them is faster than arrays
-_AT_ONCE = 1 << 13  # numbers whose arrays stay in the nearer caches
+_LINES, _AT_ONCE = 1 << 12, 1 << 13  # lines and numbers whose arrays stay in the nearer caches
 _MOST_TRIES = 4
 _VALUE = re.compile(rb"\s{0,2}:\s{0,2}([-+.\w]+)\s{0,2}[,}]\s{0,2}")
 _PRINTABLE = re.compile(rb"[ -~]*")
@@ -51,14 +49,18 @@ class _Constant:
     quote: int | None
     offset: int
 
-    def windows(self) -> Iterator[tuple[int, np.uint64, np.uint64]]:
-        """Yield place, mask and content of words of 8 bytes that cover the characters."""
+    def stands_at(self, begin: Ints, words: Words) -> Flags:
+        """Tell where the characters stand."""
         size = len(self.text)
+        good = np.ones(len(begin), dtype=np.bool_)
         for place in range(0, size, 8):
-            at = place if place + 8 <= size or size < 8 else size - 8
+            at = max(min(place, size - 8), 0)
             part = self.text[at : at + 8]
-            mask = np.uint64((1 << (8 * len(part))) - 1)
-            yield at, mask, np.uint64(int.from_bytes(part, "little"))
+            found = words[begin + at]
+            if len(part) < 8:
+                found &= np.uint64((1 << (8 * len(part))) - 1)
+            good &= found == np.uint64(int.from_bytes(part, "little"))
+        return good
 
 
 class Quoted:
@@ -66,7 +68,7 @@ class Quoted:
 
     def __init__(self, lines: Lines) -> None:
         padding = b" " * PADDING
-        self.digits = Digits(padding + lines.text + padding)
+        self.digits = Digits(b"".join((padding, lines.text, padding)))
         self.starts, self.ends = lines.starts + PADDING, lines.ends + PADDING
         self.quotes = np.flatnonzero(self.digits.codes == _QUOTE)
         until = np.searchsorted(self.quotes, self.ends)
@@ -133,7 +135,7 @@ class ObjectLayout:
                 good &= begin == starts[alike]
             if not good.all():
                 bounds, alike, begin = _only(good, bounds, alike, begin)
-            good = _holds(constant, lines.digits.words, begin)
+            good = constant.stands_at(begin, lines.digits.words)
             if not good.all():
                 bounds, alike, begin = _only(good, bounds, alike, begin)
             bounds.append((begin, begin + len(constant.text)))
@@ -151,7 +153,7 @@ class ObjectLayout:
         begin: Ints = lines.quotes[lines.first[places] + constant.quote] - constant.offset
         return begin
 
-    def _numbers(self, digits: Digits, bounds: list[tuple[Ints, Ints]]) -> tuple[Floats, Any]:
+    def _numbers(self, digits: Digits, bounds: list[tuple[Ints, Ints]]) -> tuple[Floats, Flags]:
         """Return the named numbers, and in which lines every number is one."""
         count = len(bounds[0][0])
         starts = np.stack([stop for _, stop in bounds[:-1]])
@@ -183,13 +185,15 @@ class ObjectLayouts:
         if lines.size < _FEWEST_LINES:
             return everything
         quoted = Quoted(lines)
-        left = []
-        for part in range(0, lines.size, _AT_ONCE):
-            counts = quoted.counts[part : part + _AT_ONCE]
+        left: list[Ints] = []
+        for part in range(0, lines.size, _LINES):
+            counts = quoted.counts[part : part + _LINES]
             order = np.argsort(counts, kind="stable") + part
             cuts = np.flatnonzero(np.diff(quoted.counts[order])) + 1
-            for places in np.split(order, cuts):
-                left.append(self._gather_alike(quoted, places, parser, gathered))
+            left += [
+                self._gather_alike(quoted, places, parser, gathered)
+                for places in np.split(order, cuts)
+            ]
         return np.sort(np.concatenate(left))
 
     def _gather_alike(
@@ -273,15 +277,7 @@ def layout_of(line: bytes, parser: JsonParser) -> ObjectLayout | None:
 
 
 def _only(
-    good: Any, bounds: list[tuple[Ints, Ints]], alike: Ints, begin: Ints
+    good: Flags, bounds: list[tuple[Ints, Ints]], alike: Ints, begin: Ints
 ) -> tuple[list[tuple[Ints, Ints]], Ints, Ints]:
     """Keep what is good."""
     return [(left[good], right[good]) for left, right in bounds], alike[good], begin[good]
-
-
-def _holds(constant: _Constant, words: Words, begin: Ints) -> Any:
-    """Tell in which lines the characters stand at their place."""
-    good = np.ones(len(begin), dtype=np.bool_)
-    for at, mask, content in constant.windows():
-        good &= (words[begin + at] & mask) == content
-    return good
