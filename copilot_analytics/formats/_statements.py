@@ -103,11 +103,15 @@ class StatementParser(LineParser):
         for pattern in self._patterns:
             if pattern.kind not in kinds:
                 continue
-            stamp = find_stamp(line) if stamp is None else stamp
-            has_numbers = pattern.kind in {"train", "eval"}
-            found = pattern.regex.search(line, stamp.message if has_numbers else 0)
+            found = pattern.regex.search(line)
             if found is None:
                 continue
+            stamp = find_stamp(line) if stamp is None else stamp
+            has_numbers = pattern.kind in {"train", "eval"}
+            if has_numbers and found.start() < stamp.message:
+                found = pattern.regex.search(line, stamp.message)
+                if found is None:
+                    continue
             if not has_numbers:
                 return pattern, list(stamp.fields), found
             fields = self._numbers(pattern, found, line)
