@@ -14,9 +14,9 @@ Logs that are no lines (event files, JSON documents) are read by a `ByteParser`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from copilot_analytics.records import Block, Floats, Ints, Item, Record
@@ -127,6 +127,18 @@ class ByteParser(ABC):
     def close(self) -> Iterable[Item]:
         """Say what only the end of the log tells."""
         return ()
+
+
+_Judge = TypeVar("_Judge", bound="Callable[..., float]")
+
+
+def judges_each_line(confidence: _Judge) -> _Judge:
+    """Mark a `LogFormat.confidence` that is the largest one of its lines, each taken alone.
+
+    Lines that it was asked about once need not be shown to it again.
+    """
+    confidence.judges_each_line = True  # type: ignore[attr-defined]
+    return confidence
 
 
 class LogFormat(ABC):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import JsonParser, LogFormat
+from copilot_analytics.formats._base import JsonParser, LogFormat, judges_each_line
 from copilot_analytics.formats._numbers import IS_NUMBER, is_number
 from copilot_analytics.formats._rows import Naming, RowReader
 
@@ -110,6 +110,7 @@ class JsonRowsFormat(LogFormat):
         """Return a fresh parser for a log."""
         return JsonRowsParser(self, RowReader(file, self.axis(), self.naming))
 
+    @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: one row that can only come from this trainer settles it."""
         return 1.0 if any(map(self.is_row, objects_in(lines))) else 0.0

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from copilot_analytics.formats._axis import PLACES, Axis
-from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat
+from copilot_analytics.formats._base import (
+    LONGEST_LINE,
+    Field,
+    LineParser,
+    LogFormat,
+    judges_each_line,
+)
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.schema import FACTS
@@ -176,6 +182,7 @@ class StatementFormat(LogFormat):
         rows = RowReader(file, self.axis(), self.naming)
         return StatementParser(self.patterns, rows, self.naming)
 
+    @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a training line settles it."""
         parser = self.parser("")
