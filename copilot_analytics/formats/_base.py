@@ -101,6 +101,15 @@ class JsonParser(ABC):
         statement whose named values are not all numbers goes to `parse`.
         """
 
+    def numbers(self, statement: Json) -> Mapping[str, float] | None:
+        """Return the numbers of a training statement that do not all stand beside its keys.
+
+        Asked where `columns` names none. The answer may depend on nothing but the statement;
+        `block` gets the numbers of neighbours with the same names together. None leaves the
+        statement to `parse`.
+        """
+        return None
+
     @abstractmethod
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block | Iterable[Item]:
         """Turn the numbers of consecutive training statements with the same keys into a block.

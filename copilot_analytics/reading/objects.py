@@ -65,16 +65,23 @@ class ObjectReader(Reader):
         self, statements: Sequence[Statement | None], places: Ints, gathered: Gathered
     ) -> None:
         """Gather the numbers of training statements, alike neighbours together."""
+        rows: dict[Names, tuple[list[int], list[Sequence[float]]]] = {}
         place = 0
         while place < len(statements):
             statement = statements[place]
             named = None if statement is None else self._parser.columns(tuple(statement), statement)
             if statement is None or not named:
+                numbers = None if statement is None else self._parser.numbers(statement)
+                if numbers:
+                    row = rows.setdefault(tuple(numbers), ([], []))
+                    row[0].append(int(places[place]))
+                    row[1].append(tuple(numbers.values()))
                 place += 1
                 continue
             stop = _last_alike(statements, place, set(named)) + 1
             self._gather_alike(statements[place:stop], tuple(named), places[place:stop], gathered)
             place = stop
+        gathered.add_rows(rows)
 
     def _gather_alike(
         self, statements: Sequence[Any], names: Names, places: Ints, gathered: Gathered
