@@ -15,12 +15,13 @@ from copilot_analytics.reading.lines import Lines, clean
 from copilot_analytics.reading.object_layouts import ObjectLayouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from copilot_analytics.formats._base import JsonParser
     from copilot_analytics.records import Ints, Item
 
 Statement: TypeAlias = dict[str, Any]
+_Rows: TypeAlias = "dict[Names, tuple[list[int], list[Sequence[float]]]]"
 
 _BATCH = 256
 _NUMBERS = {int, float}
@@ -65,7 +66,7 @@ class ObjectReader(Reader):
         self, statements: Sequence[Statement | None], places: Ints, gathered: Gathered
     ) -> None:
         """Gather the numbers of training statements, alike neighbours together."""
-        rows: dict[Names, tuple[list[int], list[Sequence[float]]]] = {}
+        rows: _Rows = {}
         place = 0
         while place < len(statements):
             statement = statements[place]
@@ -73,12 +74,16 @@ class ObjectReader(Reader):
             if statement is None or not named:
                 numbers = None if statement is None else self._parser.numbers(statement)
                 if numbers:
-                    row = rows.setdefault(tuple(numbers), ([], []))
-                    row[0].append(int(places[place]))
-                    row[1].append(tuple(numbers.values()))
+                    _add_row(rows, int(places[place]), numbers)
                 place += 1
                 continue
             stop = _last_alike(statements, place, set(named)) + 1
+            if stop == place + 1:  # texts that change in every line
+                numbers = {name: statement[name] for name in named}
+                if set(map(type, numbers.values())) <= _NUMBERS:
+                    _add_row(rows, int(places[place]), numbers)
+                place = stop
+                continue
             self._gather_alike(statements[place:stop], tuple(named), places[place:stop], gathered)
             place = stop
         gathered.add_rows(rows)
@@ -193,6 +198,12 @@ def _picker(names: Sequence[str]) -> Callable[[Statement], tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda statement: tuple([statement[name] for name in names])
+
+
+def _add_row(rows: _Rows, place: int, numbers: Mapping[str, float]) -> None:
+    places, values = rows.setdefault(tuple(numbers), ([], []))
+    places.append(place)
+    values.append(list(map(_as_float, numbers.values())))
 
 
 def _as_float(number: float) -> float:
