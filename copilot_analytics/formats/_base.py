@@ -14,9 +14,9 @@ Logs that are no lines (event files, JSON documents) are read by a `ByteParser`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from copilot_analytics.records import Block, Floats, Ints, Item, Record
@@ -101,6 +101,15 @@ class JsonParser(ABC):
         statement whose named values are not all numbers goes to `parse`.
         """
 
+    def numbers(self, statement: Json) -> Mapping[str, float] | None:
+        """Return the numbers of a training statement that do not all stand beside its keys.
+
+        Asked where `columns` names none. The answer may depend on nothing but the statement;
+        `block` gets the numbers of neighbours with the same names together. None leaves the
+        statement to `parse`.
+        """
+        return None
+
     @abstractmethod
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block | Iterable[Item]:
         """Turn the numbers of consecutive training statements with the same keys into a block.
@@ -127,6 +136,18 @@ class ByteParser(ABC):
     def close(self) -> Iterable[Item]:
         """Say what only the end of the log tells."""
         return ()
+
+
+_Judge = TypeVar("_Judge", bound="Callable[..., float]")
+
+
+def judges_each_line(confidence: _Judge) -> _Judge:
+    """Mark a `LogFormat.confidence` that is the largest one of its lines, each taken alone.
+
+    Lines that it was asked about once need not be shown to it again.
+    """
+    confidence.judges_each_line = True  # type: ignore[attr-defined]
+    return confidence
 
 
 class LogFormat(ABC):

@@ -11,10 +11,8 @@ import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import JsonParser, LogFormat
+from copilot_analytics.formats._base import JsonParser, LogFormat, judges_each_line
 from copilot_analytics.formats._numbers import IS_NUMBER, is_number
 from copilot_analytics.formats._rows import Naming, RowReader
 
@@ -45,19 +43,21 @@ class JsonRowsParser(JsonParser):
         named = [key for key in keys if is_number(statement[key]) and self._naming.of(key)]
         return named if self._has_metrics(named) else None
 
+    def numbers(self, statement: Json) -> Mapping[str, float] | None:
+        """Return the numbers of a nested row."""
+        if not self._form.required & statement.keys() or not self._form.is_nested(statement):
+            return None
+        numbers = self._form.numbers(statement)
+        return numbers if self._has_metrics(numbers) else None
+
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of rows into blocks and evaluations."""
         return self._rows.rows(columns, lines)
 
     def parse(self, statement: Json, number: int) -> Iterable[Item]:
-        """Read a row whose numbers do not all stand beside its keys; no other one is known."""
+        """Read a row without metrics; no other statement is known."""
         if not self._form.required & statement.keys():
             return ()
-        if self._form.is_nested(statement):
-            numbers = self._form.numbers(statement)
-            if self._has_metrics(numbers):
-                columns = {key: np.array([one]) for key, one in numbers.items()}
-                return list(self.block(columns, np.array([number])))
         return list(self._form.others(statement, number, self._rows))
 
     def close(self) -> Iterable[Any]:
@@ -110,6 +110,7 @@ class JsonRowsFormat(LogFormat):
         """Return a fresh parser for a log."""
         return JsonRowsParser(self, RowReader(file, self.axis(), self.naming))
 
+    @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: one row that can only come from this trainer settles it."""
         return 1.0 if any(map(self.is_row, objects_in(lines))) else 0.0

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.formats._base import LONGEST_LINE
+from copilot_analytics.formats._base import LONGEST_LINE, judges_each_line
 from copilot_analytics.formats._coco import CocoSummary
 from copilot_analytics.formats._line_by_line import one_row
 from copilot_analytics.formats._rows import RowReader
@@ -158,6 +158,7 @@ class PartsFormat(StatementFormat):
         rows = RowReader(file, self.axis(), self.naming)
         return PartsParser(self.patterns, self.parts, rows, self.naming, reads_coco=self.reads_coco)
 
+    @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a training line settles it, or a part of one."""
         sure = super().confidence(lines)

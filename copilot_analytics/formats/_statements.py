@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from copilot_analytics.formats._axis import PLACES, Axis
-from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat
+from copilot_analytics.formats._base import (
+    LONGEST_LINE,
+    Field,
+    LineParser,
+    LogFormat,
+    judges_each_line,
+)
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.schema import FACTS
@@ -103,11 +109,15 @@ class StatementParser(LineParser):
         for pattern in self._patterns:
             if pattern.kind not in kinds:
                 continue
-            stamp = find_stamp(line) if stamp is None else stamp
-            has_numbers = pattern.kind in {"train", "eval"}
-            found = pattern.regex.search(line, stamp.message if has_numbers else 0)
+            found = pattern.regex.search(line)
             if found is None:
                 continue
+            stamp = find_stamp(line) if stamp is None else stamp
+            has_numbers = pattern.kind in {"train", "eval"}
+            if has_numbers and found.start() < stamp.message:
+                found = pattern.regex.search(line, stamp.message)
+                if found is None:
+                    continue
             if not has_numbers:
                 return pattern, list(stamp.fields), found
             fields = self._numbers(pattern, found, line)
@@ -172,6 +182,7 @@ class StatementFormat(LogFormat):
         rows = RowReader(file, self.axis(), self.naming)
         return StatementParser(self.patterns, rows, self.naming)
 
+    @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a training line settles it."""
         parser = self.parser("")

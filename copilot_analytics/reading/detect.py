@@ -74,7 +74,11 @@ def format_named(name: str, formats: Mapping[str, LogFormat] | None = None) -> L
     raise UnknownFormatError(msg)
 
 
-def detect(lines: Sequence[str], formats: Mapping[str, LogFormat] | None = None) -> Detection:
+def detect(
+    lines: Sequence[str],
+    formats: Mapping[str, LogFormat] | None = None,
+    sure: Mapping[str, float] | None = None,
+) -> Detection:
     """Tell the format of a log by its first lines.
 
     Parameters
@@ -83,6 +87,8 @@ def detect(lines: Sequence[str], formats: Mapping[str, LogFormat] | None = None)
         The first lines of the log.
     formats
         Formats to choose from, by name; None takes all that are installed.
+    sure
+        What each of them makes of these lines, by name; None asks them.
 
     Examples
     --------
@@ -90,8 +96,10 @@ def detect(lines: Sequence[str], formats: Mapping[str, LogFormat] | None = None)
     True
     """
     formats = known_formats() if formats is None else formats
+    if sure is None:
+        sure = {name: _sure(form, lines) for name, form in formats.items()}
     ranked = sorted(
-        (Candidate(name, form.title, _sure(form, lines)) for name, form in formats.items()),
+        (Candidate(name, form.title, sure[name]) for name, form in formats.items()),
         key=lambda candidate: (
             formats[candidate.name].is_fallback or candidate.confidence < LIKELY,
             -candidate.confidence,
@@ -150,6 +158,8 @@ class Detector:
         self._most_lines, self._most_characters = most_lines, most_characters
         self._next_look = 1
         self._hopeful: list[str] = []
+        self._looked = 0  # lines of the head
+        self._sure: dict[str, float] = {}
 
     @property
     def decided(self) -> bool:
@@ -180,6 +190,7 @@ class Detector:
         if self.detection is None or self._head:
             self._look()
         self._head, self._characters, self._next_look, self._hopeful = [], 0, 1, []
+        self._looked, self._sure = 0, {}
         assert self.detection is not None  # noqa: S101  # _look sets it
         return self.detection
 
@@ -190,6 +201,13 @@ class Detector:
         return any(_sure(self._formats[name], alone) >= CERTAIN for name in self._hopeful)
 
     def _look(self) -> None:
-        self.detection = detect(self._head, self._formats)
+        new = self._head[self._looked :]
+        for name, form in self._formats.items():
+            if getattr(type(form).confidence, "judges_each_line", False):
+                self._sure[name] = max(self._sure.get(name, 0.0), _sure(form, new))
+            else:
+                self._sure[name] = _sure(form, self._head)
+        self._looked = len(self._head)
+        self.detection = detect(self._head, self._formats, self._sure)
         self._next_look = len(self._head) * 3 // 2 + 1
         self._hopeful = [c.name for c in self.detection.candidates[:3] if c.confidence > 0]

@@ -189,7 +189,7 @@ class LineSplitter:
         if not cut:
             self._hold(chunk)
             return NO_LINES
-        text = bytes(self._carry) + chunk[:cut] if self._carry else chunk[:cut]
+        text = b"".join((self._carry, memoryview(chunk)[:cut])) if self._carry else chunk[:cut]
         self._carry.clear()
         first_is_cut, self._skipping = self._skipping, False
         self._hold(chunk[cut:])

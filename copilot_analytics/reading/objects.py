@@ -1,4 +1,4 @@
-"""Reads JSON lines: parsed in batches, the numbers of training statements gathered column-wise."""
+"""Reads JSON lines: numbers by their layouts, all other lines parsed in batches."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from copilot_analytics.reading.gathering import BLANK, OTHER, Gathered, Names, Reader
+from copilot_analytics.reading.lines import Lines, clean
+from copilot_analytics.reading.object_layouts import ObjectLayouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from copilot_analytics.formats._base import JsonParser
-    from copilot_analytics.reading.lines import Lines
-    from copilot_analytics.records import Item
+    from copilot_analytics.records import Ints, Item
 
 Statement: TypeAlias = dict[str, Any]
+_Rows: TypeAlias = "dict[Names, tuple[list[int], list[Sequence[float]]]]"
 
 _BATCH = 256
 _NUMBERS = {int, float}
+_FIRST_PRINTABLE = 32
 
 
 class ObjectReader(Reader):
@@ -30,14 +33,20 @@ class ObjectReader(Reader):
 
     _parser: JsonParser
 
+    def __init__(self, parser: JsonParser, file: str) -> None:
+        super().__init__(parser, file)
+        self._layouts = ObjectLayouts()
+
     def read(self, lines: Lines) -> list[Item]:
         """Return what complete lines say."""
-        texts = _texts(lines)
-        gathered = Gathered(len(texts))
-        statements = read_objects(texts)
-        self._gather(statements, gathered)
-        for place, statement in enumerate(statements):
-            if statement is None and not texts[place].strip():
+        gathered = Gathered(lines.size)
+        left = self._layouts.gather(lines, self._parser, gathered)
+        texts = _texts(lines, left)
+        parsed = read_objects(texts)
+        self._gather(parsed, left, gathered)
+        statements = dict(zip(left.tolist(), parsed, strict=True))
+        for text, (place, statement) in zip(texts, statements.items(), strict=True):
+            if statement is None and not text.strip():
                 gathered.kind[place] = BLANK
         items: list[Item] = []
         for kind, places, columns in gathered.runs():
@@ -53,26 +62,38 @@ class ObjectReader(Reader):
         """Return what a last line says; an object that is cut off is none."""
         return self.read(lines)
 
-    def _gather(self, statements: Sequence[Statement | None], gathered: Gathered) -> None:
+    def _gather(
+        self, statements: Sequence[Statement | None], places: Ints, gathered: Gathered
+    ) -> None:
         """Gather the numbers of training statements, alike neighbours together."""
+        rows: _Rows = {}
         place = 0
         while place < len(statements):
             statement = statements[place]
             named = None if statement is None else self._parser.columns(tuple(statement), statement)
             if statement is None or not named:
+                numbers = None if statement is None else self._parser.numbers(statement)
+                if numbers:
+                    _add_row(rows, int(places[place]), numbers)
                 place += 1
                 continue
             stop = _last_alike(statements, place, set(named)) + 1
-            self._gather_alike(statements[place:stop], tuple(named), place, gathered)
+            if stop == place + 1:  # texts that change in every line
+                numbers = {name: statement[name] for name in named}
+                if set(map(type, numbers.values())) <= _NUMBERS:
+                    _add_row(rows, int(places[place]), numbers)
+                place = stop
+                continue
+            self._gather_alike(statements[place:stop], tuple(named), places[place:stop], gathered)
             place = stop
+        gathered.add_rows(rows)
 
     def _gather_alike(
-        self, statements: Sequence[Any], names: Names, first: int, gathered: Gathered
+        self, statements: Sequence[Any], names: Names, places: Ints, gathered: Gathered
     ) -> None:
         """Put the numbers of statements with the same keys at their places."""
         pick = _picker(names)
         rows = list(map(pick, statements))
-        places = np.arange(first, first + len(rows), dtype=np.int64)
         flat = list(chain.from_iterable(rows))
         if set(map(type, flat)) <= _NUMBERS:
             try:
@@ -81,7 +102,7 @@ class ObjectReader(Reader):
                 table = np.array([_as_float(number) for number in flat]).reshape(len(rows), -1)
             gathered.add(names, places, np.ascontiguousarray(table.T))
             return
-        for place, statement in enumerate(statements, first):
+        for place, statement in zip(places.tolist(), statements, strict=True):
             named = tuple(self._parser.columns(tuple(statement), statement) or ())
             row = [statement.get(name) for name in named]
             if row and set(map(type, row)) <= _NUMBERS:
@@ -179,6 +200,12 @@ def _picker(names: Sequence[str]) -> Callable[[Statement], tuple[Any, ...]]:
     return lambda statement: tuple([statement[name] for name in names])
 
 
+def _add_row(rows: _Rows, place: int, numbers: Mapping[str, float]) -> None:
+    places, values = rows.setdefault(tuple(numbers), ([], []))
+    places.append(place)
+    values.append(list(map(_as_float, numbers.values())))
+
+
 def _as_float(number: float) -> float:
     try:
         return float(number)
@@ -186,8 +213,14 @@ def _as_float(number: float) -> float:
         return -math.inf if number < 0 else math.inf
 
 
-def _texts(lines: Lines) -> list[str]:
-    if lines.text.isascii() and b"\x1b" not in lines.text:
+def _texts(lines: Lines, places: Ints) -> list[str]:
+    """Return the characters of some lines."""
+    if len(places) < lines.size:
+        spans = zip(lines.starts[places].tolist(), lines.ends[places].tolist(), strict=True)
+        return [clean(lines.text[start:end]) for start, end in spans]
+    codes = np.frombuffer(lines.text, dtype=np.uint8)
+    controls = np.count_nonzero(codes < _FIRST_PRINTABLE) > lines.size or b"\x7f" in lines.text
+    if lines.text.isascii() and not controls:
         texts = lines.text.decode("ascii").split("\n")
         del texts[-1]
         return texts

@@ -164,3 +164,17 @@ def test_training_lines_mean_the_same_one_by_one_and_together(
         assert repr(whole) == repr(parts)
     assert repr(list(one.close())) == repr(list(together.close()))
     assert pickle.dumps(one)
+
+
+@pytest.mark.parametrize(
+    "log_format",
+    [form for form in FORMATS if hasattr(type(form).confidence, "judges_each_line")],
+    ids=lambda f: f.name,
+)
+def test_what_judges_each_line_is_as_sure_of_all_as_of_the_surest(log_format: LogFormat) -> None:
+    for form in FORMATS:
+        for sample in form.samples:
+            if isinstance(sample.text, str):
+                lines = sample.text.splitlines()
+                alone = max(log_format.confidence([line]) for line in lines)
+                assert log_format.confidence(lines) == alone, form.name

@@ -70,7 +70,12 @@ def _json(parser: JsonParser, line: str, number: int) -> Iterator[Item]:
         return
     keys = parser.columns(tuple(statement), statement)
     if keys is None or not all(_fits(statement[key]) for key in keys):
-        yield from parser.parse(statement, number)
+        numbers = None if keys else parser.numbers(statement)
+        if numbers:
+            nested = {key: np.array([float(held)]) for key, held in numbers.items()}
+            yield from said(parser.block(nested, np.array([number])))
+        else:
+            yield from parser.parse(statement, number)
         return
     row = {key: np.array([float(statement[key])]) for key in keys}
     yield from said(parser.block(row, np.array([number])))
