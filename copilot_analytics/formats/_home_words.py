@@ -42,6 +42,8 @@ _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
+_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 _THEN = frozenset({"][", ")(", ")["})
 _MOST_WORDS = 6
 _LONGEST_LABEL = 60
@@ -75,6 +77,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
+        self._counts_splits = False  # "Train: 3/80 [20/928 (2%)]" counts batches, not samples
         self._bare_count = False  # whether what is counted has no name
         self._scan(stamp.message)
 
@@ -96,13 +99,25 @@ class _Scan:
                 self._number(token)
         self._leave()
         head = line[start : self._first_metric]
+        head = _LEVEL.sub("", head) if start else head
         reading.is_remark = REMARK.search(head) is not None
         if "#progress" in reading.places:
             for part in reading.places.pop("#epoch", ()):
                 self._spare(part.start, part.end)
         if reading.metrics:
+            if line.startswith("*", start):
+                self._sum_up()
             self._clean()
             self._count_epochs()
+
+    def _sum_up(self) -> None:
+        """Take ``* Acc 81.5 Test loss 0.7`` for a result all along: so validations are summed up."""
+        told = {metric.split for metric in self.reading.metrics} - {None}
+        if len(told) == 1 and "train" not in told:
+            (split,) = told
+            for metric in self.reading.metrics:
+                if not is_bookkeeping(metric.name):
+                    metric.split = split
 
     def _count_epochs(self) -> None:
         """Take "[3/80]" for an epoch where the line tells training and validation."""
@@ -139,6 +154,13 @@ class _Scan:
             self._found(Number(start, token.start() + len(text)), (), "", whole=False)
             return
         self.reading.words += 1
+        joined = _EPOCH_IN_WORD.fullmatch(text)
+        if joined and not self.reading.numbers and not self.reading.metrics:
+            start = token.start() + joined.start("number")
+            self.reading.places["#epoch"] = (Number(start, token.start() + len(text)),)
+            self._last = "#epoch"
+            self._forget()
+            return
         if not self._words:
             if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
@@ -220,7 +242,7 @@ class _Scan:
             role = self._unnamed(gap, parts, unit, whole=whole)
         elif words == ["第"] and whole:
             role = self._ordinal(parts)
-        elif unit in {"", "%"}:
+        elif unit in {"", "%", "dB"}:
             role = self._place(words, parts, whole=whole) if not unit else None
             if role is None and name:
                 role = self._metric(name, parts, whole=whole)
@@ -252,6 +274,8 @@ class _Scan:
     ) -> str | None:
         """Place a number without a name: a total, an iteration in brackets, a share."""
         places, last = self.reading.places, self._last
+        if last == "metric" and not whole and not unit and gap.strip() in {"", ":"}:
+            return self._value_after_count(parts)
         if gap.replace(" ", "") == "/" and last is not None:
             total = {
                 "#epoch": "#epochs",
@@ -268,6 +292,9 @@ class _Scan:
                 return "amount"
             return None
         if unit == "%":
+            if last == "#inner_of" and self._counts_splits:
+                self._spare(parts[0].start, parts[-1].end)
+                return last
             if last == "#inner_of" and "#inner" in places and gap.strip() in {"(", ""}:
                 places["#sample"] = places.pop("#inner")
                 places["#sample_of"] = places.pop("#inner_of")
@@ -296,6 +323,10 @@ class _Scan:
         if {"#inner", "#count", "#step"} & places.keys():
             return None
         in_brackets = "[" in gap or "(" in gap
+        after = self.line[parts[-1].end : parts[-1].end + 2]
+        if not places and before_metrics and gap.endswith("[") and after == "][":
+            places["#epoch"] = parts  # "Train: [3][20/98]"
+            return "#epoch"
         if {"#epoch", "#progress"} & places.keys():
             closes = follows == "]" and ("[" in gap or gap.strip() == ",")
             if before_metrics and (follows == "/" or closes):
@@ -316,6 +347,15 @@ class _Scan:
             places[name] = parts
             return name
         return None
+
+    def _value_after_count(self, parts: tuple[Number, ...]) -> str | None:
+        """Take ``Train loss 400 0.53`` for the loss at a step."""
+        metric, places = self.reading.metrics[-1], self.reading.places
+        if not metric.whole or metric.bound or len(self.reading.metrics) > 1 or places:
+            return None
+        places["#count"] = metric.parts
+        metric.parts, metric.whole = parts, False
+        return "metric"
 
     def _is_pair(self, parts: tuple[Number, ...]) -> bool:
         start = self.line.rfind("[", 0, parts[0].start)
@@ -369,10 +409,10 @@ class _Scan:
             return None
         metrics = self.reading.metrics
         own = split_in(name)
-        bare = own is not None and len(self._words) == 1 and split_in("x" + name) is None
+        bare = own is not None and len(self._words) == 1 and split_in("x" + name.lower()) is None
         bare = bare and not is_quality(name)
         if bare and (whole or not self._bound):
-            return None
+            return self._count_of_split(own, parts, whole=whole)
         split = own or self._governing
         if is_bookkeeping(title):
             split, own = None, None
@@ -387,6 +427,19 @@ class _Scan:
         self._first_metric = min(self._first_metric, parts[0].start)
         metrics.append(Metric(title, split, own is not None, parts, whole, self._bound))
         return "metric"
+
+    def _count_of_split(
+        self, split: Split | None, parts: tuple[Number, ...], *, whole: bool
+    ) -> str | None:
+        """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch."""
+        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        first = not self.reading.numbers and not self.reading.metrics and not self.reading.places
+        if not whole or not first or follows not in ({",", "/", "["} if split == "train" else {","}):
+            return None
+        self._govern(split)
+        self.reading.places["#epoch"] = parts
+        self._counts_splits = True
+        return "#epoch"
 
     def _drop_last(self) -> None:
         """Take back a number that turned out to have a unit of time or memory."""

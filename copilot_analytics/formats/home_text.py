@@ -69,6 +69,7 @@ class HomeTextParser(LineParser):
         self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
         self._first_bars = FirstBars()
+        self._held_out: set[Split] = set()  # the splits that results named so far
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -209,14 +210,15 @@ class HomeTextParser(LineParser):
             return
         split = self._section or self._evaluations.section
         if split is None and self._rows.has_rows and not is_of_training(measured):
-            split = "val"
+            split = "test" if self._held_out == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
         columns = columns_of(line, reading)
         yield from self._end_bar()
         yield from self._evaluations.release()
-        yield from self._rows.unplaced(columns, np.array([number]))
+        sure = "train" in splits and bool(splits & {"val", "test"})
+        yield from self._rows.unplaced(columns, np.array([number]), sure=sure)
 
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None
@@ -227,6 +229,7 @@ class HomeTextParser(LineParser):
         for metric in reading.metrics:
             if not is_bookkeeping(metric.name):
                 of = metric.split or split or "val"
+                self._held_out.add(of)
                 by_split.setdefault(of, {})[metric.name] = number_of(line, metric.parts)
         yield from self._before_result()
         yield from self._evaluations.take(Result(numbers, by_split, number))
