@@ -208,6 +208,7 @@ class HomeTextParser(LineParser):
             return
         if reading.has_axis:
             return
+        yield from self._end_bar()  # it may tell the split
         split = self._section or self._evaluations.section
         if split is None and self._rows.has_rows and not is_of_training(measured):
             split = "test" if self._held_out == {"test"} else "val"
