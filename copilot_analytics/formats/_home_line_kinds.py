@@ -34,6 +34,7 @@ _END = re.compile(
     r"|environment solved in \d)"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
+OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 

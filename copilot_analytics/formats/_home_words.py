@@ -111,7 +111,7 @@ class _Scan:
             self._count_epochs()
 
     def _sum_up(self) -> None:
-        """Take ``* Acc 81.5 Test loss 0.7`` for a result all along: so validations are summed up."""
+        """Take ``* Acc 81.5 Test loss 0.7`` for a result to its start: it sums a validation up."""
         told = {metric.split for metric in self.reading.metrics} - {None}
         if len(told) == 1 and "train" not in told:
             (split,) = told
@@ -434,7 +434,11 @@ class _Scan:
         """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch."""
         follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
         first = not self.reading.numbers and not self.reading.metrics and not self.reading.places
-        if not whole or not first or follows not in ({",", "/", "["} if split == "train" else {","}):
+        if (
+            not whole
+            or not first
+            or follows not in ({",", "/", "["} if split == "train" else {","})
+        ):
             return None
         self._govern(split)
         self.reading.places["#epoch"] = parts

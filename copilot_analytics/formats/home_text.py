@@ -16,6 +16,7 @@ from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
     FINAL,
     OF_FOLD,
+    OF_SAMPLE,
     SECTION,
     may_measure,
     says_the_end,
@@ -206,7 +207,7 @@ class HomeTextParser(LineParser):
         if None not in splits and "train" not in splits:
             yield from self._result(line, reading, number, None)
             return
-        if reading.has_axis:
+        if reading.has_axis or OF_SAMPLE.match(line):
             return
         yield from self._end_bar()  # it may tell the split
         split = self._section or self._evaluations.section

@@ -20,6 +20,7 @@ _HEADER = re.compile(r"^(?:\([\w ,=.-]{1,80}\) )?Result for (?P<trial>[\w.\-]{1,
 _ROW = re.compile(rf"^(?P<indent>  {{1,20}})(?P<key>[\w/.-]{{1,80}}): (?P<number>{NUMBER})\s*$")
 _DONE = re.compile(r"^  done: (?:true|True)\s*$")
 _STEPS = ("timesteps_total", "num_env_steps_sampled", "agent_timesteps_total")
+_ONE_RESULT = 0.6  # the next one may be of another trial
 _TOP = 2  # blanks before the keys of a result
 _KEPT = re.compile(r"^episode_(?:reward|len)_mean$|^episode_reward_(?:max|min)$")
 _OF_LEARNER = re.compile(r"_loss$|^entropy$|^kl$|^cur_lr$|^vf_explained_var$")
@@ -51,7 +52,7 @@ class RllibParser(LineByLine):
         """Tell the last block."""
         return list(self._told())
 
-    def _take(self, key: str, number: float, is_top: bool) -> None:  # noqa: FBT001
+    def _take(self, key: str, number: float, is_top: bool) -> None:
         if is_top and (key in _STEPS or key == "time_total_s" or _KEPT.match(key)):
             self._row.setdefault(key, number)
         elif not is_top and _OF_LEARNER.search(key):
@@ -112,15 +113,17 @@ Result for PPO_Toy-v0_0a1b2_00000:
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: results of one trial that count time steps; several are a search."""
-        trials: set[str] = set()
+        trials: list[str] = []
         counts = False
         for line in lines:
             header = _HEADER.match(line)
             if header is not None:
-                trials.add(header["trial"])
+                trials.append(header["trial"])
             elif trials and not counts:
                 counts = any(line.startswith(f"  {key}: ") for key in _STEPS)
-        return 1.0 if counts and len(trials) == 1 else 0.0
+        if not counts or len(set(trials)) > 1:
+            return 0.0
+        return 1.0 if len(trials) > 1 else _ONE_RESULT
 
     def parser(self, file: str) -> RllibParser:
         """Return a fresh parser for a log."""

@@ -52,7 +52,7 @@ class RslRlParser(LineByLine):
 
     def _told(self) -> Iterator[Record]:
         row, self._row = self._row, {}
-        if len(row) > 2:  # noqa: PLR2004  # more than its place
+        if len(row) > 2:  # more than its place
             yield from one_row(self.rows, row, self._line)
 
 
