@@ -100,6 +100,8 @@ class HomeRows:
         if self._is_result(shape):
             for row, line in enumerate(lines.tolist()):
                 numbers = {name: float(column[row]) for name, column in columns.items()}
+                if self.counts_on and "#count" in numbers:
+                    numbers["#step"] = numbers.pop("#count")
                 yield from self.reader.evaluation(numbers, line, "val")
             return
         self.has_rows = True

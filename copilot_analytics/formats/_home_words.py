@@ -12,8 +12,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_readings import Metric, Number, Reading
-from copilot_analytics.formats._home_tokens import LINKING, NOT_THIS_EPOCH, TOKEN, UNITS
+from copilot_analytics.formats._home_labels import label_of
+from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
+from copilot_analytics.formats._home_tokens import NOT_THIS_EPOCH, TOKEN, UNITS
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
     EPOCHS,
@@ -29,6 +30,12 @@ from copilot_analytics.formats._home_vocabulary import (
     parts_of,
     split_in,
 )
+from copilot_analytics.formats._home_whole_line import (
+    count_epochs,
+    leave_out_unclear,
+    sum_up,
+    uncovered,
+)
 from copilot_analytics.formats._stamps import find_stamp
 
 if TYPE_CHECKING:
@@ -40,13 +47,10 @@ _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
-_ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
 _LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 _THEN = frozenset({"][", ")(", ")["})
-_MOST_WORDS = 6
-_LONGEST_LABEL = 60
 
 
 @lru_cache(maxsize=2048)  # a batch of lines is looked at twice
@@ -85,7 +89,8 @@ class _Scan:
         reading, line = self.reading, self.line
         reading.is_other_rank = _RANK.match(line) is not None
         if start:
-            reading.spare += self._uncovered(start)
+            taken = [(f.start, f.end) for f in stamp.fields]
+            reading.spare += uncovered(line, start, taken)
         for token in TOKEN.finditer(line, start):
             kind = token.lastgroup
             if kind == "word":
@@ -106,43 +111,10 @@ class _Scan:
                 self._spare(part.start, part.end)
         if reading.metrics:
             if line.startswith("*", start):
-                self._sum_up()
-            self._clean()
-            self._count_epochs()
-
-    def _sum_up(self) -> None:
-        """Take ``* Acc 81.5 Test loss 0.7`` for a result to its start: it sums a validation up."""
-        told = {metric.split for metric in self.reading.metrics} - {None}
-        if len(told) == 1 and "train" not in told:
-            (split,) = told
-            for metric in self.reading.metrics:
-                if not is_bookkeeping(metric.name):
-                    metric.split = split
-
-    def _count_epochs(self) -> None:
-        """Take "[3/80]" for an epoch where the line tells training and validation."""
-        places, splits = self.reading.places, {metric.split for metric in self.reading.metrics}
-        is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
-        if self._bare_count and is_both and {"#count", "#count_of"} <= places.keys():
-            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
-
-    def _uncovered(self, until: int) -> list[tuple[int, int]]:
-        taken = [(f.start, f.end) for f in self.reading.stamp.fields]
-        spans = [found.span() for found in _DIGITS.finditer(self.line, 0, until)]
-        return [span for span in spans if not any(a < span[1] and span[0] < b for a, b in taken)]
-
-    def _clean(self) -> None:
-        """Leave out what is not named clearly enough beside what is."""
-        reading = self.reading
-        strong = any(is_quality(metric.name) for metric in reading.metrics)
-        kept = []
-        for metric in reading.metrics:
-            clear = is_quality(metric.name) or is_bookkeeping(metric.name)
-            if clear or (not metric.whole and (metric.bound or strong)):
-                kept.append(metric)
-            else:
-                reading.spare += [(part.start, part.end) for part in metric.parts]
-        reading.metrics = kept
+                sum_up(reading)
+            leave_out_unclear(reading)
+            if self._bare_count:
+                count_epochs(reading)
 
     def _word(self, token: re.Match[str]) -> None:
         text = token[0].rstrip("./-'")
@@ -219,15 +191,7 @@ class _Scan:
         factor = 1.0
         if unit in _SCALES:
             factor, unit = _SCALES[unit], ""
-        if "," in text:
-            groups = [m.span() for m in re.finditer(r"[+-]?[\d.eE]+", text)]
-            scale = [1000.0 ** (len(groups) - 1 - place) for place in range(len(groups))]
-            parts = tuple(
-                Number(start + a, start + b, factor * by)
-                for (a, b), by in zip(groups, scale, strict=True)
-            )
-        else:
-            parts = (Number(start, end, factor),)
+        parts = parts_in(text, start, factor)
         whole = text.lstrip("+-").replace(",", "").isdigit()
         self._found(parts[0], parts[1:], unit, whole=whole)
 
@@ -236,7 +200,7 @@ class _Scan:
         if whole and "[" in self._gap and split_in(" ".join(self._words)):
             self._leave()  # "Test: [10/79]"
         gap, words = self._gap, self._words
-        name = self._label()
+        name = label_of(self.line, words, self._start, self._end)
         role: str | None = None
         if not words:
             role = self._unnamed(gap, parts, unit, whole=whole)
@@ -253,21 +217,6 @@ class _Scan:
         self._gap = ""
         self.reading.numbers += 1
         self._forget()
-
-    def _label(self) -> str:
-        words = self._words
-        while words and words[-1].lower() in LINKING:
-            words = words[:-1]
-        if not words or len(words) > _MOST_WORDS:
-            return ""
-        cut = self._end if len(words) == len(self._words) else self._start + len(" ".join(words))
-        text = re.split(r"[{}'\"]", self.line[self._start : cut].strip())[-1]
-        if text.count("(") != text.count(")"):
-            text = text.rpartition("(")[2]
-        text = text.strip()
-        if _ARITHMETIC.search(text):
-            return ""
-        return text if len(text) <= _LONGEST_LABEL else ""
 
     def _unnamed(
         self, gap: str, parts: tuple[Number, ...], unit: str, *, whole: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._json_rows import number_in, objects_in
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._table import Columns, TableFormat, TableParser
 from copilot_analytics.records import Record
@@ -34,8 +34,8 @@ class MonitorParser(TableParser):
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Take the first line, which says when the environment was made."""
         if _HEAD.match(line):
-            start = json.loads(line.lstrip("# ")).get("t_start")
-            self._start = float(start) if isinstance(start, (int, float)) else 0.0
+            for statement in objects_in([line.lstrip("# ")]):
+                self._start = number_in(statement.get("t_start")) or 0.0
             return ()
         return super().parse(line, number)
 
@@ -51,7 +51,7 @@ class MonitorParser(TableParser):
 
 
 class MonitorCsv(TableFormat):
-    """A commented line of JSON, then a row an episode: return ``r``, length ``l``, seconds ``t``."""
+    """A commented line of JSON, then the return, length and seconds of every episode."""
 
     name: ClassVar[str] = "sb3_monitor"
     title: ClassVar[str] = "Stable-Baselines3 or Gym monitor.csv"

@@ -286,8 +286,8 @@ class LogReader:
         died = self._last_crash()
         msg = (
             f"{self._file} holds no training that copilot knows ({self._detector.lines} lines "
-            f"read).{died} It looked for: {looked_for}. {near} If you know its format, name it with "
-            f"--log-format; `copilot formats` lists them"
+            f"read).{died} It looked for: {looked_for}. {near} If you know its format, name it "
+            f"with --log-format; `copilot formats` lists them"
         )
         return NotATrainingLogError(msg)
 

@@ -419,7 +419,7 @@ def test_epochs_may_be_counted_by_a_split_alone_from_zero():
     )
     records = read(pairs)
     assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4]
-    assert points(records, "eval")[-1] == (4, {"test loss": 2.25, "test acc": 0.6})
+    assert points(records, "eval")[-1] == (4, {"loss": 2.25, "test acc": 0.6})
 
 
 def test_the_step_may_stand_between_a_loss_and_its_value():
@@ -467,8 +467,10 @@ def test_weights_that_are_averaged_and_final_lines_are_no_second_results():
 
 
 def test_decibels_are_measured_and_rates_are_not():
-    rows = "".join(f"<epoch: 1, iter: {i},000, lr:2e-04> G_loss: 1.{i}e-02\n" for i in range(1, 6))
-    records = read(rows + "<epoch: 1, iter: 5,000, Average PSNR : 30.25dB>\n")
+    rows = "".join(
+        f"<epoch: {1 + i // 3}, iter: {i},000, lr:2e-04> G_loss: 1.{i}e-02\n" for i in range(1, 6)
+    )
+    records = read(rows + "<epoch: 2, iter: 5,000, Average PSNR : 30.25dB>\n")
     assert points(records, "eval") == [(5000, {"Average PSNR": 30.25})]
     rows = "".join(
         f"Steps : {i}, Gen Loss Total : {9 / i:.3f}, s/b : 0.51{i}\n" for i in range(1, 7)
@@ -498,7 +500,7 @@ def test_a_bar_over_the_test_set_tells_what_the_lines_after_it_measured():
 
 
 @pytest.mark.parametrize(
-    "last", ["WARNING - 早停触发！在Epoch 5停止训练", "Environment solved in 5 episodes!"]
+    "last", ["WARNING - 早停触发, 在Epoch 5停止训练", "Environment solved in 5 episodes!"]
 )
 def test_more_words_for_the_end(last: str) -> None:
     rows = "".join(f"Epoch {e} train_loss: {2 / e:.3f}\n" for e in range(1, 6))
