@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
+_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
 _MOST_WORDS = 6
 _LONGEST = 60
 
@@ -48,3 +49,8 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     if _ARITHMETIC.search(text):
         return ""
     return text if len(text) <= _LONGEST else ""
+
+
+def is_pair(line: str, start: int) -> bool:
+    """Tell whether a number begins a pair such as ``[2,  300]``: an epoch and its iteration."""
+    return _EPOCH_PAIR.match(line, line.rfind("[", 0, start)) is not None

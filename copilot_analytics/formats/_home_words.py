@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_labels import label_of
+from copilot_analytics.formats._home_labels import is_pair, label_of
 from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
 from copilot_analytics.formats._home_tokens import NOT_THIS_EPOCH, TOKEN, UNITS
 from copilot_analytics.formats._home_vocabulary import (
@@ -47,7 +47,6 @@ _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
-_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
 _LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 _THEN = frozenset({"][", ")(", ")["})
@@ -89,7 +88,7 @@ class _Scan:
         reading, line = self.reading, self.line
         reading.is_other_rank = _RANK.match(line) is not None
         if start:
-            taken = [(f.start, f.end) for f in stamp.fields]
+            taken = [(f.start, f.end) for f in reading.stamp.fields]
             reading.spare += uncovered(line, start, taken)
         for token in TOKEN.finditer(line, start):
             kind = token.lastgroup
@@ -186,7 +185,7 @@ class _Scan:
                 self.reading.split = split
 
     def _number(self, token: re.Match[str]) -> None:
-        start, end = token.span("number")
+        start = token.start("number")
         text, unit = token["number"], token["unit"] or ""
         factor = 1.0
         if unit in _SCALES:
@@ -281,7 +280,12 @@ class _Scan:
             if before_metrics and (follows == "/" or closes):
                 places["#inner"] = parts
                 return "#inner"
-        elif gap == "[" and before_metrics and not self.reading.numbers and self._is_pair(parts):
+        elif (
+            gap == "["
+            and before_metrics
+            and not self.reading.numbers
+            and is_pair(self.line, parts[0].start)
+        ):
             places["#epoch"] = parts  # "[2,  300]", as in the tutorial of PyTorch
             return "#epoch"
         elif (
@@ -305,10 +309,6 @@ class _Scan:
         places["#count"] = metric.parts
         metric.parts, metric.whole = parts, False
         return "metric"
-
-    def _is_pair(self, parts: tuple[Number, ...]) -> bool:
-        start = self.line.rfind("[", 0, parts[0].start)
-        return _EPOCH_PAIR.match(self.line, start) is not None
 
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
