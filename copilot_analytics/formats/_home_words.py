@@ -49,6 +49,9 @@ _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
 _LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
+_TOTALS = {"#epoch": "#epochs", "#step": "#steps"} | {
+    name: f"{name}_of" for name in ("#count", "#inner", "#run")
+}
 _THEN = frozenset({"][", ")(", ")["})
 
 
@@ -225,13 +228,7 @@ class _Scan:
         if last == "metric" and not whole and not unit and gap.strip() in {"", ":"}:
             return self._value_after_count(parts)
         if gap.replace(" ", "") == "/" and last is not None:
-            total = {
-                "#epoch": "#epochs",
-                "#count": "#count_of",
-                "#step": "#steps",
-                "#inner": "#inner_of",
-                "#run": "#run_of",
-            }.get(last)
+            total = _TOTALS.get(last)
             if total is not None and whole and not unit and total not in places:
                 places[total] = parts
                 return total
@@ -383,11 +380,8 @@ class _Scan:
         """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch."""
         follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
         first = not self.reading.numbers and not self.reading.metrics and not self.reading.places
-        if (
-            not whole
-            or not first
-            or follows not in ({",", "/", "["} if split == "train" else {","})
-        ):
+        allowed = {",", "/", "["} if split == "train" else {","}
+        if not whole or not first or follows not in allowed:
             return None
         self._govern(split)
         self.reading.places["#epoch"] = parts
