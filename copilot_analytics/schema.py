@@ -135,7 +135,7 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
+    r"|reward|returns?|rew|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
 )
 _DOWN_PART = re.compile(
     r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|wer|cer|nme|fid)($|[^a-z])|perplex"

@@ -36,8 +36,11 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("FID", r"fid"),
     ("error rate", r"[wc]er$"),
     ("BLEU", r"bleu|rouge"),
-    ("return of the rollouts", r"ep_?rew_?mean"),  # many more points than evaluations beside it
+    # Episodes played to evaluate; those of the rollouts explore while they learn.
+    ("return of evaluations", r"^eval(uation)?[_/]\S*(rew|ret|success)"),
+    ("return of the rollouts", r"ep(isode)?_?(rew|ret)(ard|urn)?_?mean"),
     ("reward", r"reward|return|success|ep_?rew|ep_?ret"),
+    ("ranking", r"ndcg|mrr|(^|_)hits?(@|_|$)"),
     ("recall", r"recall|^ar|[_/]ar"),
     ("precision", r"precision"),
     ("perplexity", r"ppl|perplexity"),

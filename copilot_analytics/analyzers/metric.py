@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
@@ -124,6 +125,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         self._choice: _Choice | None = None
         self._evals = (-1, 0)
         self._named = ""
+        self._bare: dict[str, tuple[Direction | None, str]] = {}
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -175,7 +177,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
             why = f"none of its metrics ({shown}) has a known direction; say it with --direction"
             if self.options.metric is not None:
                 why = f"{self.options.metric!r} is not logged yet; there are: {shown}"
-            elif any(direction_of(name)[0] for name in names):
+            elif any(self._direction_of(run, name)[0] for name in names):
                 why = f"its metrics ({shown}) hold no usable numbers yet"
             return MainMetric(not_judged=(NotJudged("metric", why),))
         return self._measure(run, self._choice)
@@ -200,10 +202,15 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         old = self._choice
         ranked = sorted(names, key=lambda name: better_ranked(name, names))
         for name in ranked:
-            if direction_of(name)[0] is None and self.options.direction is None:
+            if self._direction_of(run, name)[0] is None and self.options.direction is None:
                 continue
             if not _usable(run, name):
                 continue
+            if _is_nothing_yet(run, name) and any(
+                other != name and _is_fellow(other, name) and not _is_nothing_yet(run, other)
+                for other in ranked
+            ):
+                continue  # a detector of masks whose boxes are not scored
             if old is not None and old.name != name and _usable(run, old.name):
                 new_rank, old_rank = better_ranked(name, names), better_ranked(old.name, names)
                 if new_rank[:2] >= old_rank[:2]:
@@ -215,8 +222,17 @@ class MetricAnalyzer(Analyzer[MainMetric]):
             return self._directed(run, name, why, _RANKED)
         return None
 
+    def _direction_of(self, run: Run, name: str) -> tuple[Direction | None, str]:
+        """Tell the direction by the name, or by the values where the name is a split alone."""
+        told = direction_of(name)
+        if told[0] is None and _BARE_SPLIT.fullmatch(name.strip()):
+            if name not in self._bare and _rises_as_a_share(run, name):
+                self._bare[name] = ("max", "a share that rises while the loss falls")
+            return self._bare.get(name, told)
+        return told
+
     def _directed(self, run: Run, name: str, why: str, grade: int) -> _Choice | None:
-        direction, source = direction_of(name)
+        direction, source = self._direction_of(run, name)
         if run.meta.save_best_direction is not None and grade == _STATED:
             direction, source = run.meta.save_best_direction, "the log says so"
         if self.options.direction is not None:
@@ -280,6 +296,9 @@ ANALYZER = MetricAnalyzer
 _ASKED, _STATED, _RANKED = 3, 2, 1
 _MOST_TIES = 50
 _FEWEST_FOR_NOISE = 5
+_FEWEST_FOR_DIRECTION = 4
+_BARE_SPLIT = re.compile(r"(?i)val|valid|validation|dev|eval|test")
+_AVERAGE_PRECISION = re.compile(r"(?i)(?:^|[/_])m?ap(?:$|[^a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +362,36 @@ def eval_noise(value: Floats) -> float | None:
 
 def _usable(run: Run, name: str) -> bool:
     return len(judged_series(run, name).value) > 0
+
+
+def _rises_as_a_share(run: Run, name: str) -> bool:
+    """Tell whether a number without a name is a score: a share that rises while the loss falls.
+
+    Graph networks are often logged so: ``Loss: 1.2, Train: 0.81, Val: 0.80``. The second half of
+    the values is held against the first, so that single noisy ones decide nothing.
+    """
+    value = judged_series(run, name).value
+    half = len(value) // 2
+    if len(value) < _FEWEST_FOR_DIRECTION or value.min() < 0.0 or value.max() > 100.0:
+        return False
+    if float(np.mean(value[half:])) <= float(np.mean(value[:half])):
+        return False
+    loss = run.train_series("loss").value
+    loss = loss[np.isfinite(loss)]
+    half = len(loss) // 2
+    return half > 0 and float(np.mean(loss[half:])) < float(np.mean(loss[:half]))
+
+
+def _is_nothing_yet(run: Run, name: str) -> bool:
+    """Tell whether an average precision was 0 in every evaluation so far."""
+    value = judged_series(run, name).value
+    return _AVERAGE_PRECISION.search(name) is not None and not value.any()
+
+
+def _is_fellow(other: str, name: str) -> bool:
+    """Tell whether another metric is the average precision of another task, as whole as this."""
+    end = name.rsplit("/", 1)[-1].rsplit("_", 1)[-1].lower()
+    return other.lower().endswith(end)
 
 
 def _known(epoch: float) -> float | None:

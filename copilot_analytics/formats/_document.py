@@ -8,6 +8,7 @@ Hugging Face's ``trainer_state.json``, Chainer's and AllenNLP's metrics and `pla
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from abc import abstractmethod
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 256 << 20
 
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LONGEST_END = 64  # bytes in which the end of a document is looked for
 _BLANK = re.compile(r"[\s,]*")
 
 
@@ -37,13 +40,17 @@ class DocumentParser(ByteParser):
         self._rows = rows
         self._held = b""
         self._told: list[Json] = []
+        self._is_wide = False  # written by a shell of Windows, two bytes a character
 
     def feed(self, chunk: bytes) -> Iterable[Item]:
         """Take the next bytes; a document that is whole is read at once."""
         self._held += chunk
-        if len(self._held) > MOST_BYTES or not self._held.rstrip().endswith(self._form.closing):
+        self._is_wide = self._is_wide or self._held.startswith(_WIDE)
+        end = self._held[-_LONGEST_END:]
+        end = end.replace(b"\0", b"") if self._is_wide else end
+        if len(self._held) > MOST_BYTES or not end.rstrip().endswith(self._form.closing):
             return ()
-        text = self._held.decode("utf-8-sig", "replace")
+        text = self._text()
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
@@ -53,9 +60,12 @@ class DocumentParser(ByteParser):
 
     def close(self) -> Iterable[Item]:
         """Read what a document that is cut off holds, and say what the entries showed."""
-        text, self._held = self._held.decode("utf-8-sig", "replace"), b""
+        text, self._held = self._text(), b""
         said = list(self._news({}, text)) if text.strip() else []
         return [*said, *self._rows.learned()]
+
+    def _text(self) -> str:
+        return self._held.decode("utf-16" if self._is_wide else "utf-8-sig", "replace")
 
     def _news(self, document: Any, text: str) -> Iterator[Item]:
         entries = list(self._form.entries(document, text))
@@ -154,6 +164,8 @@ class DocumentFormat(LogFormat):
 
     def claims(self, head: bytes) -> bool | None:
         """Tell by the marks; a first line that is an object of its own is no document."""
+        if head.startswith(_WIDE):
+            head = head.decode("utf-16", "ignore").encode()
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         opening = b"[" if self.array is None else b"{"
         if start and not start.startswith(opening):

@@ -50,6 +50,12 @@ class Result:
         return next((name for name in _RUNNING if name in self.numbers), None)
 
     @property
+    def is_underway(self) -> bool:
+        """Whether it says that the validation is not at its end."""
+        total = self.numbers.get(f"{self.counter}_of")
+        return total is not None and self.numbers[str(self.counter)] < _NEARLY_ALL * total
+
+    @property
     def shape(self) -> tuple[str, ...]:
         """What is the same in lines of one kind."""
         names = [name for metrics in self.metrics.values() for name in metrics]
@@ -91,7 +97,8 @@ class Evaluations:
                 return
             self._held = None
             is_summed = result.counter is None and bool(held.bases & result.bases)
-            if not (is_summed and (self._chain > 1 or held.counter == "#run")):
+            runs = self._chain > 1 or held.counter == "#run" or held.is_underway
+            if not (is_summed and runs):
                 yield from self._told(held)
         if result.counter is None:
             yield from self._told(result)

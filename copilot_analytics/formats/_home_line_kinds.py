@@ -30,9 +30,11 @@ FINAL = re.compile(r"(?i)^[^a-z]*(?:final|best|summary|overall)\b[^\d]{0,60}$")
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
     r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
-    r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成)"
+    r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成|早停(?:触发|机制触发)|触发早停"
+    r"|environment solved in \d)"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
+OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 
@@ -62,8 +64,8 @@ def says_the_end(message: str) -> bool:
     (True, False)
     """
     lower = message.lower()
-    if not any(word in lower for word in ("train", "stop", "训练")):
+    if not any(word in lower for word in ("train", "stop", "solved", "训练", "早停")):
         return False
     # After the name of its logger and its level.
-    said = re.split(r"(?:INFO|DEBUG|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
+    said = re.split(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
     return _END.match(said) is not None

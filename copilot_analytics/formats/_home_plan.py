@@ -10,8 +10,9 @@ _SETTING = re.compile(
     r"""(?xi)
     (?<![\w.-]) (?:cfg\.|config\.|args\.|trainer\.|training\.|train\.|solver\.|optim\.){0,3}
     ['"]?(?:
-        (?P<epochs> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of|no\.?\ of)
-            [_\s-]?(?:train(?:ing)?[_\s-])?epochs? | num_?epochs? | nepochs? | epochs)
+        (?P<epochs> (?:num|n|nb|max|total|number\ of|total\ number\ of|no\.?\ of)
+            [_\s-]?(?:train(?:ing)?[_\s-])?epochs?
+            | train(?:ing)?[_\s-]?epochs | num_?epochs? | nepochs? | epochs)
       | (?P<steps> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of)
             [_\s-]?(?:(?:train(?:ing)?|optimi[sz]ation|optimi[sz]er|update)[_\s-])?(?:steps?|iters?|iterations?|updates?)
             | niters? | max_iter )

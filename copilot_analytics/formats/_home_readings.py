@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,23 @@ class Number(NamedTuple):
     start: int
     end: int
     factor: float = 1.0
+
+
+def parts_in(text: str, start: int, factor: float) -> tuple[Number, ...]:
+    """Return the parts of a number, which commas may group by thousands.
+
+    Examples
+    --------
+    >>> parts_in("12,500", 3, 1.0)
+    (Number(start=3, end=5, factor=1000.0), Number(start=6, end=9, factor=1.0))
+    """
+    if "," not in text:
+        return (Number(start, start + len(text), factor),)
+    groups = [m.span() for m in re.finditer(r"[+-]?[\d.eE]+", text)]
+    scale = [1000.0 ** (len(groups) - 1 - place) for place in range(len(groups))]
+    return tuple(
+        Number(start + a, start + b, factor * by) for (a, b), by in zip(groups, scale, strict=True)
+    )
 
 
 @dataclass(slots=True)

@@ -35,7 +35,8 @@ class HomeNaming(Naming):
     def split_of(self, name: str, otherwise: Split) -> Split:
         """Return the split that a metric counts for; `otherwise` if its name does not tell."""
         split = super().split_of(name, otherwise)
-        self.splits.add(split)
+        if split == otherwise or split_in(name):  # not for the returns of an agent
+            self.splits.add(split)
         return "val" if split == "test" and "val" not in self.splits else split
 
 
@@ -99,6 +100,8 @@ class HomeRows:
         if self._is_result(shape):
             for row, line in enumerate(lines.tolist()):
                 numbers = {name: float(column[row]) for name, column in columns.items()}
+                if self.counts_on and "#count" in numbers:
+                    numbers["#step"] = numbers.pop("#count")
                 yield from self.reader.evaluation(numbers, line, "val")
             return
         self.has_rows = True
@@ -118,10 +121,12 @@ class HomeRows:
                 columns["#step"] = np.full(len(lines), float(self.axis.last_step))
         yield from self.reader.rows(columns, lines)
 
-    def unplaced(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
+    def unplaced(
+        self, columns: dict[str, Floats], lines: Ints, *, sure: bool = False
+    ) -> Iterator[Item]:
         """Yield one row that does not say where it is, from the second of its kind on.
 
-        A number that is printed once, such as a setting, is no series.
+        A number that is printed once, such as a setting, is no series, unless it is `sure`.
         """
         shape = tuple(name for name in columns if name[0] != "#")
         if self.header is not None and not self._fine_names:
@@ -131,11 +136,11 @@ class HomeRows:
         if shape not in self._repeated:
             first = self._once.pop(shape, None)
             self._repeated.add(shape)
-            if first is None:
+            if first is None and not (sure and self.has_rows):
                 self._repeated.discard(shape)
                 self._once[shape] = (columns, lines)
                 return
-            if not self.has_rows:
+            if first is not None and not self.has_rows:
                 columns, lines = _together(first, (columns, lines))
         if self._fine_names or (self.has_rows and self._loss_shapes - {shape}):
             columns = {self._summed(name): column for name, column in columns.items()}

@@ -48,6 +48,7 @@ _JOINED_SPLIT = re.compile(
     r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"
     r"(?=[A-Z]|(?:loss|acc|ppl|err)\w*$)"
 )
+_RATE = re.compile(r"(?i)[a-z]{1,12}/(?:s|sec|second|b|it|iter|step|batch)")
 _LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率", "learningrate"})
 _GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
 OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
@@ -57,7 +58,8 @@ REMARK = re.compile(
     r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint"
     r"|load(?:ed|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding"
     r"|(?:de|in)creased|reduc(?:ed|ing)"
-    r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-]))|保存|最佳|最好|最优"
+    r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-])|solved)|^\W*EMA\b|^\W*final\b"
+    r"|保存|最佳|最好|最优"
     r"|加载|早停|`"
 )
 """What begins a line that repeats a value or tells a story, rather than a result."""
@@ -117,11 +119,14 @@ def is_quantity(label: str) -> bool:
     parts = parts_of(label)
     if parts & _BEST or re.search(r"[_\s]m?s$|\.(?:py|cc|cpp|java|go)$", label):
         return True
+    if _RATE.fullmatch(label.strip()) and not parts & METRICS:
+        return True
     found = parts & _QUANTITIES
     if found <= {"total", "data", "num", "class", "classes", "batch", "token", "weight", "weights"}:
         # `total_loss`, `class_error` and `batch loss` are measures; `loss weight` is a setting.
         last = re.split(r"[\s_/.-]+", label.strip().lower())[-1]
-        return bool(found) and (last in found or not parts & METRICS)
+        is_last = last in found and not (last == "total" and parts & METRICS)
+        return bool(found) and (is_last or not parts & METRICS)
     return True
 
 

@@ -12,8 +12,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_readings import Metric, Number, Reading
-from copilot_analytics.formats._home_tokens import LINKING, NOT_THIS_EPOCH, TOKEN, UNITS
+from copilot_analytics.formats._home_labels import is_pair, label_of
+from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
+from copilot_analytics.formats._home_tokens import NOT_THIS_EPOCH, TOKEN, UNITS
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
     EPOCHS,
@@ -29,6 +30,12 @@ from copilot_analytics.formats._home_vocabulary import (
     parts_of,
     split_in,
 )
+from copilot_analytics.formats._home_whole_line import (
+    count_epochs,
+    leave_out_unclear,
+    sum_up,
+    uncovered,
+)
 from copilot_analytics.formats._stamps import find_stamp
 
 if TYPE_CHECKING:
@@ -40,11 +47,12 @@ _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _DIGITS = re.compile(r"\d+")
 _RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
-_ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
-_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
+_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
+_TOTALS = {"#epoch": "#epochs", "#step": "#steps"} | {
+    name: f"{name}_of" for name in ("#count", "#inner", "#run")
+}
 _THEN = frozenset({"][", ")(", ")["})
-_MOST_WORDS = 6
-_LONGEST_LABEL = 60
 
 
 @lru_cache(maxsize=2048)  # a batch of lines is looked at twice
@@ -75,6 +83,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
+        self._counts_splits = False  # "Train: 3/80 [20/928 (2%)]" counts batches, not samples
         self._bare_count = False  # whether what is counted has no name
         self._scan(stamp.message)
 
@@ -82,7 +91,8 @@ class _Scan:
         reading, line = self.reading, self.line
         reading.is_other_rank = _RANK.match(line) is not None
         if start:
-            reading.spare += self._uncovered(start)
+            taken = [(f.start, f.end) for f in reading.stamp.fields]
+            reading.spare += uncovered(line, start, taken)
         for token in TOKEN.finditer(line, start):
             kind = token.lastgroup
             if kind == "word":
@@ -96,38 +106,17 @@ class _Scan:
                 self._number(token)
         self._leave()
         head = line[start : self._first_metric]
+        head = _LEVEL.sub("", head) if start else head
         reading.is_remark = REMARK.search(head) is not None
         if "#progress" in reading.places:
             for part in reading.places.pop("#epoch", ()):
                 self._spare(part.start, part.end)
         if reading.metrics:
-            self._clean()
-            self._count_epochs()
-
-    def _count_epochs(self) -> None:
-        """Take "[3/80]" for an epoch where the line tells training and validation."""
-        places, splits = self.reading.places, {metric.split for metric in self.reading.metrics}
-        is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
-        if self._bare_count and is_both and {"#count", "#count_of"} <= places.keys():
-            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
-
-    def _uncovered(self, until: int) -> list[tuple[int, int]]:
-        taken = [(f.start, f.end) for f in self.reading.stamp.fields]
-        spans = [found.span() for found in _DIGITS.finditer(self.line, 0, until)]
-        return [span for span in spans if not any(a < span[1] and span[0] < b for a, b in taken)]
-
-    def _clean(self) -> None:
-        """Leave out what is not named clearly enough beside what is."""
-        reading = self.reading
-        strong = any(is_quality(metric.name) for metric in reading.metrics)
-        kept = []
-        for metric in reading.metrics:
-            clear = is_quality(metric.name) or is_bookkeeping(metric.name)
-            if clear or (not metric.whole and (metric.bound or strong)):
-                kept.append(metric)
-            else:
-                reading.spare += [(part.start, part.end) for part in metric.parts]
-        reading.metrics = kept
+            if line.startswith("*", start):
+                sum_up(reading)
+            leave_out_unclear(reading)
+            if self._bare_count:
+                count_epochs(reading)
 
     def _word(self, token: re.Match[str]) -> None:
         text = token[0].rstrip("./-'")
@@ -139,6 +128,13 @@ class _Scan:
             self._found(Number(start, token.start() + len(text)), (), "", whole=False)
             return
         self.reading.words += 1
+        joined = _EPOCH_IN_WORD.fullmatch(text)
+        if joined and not self.reading.numbers and not self.reading.metrics:
+            start = token.start() + joined.start("number")
+            self.reading.places["#epoch"] = (Number(start, token.start() + len(text)),)
+            self._last = "#epoch"
+            self._forget()
+            return
         if not self._words:
             if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
@@ -192,20 +188,12 @@ class _Scan:
                 self.reading.split = split
 
     def _number(self, token: re.Match[str]) -> None:
-        start, end = token.span("number")
+        start = token.start("number")
         text, unit = token["number"], token["unit"] or ""
         factor = 1.0
         if unit in _SCALES:
             factor, unit = _SCALES[unit], ""
-        if "," in text:
-            groups = [m.span() for m in re.finditer(r"[+-]?[\d.eE]+", text)]
-            scale = [1000.0 ** (len(groups) - 1 - place) for place in range(len(groups))]
-            parts = tuple(
-                Number(start + a, start + b, factor * by)
-                for (a, b), by in zip(groups, scale, strict=True)
-            )
-        else:
-            parts = (Number(start, end, factor),)
+        parts = parts_in(text, start, factor)
         whole = text.lstrip("+-").replace(",", "").isdigit()
         self._found(parts[0], parts[1:], unit, whole=whole)
 
@@ -214,13 +202,13 @@ class _Scan:
         if whole and "[" in self._gap and split_in(" ".join(self._words)):
             self._leave()  # "Test: [10/79]"
         gap, words = self._gap, self._words
-        name = self._label()
+        name = label_of(self.line, words, self._start, self._end)
         role: str | None = None
         if not words:
             role = self._unnamed(gap, parts, unit, whole=whole)
         elif words == ["第"] and whole:
             role = self._ordinal(parts)
-        elif unit in {"", "%"}:
+        elif unit in {"", "%", "dB"}:
             role = self._place(words, parts, whole=whole) if not unit else None
             if role is None and name:
                 role = self._metric(name, parts, whole=whole)
@@ -232,34 +220,15 @@ class _Scan:
         self.reading.numbers += 1
         self._forget()
 
-    def _label(self) -> str:
-        words = self._words
-        while words and words[-1].lower() in LINKING:
-            words = words[:-1]
-        if not words or len(words) > _MOST_WORDS:
-            return ""
-        cut = self._end if len(words) == len(self._words) else self._start + len(" ".join(words))
-        text = re.split(r"[{}'\"]", self.line[self._start : cut].strip())[-1]
-        if text.count("(") != text.count(")"):
-            text = text.rpartition("(")[2]
-        text = text.strip()
-        if _ARITHMETIC.search(text):
-            return ""
-        return text if len(text) <= _LONGEST_LABEL else ""
-
     def _unnamed(
         self, gap: str, parts: tuple[Number, ...], unit: str, *, whole: bool
     ) -> str | None:
         """Place a number without a name: a total, an iteration in brackets, a share."""
         places, last = self.reading.places, self._last
+        if last == "metric" and not whole and not unit and gap.strip() in {"", ":"}:
+            return self._value_after_count(parts)
         if gap.replace(" ", "") == "/" and last is not None:
-            total = {
-                "#epoch": "#epochs",
-                "#count": "#count_of",
-                "#step": "#steps",
-                "#inner": "#inner_of",
-                "#run": "#run_of",
-            }.get(last)
+            total = _TOTALS.get(last)
             if total is not None and whole and not unit and total not in places:
                 places[total] = parts
                 return total
@@ -268,6 +237,9 @@ class _Scan:
                 return "amount"
             return None
         if unit == "%":
+            if last == "#inner_of" and self._counts_splits:
+                self._spare(parts[0].start, parts[-1].end)
+                return last
             if last == "#inner_of" and "#inner" in places and gap.strip() in {"(", ""}:
                 places["#sample"] = places.pop("#inner")
                 places["#sample_of"] = places.pop("#inner_of")
@@ -296,12 +268,21 @@ class _Scan:
         if {"#inner", "#count", "#step"} & places.keys():
             return None
         in_brackets = "[" in gap or "(" in gap
+        after = self.line[parts[-1].end : parts[-1].end + 2]
+        if not places and before_metrics and gap.endswith("[") and after == "][":
+            places["#epoch"] = parts  # "Train: [3][20/98]"
+            return "#epoch"
         if {"#epoch", "#progress"} & places.keys():
             closes = follows == "]" and ("[" in gap or gap.strip() == ",")
             if before_metrics and (follows == "/" or closes):
                 places["#inner"] = parts
                 return "#inner"
-        elif gap == "[" and before_metrics and not self.reading.numbers and self._is_pair(parts):
+        elif (
+            gap == "["
+            and before_metrics
+            and not self.reading.numbers
+            and is_pair(self.line, parts[0].start)
+        ):
             places["#epoch"] = parts  # "[2,  300]", as in the tutorial of PyTorch
             return "#epoch"
         elif (
@@ -317,9 +298,14 @@ class _Scan:
             return name
         return None
 
-    def _is_pair(self, parts: tuple[Number, ...]) -> bool:
-        start = self.line.rfind("[", 0, parts[0].start)
-        return _EPOCH_PAIR.match(self.line, start) is not None
+    def _value_after_count(self, parts: tuple[Number, ...]) -> str | None:
+        """Take ``Train loss 400 0.53`` for the loss at a step."""
+        metric, places = self.reading.metrics[-1], self.reading.places
+        if not metric.whole or metric.bound or len(self.reading.metrics) > 1 or places:
+            return None
+        places["#count"] = metric.parts
+        metric.parts, metric.whole = parts, False
+        return "metric"
 
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
@@ -369,10 +355,10 @@ class _Scan:
             return None
         metrics = self.reading.metrics
         own = split_in(name)
-        bare = own is not None and len(self._words) == 1 and split_in("x" + name) is None
+        bare = own is not None and len(self._words) == 1 and split_in("x" + name.lower()) is None
         bare = bare and not is_quality(name)
         if bare and (whole or not self._bound):
-            return None
+            return self._count_of_split(own, parts, whole=whole)
         split = own or self._governing
         if is_bookkeeping(title):
             split, own = None, None
@@ -387,6 +373,20 @@ class _Scan:
         self._first_metric = min(self._first_metric, parts[0].start)
         metrics.append(Metric(title, split, own is not None, parts, whole, self._bound))
         return "metric"
+
+    def _count_of_split(
+        self, split: Split | None, parts: tuple[Number, ...], *, whole: bool
+    ) -> str | None:
+        """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch."""
+        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        first = not self.reading.numbers and not self.reading.metrics and not self.reading.places
+        allowed = {",", "/", "["} if split == "train" else {","}
+        if not whole or not first or follows not in allowed:
+            return None
+        self._govern(split)
+        self.reading.places["#epoch"] = parts
+        self._counts_splits = True
+        return "#epoch"
 
     def _drop_last(self) -> None:
         """Take back a number that turned out to have a unit of time or memory."""

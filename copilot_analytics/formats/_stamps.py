@@ -26,6 +26,7 @@ _STAMPS = tuple(
     for date in (
         r"(?P<year>\d{4})[-/.](?P<month>\d\d)[-/.](?P<day>\d\d)[ T_]{1,2}",
         r"(?P<month>\d\d)/(?P<day>\d\d)/(?P<short_year>\d\d) ",
+        r"(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{4})[ T]",
         r"(?P<month>\d\d)[/-](?P<day>\d\d) ",
         r"[IWEF](?P<month>\d\d)(?P<day>\d\d) ",
         r"(?<=\[)",

@@ -16,6 +16,7 @@ from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
     FINAL,
     OF_FOLD,
+    OF_SAMPLE,
     SECTION,
     may_measure,
     says_the_end,
@@ -69,6 +70,7 @@ class HomeTextParser(LineParser):
         self._repeats = False  # whether lines without an axis sum up what was said
         self._frame: Frame | None = None
         self._first_bars = FirstBars()
+        self._held_out: set[Split] = set()  # the splits that results named so far
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -205,18 +207,20 @@ class HomeTextParser(LineParser):
         if None not in splits and "train" not in splits:
             yield from self._result(line, reading, number, None)
             return
-        if reading.has_axis:
+        if reading.has_axis or OF_SAMPLE.match(line):
             return
+        yield from self._end_bar()  # it may tell the split
         split = self._section or self._evaluations.section
         if split is None and self._rows.has_rows and not is_of_training(measured):
-            split = "val"
+            split = "test" if self._held_out == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
         columns = columns_of(line, reading)
         yield from self._end_bar()
         yield from self._evaluations.release()
-        yield from self._rows.unplaced(columns, np.array([number]))
+        sure = "train" in splits and bool(splits & {"val", "test"})
+        yield from self._rows.unplaced(columns, np.array([number]), sure=sure)
 
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None
@@ -227,6 +231,7 @@ class HomeTextParser(LineParser):
         for metric in reading.metrics:
             if not is_bookkeeping(metric.name):
                 of = metric.split or split or "val"
+                self._held_out.add(of)
                 by_split.setdefault(of, {})[metric.name] = number_of(line, metric.parts)
         yield from self._before_result()
         yield from self._evaluations.take(Result(numbers, by_split, number))

@@ -26,7 +26,7 @@ _STEPS = (
     "misc/serial_timesteps",
     "steps",
 )
-_NAMES: dict[str, Name] = {
+NAMES: dict[str, Name] = {
     "time/time_elapsed": "#time_s",
     "time_elapsed": "#time_s",
     "misc/time_elapsed": "#time_s",
@@ -56,7 +56,7 @@ class StableBaselinesCsv(TableFormat):
     title: ClassVar[str] = "Stable-Baselines3 progress.csv"
     url: ClassVar[str] = "https://stable-baselines3.readthedocs.io/en/master/common/logger.html"
     smoothing: ClassVar[int | None] = None
-    naming: ClassVar[Naming] = Naming(_NAMES, evaluations=OF_BASELINES)
+    naming: ClassVar[Naming] = Naming(NAMES, evaluations=OF_BASELINES)
 
     def axis(self) -> Axis:
         """Return an axis of steps of the environment."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.formats._base import ByteParser, LineParser, LogFormat
 from copilot_analytics.reading.byte_logs import ByteDetector, ByteReader
+from copilot_analytics.reading.crashes import CrashWatcher
 from copilot_analytics.reading.detect import Detection, Detector, format_named, known_formats
 from copilot_analytics.reading.lines import Lines, LineSplitter
 from copilot_analytics.reading.objects import ObjectReader
@@ -282,9 +283,26 @@ class LogReader:
             near = f"Closest: {near}; none is sure enough to be believed."
         else:
             near = "Nothing in it looks like any of these."
+        died = self._last_crash()
         msg = (
             f"{self._file} holds no training that copilot knows ({self._detector.lines} lines "
-            f"read). It looked for: {looked_for}. {near} If you know its format, name it with "
-            f"--log-format; `copilot formats` lists them"
+            f"read).{died} It looked for: {looked_for}. {near} If you know its format, name it "
+            f"with --log-format; `copilot formats` lists them"
         )
         return NotATrainingLogError(msg)
+
+    def _last_crash(self) -> str:
+        """Say how the process died, if what was read tells: it may never have trained."""
+        watcher = CrashWatcher(self._file)
+        crashes = [
+            crash
+            for lines in self._held
+            for number, text in lines.cleaned()
+            for crash in watcher.see(text, number)
+        ]
+        crashes += watcher.close()
+        if not crashes:
+            return ""
+        line, said = crashes[-1].line, crashes[-1].facts
+        text = f"{said['error']}: {said['message']}" if said["message"] else said["error"]
+        return f" The process died before it trained, at line {line}: {text}."

@@ -127,3 +127,52 @@ def test_once_chosen_it_stays_unless_something_better_founded_comes():
 def test_moderate_objects_of_kitti_are_judged_where_no_overall_is_logged():
     names = [f"KITTI/Car_3D_AP11_{part}_strict" for part in ("easy", "moderate", "hard")]
     assert min(names, key=lambda name: better_ranked(name, names)) == names[1]
+
+
+def _with_loss(names, values, losses):
+    fold = Fold([MetricAnalyzer], None)
+    for step, (value, loss) in enumerate(zip(values, losses, strict=True), start=1):
+        fold.update(Record("train", step=step, metrics={"loss": loss}, line=step))
+        metrics = dict.fromkeys(names, value)
+        fold.update(Record("eval", step=step, metrics=metrics, line=step))
+    fold.update(Record("tick", facts={"final": True}))
+    return fold.results.of(MetricAnalyzer)
+
+
+def test_a_share_named_by_its_split_that_rises_while_the_loss_falls_is_a_score():
+    main = _with_loss(["Val"], [0.3, 0.5, 0.45, 0.6, 0.7], [2.0, 1.5, 1.2, 1.0, 0.9])
+    assert (main.name, main.direction, main.best) == ("Val", "max", 0.7)
+    assert "rises while the loss falls" in main.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "losses"),
+    [
+        ("Val", [0.9, 0.8, 0.6, 0.5, 0.4], [2.0, 1.5, 1.2, 1.0, 0.9]),  # falls: a loss?
+        ("Val", [0.3, 0.5, 0.6, 0.7, 0.8], [1.0, 1.5, 1.6, 1.7, 1.9]),  # the loss rises as well
+        ("Val", [110.0, 120.0, 130.0, 140.0, 150.0], [2.0, 1.5, 1.2, 1.0, 0.9]),  # no share
+        ("Val", [0.3, 0.5, 0.6], [2.0, 1.5, 1.2]),  # too few
+        ("foo", [0.3, 0.5, 0.6, 0.7, 0.8], [2.0, 1.5, 1.2, 1.0, 0.9]),  # a name of its own
+    ],
+)
+def test_other_numbers_without_a_direction_stay_unjudged(name, values, losses):
+    assert _with_loss([name], values, losses).name is None
+
+
+def test_boxes_that_are_never_scored_yield_to_masks():
+    rows = [{"bbox/AP": 0.0, "bbox/AP50": 0.0, "segm/AP": value} for value in (10.0, 12.0)]
+    assert judge(rows).name == "segm/AP"
+    assert judge([*rows, {"bbox/AP": 5.0, "segm/AP": 13.0}]).name == "bbox/AP"
+    assert judge([{"bbox/AP": 0.0}] * 3).name == "bbox/AP"
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        ("rollout/ep_rew_mean eval/mean_ep_length eval/mean_reward", "eval/mean_reward"),
+        ("episode_reward_max episode_reward_mean", "episode_reward_mean"),
+        ("recall@10 ndcg@10 precision@10", "ndcg@10"),
+    ],
+)
+def test_which_return_or_ranking_is_the_main_one(names, chosen):
+    assert judge([dict.fromkeys(names.split(), 0.5)]).name == chosen

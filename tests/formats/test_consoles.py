@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block, Record
 
@@ -170,3 +171,42 @@ def test_detectron2_result_stands_at_the_checkpoint_before_it() -> None:
 def test_cuts_change_nothing(chunk: int) -> None:
     text = _epoch(1, 2, 2.5) + _result(0.125) + _epoch(2, 2, 2.25) + _result(0.25)
     assert repr(_read(text, chunk)) == repr(_read(text))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("chunk", [1 << 20, 7])
+def test_a_document_of_another_encoding_keeps_its_plan(encoding: str, chunk: int) -> None:
+    text = (
+        '{\n "global_step": 20, "max_steps": 50,\n "log_history": [\n'
+        '  {"epoch": 1.0, "loss": 2.5, "step": 10},\n  {"epoch": 2.0, "loss": 1.5, "step": 20}\n'
+        " ]\n}\n"
+    )
+    raw = ("\ufeff" + text).encode(encoding) if encoding == "utf-16-be" else text.encode(encoding)
+    reader = LogReader("trainer_state.json")
+    items: list[Item] = []
+    for start in range(0, len(raw), chunk):
+        items += reader.feed(raw[start : start + chunk])
+    items += reader.close()
+    records = [r for i in items for r in (i.records() if isinstance(i, Block) else [i])]
+    assert _points(records, "train", "loss") == [(10, 2.5), (20, 1.5)]
+    assert any(r.facts.get("planned_steps") == 50 for r in records)
+
+
+def test_steps_with_a_loss_alone_are_not_taken_for_llm_c() -> None:
+    rows = "".join(f"step {i * 10} | loss {3 - i / 10:.3f} | step time 31.2ms\n" for i in range(9))
+    form, records = _read(rows + "step 80 train loss: 2.1 test loss: 2.25\n")
+    assert form == "home_text"
+    assert _points(records, "eval", "test loss") == [(80, 2.25)]
+
+
+def test_results_of_several_trials_of_ray_are_no_run_of_rllib() -> None:
+    block = "Result for PPO_Toy_{}:\n  episode_reward_mean: 1.5\n  timesteps_total: 400{}\n\n"
+    assert (
+        known_formats()["rllib_text"].confidence(
+            (block.format(1, 0) + block.format(2, 0)).splitlines()
+        )
+        == 0.0
+    )
+    form, records = _read(block.format(1, 0) + block.format(1, 1))
+    assert form == "rllib_text"
+    assert _points(records, "eval", "episode_reward_mean") == [(4000, 1.5), (4001, 1.5)]

@@ -382,3 +382,131 @@ def test_bars_count_steps_below_headers_of_epochs():
     records = read(text + "\n")
     assert points(records, "train")[0] == (101, {"avr_loss": 0.101})
     assert facts(records)["planned_steps"] == 2000
+
+
+def test_a_level_of_the_logger_makes_no_remark():
+    said = "".join(
+        f"2023-01-02 03:0{e}:05,678 DEBUG   Epoch {e} - avg_train_loss: {3 / e:.4f}  "
+        f"avg_val_loss: {4 / e:.4f} F1: 0.{e}5\n"
+        for e in range(1, 6)
+    )
+    records = read(said)
+    assert points(records, "train")[0] == (1, {"avg_train_loss": 3.0})
+    assert points(records, "eval")[-1] == (5, {"avg_val_loss": 0.8, "val F1": 0.55})
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("Train {e}, loss: 0.{e}5, train acc: 0.{e}", 4),
+        ("Train: {e}/9 [ 0/50 (  0%)]  Loss: 0.{e}5", 151),
+        ("Train: [{e}][10/50] loss 0.{e}5", 160),
+        ("E00{e} | 10/50 batches | loss 0.{e}5", 160),
+    ],
+)
+def test_an_epoch_without_its_name_is_one(line: str, step: int) -> None:
+    records = read("".join(line.format(e=e) + "\n" for e in range(1, 5)))
+    train = points(records, "train")
+    assert len(train) == 4
+    assert train[-1][0] == step
+    assert "planned_steps" not in facts(records) or facts(records)["planned_steps"] == 450
+
+
+def test_epochs_may_be_counted_by_a_split_alone_from_zero():
+    pairs = "".join(
+        f"Train {e}, loss: {2 - e / 4}\nTest {e}, loss: {3 - e / 4}, test acc: 0.{e + 3}\n"
+        for e in range(4)
+    )
+    records = read(pairs)
+    assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4]
+    assert points(records, "eval")[-1] == (4, {"loss": 2.25, "test acc": 0.6})
+
+
+def test_the_step_may_stand_between_a_loss_and_its_value():
+    rows = "".join(f"Train loss {i} {3 - i / 50:.4f} Grad Norm 1.5{i} 2.5s/it\n" for i in range(40))
+    records = read(rows + "Validation loss 39:  2.750000\n")
+    assert points(records, "train")[39] == (39, {"Train loss": 2.22, "grad_norm": 1.539})
+    assert points(records, "eval") == [(39, {"Validation loss": 2.75})]
+
+
+def test_training_epoch_with_a_number_is_no_plan():
+    rows = "".join(
+        f"Training epoch: {e}\n\tMean training loss: {3 / e:.3f}.\n" for e in range(1, 6)
+    )
+    assert "planned_epochs" not in facts(read(rows))
+
+
+def test_a_starred_line_sums_up_a_validation_that_was_printed_in_part():
+    rows = "".join(
+        "".join(f"Train: [Epoch {e}/9][Batch {b}/40] Loss {2 / e:.3f}\n" for b in (0, 20))
+        + f"Test: [Epoch {e}/9][Batch 0/10] Loss 1.5 (1.5) Top 1-err 50.5 (50.5)\n"
+        + f"* Epoch: [{e}/9] Top 1-err {60 - e}.25 Test Loss 1.25\n"
+        for e in range(1, 4)
+    )
+    evals = points(read(rows), "eval")
+    assert [metrics["Top 1-err"] for _, metrics in evals] == [59.25, 58.25, 57.25]
+
+
+def test_measures_of_both_splits_below_a_loss_count_from_the_first_on():
+    rows = "".join(
+        f"Epoch: {e:03d}, Loss: {2 / e:.4f}\nTrain acc:0.{e}5, Test acc:0.{e}1\n"
+        for e in range(1, 6)
+    )
+    assert points(read(rows), "eval")[0] == (1, {"Test acc": 0.11})
+
+
+def test_weights_that_are_averaged_and_final_lines_are_no_second_results():
+    rows = "".join(
+        f"Epoch {e}/4 train_loss={2 / e:.3f}\n  >> Test loss={3 / e:.3f} acc={50 + e}.5%\n"
+        f"  >> EMA  loss={1 / e:.3f} acc={60 + e}.5%\n"
+        for e in range(1, 5)
+    )
+    records = read(rows + "Training Complete!\nFinal Test Accuracy: 97.82%\n")
+    assert len(points(records, "train")) == 4
+    assert [metrics["acc"] for _, metrics in points(records, "eval")] == [51.5, 52.5, 53.5, 54.5]
+
+
+def test_decibels_are_measured_and_rates_are_not():
+    rows = "".join(
+        f"<epoch: {1 + i // 3}, iter: {i},000, lr:2e-04> G_loss: 1.{i}e-02\n" for i in range(1, 6)
+    )
+    records = read(rows + "<epoch: 2, iter: 5,000, Average PSNR : 30.25dB>\n")
+    assert points(records, "eval") == [(5000, {"Average PSNR": 30.25})]
+    rows = "".join(
+        f"Steps : {i}, Gen Loss Total : {9 / i:.3f}, s/b : 0.51{i}\n" for i in range(1, 7)
+    )
+    assert points(read(rows), "train")[0] == (1, {"Gen Loss Total": 9.0})
+
+
+def test_returns_in_training_rows_leave_the_test_its_place():
+    rows = "".join(
+        f"Epoch #{e}: loss=0.{e}5, rew={20 + e}.5\nEpoch #{e}: test_reward: {30 + e}.5 ± 1.5\n"
+        for e in range(1, 5)
+    )
+    found = [r for r in read(rows) if r.kind == "eval" and "test_reward" in r.metrics]
+    assert [r.facts["split"] for r in found] == ["val"] * 4
+
+
+def test_a_bar_over_the_test_set_tells_what_the_lines_after_it_measured():
+    rows = "".join(
+        f"Train Epoch: {e}/9. Loss: 1.{e}: 100%|##| 40/40 [00:10<00:00, 4it/s]\n"
+        f"Test Iter: 5/5. Loss: 2.{e}. top1: 4{e}.5: 100%|##| 5/5 [00:01<00:00, 4it/s]\n"
+        f"06/01/2021 10:0{e}:00 - INFO - __main__ -   top-1 acc: 4{e}.25\n"
+        for e in range(1, 5)
+    )
+    evals = [r for r in read(rows) if r.kind == "eval"]
+    assert {r.facts["split"] for r in evals} == {"val"}
+    assert [r.metrics["top1"] for r in evals if "top1" in r.metrics] == [41.5, 42.5, 43.5, 44.5]
+
+
+@pytest.mark.parametrize(
+    "last", ["WARNING - 早停触发, 在Epoch 5停止训练", "Environment solved in 5 episodes!"]
+)
+def test_more_words_for_the_end(last: str) -> None:
+    rows = "".join(f"Epoch {e} train_loss: {2 / e:.3f}\n" for e in range(1, 6))
+    assert [r.kind for r in read(rows + f"2024-01-02 03:04:05 - {last}\n")][-1] == "end"
+
+
+def test_results_of_single_images_are_no_training():
+    rows = "".join(f"  image_{i:03d}: loss=0.00{i + 10}, psnr={30 + i / 8}\n" for i in range(20))
+    assert FORMAT.confidence(rows.splitlines()) == 0.0

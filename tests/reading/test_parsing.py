@@ -239,3 +239,15 @@ def test_lines_that_were_left_out_are_told():
     items = reader.feed(content) + reader.close()
     notes = [item.facts["note"] for item in items if getattr(item, "facts", {}).get("note")]
     assert notes == ["1 lines of more than 1 MiB were left out"]
+
+
+def test_a_log_that_died_before_it_trained_is_refused_with_how_it_died():
+    text = (
+        "starting two processes\nTraceback (most recent call last):\n"
+        '  File "run.py", line 3, in <module>\n'
+        "torch.cuda.OutOfMemoryError: CUDA out of memory\nbye\n"
+    )
+    reader = LogReader("run.log")
+    assert reader.feed(text.encode()) == []
+    with pytest.raises(NotATrainingLogError, match=r"line 4: torch\.cuda\.OutOfMemoryError: CUDA"):
+        reader.close()

@@ -1,0 +1,56 @@
+"""What a number of a home-made log is called: the words that stand before it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from copilot_analytics.formats._home_tokens import LINKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
+_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_MOST_WORDS = 6
+_LONGEST = 60
+
+
+def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
+    """Return the name of a number; empty if what stands before it is none.
+
+    Parameters
+    ----------
+    line
+        The line.
+    words
+        The words before the number.
+    start, end
+        Where the first of them begins, and the last of them ends.
+
+    Examples
+    --------
+    >>> (
+    ...     label_of("val loss is 0.5", ["val", "loss", "is"], 0, 11),
+    ...     label_of("a + b: 1", ["a", "b"], 0, 5),
+    ... )
+    ('val loss', '')
+    """
+    count = len(words)
+    while words and words[-1].lower() in LINKING:
+        words = words[:-1]
+    if not words or len(words) > _MOST_WORDS:
+        return ""
+    cut = end if len(words) == count else start + len(" ".join(words))
+    text = re.split(r"[{}'\"]", line[start:cut].strip())[-1]
+    if text.count("(") != text.count(")"):
+        text = text.rpartition("(")[2]
+    text = text.strip()
+    if _ARITHMETIC.search(text):
+        return ""
+    return text if len(text) <= _LONGEST else ""
+
+
+def is_pair(line: str, start: int) -> bool:
+    """Tell whether a number begins a pair such as ``[2,  300]``: an epoch and its iteration."""
+    return _EPOCH_PAIR.match(line, line.rfind("[", 0, start)) is not None

@@ -1,0 +1,58 @@
+"""What only the whole of a home-made line tells of its parts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from copilot_analytics.formats._home_readings import Reading
+
+_DIGITS = re.compile(r"\d+")
+
+
+def uncovered(line: str, until: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return where digits stand before a place that are in none of the spans.
+
+    Examples
+    --------
+    >>> uncovered("[7] 10:30 x 5", 10, [(4, 6), (7, 9)])
+    [(1, 2)]
+    """
+    spans = [found.span() for found in _DIGITS.finditer(line, 0, until)]
+    return [span for span in spans if not any(a < span[1] and span[0] < b for a, b in taken)]
+
+
+def sum_up(reading: Reading) -> None:
+    """Take ``* Acc 81.5 Test loss 0.7`` for a result from its start: it sums a validation up."""
+    told = {metric.split for metric in reading.metrics} - {None}
+    if len(told) == 1 and "train" not in told:
+        (split,) = told
+        for metric in reading.metrics:
+            if not is_bookkeeping(metric.name):
+                metric.split = split
+
+
+def count_epochs(reading: Reading) -> None:
+    """Take "[3/80]" for an epoch where the line tells training and validation."""
+    places, splits = reading.places, {metric.split for metric in reading.metrics}
+    is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
+    if is_both and {"#count", "#count_of"} <= places.keys():
+        places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
+
+
+def leave_out_unclear(reading: Reading) -> None:
+    """Leave out what is not named clearly enough beside what is."""
+    strong = any(is_quality(metric.name) for metric in reading.metrics)
+    kept = []
+    for metric in reading.metrics:
+        clear = is_quality(metric.name) or is_bookkeeping(metric.name)
+        if clear or (not metric.whole and (metric.bound or strong)):
+            kept.append(metric)
+        else:
+            reading.spare += [(part.start, part.end) for part in metric.parts]
+    reading.metrics = kept
