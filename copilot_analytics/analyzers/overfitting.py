@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -113,6 +114,9 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         if column is not None:
             self._course.take(run.train_log, column)
         main = results.of(MetricAnalyzer)
+        if main.name is not None and _RETURN.search(main.name):
+            self._now = Overfitting(not_judged=(_PLAYED,))
+            return ()
         loss_column = validation_loss(run)
         gap = self._gap(run, loss_column)
         by_metric = None
@@ -226,6 +230,10 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
 
 ANALYZER = OverfittingAnalyzer
 
+_RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
+_PLAYED = NotJudged(
+    "overfitting", "the metric is a return of episodes, whose data the run itself gathers"
+)
 _FEWEST = 8
 _LONGEST = 400
 _MEAN = 4

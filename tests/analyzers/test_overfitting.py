@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,18 @@ def test_a_metric_that_decays(seed):
     assert found.since_step is not None and 7500 <= found.since_step <= 14000
     assert found.lost is not None and found.noise is not None
     assert found.lost > 3 * found.noise
+
+
+@pytest.mark.parametrize("name", ["eval/mean_reward", "AverageReturn", "rollout/ep_rew_mean"])
+def test_a_return_that_decays_is_no_overfitting(name):
+    records = made_up(falling, lambda s: rising(s, 12) - 0.3 * max(0, s - 0.35))
+    played = [
+        replace(r, metrics=dict.fromkeys([name], *r.metrics.values())) if r.kind == "eval" else r
+        for r in records
+    ]
+    found, ever = follow(played)
+    assert not ever
+    assert [gap.what for gap in found.not_judged] == ["overfitting"]
 
 
 @pytest.mark.parametrize("seed", range(4))
