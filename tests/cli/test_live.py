@@ -369,7 +369,8 @@ def test_auto_goes_over_to_a_log_that_begins_to_grow(sample_logs, tmp_path):
     old.write_bytes(sample(sample_logs, "digits_crash").read_bytes())
     os.utime(old, (1e9, 1e9))
     home = tmp_path / "home"
-    with begun("live", "--auto", "--base-dir", work, "--no-gpu", "--linger", "8", home=home) as one:
+    arguments = ("--auto", "--base-dir", work, "--no-gpu", "--linger", "20")
+    with begun("live", *arguments, home=home) as one:
         assert "at rest" in one.stderr.readline()
         with written(source, new, 0.015):
             out, err = one.communicate(timeout=90)

@@ -93,7 +93,7 @@ def as_float(number):
     try:
         return float(number)
     except OverflowError:
-        return math.copysign(math.inf, number)
+        return math.inf if number > 0 else -math.inf  # it is a whole number
 
 
 def gathered(lines, layouts=None):
