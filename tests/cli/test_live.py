@@ -372,8 +372,8 @@ def test_auto_goes_over_to_a_log_that_begins_to_grow(sample_logs, tmp_path):
     arguments = ("--auto", "--base-dir", work, "--no-gpu", "--linger", "20")
     with begun("live", *arguments, home=home) as one:
         assert "at rest" in one.stderr.readline()
-        with written(source, new, 0.015):
-            out, err = one.communicate(timeout=90)
+        with written(source, new, 0.05):
+            out, err = one.communicate(timeout=120)
     assert one.returncode == 0, err
     assert err.count("going over to it") == 1
     assert "old: The run ended early" in out and "FINISHED   new" in out
