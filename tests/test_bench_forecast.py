@@ -28,7 +28,10 @@ def curve(values: object, direction: str = "max", source: str = "one") -> object
     return Curve("c", source, "w", True, direction, steps, up)
 
 
-@pytest.mark.parametrize("script", ["bench_forecast", "fit_stop_rule"])
+@pytest.mark.parametrize(
+    "script",
+    ["bench_forecast", "bench_eta", "fit_stop_rule", "fit_forecast_priors", "fit_eta_widths"],
+)
 def test_without_the_curves_it_says_so(script: str, repository: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(repository / "benchmarks" / f"{script}.py")],

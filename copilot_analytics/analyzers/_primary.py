@@ -47,6 +47,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
 )
 _PATTERNS = tuple((title, re.compile(pattern)) for title, pattern in _FAMILIES)
 _LOSS = re.compile(r"loss")
+_RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PART = re.compile(
     r"([_/\s](s|m|l|xs|small|medium|large|easy|hard|novel|base)$)"
     r"|([_@/\s]?0?\.\d+)|((?<=ap)|(?<=recall)|(?<=map))[_@]?\d{2}(?!-)|top-?[2-9]\d?|acc_?[2-9]$"
@@ -153,6 +154,17 @@ def is_a_share(name: str) -> bool:
     """
     lower = name.lower()
     return _BOUNDED.search(lower) is not None and _LOSS.search(lower) is None
+
+
+def is_a_return(name: str) -> bool:
+    """Tell whether a metric sums up the rewards of episodes.
+
+    Examples
+    --------
+    >>> is_a_return("eval/mean_reward"), is_a_return("AverageEpRet"), is_a_return("accuracy")
+    (True, True, False)
+    """
+    return _RETURN.search(name) is not None
 
 
 def minus_one_means_nothing(name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, total_loss
+from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.analyzers.metric import (
     MainMetric,
     MetricAnalyzer,
@@ -114,7 +114,7 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         if column is not None:
             self._course.take(run.train_log, column)
         main = results.of(MetricAnalyzer)
-        if main.name is not None and _RETURN.search(main.name):
+        if main.name is not None and is_a_return(main.name):
             self._now = Overfitting(not_judged=(_PLAYED,))
             return ()
         loss_column = validation_loss(run)
@@ -230,7 +230,6 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
 
 ANALYZER = OverfittingAnalyzer
 
-_RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PLAYED = NotJudged(
     "overfitting", "the metric is a return of episodes, whose data the run itself gathers"
 )

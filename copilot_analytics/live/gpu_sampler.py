@@ -247,24 +247,27 @@ class GpuSampler:
             metrics.update(self._processes(device, facts))
         except self._nvml.NVMLError as error:
             errors.add(error.value)
-        xid = None if self._errors is None else self._errors.next_of(device.facts["uuid"])
-        if xid is not None:
-            metrics["gpu_xid"] = float(xid)
         gone = ""
         if _LOST in errors:
             gone = "lost"
-        elif not metrics.keys() - {"gpu_xid"} and errors & _TELEMETRY_GONE:
+        elif not metrics and errors & _TELEMETRY_GONE:
             gone = "telemetry_lost"
         if not gone:
             device.gone = ""
             device.back_off = _BackOff()
-            return Record("gpu", time=now, metrics=metrics, facts=facts)
+            return Record("gpu", time=now, metrics=metrics | self._xid(device), facts=facts)
         device.back_off.failed(now)
         if gone == device.gone:
             return None
         device.gone = gone
-        told = {} if xid is None else {"gpu_xid": float(xid)}
-        return Record("gpu", time=now, metrics=told, facts={**device.facts, gone: True})
+        return Record(
+            "gpu", time=now, metrics=self._xid(device), facts={**device.facts, gone: True}
+        )
+
+    def _xid(self, device: _Device) -> dict[str, float]:
+        """Return the next error of a device; it is taken only for a record that is kept."""
+        xid = None if self._errors is None else self._errors.next_of(device.facts["uuid"])
+        return {} if xid is None else {"gpu_xid": float(xid)}
 
     def _processes(self, device: _Device, facts: dict[str, Any]) -> dict[str, float]:
         running = _running(self._nvml, device.handle)

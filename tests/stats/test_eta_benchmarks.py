@@ -1,25 +1,9 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib import import_module
 
 import numpy as np
 import pytest
-
-
-@pytest.mark.parametrize("script", ["bench_eta.py", "fit_eta_widths.py"])
-def test_a_benchmark_without_runs_says_so_in_one_sentence(repository, tmp_path, script):
-    done = subprocess.run(
-        [sys.executable, str(repository / "benchmarks" / script)],
-        env={**os.environ, "COPILOT_SHARED": str(tmp_path), "PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 1 and "shared/curves" in done.stdout
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -341,16 +338,3 @@ def test_the_shipped_numbers_fit_the_code():
     assert (priors.tails >= 1.0).all()
     assert priors.far > 0.0
     assert priors.temper > 0.0
-
-
-@pytest.mark.parametrize("script", ["bench_forecast.py", "fit_forecast_priors.py"])
-def test_a_benchmark_without_curves_says_so_in_one_sentence(repository, tmp_path, script):
-    done = subprocess.run(
-        [sys.executable, str(repository / "benchmarks" / script)],
-        env={**os.environ, "COPILOT_SHARED": str(tmp_path), "PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 1 and "shared/curves" in done.stdout
