@@ -177,7 +177,7 @@ def said_of(run: Timed) -> list[Case]:
     looks: list[tuple[int, float, dict[str, Any], eta_module.Eta]] = []
 
     def ask(
-        time_s: Any, steps: Any, *, overhead: Sequence[rates.Overhead], **more: Any
+        time_s: Any, steps: Any, *, overhead: Sequence[rates.Overhead] = (), **more: Any
     ) -> rates.RemainingTime:
         # The analyzer goes on measuring into the same lists.
         kept = [rates.Overhead(tuple(kind.durations_s), kind.remaining) for kind in overhead]
