@@ -183,8 +183,7 @@ def chance_of_loss(
 def with_doubt(p_gain: float, progress: float) -> float:
     """Add what no forecast knows: that the rest of a run may be unlike what was seen of it.
 
-    Flat curves that take off late look like flat curves; in public runs, those that were said to
-    gain nothing gained all the same in 13 % of cases before a fifth of the run and in 3 % after.
+    Flat curves that take off late look like flat curves.
     """
     return 1.0 - (1.0 - p_gain) * (1.0 - math.exp(-max(progress, 0.0) / _DOUBT))
 
