@@ -117,12 +117,16 @@ _UP = """
     ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
     success_rate ndcg MRR hits map50 map50-95
     mean_token_accuracy AUROC kappa MCC fitness word_acc char_recall char_precision N.E.D MOTA
-    IDF1 HOTA PQ SQ RQ
+    IDF1 HOTA PQ SQ RQ MeanIU mean_iu MeanIoU EM exact_match CIDEr METEOR SPICE chrF jaccard
+    specificity sensitivity PESQ STOI SI-SNR SI-SNRi SNR PRAUC AUPRC NMI ARI R² QWK OA AA mF1 DSC
+    winrate win_rate SPL UAS LAS TPR TNR success 准确率 正确率 精度 精确率 召回率 奖励
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
     MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte
     l1 l2 huber cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
+    PA-MPJPE sMAPE CRPS ADE FDE minADE minFDE minDCF HD95 ASSD FVD BPC bits_per_dim bits/dim FPR FNR
+    FAR FRR CE BCE 损失 误差 困惑度
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
@@ -135,10 +139,12 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|returns?|rew|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
+    r"|reward|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec|rouge\w|hits?|success"
+    r"|mean_?io?u)($|[^a-z])|accuracy|precision|recall|map_?\d|(^|[^a-z])(r|hr|rank-?)@?\d{1,3}($|[^\w.])"
+    r"|准确率|正确率|精度|精确率|召回率"
 )
 _DOWN_PART = re.compile(
-    r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|wer|cer|nme|fid)($|[^a-z])|perplex"
+    r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|损失|误差"
 )
 
 

@@ -20,11 +20,14 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("NME", r"nme$"),
     ("EPE", r"epe$"),
     ("MPJPE", r"(p-)?mpjpe"),
-    ("mIoU", r"m(ean)?_?iou"),
+    ("mIoU", r"m(ean)?_?io?u"),
     ("mDice", r"m(ean)?_?dice"),
     ("dice", r"dice"),
     ("IoU", r"iou"),
-    ("accuracy", r"top-?1|acc(uracy)?_?1$|^acc(uracy)?$|[_/]acc(uracy)?$|acc/mean1|top1_acc"),
+    (
+        "accuracy",
+        r"top[-@]?1(?!\d)|prec@?1$|acc(uracy)?_?1$|^acc(uracy)?$|[_/]acc(uracy)?$|acc/mean1|top1_acc",
+    ),
     ("hmean", r"hmean"),
     ("word accuracy", r"word_?acc"),
     ("F1", r"f1|f-?score|fscore"),
@@ -50,7 +53,7 @@ _LOSS = re.compile(r"loss")
 _RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PART = re.compile(
     r"([_/\s](s|m|l|xs|small|medium|large|easy|hard|novel|base)$)"
-    r"|([_@/\s]?0?\.\d+)|((?<=ap)|(?<=recall)|(?<=map))[_@]?\d{2}(?!-)|top-?[2-9]\d?|acc_?[2-9]$"
+    r"|([_@/\s]?0?\.\d+)|((?<=ap)|(?<=recall)|(?<=map))[_@]?\d{2}(?!-)|top[-@]?[2-9]\d?|(acc_?|prec@)[2-9]$"
     r"|copypaste|iou_\d+|\((s|m|l|e|h)\)$"
 )
 _RANGE = re.compile(r"0?\.?5\d?[-:]0?\.?95")

@@ -29,12 +29,18 @@ SECTION = re.compile(
 FINAL = re.compile(r"(?i)^[^a-z]*(?:final|best|summary|overall)\b[^\d]{0,60}$")
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
-    r"|(?:training|train)\s(?:is\s|has\s)?(?:completed?|finished|done|ended)\b"
-    r"|(?:finished|completed|done)\s(?:the\s)?training\b|训练(?:完成|结束)|预训练完成|早停(?:触发|机制触发)|触发早停"
+    r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
+    r"(?:successfully\s)?(?:completed?|finished|done|ended|over)\b"
+    r"|(?:finished|completed|done)\s(?:the\s)?(?:training|optimi[sz]ation)\b"
+    r"|(?:all\s)?(?:done|finished)(?:\s?[.!]{1,3})?\s*$"
+    r"|total (?:train(?:ing)?|run(?:ning)?) time\b"
+    r"|(?:预|模型){0,2}训练(?:任务|过程|流程|阶段|已经?|全部|圆满|成功|顺利){0,3}(?:完成|结束|完毕)"
+    r"|早停(?:触发|机制触发)|触发早停"
     r"|environment solved in \d)"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
+_OF_ENDS = ("train", "stop", "solved", "done", "finish", "optimi", "total run", "训练", "早停")
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 
@@ -64,7 +70,7 @@ def says_the_end(message: str) -> bool:
     (True, False)
     """
     lower = message.lower()
-    if not any(word in lower for word in ("train", "stop", "solved", "训练", "早停")):
+    if not any(word in lower for word in _OF_ENDS):
         return False
     # After the name of its logger and its level.
     said = re.split(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")

@@ -27,6 +27,7 @@ from copilot_analytics.formats._home_row_fields import (
     fields_of,
     has_bare_splits,
     is_of_training,
+    is_place,
     is_row,
     is_terse,
     joined,
@@ -101,6 +102,11 @@ class HomeTextParser(LineParser):
         return self._rows.axis.facts
 
     @property
+    def says_where(self) -> bool:
+        """Whether anything said where training stands; rows are counted otherwise."""
+        return self._rows.says_where
+
+    @property
     def counts_inner(self) -> bool:
         """Whether rows count iterations of their epoch."""
         return self._rows.counts_inner
@@ -139,6 +145,9 @@ class HomeTextParser(LineParser):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
+        elif is_place(line, reading):
+            yield from self._before_row()
+            self._rows.stand(columns_of(line, reading))
         else:
             yield from self._story(line, message, number)
 
@@ -205,7 +214,8 @@ class HomeTextParser(LineParser):
             return
         yield from self._end_bar()  # it may tell the split
         split = self._section or self._evaluations.section
-        if split is None and self._rows.has_rows and not is_of_training(measured):
+        judges = not is_of_training(measured) or OF_THE_BEST.search(line) is not None
+        if split is None and self._rows.has_rows and judges:
             split = "test" if self._held_out == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
@@ -258,6 +268,9 @@ class HomeTextParser(LineParser):
         """Read what was printed behind a bar that other lines follow: it counts epochs."""
         reading = read_line(after)
         is_outer = reading.qualities or "#epoch" in reading.places
+        if "#epoch" in reading.places:
+            named = number_of(after, reading.places["#epoch"])
+            is_outer = frame.done - 1 <= named <= frame.done
         if is_outer and not reading.is_remark and not frame.which[1] and frame.total > 1:
             self._frame = None
             yield from self._rows.reader.config({"planned_epochs": frame.total}, frame.line)

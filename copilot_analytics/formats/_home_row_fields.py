@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats
 
 _MOST_NAME_BLANKS = 5
+_STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})
+_MOST_PLACE_WORDS = 4
+_LONGEST_PLACE = 80
+_AFTER_PLACE = re.compile(
+    r"(?:st|nd|rd|th)?[^\w.]*(?:(?:steps?|iterations?|iters?)\b)?[^\w.]*$", re.IGNORECASE
+)
 
 
 def is_row(reading: Reading) -> bool:
@@ -48,6 +55,19 @@ def has_bare_splits(reading: Reading) -> bool:
 def is_of_training(metrics: Sequence[Metric]) -> bool:
     """Tell whether measures without an axis are those of the training."""
     return any(is_loss(metric.name) or metric.split == "train" for metric in metrics)
+
+
+def is_place(line: str, reading: Reading) -> bool:
+    """Tell whether a line says nothing but at which step the lines below it are.
+
+    ``Step 3: prepare the data`` does not: there are words after the number.
+    """
+    places = [parts for name, parts in reading.places.items() if name in _STEP_PLACES]
+    if not places or reading.metrics or reading.words > _MOST_PLACE_WORDS or reading.is_remark:
+        return False
+    end = max(part.end for parts in places for part in parts)
+    message = line[reading.stamp.message :]
+    return len(message) <= _LONGEST_PLACE and _AFTER_PLACE.match(line, end) is not None
 
 
 def fields_of(reading: Reading) -> list[Field]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
+_STEPS = frozenset({"#count", "#count_of", "#step", "#steps"})
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
 
 
@@ -59,6 +60,7 @@ class HomeRows:
         self.axis = Axis()
         self.reader = RowReader(file, self.axis, HomeNaming(evaluations=IN_WORDS))
         self.has_rows = False
+        self.says_where = False  # whether anything said where training stands
         self._counts: str | None = None  # "inner" or "step" once told
         self._has_inner = False
         self._count_base = 0.0
@@ -72,6 +74,8 @@ class HomeRows:
         self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
         self._below: str | None = None  # "one" or "many" rows below a header
+        self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
+        self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
         self._ahead: float | None = None  # of their headers rows name their epoch by that
 
     @property
@@ -87,6 +91,7 @@ class HomeRows:
 
     def placed(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
         """Yield rows that say where they are."""
+        self.says_where = True
         shape = tuple(name for name in columns if name[0] != "#")
         if any(is_quality(name) for name in shape):
             self._strong = True
@@ -129,6 +134,10 @@ class HomeRows:
         A number that is printed once, such as a setting, is no series, unless it is `sure`.
         """
         shape = tuple(name for name in columns if name[0] != "#")
+        if self._standing is not None and shape not in self._stood:
+            self._stood.add(shape)
+            yield from self.placed({**columns, **self._standing}, lines)
+            return
         if self.header is not None and not self._fine_names:
             yield from self._below_header(shape, columns, lines)
             return
@@ -150,10 +159,16 @@ class HomeRows:
         self.has_rows = True
         yield from self.reader.rows(columns, lines)
 
+    def stand(self, places: dict[str, Floats]) -> None:
+        """Take a line that names the step of the ones below it, the first of each kind."""
+        self._standing = {name: place for name, place in places.items() if name in _STEPS}
+        self._stood.clear()
+
     def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
         """Take a header that names the epoch of what follows."""
         yield from self.flush()
         self.header = epoch
+        self.says_where = True
         self.axis.enter(epoch, epochs)
         yield from self.reader.plan(line)
 

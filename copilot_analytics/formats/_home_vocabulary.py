@@ -22,7 +22,9 @@ METRICS = frozenset(
     """loss losses acc accuracy ppl perplexity bleu f1 fscore iou miou map ap ar auc auroc reward
     rewards return returns score error err mse mae rmse mape smape psnr ssim wer cer dice precision
     recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
-    mdice fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp objective
+    mdice iu miu jaccard specificity sensitivity prauc auprc pesq stoi ade fde crps mase em accu
+    qwk nmi ari dsc fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp
+    objective
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度""".split()
 )
 _COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())

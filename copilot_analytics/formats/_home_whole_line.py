@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._home_readings import Reading
 
 _DIGITS = re.compile(r"\d+")
+_WARNING = re.compile(r"[^\s:]{0,300}\.py:\d{1,6}: \w{0,40}Warning\b")
+
+
+def end_of_message(line: str) -> int:
+    """Return where a warning of Python begins, which was written behind an unfinished line.
+
+    Examples
+    --------
+    >>> line = "iter 10 || Loss: 1.5 || /site-packages/a.py:7: UserWarning: 2.0 is old"
+    >>> line[: end_of_message(line)]
+    'iter 10 || Loss: 1.5 || '
+    """
+    found = _WARNING.search(line) if "Warning" in line else None
+    return len(line) if found is None else found.start()
 
 
 def uncovered(line: str, until: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_labels import is_pair, label_of
 from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
-from copilot_analytics.formats._home_tokens import NOT_THIS_EPOCH, TOKEN, UNITS
+from copilot_analytics.formats._home_tokens import LEVEL, NOT_THIS_EPOCH, OTHER_RANK, TOKEN, UNITS
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
     EPOCHS,
@@ -32,6 +32,7 @@ from copilot_analytics.formats._home_vocabulary import (
 )
 from copilot_analytics.formats._home_whole_line import (
     count_epochs,
+    end_of_message,
     leave_out_unclear,
     sum_up,
     uncovered,
@@ -46,8 +47,6 @@ LONGEST_LINE = 8_000
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _DIGITS = re.compile(r"\d+")
-_RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
-_LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 _TOTALS = {"#epoch": "#epochs", "#step": "#steps"} | {
     name: f"{name}_of" for name in ("#count", "#inner", "#run")
@@ -89,11 +88,12 @@ class _Scan:
 
     def _scan(self, start: int) -> None:
         reading, line = self.reading, self.line
-        reading.is_other_rank = _RANK.match(line) is not None
+        reading.is_other_rank = OTHER_RANK.match(line) is not None
         if start:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
             reading.spare += uncovered(line, start, taken)
-        for token in TOKEN.finditer(line, start):
+        end = end_of_message(line)
+        for token in TOKEN.finditer(line, start, end):
             kind = token.lastgroup
             if kind == "word":
                 self._word(token)
@@ -105,8 +105,9 @@ class _Scan:
             else:
                 self._number(token)
         self._leave()
-        head = line[start : self._first_metric]
-        head = _LEVEL.sub("", head) if start else head
+        self._spare(end, len(line))
+        head = line[start : min(self._first_metric, end)]
+        head = LEVEL.sub("", head) if start else head
         reading.is_remark = REMARK.search(head) is not None
         if "#progress" in reading.places:
             for part in reading.places.pop("#epoch", ()):
@@ -278,7 +279,7 @@ class _Scan:
                 places["#inner"] = parts
                 return "#inner"
         elif (
-            gap == "["
+            gap.endswith("[")
             and before_metrics
             and not self.reading.numbers
             and is_pair(self.line, parts[0].start)

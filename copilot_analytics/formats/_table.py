@@ -14,6 +14,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Field, LineParser, LogFormat
+from copilot_analytics.formats._home_line_kinds import says_the_end
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._table_cells import (
@@ -183,6 +184,8 @@ class TableParser(LineParser):
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Take the header, which a table that is appended to repeats; or a row of odd numbers."""
+        if self._header and says_the_end(line):
+            return [self._rows.record("end", number, facts={"reason": line.strip()})]
         header = header_of(line)
         if header is not None:
             heading = self._heading(header)

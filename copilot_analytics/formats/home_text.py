@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Item
 
 _FEWEST_ROWS = 4
+_FEWEST_UNPLACED = 10  # rows of a log in which nothing says where training stands
 _FEWEST_UNKNOWN = 10  # rows that count epochs and iterations, of measures with unknown names
 
 
@@ -71,10 +72,11 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                     kinds.setdefault(names, Evidence()).add(item)
                 elif len(item.metrics) > 1 and parser.counts_inner:
                     unknown.add(item)
-            told = any(kind.is_a_training(_FEWEST_ROWS) for kind in kinds.values())
+            fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
+            told = any(kind.is_a_training(fewest) for kind in kinds.values())
             if told or unknown.is_a_training(_FEWEST_UNKNOWN):
                 return 0.97
-        if any(kind.is_a_training(2) for kind in kinds.values()):
+        if parser.says_where and any(kind.is_a_training(2) for kind in kinds.values()):
             return 0.6
         is_planned = {"planned_epochs", "steps_per_epoch"} & parser.facts.keys()
         return 0.6 if kinds and is_planned else 0.0
