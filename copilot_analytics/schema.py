@@ -139,7 +139,7 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec|rouge\w|hits?|success"
+    r"|reward|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec|rouge\w|hits?|success|n?sdri?|si-?s[dn]ri?"
     r"|mean_?io?u)($|[^a-z])|accuracy|precision|recall|map_?\d|(^|[^a-z])(r|hr|rank-?)@?\d{1,3}($|[^\w.])"
     r"|准确率|正确率|精度|精确率|召回率"
 )

@@ -36,6 +36,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("error", r"(top-?1_?)?err(or)?$"),
     ("PSNR", r"psnr"),
     ("SSIM", r"ssim"),
+    ("SDR", r"s[dn]ri?$"),
     ("FID", r"fid"),
     ("error rate", r"[wc]er$"),
     ("BLEU", r"bleu|rouge"),

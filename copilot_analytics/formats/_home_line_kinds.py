@@ -16,31 +16,46 @@ from copilot_analytics.formats._home_vocabulary import (
     STEPS,
 )
 
-_WORD = re.compile(r"[a-z]+\d{0,2}|[^\x00-\x7f]+")
-_INSIDE = ("loss", "acc", "iou", "reward", "error", "score", "dice", "perplex", "prec", "recall")
-_CHINESE = ("损失", "准确", "精度", "率", "误差", "奖励", "困惑", "轮", "步", "迭代", "批次")
-_TELLING = METRICS | EPOCHS | STEPS | GLOBAL_STEPS | BATCHES | SAMPLES | {"global", "batch", "num"}
+_WORD = re.compile(r"[^\W\d_]+\d{0,2}|[^\x00-\x7f]+")
+_INSIDE = tuple("loss entropy acc iou reward error score dice perplex prec recall".split())
+_FOREIGN = tuple(
+    "损失 准确 精度 率 误差 奖励 困惑 轮 步 迭代 批次 эпох 에폭 에포크 エポック 손실 損失".split()
+)
+_TELLING = METRICS | EPOCHS | STEPS | GLOBAL_STEPS | BATCHES | SAMPLES
+_TELLING |= {"global", "batch", "num", "total", "l"}
 _RANKED = ("rank", "top", "hit")
 SECTION = re.compile(
     r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
-FINAL = re.compile(r"(?i)^[^a-z]*(?:final|best|summary|overall)\b[^\d]{0,60}$")
+FINAL = re.compile(
+    r"(?i)^[^a-z]*(?:(?:final|best|summary|overall)\b[^\d]{0,60}$"
+    r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
+    r"[^\d]{0,40}$)"
+)
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
     r"(?:successfully\s)?(?:completed?|finished|done|ended|over)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?(?:training|optimi[sz]ation)\b"
     r"|(?:all\s)?(?:done|finished)(?:\s?[.!]{1,3})?\s*$"
-    r"|total (?:train(?:ing)?|run(?:ning)?) time\b"
+    r"|total train(?:ing)? time\b"
     r"|(?:预|模型){0,2}训练(?:任务|过程|流程|阶段|已经?|全部|圆满|成功|顺利){0,3}(?:完成|结束|完毕)"
+    r"|(?:treino|treinamento|entrenamiento|entrainement|entraînement|addestramento)\s(?:\w{1,12}\s){0,2}"
+    r"(?:conclu[ií]d[oa]|completad[oa]|finalizad[oa]|terminad[oa]|terminé|completato)\b"
+    r"|(?:conclu[ií]do|finalizado|terminado|terminé|fertig)\b[.!]{0,3}\s*(?:$|[A-Z])"
+    r"|(?:학습|훈련)(?:이|을)?\s?(?:완료|종료)|学習(?:が)?(?:完了|終了)"
+    r"|обучение (?:завершено|окончено)"
     r"|早停(?:触发|机制触发)|触发早停"
     r"|environment solved in \d)"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
-_OF_ENDS = ("train", "stop", "solved", "done", "finish", "optimi", "total run", "训练", "早停")
+_OF_ENDS = tuple(
+    "train stop solved done finish optimi conclu termin final complet fertig 训练 早停"
+    " 학습 훈련 学習 обуч".split()
+)
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 
@@ -58,7 +73,7 @@ def may_measure(line: str) -> bool:
     words = set(_WORD.findall(lower))
     if not _TELLING.isdisjoint(words) or any(part in lower for part in _RANKED):
         return True
-    return not line.isascii() and any(part in line for part in _CHINESE)
+    return not line.isascii() and any(part in line for part in _FOREIGN)
 
 
 def says_the_end(message: str) -> bool:

@@ -6,19 +6,25 @@ import re
 
 from copilot_analytics.formats._home_vocabulary import CHINESE
 
+FULL_WIDTH = "\uff0c\uff1a\uff1b\uff08\uff09\u3010\u3011\u3001\u3002"
+"""Marks as Chinese writes them: a comma, colon, semicolon, brackets, and what separates."""
+
 TOKEN = re.compile(
     rf"""(?x)
       (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
-    | (?P<number>(?<![\w.@])[+-]?(?:
+    | (?P<number>(?:(?<![\w.@])|(?<=[{CHINESE}]))[+-]?(?:
           \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
         | \d{{1,30}}(?:\.\d{{1,30}}|\.(?=[\])]))? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
       (?:(?:st|nd|rd|th)(?!\w)|(?P<unit>%|[A-Za-zµ][\w/%]{{0,20}}))?
     | (?P<word>[Tt]op[ -][1-9]\d?[ -](?:err(?:or)?|acc(?:uracy)?)\b
-        | [A-Za-z_][A-Za-z0-9_@./+'-]{{0,60}}|[{CHINESE}]{{1,60}})
-    | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│-]|[ ]{{2,20}})
+        | (?:(?![{CHINESE}])[^\W\d])(?:(?![{CHINESE}])[\w@./+'-]){{0,60}}|[{CHINESE}]{{1,60}})
+    | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│{FULL_WIDTH}-]|[ ]{{2,20}})
     """
 )
-OTHER_RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}[\]):]", re.IGNORECASE)
+ASCII_MARKS = str.maketrans(FULL_WIDTH, ",:;()[],,")
+OTHER_RANK = re.compile(
+    r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}(?:[\]):]|\s?\|)", re.IGNORECASE
+)
 LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 UNITS = frozenset(
     """s sec secs seconds ms min mins minutes h hours samples/s samples/sec sample/s it/s s/it

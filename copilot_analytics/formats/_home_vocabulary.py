@@ -9,10 +9,15 @@ from copilot_analytics.formats._splits import Split, split_of
 
 CHINESE = "\u4e00-\u9fff"
 
-EPOCHS = frozenset({"epoch", "epo", "ep", "epch", "轮", "轮次"})
+# Epoch in Romance languages, German, Russian, Korean and Japanese too.
+EPOCHS = frozenset(
+    "epoch epo ep epch epoches epoca época epoche époque эпоха 轮 轮次 에폭 에포크 エポック".split()
+)
 STEPS = frozenset(
     """step steps iter iters iteration iterations it itr update updates num_updates up tick kimg
-    episode episodes timestep timesteps total_timesteps frame frames 步 迭代 步数""".split()
+    episode episodes timestep timesteps total_timesteps frame frames 步 迭代 步数
+    iteración iteracion iteração iteracao itération paso passo schritt episodio episódio шаг 스텝
+    ステップ""".split()
 )
 GLOBAL_STEPS = frozenset({"global_step", "globalstep", "gstep", "num_updates", "total_timesteps"})
 BATCHES = frozenset({"batch", "minibatch", "mini-batch", "batch_idx", "batches", "批次"})
@@ -25,7 +30,13 @@ METRICS = frozenset(
     mdice iu miu jaccard specificity sensitivity prauc auprc pesq stoi ade fde crps mase em accu
     qwk nmi ari dsc fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp
     objective
-    损失 准确率 精度 正确率 召回率 误差 奖励 困惑度""".split()
+    损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
+    perda pérdida perdida perte verlust потери 손실 損失 acurácia acuracia precisão precisión
+    precision exactitud genauigkeit точность 정확도 recompensa récompense belohnung 보상
+    """.split()
+)
+_LOSSES = frozenset(
+    """损失 total xent crossentropy perda pérdida perdida perte verlust потери 손실 損失""".split()
 )
 _COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())
 _QUANTITIES = frozenset(
@@ -38,6 +49,8 @@ _QUANTITIES = frozenset(
 )
 _BEST = frozenset({"best", "lowest", "highest", "min_val", "最佳", "最好", "最优", "历史"})
 _PARTS = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[{CHINESE}]+")
+_OF_LATEX = re.compile(r"L(?:_\w{1,30})?")  # L, L_total, L_crf: losses as in a paper
+_A_RATE = re.compile(r"(?i)(?:^|.*[\s_])(?:lr|learning[\s_]?rate|lernrate)$")
 _RANKED = re.compile(r"(?i)(?<![a-z])(?:rank|top|acc|prec|hits?)[-@_]?\d")
 _CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
 _CHINESE_SPLITS: tuple[tuple[str, Split], ...] = (
@@ -45,6 +58,13 @@ _CHINESE_SPLITS: tuple[tuple[str, Split], ...] = (
     ("验证", "val"),
     ("评估", "val"),
     ("测试", "test"),
+    *((word, "train") for word in ("학습", "훈련", "訓練", "обучени")),
+    *((word, "val") for word in ("검증", "検証", "валидаци")),
+    *((word, "test") for word in ("테스트", "テスト", "тест")),
+)
+_FOREIGN_SPLIT = re.compile(
+    r"(?i)(?<!\w)(?:(?P<train>treino|treinamento|entrenamiento|entra[iî]nement|addestramento)"
+    r"|(?P<val>valida(?:ção|cao|ción|cion|zione)|validierung)|(?P<test>teste|prueba))(?!\w)"
 )
 _JOINED_SPLIT = re.compile(
     r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"
@@ -52,6 +72,8 @@ _JOINED_SPLIT = re.compile(
 )
 _RATE = re.compile(r"(?i)[a-z]{1,12}/(?:s|sec|second|b|it|iter|step|batch)")
 _LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率", "learningrate"})
+_WHICH_RATE = re.compile(r"(?:current|cur|curr|new|now)[\s_](?:lr|learning[\s_]rate)")
+_TOTALS = frozenset({"loss", "total loss", "total_loss", "total"})
 _GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
 OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
 """What a line says that names the measure by which checkpoints are kept."""
@@ -92,12 +114,17 @@ def split_in(text: str) -> Split | None:
     joined = _JOINED_SPLIT.match(text.strip())
     if joined is not None:
         return "train" if joined["train"] else "val" if joined["val"] else "test"
+    foreign = _FOREIGN_SPLIT.search(text)
+    if foreign is not None:
+        return "train" if foreign["train"] else "val" if foreign["val"] else "test"
     return next((split for word, split in _CHINESE_SPLITS if word in text), None)
 
 
 @lru_cache(maxsize=4096)
 def is_quality(label: str) -> bool:
     """Tell whether a label names a loss or a measure of quality."""
+    if is_loss(label):
+        return True
     known = bool(parts_of(label) & METRICS) or _RANKED.search(label) is not None
     return known and not is_quantity(label)
 
@@ -112,7 +139,11 @@ def is_decisive(label: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_loss(label: str) -> bool:
     """Tell whether a label names a loss."""
-    return any("loss" in part for part in parts_of(label)) and not is_quantity(label)
+    if label.lower() == "total" or _OF_LATEX.fullmatch(label):
+        return True
+    parts = parts_of(label)
+    named = any("loss" in part for part in parts) or bool(parts & _LOSSES - {"total"})
+    return (named or {"cross", "entropy"} <= parts) and not is_quantity(label)
 
 
 @lru_cache(maxsize=4096)
@@ -142,16 +173,20 @@ def canonical(label: str) -> str:
     ('lr', 'loss', 'KD Loss')
     """
     plain = label.strip().lower()
-    if plain in _LEARNING_RATE:
+    if plain in _LEARNING_RATE or _WHICH_RATE.fullmatch(plain):
         return "lr"
     if plain in _GRADIENT:
         return "grad_norm"
-    return "loss" if plain in {"loss", "total loss", "total_loss"} else label
+    return "loss" if plain in _TOTALS else label
 
 
 def is_bookkeeping(name: str) -> bool:
     """Tell whether a canonical name describes the training and not its quality."""
-    return name in {"lr", "grad_norm"} or name.startswith(("lr(", "grad("))
+    return (
+        name in {"lr", "grad_norm"}
+        or name.startswith(("lr(", "grad("))
+        or _A_RATE.fullmatch(name) is not None
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from copilot_analytics.formats._home_readings import Reading
+    from copilot_analytics.formats._stamps import Stamp
 
 _DIGITS = re.compile(r"\d+")
+_PLACE = re.compile(r"(?i)\b(?:epoch|iter(?:ation)?|step|loss)\b\W{0,4}\d")
+_MOST_EPOCHS = 2000  # that a training prints as a bare "[3/80]"; larger counts are iterations
 _WARNING = re.compile(r"[^\s:]{0,300}\.py:\d{1,6}: \w{0,40}Warning\b")
 
 
@@ -27,6 +30,20 @@ def end_of_message(line: str) -> int:
     """
     found = _WARNING.search(line) if "Warning" in line else None
     return len(line) if found is None else found.start()
+
+
+def end_of_what_comes_before(line: str, stamp: Stamp) -> int:
+    """Return where the time stamp begins if what stands before it says where training is, else 0.
+
+    Examples
+    --------
+    >>> from copilot_analytics.formats._stamps import find_stamp
+    >>> line = "[epoch:1/9] [loss:0.5] [2024-01-02 03:04:05]"
+    >>> line[: end_of_what_comes_before(line, find_stamp(line))]
+    '[epoch:1/9] [loss:0.5] ['
+    """
+    begin = stamp.fields[0].start if stamp.fields else 0
+    return begin if begin and _PLACE.search(line, 0, begin) is not None else 0
 
 
 def uncovered(line: str, until: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -51,11 +68,14 @@ def sum_up(reading: Reading) -> None:
                 metric.split = split
 
 
-def count_epochs(reading: Reading) -> None:
+def count_epochs(line: str, reading: Reading) -> None:
     """Take "[3/80]" for an epoch where the line tells training and validation."""
     places, splits = reading.places, {metric.split for metric in reading.metrics}
     is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
     if is_both and {"#count", "#count_of"} <= places.keys():
+        of = places["#count_of"]
+        if int(line[of[0].start : of[-1].end].replace(",", "")) > _MOST_EPOCHS:
+            return
         places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
 
 

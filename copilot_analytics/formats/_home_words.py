@@ -10,29 +10,32 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_labels import is_pair, label_of
+from copilot_analytics.formats._home_places import place_of
 from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
-from copilot_analytics.formats._home_tokens import LEVEL, NOT_THIS_EPOCH, OTHER_RANK, TOKEN, UNITS
+from copilot_analytics.formats._home_tokens import (
+    ASCII_MARKS,
+    LEVEL,
+    OTHER_RANK,
+    TOKEN,
+    UNITS,
+)
 from copilot_analytics.formats._home_vocabulary import (
-    BATCHES,
-    EPOCHS,
-    GLOBAL_STEPS,
     REMARK,
-    SAMPLES,
-    STEPS,
     base_of,
     canonical,
     is_bookkeeping,
     is_quality,
     is_quantity,
-    parts_of,
     split_in,
 )
 from copilot_analytics.formats._home_whole_line import (
     count_epochs,
     end_of_message,
+    end_of_what_comes_before,
     leave_out_unclear,
     sum_up,
     uncovered,
@@ -89,11 +92,14 @@ class _Scan:
     def _scan(self, start: int) -> None:
         reading, line = self.reading, self.line
         reading.is_other_rank = OTHER_RANK.match(line) is not None
+        before = end_of_what_comes_before(line, reading.stamp)
         if start:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
-            reading.spare += uncovered(line, start, taken)
+            found = uncovered(line, start, taken)
+            reading.spare += [span for span in found if span[0] >= before]
         end = end_of_message(line)
-        for token in TOKEN.finditer(line, start, end):
+        parts = (TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end))
+        for token in chain(*parts):
             kind = token.lastgroup
             if kind == "word":
                 self._word(token)
@@ -106,7 +112,7 @@ class _Scan:
                 self._number(token)
         self._leave()
         self._spare(end, len(line))
-        head = line[start : min(self._first_metric, end)]
+        head = line[0 if before else start : min(self._first_metric, end)]
         head = LEVEL.sub("", head) if start else head
         reading.is_remark = REMARK.search(head) is not None
         if "#progress" in reading.places:
@@ -117,7 +123,7 @@ class _Scan:
                 sum_up(reading)
             leave_out_unclear(reading)
             if self._bare_count:
-                count_epochs(reading)
+                count_epochs(line, reading)
 
     def _word(self, token: re.Match[str]) -> None:
         text = token[0].rstrip("./-'")
@@ -137,6 +143,8 @@ class _Scan:
             self._forget()
             return
         if not self._words:
+            if self._last in {"#epoch", "#count"} and plain in {"轮", "步"}:
+                return  # of "第 3 轮"
             if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
                 return
@@ -153,6 +161,7 @@ class _Scan:
         self._end = token.start() + len(text)
 
     def _mark(self, mark: str) -> None:
+        mark = mark.translate(ASCII_MARKS)
         self._gap += mark.strip(" ") or " "
         if mark in ":=":
             self._bound = bool(self._words)
@@ -310,26 +319,7 @@ class _Scan:
 
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
-        last = words[-1].lower().strip("#.")
-        joined = parts_of(" ".join(words))
-        name = None
-        if last in EPOCHS:
-            if joined & NOT_THIS_EPOCH:
-                return None
-            name = "#epoch" if whole else "#progress"
-            if last == "ep" and {"#epoch", "#progress"} & places.keys():
-                return None
-        elif not whole:
-            return None
-        elif last in BATCHES:
-            name = "#inner"
-        elif last in STEPS or last in GLOBAL_STEPS:
-            is_global = last in GLOBAL_STEPS or "global" in joined
-            name = "#step" if is_global else "#count"
-            if joined & {"total", "max", "num", "per", "warmup", "every"} and not is_global:
-                return None
-        elif last in SAMPLES:
-            name = "#run"
+        name = place_of(words, whole=whole, again=bool({"#epoch", "#progress"} & places.keys()))
         if name is None:
             return None
         split = split_in(" ".join(words))
@@ -352,7 +342,8 @@ class _Scan:
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
         title = canonical(name)
-        if not is_bookkeeping(title) and is_quantity(name):
+        is_amount = whole if name.lower() == "total" else is_quantity(name)
+        if not is_bookkeeping(title) and is_amount:
             return None
         metrics = self.reading.metrics
         own = split_in(name)

@@ -111,3 +111,85 @@ def test_an_epoch_and_its_iteration_in_brackets_may_follow_a_logger() -> None:
     )
     assert [r.epoch for r in read(text) if r.kind == "train"][-1] is not None
     assert [r.step for r in read(text) if r.kind == "train"] == [10, 20, 30, 40, 50, 60]
+
+
+def test_a_bare_count_of_thousands_counts_iterations() -> None:
+    text = "".join(
+        f"[{i}/9000] Train loss: 0.4{i}, Valid loss: 0.2{i}, Elapsed_time: 3{i}.5\n"
+        for i in range(500, 3000, 500)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [500, 1000, 1500, 2000, 2500]
+    assert {"planned_steps": 9000} in [dict(r.facts) for r in records if r.kind == "config"]
+
+
+def test_a_total_in_a_list_of_losses_is_the_loss() -> None:
+    text = "".join(
+        f"[Epoch 0/30, Batch {b}/90] [Losses: x 0.2{b}, conf 3.1{b}, total 8.0{b}, recall: 0.1]\n"
+        f"[epoch: 4/20, iter: {b}/90] total: 1.5{b}\n"
+        for b in range(10, 15)
+    )
+    assert all("loss" in metrics for _, metrics in points(read(text), "train"))
+    assert "total" not in str(points(read("epoch 1 loss 0.5 total 800\n"), "train"))
+
+
+def test_a_linking_word_may_stand_before_the_bracket() -> None:
+    text = "".join(
+        f"Epoch is [2/60], mini-batch is [{b}/16], batch_loss is 2.{b}5\n" for b in range(1, 7)
+    )
+    facts = {k: v for r in read(text) if r.kind == "config" for k, v in r.facts.items()}
+    assert facts["planned_epochs"] == 60 and facts["steps_per_epoch"] == 16
+
+
+def test_a_stamp_may_stand_behind_what_was_measured() -> None:
+    text = "".join(
+        f"[epoch:{e}/40] [loss:0.2{e}5] [lr:0.009] [Time:[2024-05-06 00:1{e}:31]]\n"
+        for e in range(1, 6)
+    )
+    assert points(read(text), "train") == [
+        (e, {"loss": float(f"0.2{e}5"), "lr": 0.009}) for e in range(1, 6)
+    ]
+
+
+def test_a_line_of_the_learning_rate_alone_is_no_row() -> None:
+    text = "".join(
+        f"Epoch: {e:03d}/003 | Current Learning Rate: 0.001\n"
+        + "".join(f"Epoch: {e:03d}/003 | Batch {b:04d}/0011 | Loss: 0.{e}{b}\n" for b in (0, 5, 10))
+        for e in (1, 2, 3)
+    )
+    assert [step for step, _ in points(read(text), "train")][-1] == 33
+
+
+@pytest.mark.parametrize(
+    ("row", "last", "name"),
+    [
+        ("Epoca {:03d}/9 | loss_D: 1.{}", "Concluido. Resultados em: x", "loss_D"),
+        ("Época {}/9 - pérdida: 0.{}5", "Entrenamiento completado.", "pérdida"),
+        ("Эпоха {}/9, потери: 0.{}5", "Обучение завершено", "потери"),
+        ("에폭 {}/9 손실: 0.{}5", "학습 완료", "손실"),
+        ("第{}轮 损失: 0.{}5", "训练结束", "损失"),
+        ("Epoche {}/9, Verlust: 0.{}5", "Fertig!", "Verlust"),
+    ],
+)
+def test_people_write_in_their_own_language(row: str, last: str, name: str) -> None:
+    lines = [row.format(e, e) for e in range(1, 7)]
+    records = read("\n".join([*lines, last, ""]))
+    assert [(step, *metrics) for step, metrics in points(records, "train")] == [
+        (e, name) for e in range(1, 7)
+    ]
+    assert [r.epoch for r in records if r.kind == "train"][-1] == 6
+    assert records[-1].kind == "end"
+    assert FORMAT.confidence(lines) > 0.95
+
+
+def test_the_result_of_a_fold_is_a_summary() -> None:
+    text = "".join(
+        f"Epoch {e} - avg_train_loss: 0.6{e}\nEpoch {e} - Score: 0.0{e}\n" for e in range(1, 5)
+    )
+    text += "===== fold: 1 result =====\nScore: 0.0988\n===== CV =====\nScore: 0.0434\n"
+    assert points(read(text), "eval")[-1] == (4, {"Score": 0.04})
+
+
+def test_a_column_beside_its_twin_of_the_training_is_an_evaluation() -> None:
+    text = "train_loss\ttrain_EPE\tEPE\n" + "".join(f"4.{e}\t2.{e}\t1.{e}\n" for e in range(10, 20))
+    assert [dict(r.metrics) for r in read(text) if r.kind == "eval"][-1] == {"EPE": 1.19}
