@@ -10,6 +10,7 @@ import numpy as np
 from copilot_analytics.formats._base import LineParser
 from copilot_analytics.formats._coco import coco_average
 from copilot_analytics.formats._home_bars import FirstBars, Frame, read_frame
+from copilot_analytics.formats._home_checkpoints import saved_checkpoint
 from copilot_analytics.formats._home_evaluations import Evaluations, Result
 from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
@@ -137,6 +138,7 @@ class HomeTextParser(LineParser):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             yield from self._choice(line, number)
+            yield from self._saved(line, message, number)
         elif is_row(reading):
             columns = columns_of(line, reading)
             yield from self._before_row()
@@ -162,6 +164,8 @@ class HomeTextParser(LineParser):
             self._repeats = False
         elif self._rows.has_rows and FINAL.match(message):
             self._repeats = True
+        else:
+            yield from self._saved(line, message, number)
 
     def _coco(self, name: str, value: float, number: int) -> Iterator[Item]:
         """Take the one line of the table of pycocotools that counts: AP over all thresholds."""
@@ -174,6 +178,16 @@ class HomeTextParser(LineParser):
         plan = stated_plan(line)
         if plan and (not self._rows.has_rows or "Namespace(" in line):
             yield from self._rows.reader.config(plan, number)
+
+    def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
+        """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""
+        saved = saved_checkpoint(message) if self._rows.has_rows else None
+        if saved is None:
+            return
+        is_told = "best_metric" in saved or OF_THE_BEST.search(line) is None
+        yield from self._evaluations.release()
+        step = self._rows.axis.last_step if is_told else None
+        yield self._rows.reader.record("checkpoint", number, step=step or None, facts=saved)
 
     def _choice(self, line: str, number: int) -> Iterator[Item]:
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""

@@ -277,17 +277,16 @@ class LogReader:
 
     def _no_training(self, detection: Detection) -> NotATrainingLogError:
         closest = [c for c in detection.candidates if c.confidence > 0][:3]
-        looked_for = ", ".join(sorted(c.title for c in detection.candidates))
         if closest:
-            near = ", ".join(f"{c.name} ({c.confidence:.2f})" for c in closest)
+            near = ", ".join(f"{c.title} ({c.name}, {c.confidence:.2f})" for c in closest)
             near = f"Closest: {near}; none is sure enough to be believed."
         else:
-            near = "Nothing in it looks like any of these."
+            near = f"None of its lines looks like one of the {len(detection.candidates)} formats."
         died = self._last_crash()
         msg = (
             f"{self._file} holds no training that copilot knows ({self._detector.lines} lines "
-            f"read).{died} It looked for: {looked_for}. {near} If you know its format, name it "
-            f"with --log-format; `copilot formats` lists them"
+            f"read).{died} {near} If you know its format, name it with --log-format; "
+            f"`copilot formats` lists them"
         )
         return NotATrainingLogError(msg)
 

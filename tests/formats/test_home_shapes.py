@@ -193,3 +193,38 @@ def test_the_result_of_a_fold_is_a_summary() -> None:
 def test_a_column_beside_its_twin_of_the_training_is_an_evaluation() -> None:
     text = "train_loss\ttrain_EPE\tEPE\n" + "".join(f"4.{e}\t2.{e}\t1.{e}\n" for e in range(10, 20))
     assert [dict(r.metrics) for r in read(text) if r.kind == "eval"][-1] == {"EPE": 1.19}
+
+
+@pytest.mark.parametrize(
+    ("said", "step", "facts"),
+    [
+        ("=> saving checkpoint to out/model_3.pth.tar", 30, {"path": "out/model_3.pth.tar"}),
+        ("Model saved in file: ./ckpt/model.ckpt-30", 30, {"path": "./ckpt/model.ckpt-30"}),
+        ("Saved weights", 30, {}),
+        (
+            "New best! val loss 0.25, saving model to b.pt",
+            30,
+            {"path": "b.pt", "best_metric": 0.25},
+        ),
+        ("Best model saved", None, {}),
+        ("模型已保存到 out/last.pt", 30, {"path": "out/last.pt"}),
+    ],
+)
+def test_saved_checkpoints_are_told(said: str, step: int | None, facts: dict[str, object]) -> None:
+    rows = "".join(f"iter {i} loss 0.{i}\n" for i in (10, 20, 30))
+    found = [r for r in read(rows + said + "\niter 40 loss 0.4\n") if r.kind == "checkpoint"]
+    assert [(r.step, dict(r.facts), r.line) for r in found] == [(step, facts, 4)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Loaded saved model from out/model.pth",
+        "Figures saved to out/curve.png",
+        "save_best_only=True, model=net",
+        "Models will be saved to runs/7",
+    ],
+)
+def test_what_saves_no_checkpoint_is_none(said: str) -> None:
+    rows = "".join(f"iter {i} loss 0.{i}\n" for i in (10, 20, 30))
+    assert "checkpoint" not in {r.kind for r in read(rows + said + "\n")}
