@@ -162,10 +162,10 @@ class HomeTextParser(LineParser):
             split = split_in(line)
             self._section = split if split in {"val", "test"} else None
             self._repeats = False
+        elif self._rows.has_rows and saved_checkpoint(message) is not None:
+            yield from self._saved(line, message, number)
         elif self._rows.has_rows and FINAL.match(message):
             self._repeats = True
-        else:
-            yield from self._saved(line, message, number)
 
     def _coco(self, name: str, value: float, number: int) -> Iterator[Item]:
         """Take the one line of the table of pycocotools that counts: AP over all thresholds."""
