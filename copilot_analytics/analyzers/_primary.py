@@ -84,6 +84,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         part += 1
     if re.search(r"_(easy|hard)_", key):
         part += 1
+    if tail.endswith("_reward") and any(other.strip().lower() == "reward" for other in names):
+        part += 1
     if "kitti" in key and "overall" not in key:
         part += 1
     place = names.index(name) if name in names else len(names)
