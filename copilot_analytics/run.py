@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TOTAL_LOSS = re.compile(
-    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:total[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
+    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:(?:total|average|avg|mean)[ _/.-]?)?loss"
+    r"(?:[ _/.-]?(?:total|train|step|epoch))?",
     re.IGNORECASE,
 )
 

@@ -102,6 +102,10 @@ class Axis:
         if epochs is not None:
             self._plan_epochs(epochs)
 
+    def saw_epoch(self, length: float) -> None:
+        """Take that the first epoch has at least so many iterations, although no line said so."""
+        self._length.of_inner(np.array([1.0]), np.array([length]))
+
     def count_on(self) -> None:
         """Take back that lines count iterations of their epoch: their counter goes on and on."""
         self._counts_inner, self._length, self.per_epoch = False, EpochLength(), None

@@ -27,7 +27,7 @@ _LEADING = re.compile(
 )
 _PASS = re.compile(r"(?i)\bepochs?\W{0,4}(\d{1,9})|(?<![\d.])(\d{1,9})\s?/\s?\d")
 _OF_STEPS = re.compile(
-    r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?)\s?:?\s{0,4}$"
+    r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?|progress)\s?:?\s{0,4}$"
 )
 _DIGITS = re.compile(r"[\d.,]+")
 _LOADING = re.compile(r"(?i)[kmgt]?i?b/s")

@@ -27,7 +27,7 @@ _RANKED = ("rank", "top", "hit")
 SECTION = re.compile(
     r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
-    r"|phase|performance|scores?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
+    r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
 FINAL = re.compile(
     r"(?i)^[^a-z]*(?:(?:final|best|summary|overall)\b[^\d]{0,60}$"

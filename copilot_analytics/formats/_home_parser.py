@@ -208,7 +208,10 @@ class HomeTextParser(LineParser):
         if places["#epoch"] != self._rows.header:
             yield from self._end_bar()
             yield from self._evaluations.release()
-            yield from self._rows.enter(places["#epoch"], places.get("#epochs"), number)
+            epochs = places.get("#epochs")
+            if places.get("#inner", -1.0) - places["#epoch"] in {0.0, 1.0}:
+                epochs = places.get("#inner_of")  # "Epoch 12 (13/200):" counts both ways
+            yield from self._rows.enter(places["#epoch"], epochs, number)
 
     def _measures(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         """Read a line of results, or a training line that does not say where it is."""

@@ -20,6 +20,29 @@ if TYPE_CHECKING:
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
 
 
+def names_an_epoch(words: Sequence[str]) -> bool:
+    """Tell whether the last of the words says that an epoch is counted."""
+    return bool(words) and words[-1].lower() in EPOCHS
+
+
+def measured_at(words: Sequence[str]) -> str:
+    """Return what words say was measured at a place, empty if they do not.
+
+    Examples
+    --------
+    >>> measured_at(["Minibatch", "loss", "at", "step"])
+    'Minibatch loss'
+    """
+    return " ".join(words[:-2]) if len(words) > 2 and words[-2].lower() == "at" else ""
+
+
+def ordinal_place(after: str) -> str | None:
+    """Return the place that ``第 3`` names by what stands after it."""
+    if after.startswith(("轮", "个epoch", "epoch")):
+        return "#epoch"
+    return "#count" if after.startswith(("步", "次迭代")) else None
+
+
 def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
     """Return the place that words name; None if they name none.
 

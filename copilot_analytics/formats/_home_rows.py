@@ -7,6 +7,7 @@ times, which the second row below the first header tells; or they sum up what ot
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
+# What ranks, translates or generates is judged on held-out data, whatever line tells it.
+_JUDGING = re.compile(
+    IN_WORDS.pattern
+    + r"|^(?:hr|ndcg|mrr|hits?|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
+)
 _STEPS = frozenset({"#count", "#count_of", "#step", "#steps"})
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
 
@@ -58,7 +64,7 @@ class HomeRows:
     def __init__(self, file: str) -> None:
         self.header: float | None = None
         self.axis = Axis()
-        self.reader = RowReader(file, self.axis, HomeNaming(evaluations=IN_WORDS))
+        self.reader = RowReader(file, self.axis, HomeNaming(evaluations=_JUDGING))
         self.has_rows = False
         self.says_where = False  # whether anything said where training stands
         self._counts: str | None = None  # "inner" or "step" once told
@@ -76,6 +82,8 @@ class HomeRows:
         self._below: str | None = None  # "one" or "many" rows below a header
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
+        self._free_base: float | None = None  # 1 if rows before any header counted from 0
+        self._headers_end = False  # whether headers name the epoch above them
         self._ahead: float | None = None  # of their headers rows name their epoch by that
 
     @property
@@ -119,7 +127,7 @@ class HomeRows:
             self._note_names(shape)
             self._has_inner = self._has_inner or "#step" not in columns
             if "#epoch" not in columns and self.header is not None and "#inner" in columns:
-                columns["#epoch"] = np.full(len(lines), self.header)
+                columns["#epoch"] = self._epoch_below(lines)
         elif self._fine_names:
             columns = {self._summed(name): column for name, column in columns.items()}
             if not self.counts_inner and "#epoch" in columns:
@@ -167,6 +175,9 @@ class HomeRows:
     def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
         """Take a header that names the epoch of what follows."""
         yield from self.flush()
+        if self.header is None and self._free_base is not None:
+            self._headers_end = True
+            self.axis.saw_epoch(self.axis.last_step + self._free_base)
         self.header = epoch
         self.says_where = True
         self.axis.enter(epoch, epochs)
@@ -215,6 +226,10 @@ class HomeRows:
         self.has_rows = True
         yield from self.reader.rows(columns, lines)
 
+    def _epoch_below(self, lines: Ints) -> Floats:
+        """Return the epoch of rows below the last header; it named the one before if it ends it."""
+        return np.full(len(lines), (self.header or 0.0) + self._headers_end)
+
     def _ahead_of_header(self, epoch: float) -> float:
         """Return 1 if headers count epochs from 0 and rows from 1, as the first of them tell."""
         if self._ahead is None:
@@ -248,10 +263,12 @@ class HomeRows:
         shape = tuple(name for name in columns if name[0] != "#")
         if "#progress" in columns or ("#epoch" not in columns and self.header is None):
             self._note_names(shape)
+            if self._free_base is None:
+                self._free_base = float(columns["#count"][0] == 0)
             yield from self.reader.rows(_renamed(columns, "step"), lines)
             return
         if "#epoch" not in columns:
-            columns["#epoch"] = np.full(len(lines), self.header)
+            columns["#epoch"] = self._epoch_below(lines)
         self._note_names(shape)
         row = 0  # the first that is decided
         if self._counts is None:

@@ -14,7 +14,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_labels import is_pair, label_of
-from copilot_analytics.formats._home_places import place_of
+from copilot_analytics.formats._home_places import (
+    measured_at,
+    names_an_epoch,
+    ordinal_place,
+    place_of,
+)
 from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
 from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
@@ -86,6 +91,7 @@ class _Scan:
         self._governing: Split | None = None
         self._first_metric = len(line)
         self._counts_splits = False  # "Train: 3/80 [20/928 (2%)]" counts batches, not samples
+        self._measured = ""  # what was measured "at step 100", which comes next
         self._bare_count = False  # whether what is counted has no name
         self._scan(stamp.message)
 
@@ -209,15 +215,20 @@ class _Scan:
 
     def _found(self, first: Number, more: tuple[Number, ...], unit: str, *, whole: bool) -> None:
         parts = (first, *more)
-        if whole and "[" in self._gap and split_in(" ".join(self._words)):
+        counts_split = whole and "[" in self._gap and split_in(" ".join(self._words))
+        if counts_split and not names_an_epoch(self._words):
             self._leave()  # "Test: [10/79]"
         gap, words = self._gap, self._words
         name = label_of(self.line, words, self._start, self._end)
         role: str | None = None
-        if not words:
+        if not words and self._measured and gap.strip() in {":", "="} and not unit.strip("%"):
+            role = self._metric(self._measured, parts, whole=whole)
+        elif not words:
             role = self._unnamed(gap, parts, unit, whole=whole)
         elif words == ["第"] and whole:
-            role = self._ordinal(parts)
+            role = ordinal_place(self.line[parts[-1].end : parts[-1].end + 8].strip().lower())
+            if role is not None:
+                self.reading.places.setdefault(role, parts)
         elif unit in {"", "%", "dB"}:
             role = self._place(words, parts, whole=whole) if not unit else None
             if role is None and name:
@@ -225,6 +236,7 @@ class _Scan:
         if role is None:
             for part in parts:
                 self._spare(part.start, part.end)
+        self._measured = measured_at(words) if role in {"#count", "#step", "#epoch"} else ""
         self._last = role
         self._gap = ""
         self.reading.numbers += 1
@@ -323,21 +335,15 @@ class _Scan:
         if name is None:
             return None
         split = split_in(" ".join(words))
-        if name in {"#inner", "#count"} and split in {"val", "test"}:
+        if name in {"#inner", "#count"} and split in {"val", "test"} and not measured_at(words):
             name = "#run"
         self._govern(split)
+        again = name == "#count" in places and not {"#epoch", "#count_of"} & places.keys()
+        if again and self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1] == "/":
+            places["#epoch"] = places.pop("#count")  # "iteration: 3 step: 100/1043"
         if name in places or (name == "#count" and "#step" in places):
             return None
         places[name] = parts
-        return name
-
-    def _ordinal(self, parts: tuple[Number, ...]) -> str | None:
-        """Place the number of ``第 3 轮``."""
-        after = self.line[parts[-1].end : parts[-1].end + 8].strip().lower()
-        name = "#epoch" if after.startswith(("轮", "个epoch", "epoch")) else None
-        name = "#count" if after.startswith(("步", "次迭代")) else name
-        if name is not None:
-            self.reading.places.setdefault(name, parts)
         return name
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""Tables that grow by a row an epoch or a tree: fastai, skorch, Chainer, scikit-learn's boosting.
+"""Tables that grow by rows: fastai, skorch, Chainer, spaCy, scikit-learn's boosting.
 
 The header names the columns. fastai and skorch fill every cell, so that cells are told by blanks;
 Chainer leaves cells blank, and tells them by where they stand below the header.
@@ -20,15 +20,18 @@ from copilot_analytics.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_HEADER = re.compile(r"^\s{0,9}(?:epoch|Iter)\s{2,}[A-Za-z_].*\S\s*$")
+_HEADER = re.compile(r"^\s{0,9}(?:epoch|Iter|E)\s{2,}[A-Za-z_#].*\S\s*$")
 _FASTAI = re.compile(r"^\s{0,9}epoch\s{2,}train_loss\s{2,}(?:valid_loss|time)")
 _SKORCH = re.compile(r"^\s{0,9}epoch\s{2,}.*\btrain_loss\s{2,}.*\bdur\s*$")
 _CHAINER = re.compile(r"^\s{0,9}epoch\s{2,}.*\bmain/loss\b")
 _SKLEARN = re.compile(r"^\s{0,9}Iter\s{2,}Train Loss\s{2,}.*\bRemaining Time\s*$")
+_SPACY = re.compile(r"^\s{0,9}E\s{2,}#\s{2,}.*\bSCORE\s*$")
+_COUNTERS = frozenset({"epoch", "Iter", "E"})
 _COLUMN = re.compile(r"\S+(?: \S+)*")
 _NAMES = {
     "epoch": "#epoch",
     "Iter": "#step",
+    "E": "#epoch",
     "Remaining Time": None,
     "iteration": "#step",
     "main/loss": "loss",
@@ -42,13 +45,14 @@ class TableParser(LineByLine):
     def __init__(self, file: str) -> None:
         super().__init__(file, Axis(), Naming(_NAMES))
         self._columns: list[tuple[str, int]] = []
-        self._is_fastai = self._is_aligned = False
+        self._is_fastai = self._is_spacy = self._is_aligned = False
 
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Take one line."""
         if _is_header(line):
             self._columns = [(found[0], found.start()) for found in _COLUMN.finditer(line)]
             self._is_fastai = bool(_FASTAI.search(line))
+            self._is_spacy = bool(_SPACY.search(line))
             self._is_aligned = bool(_CHAINER.search(line))
             if _SKLEARN.search(line):
                 self.rows.axis.facts["step_unit"] = "tree"
@@ -58,7 +62,7 @@ class TableParser(LineByLine):
         for name, cell in cells.items():
             if IS_NUMBER.fullmatch(cell):
                 row[name] = float(cell)
-        if not {"epoch", "Iter"} & row.keys() or len(row) < 2:
+        if not _COUNTERS & row.keys() or len(row) < 2:
             return
         yield from self._said(row, number)
 
@@ -82,6 +86,14 @@ class TableParser(LineByLine):
 
     def _said(self, row: dict[str, float], number: int) -> Iterator[Record]:
         """Say a row; what fastai names neither train nor valid was measured on the latter."""
+        if self._is_spacy:
+            places = {"E": row["E"], "iteration": row["#"]}
+            losses = {name: value for name, value in row.items() if name.startswith("LOSS")}
+            others = {*losses, "E", "#", "SPEED"}
+            judged = {name: value for name, value in row.items() if name not in others}
+            yield from one_row(self.rows, {**places, **losses}, number)
+            yield from self.rows.evaluation({**places, **judged}, number)
+            return
         if not self._is_fastai:
             yield from one_row(self.rows, row, number)
             return
@@ -98,7 +110,7 @@ class ConsoleTable(LogFormat):
     """A header, and a row for every epoch or report."""
 
     name: ClassVar[str] = "console_table"
-    title: ClassVar[str] = "table of fastai, skorch, Chainer or scikit-learn"
+    title: ClassVar[str] = "table of fastai, skorch, Chainer, spaCy or scikit-learn"
     url: ClassVar[str] = "https://docs.fast.ai"
     smoothing: ClassVar[int | None] = None
     samples: ClassVar[tuple[Sample, ...]] = (
@@ -129,6 +141,20 @@ epoch     train_loss  valid_loss  accuracy  time
                 Record("eval", 1, 1.0, metrics={"valid_loss": 0.5, "valid_acc": 0.25}, line=3),
                 Record("train", 2, 2.0, metrics={"train_loss": 0.5}, line=4),
                 Record("eval", 2, 2.0, metrics={"valid_loss": 0.625}, line=4),
+            ),
+        ),
+        Sample(
+            """\
+E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SPEED   SCORE
+---  ------  ------------  --------  ------  ------  ------
+  0       0          7.50     62.50   12.50  900.25    0.12
+  1     200         50.25    125.50   75.50  901.50    0.75
+""",
+            (
+                Record("train", 0, 0.0, metrics={"LOSS TOK2VEC": 7.5, "LOSS NER": 62.5}, line=3),
+                Record("eval", 0, metrics={"ENTS_F": 12.5, "SCORE": 0.12}, line=3),
+                Record("train", 200, 1.0, metrics={"LOSS NER": 125.5}, line=4),
+                Record("eval", 200, metrics={"ENTS_F": 75.5, "SCORE": 0.75}, line=4),
             ),
         ),
         Sample(
@@ -174,7 +200,7 @@ epoch       iteration   main/loss   validation/main/loss  main/accuracy
 def _is_header(line: str) -> bool:
     return bool(
         _HEADER.search(line)
-        and any(of.search(line) for of in (_FASTAI, _SKORCH, _CHAINER, _SKLEARN))
+        and any(of.search(line) for of in (_FASTAI, _SKORCH, _CHAINER, _SKLEARN, _SPACY))
     )
 
 

@@ -47,7 +47,7 @@ class GluonText(PartsFormat):
     """``[Epoch 0 Batch 200/372] loss 7.73, ...``, ``Epoch[0] Batch [99]`` and more."""
 
     name: ClassVar[str] = "gluon_text"
-    title: ClassVar[str] = "GluonCV and GluonNLP console log"
+    title: ClassVar[str] = "GluonCV, GluonNLP or MXNet console log"
     url: ClassVar[str] = "https://cv.gluon.ai"
     smoothing: ClassVar[int | None] = None
     naming: ClassVar[Naming] = Naming(_NAMES)
@@ -70,11 +70,14 @@ class GluonText(PartsFormat):
         Pattern(
             "train",
             re.compile(
-                r"(?<![a-z_]\])" + _EPOCH + r"\s?Batch ?\[(?P<inner>\d{1,9})\]\s(?P<rest>.*=.*)$"
+                r"(?<![a-z_]\])" + _EPOCH + r"\s?Batch ?\[(?:\d{1,9}-)?(?P<inner>\d{1,9})\]"
+                r"\s(?P<rest>.*=.*)$"
             ),
             ANY_PAIRS,
         ),
         Pattern("train", re.compile(_EPOCH + r" (?P<rest>train=.*)$"), ANY_PAIRS),
+        Pattern("train", re.compile(_EPOCH + r"\s(?P<rest>Train-[\w-]{1,40}=.*)$"), ANY_PAIRS),
+        Pattern("eval", re.compile(_EPOCH + r"\s(?P<rest>Validation-[\w-]{1,40}=.*)$"), ANY_PAIRS),
         Pattern(
             "eval",
             re.compile(

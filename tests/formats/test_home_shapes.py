@@ -228,3 +228,80 @@ def test_saved_checkpoints_are_told(said: str, step: int | None, facts: dict[str
 def test_what_saves_no_checkpoint_is_none(said: str) -> None:
     rows = "".join(f"iter {i} loss 0.{i}\n" for i in (10, 20, 30))
     assert "checkpoint" not in {r.kind for r in read(rows + said + "\n")}
+
+
+def test_a_measure_at_a_step_is_named_before_it() -> None:
+    text = "".join(
+        f"INFO  Training average loss at step {i}: 0.5{i}\nINFO  Valid MRR at step {i}: 0.3{i}\n"
+        for i in range(100, 700, 100)
+    )
+    records = read(text)
+    assert points(records, "train")[-1] == (600, {"Training average loss": 0.56})
+    assert points(records, "eval")[-1] == (600, {"Valid MRR": 0.36})
+
+
+def test_headers_below_their_rows_name_the_epoch_that_ended() -> None:
+    text = "".join(
+        "".join(f"Iter: {i:03d}, Train Loss: 1{e}.{i}\n" for i in (0, 50, 100))
+        + f"Epoch: {e:03d}, Inference Time: 1.2 secs\n"
+        + f"Epoch: {e:03d}, Train Loss: 3.{e}, Valid Loss: 4.{e}\n"
+        for e in (1, 2, 3)
+    )
+    rows = [r for r in read(text) if r.kind == "train" and "Train Loss" in r.metrics]
+    assert [r.step for r in rows] == [0, 50, 100, 102, 152, 202, 203, 253, 303]
+
+
+def test_an_iteration_with_steps_of_a_known_number_is_an_epoch() -> None:
+    text = "".join(
+        f"- INFO - iteration:{e} step:{i}/30, NER loss:1.{e}{i}\n"
+        for e in (1, 2)
+        for i in (10, 20, 30)
+    )
+    assert [step for step, _ in points(read(text), "train")] == [10, 20, 30, 40, 50, 60]
+
+
+def test_a_header_may_count_epochs_from_zero_and_one() -> None:
+    text = "".join(
+        f"- INFO - Epoch {e} ({e + 1}/40):\n- INFO - Train loss: 0.{e}\n- INFO - Test acc: 0.{e}\n"
+        for e in range(5)
+    )
+    facts = {k: v for r in read(text) if r.kind == "config" for k, v in r.facts.items()}
+    assert facts["planned_epochs"] == 40 and "steps_per_epoch" not in facts
+
+
+def test_a_summary_of_an_epoch_names_it() -> None:
+    text = "".join(
+        f"Training Summary Epoch: [{e}]\tTime taken (s): 300\tAverage Loss 9{e}.5\t\n"
+        f"Validation Summary Epoch: [{e}]\tAverage WER 3{e}.5\tAverage CER 1{e}.25\t\n"
+        for e in range(1, 6)
+    )
+    records = read(text)
+    assert points(records, "train")[-1] == (5, {"Average Loss": 95.5})
+    assert [r.epoch for r in records if r.kind == "eval"] == [1, 2, 3, 4, 5]
+
+
+def test_ranks_are_measured_on_held_out_data_whatever_line_tells_them() -> None:
+    text = "".join(
+        f"Iteration {i} [30.1 s]: HR = 0.5{i}, NDCG = 0.3{i}, loss = 0.4{i} [1.1 s]\n"
+        for i in range(6)
+    )
+    records = read(text)
+    assert points(records, "eval")[-1][1] == {"HR": 0.55, "NDCG": 0.35}
+    assert points(records, "train")[-1][1] == {"loss": 0.45}
+
+
+def test_an_error_may_head_the_results() -> None:
+    text = "".join(
+        f"Epoch {e}\n-----\n"
+        + "".join(f"loss: 2.{e}{b}  [{b * 640:>5d}/6000]\n" for b in range(4))
+        + f"Test Error: \n Accuracy: 5{e}.5%, Avg loss: 2.{e}5 \n\n"
+        for e in range(1, 4)
+    )
+    assert [dict(r.metrics) for r in read(text) if r.kind == "eval"] == [
+        {"Accuracy": float(f"5{e}.5"), "Avg loss": float(f"2.{e}5")} for e in range(1, 4)
+    ]
+
+
+def test_a_number_may_stick_to_its_loss() -> None:
+    text = "".join(f"EPOCH[{e}/90] loss0.5{e}1-|Sample:1.2|\n" for e in range(1, 6))
+    assert points(read(text), "train")[-1][1]["loss"] == 0.551
