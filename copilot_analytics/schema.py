@@ -117,12 +117,16 @@ _UP = """
     ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
     success_rate ndcg MRR hits map50 map50-95
     mean_token_accuracy AUROC kappa MCC fitness word_acc char_recall char_precision N.E.D MOTA
-    IDF1 HOTA PQ SQ RQ
+    IDF1 HOTA PQ SQ RQ prec EM exact_match jaccard sensitivity specificity SpearmanR PearsonR
+    spearman_rho DSC NSD AUPRC PRAUC TPR TNR gmean BERTScore METEOR CIDEr SPICE chrF chrF++ COMET
+    sacreBLEU success win_rate elo cindex lDDT plDDT TM PESQ STOI ESTOI SI-SNR SISNR SI-SNRi SI-SDRi
+    SDRi NMI ARI OA hit_ratio hit_rate hit hits
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
     MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte
     l1 l2 huber cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
+    HD HD95 ASSD ASD NRMSE sMAPE WAPE CRPS BPC minDCF FPR FNR RMSD ADE FDE minADE minFDE hamming
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
@@ -135,7 +139,9 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|returns?|rew|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc)($|[^a-z])|accuracy|precision|recall|map_?\d"
+    r"|reward|returns?|rew|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc|prec\d*|fitness|rougel"
+    r"|win_?rate|jaccard)($|[^a-z])|accuracy|precision|recall|map_?\d"
+    r"|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
 )
 _DOWN_PART = re.compile(
     r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|wer|cer|nme|fid)($|[^a-z])|perplex"
@@ -182,7 +188,7 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
         return None, "its name does not tell"
     candidates = [name, *re.split(r"[/.]", name)[-1:]]
     stripped = _WRAPPING.sub("", candidates[-1].strip().lower())
-    tail = stripped.rsplit("_", 1)[-1]
+    tail = re.split(r"[_\s]", stripped)[-1]
     for candidate in (*candidates, stripped):
         if _key(candidate) in _TABLE:
             return _TABLE[_key(candidate)], "a known metric"

@@ -78,6 +78,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         part += 2
     if tail.startswith("aacc"):
         part += 1
+    if key.startswith("train"):
+        part += 1
     if re.search(r"_(easy|hard)_", key):
         part += 1
     if "kitti" in key and "overall" not in key:

@@ -83,7 +83,7 @@ class HomeTable(LogFormat):
         evaluated = splits & {"val", "test"}
         found = _told_once(metrics) if evaluated else _results(metrics)
         pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
-        naming = Naming(test_is_val="val" not in splits, evaluations=pattern)
+        naming = Naming(test_is_val="val" not in splits, evaluations=pattern, judges_returns=True)
         both = zip(names, named(names, Naming()), strict=True)
         called = [counters.names.get(name, title) for name, title in both]
         rows_are_epochs = counters.unit is None and bool(evaluated)

@@ -14,6 +14,7 @@ from copilot_analytics.formats._json_rows import (
     number_in,
     objects_in,
 )
+from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.records import Record
@@ -93,7 +94,9 @@ class PlainJsonl(JsonRowsFormat):
             "train/learning_rate": "lr",
             "train/grad_norm": "grad_norm",
             "_runtime": None,
-        }
+        },
+        evaluations=IN_WORDS,
+        judges_returns=True,
     )
     required: ClassVar[frozenset[str]] = frozenset({*_STEPS, *_EPOCHS})
     nests: ClassVar[bool] = True
