@@ -139,8 +139,8 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|returns?|rew|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc|prec\d*|fitness|rougel"
-    r"|win_?rate|jaccard)($|[^a-z])|accuracy|precision|recall|map_?\d"
+    r"|rewards?|returns?|rew|scores?|psnr|ssim|top-?\d|ndcg|pck|hmean|m?acc|prec\d*|fitness|rougel"
+    r"|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|precision|recall|map_?\d"
     r"|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
 )
 _DOWN_PART = re.compile(
@@ -193,8 +193,9 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
         if _key(candidate) in _TABLE:
             return _TABLE[_key(candidate)], "a known metric"
     lower = name.strip().lower()
-    if _key(tail) in _TABLE and _TABLE[_key(tail)] is not None:
-        return _TABLE[_key(tail)], "its name"
+    for candidate in (tail, tail.removesuffix("s")):  # lists are called ``val_accs``
+        if _TABLE.get(_key(candidate)) is not None:
+            return _TABLE[_key(candidate)], "its name"
     if _DOWN_PART.search(lower):
         return "min", "its name"
     if _UP_PART.search(lower):

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from copilot_analytics.formats._rows import Name
 
-_EPOCH = frozenset("epoch epochs ep epochnum epochnumber epochidx epochid epochno".split())
+_EPOCH = frozenset(
+    "epoch epochs ep epochnum epochnumber epochidx epochid epochno epoche epoca epoque".split()
+)
 _EPISODES = frozenset("episode episodes episodenum numepisodes episodenumber".split())
 # In the order of preference: environments before updates, updates before samples.
 _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
@@ -45,7 +47,7 @@ _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
     ("iteration", frozenset("generation gen generations".split()), 1.0),
     (
         "iteration",
-        frozenset("batch batches batchidx batchid batchnum minibatch batchnumber".split()),
+        frozenset("batch batches batchidx batchid batchnum minibatch batchnumber idx".split()),
         1.0,
     ),
     (
@@ -121,11 +123,16 @@ def counters_of(names: Sequence[str]) -> Counters:
         found[epoch] = "#epoch"
     unit = None if epoch is None else "epoch"
     has_steps = is_weak = False
+    has_episodes = not _EPISODES.isdisjoint(plain.values())
     for kind, known, factor in _STEPS:
         for name in plain:
             if plain[name] not in known or name in found:
                 continue
+            if plain[name] == "idx" and epoch is None:
+                continue
             found[name] = None
+            if plain[name] == "steps" and has_episodes:  # how long each of them was
+                continue
             # Epochs of an agent are cycles of many episodes: they are what people count in.
             if not has_steps and not (epoch is not None and plain[name] in _EPISODES):
                 found[name] = "#step" if factor == 1.0 else ("#step", factor)

@@ -55,6 +55,11 @@ _SETTINGS = frozenset(
     "batchsize dropout weightdecay hiddensize hiddendim numlayers nlayers optimizer activation"
     " nestimators maxdepth".split()
 )  # columns of a search: each row is a training of its own
+_OF_DATA = frozenset(
+    "year month day date country region city state name price open close high low volume age sex"
+    " gender income profit revenue product customer stock symbol ticker".split()
+)
+_NEEDING_A_COUNTER = _RESULTS | _SETTINGS | _OF_DATA
 _MEASURED_AFTER = re.compile(
     r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
     r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
@@ -205,6 +210,16 @@ def _is_judged(name: str) -> bool:
     return direction_of(name)[0] is not None
 
 
+def _says_of_training(name: str) -> bool:
+    """Tell whether a column is a metric or belongs beside one."""
+    return (
+        "loss" in name.lower()
+        or _is_judged(name)
+        or split_of(name) is not None
+        or named([name], Naming()) != [name]
+    )
+
+
 def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
     """Tell whether columns can be those of a training, and not of results or data."""
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in metrics}
@@ -212,7 +227,8 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
         return False
     has_loss = any("loss" in name.lower() for name in metrics)
     if counters.unit is None:
-        return has_loss and not plain & (_RESULTS | _SETTINGS)
+        told = [name for name in metrics if _says_of_training(name)]
+        return has_loss and 2 * len(told) >= len(metrics) and not plain & _NEEDING_A_COUNTER
     return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 
