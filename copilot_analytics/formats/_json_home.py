@@ -96,9 +96,8 @@ def by_rare_counter(columns: Mapping[str, Floats], counters: frozenset[str]) -> 
 
     Examples
     --------
-    >>> columns = {"episode": np.array([7.0]), "reward": np.array([0.5])}
-    >>> by_rare_counter(columns, frozenset({"step"}))
-    {'reward': array([0.5]), '#step': array([7.])}
+    >>> by_rare_counter({"episode": [7.0], "reward": [0.5]}, frozenset({"step"}))
+    {'reward': [0.5], '#step': [7.0]}
     """
     kept = {key: column for key, column in columns.items() if key not in RARE_COUNTERS}
     rare = next((key for key in RARE_COUNTERS if key in columns), None)
