@@ -29,6 +29,9 @@ PLACES = frozenset(
 )
 """Keys that tell where a row stands."""
 
+SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval")
+"""Names of lists of which only the split is told."""
+
 _CONFIGS = ("config", "args", "hyperparameters", "hparams", "params", "training_config", "settings")
 _PLANNED = ("epochs", "num_epochs", "n_epochs", "max_epochs", "total_epochs")
 _DEEPEST = 4
@@ -43,6 +46,7 @@ _SEARCHED = frozenset(
 )
 _SUMS = re.compile(r"^(?:best|final|mean|avg|std|min|max|total|last)_", re.IGNORECASE)
 _EPISODES = re.compile(r"episode|reward|return", re.IGNORECASE)
+_AGENT = re.compile(r"episode|epsilon|gamma", re.IGNORECASE)
 _CUT = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 
@@ -173,14 +177,18 @@ def _rows_of_lists(node: Json) -> list[Row]:
     for name, held in node.items():
         if isinstance(held, dict) and split_of(name) is not None:
             lists.update((f"{name}/{key}", numbers) for key, numbers in _lists_in(held))
+    if lists and all(map(_is_bare_split, lists.items())) and len(lists) > 1:
+        return _rows_of_bare_splits(lists)
     metrics = [key for key in lists if key not in PLACES]
-    if not _is_training(metrics, has_place=bool(PLACES & lists.keys())):
+    told = " ".join(_keys_of(node))
+    agent = _AGENT.search(told) is not None
+    if not _is_training(metrics, has_place=bool(PLACES & lists.keys()), is_of_an_agent=agent):
         return []
     if all(_is_pairs(lists[key]) for key in metrics):
         return _rows_of_pairs({key: lists[key] for key in metrics})
     plain = {key: held for key, held in lists.items() if not _is_pairs(held)}
-    told = [len(plain[key]) for key in metrics if key in plain and _names_a_metric(key)]
-    count = max(told, default=0)
+    lengths = [len(plain[key]) for key in metrics if key in plain and _names_a_metric(key)]
+    count = max(lengths, default=0)
     has_place = any(key in PLACES and len(held) == count for key, held in plain.items())
     unit = "step" if any(map(_EPISODES.search, plain)) else "epoch"
     rows: list[Row] = [{} if has_place else {unit: n + 1.0} for n in range(count)]
@@ -191,6 +199,32 @@ def _rows_of_lists(node: Json) -> list[Row]:
                 if number is not None:
                     rows[place * every - 1][key] = number
     return rows
+
+
+def _keys_of(node: Json) -> Iterator[str]:
+    """Yield the keys of an object and of those in it."""
+    for key, held in node.items():
+        yield key
+        if isinstance(held, dict):
+            yield from map(str, held)
+
+
+def _is_bare_split(named: tuple[str, Sequence[Any]]) -> bool:
+    """Tell whether a list of fractions has nothing but the name of a split."""
+    name, numbers = named
+    fractions = [n for n in numbers if isinstance(n, float) and n % 1]
+    return name.lower() in SPLIT_NAMES and 2 * len(fractions) > len(numbers)
+
+
+def _rows_of_bare_splits(lists: Mapping[str, Sequence[float]]) -> list[Row]:
+    """Return the rows of lists of which only the split is told, so that they are of one metric."""
+    count = len(next(iter(lists.values())))
+    if "train" not in map(split_of, lists) or any(len(held) != count for held in lists.values()):
+        return []
+    return [
+        {"epoch": n + 1.0, **{key: held[n] for key, held in lists.items() if held[n] is not None}}
+        for n in range(count)
+    ]
 
 
 def _lists_in(node: Json) -> Iterator[tuple[str, list[Any]]]:
@@ -259,7 +293,9 @@ def _rows_of_splits(node: Json) -> list[Row]:
     return [row for *_, row in sorted(merged)] if len(splits) > 1 else []
 
 
-def _is_training(names: Sequence[str] | set[str], *, has_place: bool) -> bool:
+def _is_training(
+    names: Sequence[str] | set[str], *, has_place: bool, is_of_an_agent: bool = False
+) -> bool:
     """Tell whether metrics of these names are those of a training."""
     told = [name for name in names if not _SUMS.search(name)]
     if any("loss" in name.lower() for name in told):
@@ -269,6 +305,8 @@ def _is_training(names: Sequence[str] | set[str], *, has_place: bool) -> bool:
     splits = {split_of(name) for name in told if direction_of(name)[0] is not None} - {None}
     if any("/" in name and _names_a_metric(name) for name in told):  # lists of a split of their own
         return True
+    if any(re.fullmatch("rewards?|returns?", name, re.IGNORECASE) for name in told):
+        return is_of_an_agent
     return len(splits) > 1 or any(
         _EPISODES.search(n) and IN_WORDS.search(n.rstrip("s")) for n in told
     )

@@ -38,7 +38,7 @@ _MOST_HEADERS = 5  # that are looked at
 _ROWS = 100  # that are looked at below a header
 _SURE_ROWS = 3  # so many rows of a table that fits are no chance
 _FITTING = 0.9  # of the rows below the header; others were torn or say something
-_RISING = 0.7  # of the moves of a counter; epochs may start again and steps stay
+_RISING = 0.7  # of the moves of a counter
 _CUMULATIVE = 1.5  # a time that sums up has at least grown so much from the first row to the second
 _HEADER_ONLY, _LIKELY, _SURE = 0.3, 0.6, 0.97
 _SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
@@ -257,8 +257,8 @@ def _told_once(metrics: Sequence[str]) -> list[str]:
 def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
     """Tell how sure the rows below a header make it that this is the table of a training."""
     rows, fitting = 0, 0
-    counter = _counter_of(heading)
-    counted: list[float] = []
+    counters = _counters_in(heading)
+    counted: dict[int, list[float]] = {counter: [] for counter in counters}
     texts: dict[int, list[str]] = {}
     for line in lines:
         if _RULE.fullmatch(line) or header_of(line) == names:
@@ -272,8 +272,8 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
         if not numbers or not 0 <= len(names) - len(cells) <= 1:
             continue
         fitting += 1
-        if counter in numbers:
-            counted.append(numbers[counter])
+        for counter in counted.keys() & numbers.keys():
+            counted[counter].append(numbers[counter])
         for place, cell in enumerate(cells):
             if cell.text and place not in numbers and not _DURATION.fullmatch(cell.text):
                 texts.setdefault(place, []).append(cell.text.lower())
@@ -281,18 +281,23 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
         return _HEADER_ONLY
     if fitting < _FITTING * rows or any(_names_rows(said, fitting) for said in texts.values()):
         return 0.0
-    if counter is None:
+    if not counters:
         return _SURE if fitting >= _SURE_ROWS else _HEADER_ONLY
-    moves = np.diff(counted)
-    if fitting >= _SURE_ROWS and (np.sum(moves >= 0) < _RISING * len(moves) or not moves.any()):
+    if fitting >= _SURE_ROWS and not any(map(_is_rising, counted.values())):
         return 0.0
     return _SURE if fitting >= _SURE_ROWS else _LIKELY
 
 
-def _counter_of(heading: Heading) -> int | None:
-    """Return the column that counts epochs or else steps."""
+def _counters_in(heading: Heading) -> list[int]:
+    """Return the columns that count epochs or steps."""
     places = [name if isinstance(name, str) or name is None else name[0] for name in heading.names]
-    return next((places.index(name) for name in ("#epoch", "#step") if name in places), None)
+    return [place for place, name in enumerate(places) if name in {"#epoch", "#step"}]
+
+
+def _is_rising(counted: Sequence[float]) -> bool:
+    """Tell whether a counter goes on; epochs may begin again, and steps stay."""
+    moves = np.diff(counted)
+    return bool(moves.any() and np.sum(moves >= 0) >= _RISING * len(moves))
 
 
 def _numbers(line: str) -> dict[int, float]:

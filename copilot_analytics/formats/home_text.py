@@ -15,6 +15,7 @@ from copilot_analytics.formats._home_evidence import Evidence
 from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
     FINAL,
+    MEMBER,
     OF_FOLD,
     OF_SAMPLE,
     SECTION,
@@ -356,7 +357,7 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         unknown = Evidence()
         plays = False  # whether episodes are counted, as only the training of agents does
         for number, line in enumerate(lines, 1):
-            if line.lstrip()[:2] in {'{"', "[{"}:
+            if line.lstrip()[:2] in {'{"', "[{"} or MEMBER.match(line):
                 continue
             plays = plays or "episod" in line.lower()
             for item in _said(parser, line, number):

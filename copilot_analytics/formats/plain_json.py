@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import Sample
-from copilot_analytics.formats._document import DocumentFormat
+from copilot_analytics.formats._document import DocumentFormat, DocumentParser
 from copilot_analytics.formats._json_history import (
     PLACES,
+    SPLIT_NAMES,
     as_far_as_it_goes,
     histories,
     planned_epochs,
 )
 from copilot_analytics.formats._json_home import by_rare_counter
+from copilot_analytics.formats._rows import RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats.plain_jsonl import COUNTERS
 from copilot_analytics.formats.plain_jsonl import FORMAT as LINES
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from copilot_analytics.formats._base import Json
-    from copilot_analytics.formats._rows import RowReader
     from copilot_analytics.records import Item
 
 
@@ -87,13 +88,19 @@ class PlainJson(DocumentFormat):
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
         """Read one row."""
         splits = {split_of(key) for key in entry}
-        if "val" not in splits and "test" in splits:
-            rows.naming = replace(self.naming, test_is_val=True)
-        elif "val" in splits:
-            rows.naming = self.naming
+        if splits & {"val", "test"}:
+            rows.naming = replace(rows.naming, test_is_val="val" not in splits)
         if entry.keys() - PLACES:
             columns = {key: np.array([number]) for key, number in entry.items()}
             yield from rows.rows(by_rare_counter(columns, COUNTERS), np.array([line]))
+
+    def parser(self, file: str) -> DocumentParser:
+        """Return a fresh parser; the name of the file may tell what lists of a split hold."""
+        naming = self.naming
+        if "loss" in file.lower():
+            losses = {name: f"{name}/loss" for name in SPLIT_NAMES}
+            naming = replace(naming, names={**naming.names, **losses})
+        return DocumentParser(self, RowReader(file, self.axis(), naming))
 
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

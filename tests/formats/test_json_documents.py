@@ -167,3 +167,28 @@ def test_lines_count_episodes_where_they_count_nothing_else():
 def test_lines_with_results_on_a_test_split_alone_are_judged_by_it():
     run = _lines(*({"epoch": n, "loss": 1 / n, "test_acc": n / 4} for n in (1, 2, 3)))
     assert run.eval_series("test_acc").value.tolist() == [0.25, 0.5, 0.75]
+
+
+def test_lists_named_by_their_split_alone_are_losses_where_the_file_says_so(tmp_path):
+    file = tmp_path / "loss_history.json"
+    file.write_text(json.dumps({"train": LOSS, "val": VAL}))
+    run = analyze(file).run
+    assert run.train_series("train/loss").value.tolist() == LOSS
+    assert run.eval_series("val/loss").value.tolist() == VAL
+
+
+def test_rewards_are_of_an_agent_where_its_settings_are():
+    run = _run({"config": {"gamma": 0.99}, "rewards": [-10.5, 20.0, 30.0]})
+    assert run.eval_series("rewards").value.tolist() == [-10.5, 20.0, 30.0]
+    with pytest.raises(NotATrainingLogError):
+        _run({"rewards": [10, 20, 50], "title": "a quest"})
+
+
+def test_indices_of_splits_are_no_losses():
+    with pytest.raises(NotATrainingLogError):
+        _run({"train": [0, 1, 2], "val": [3, 4, 5]})
+
+
+def test_results_in_an_indented_document_are_no_text_log():
+    with pytest.raises(NotATrainingLogError):
+        _read(json.dumps({"scores": {"a": {"mae": 34.1, "r2": 0.5}, "b": {"mae": 31.7}}}, indent=2))

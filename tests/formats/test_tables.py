@@ -255,3 +255,8 @@ def test_a_monitor_without_its_first_line_is_one() -> None:
 def test_losses_of_other_kinds_are_no_training(text: str) -> None:
     with pytest.raises(NotATrainingLogError):
         _read(text)
+
+
+def test_a_table_that_is_still_in_its_first_epoch_is_a_training() -> None:
+    run = _run("epoch,batch,loss_gen\n0,0,0.75\n0,1,0.5\n0,2,0.625\n0,3,0.375\n")
+    assert run.train_series("loss_gen").step.tolist() == [0, 1, 2, 3]
