@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.formats._clock_texts import seconds_of_stamp
 from copilot_analytics.formats._json_rows import flattened
 from copilot_analytics.formats._numbers import is_number
 from copilot_analytics.formats._splits import split_of
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 RARE_COUNTERS = ("timestep", "timesteps", "round", "episode", "episodes", "generation")
 """Keys that count steps where nothing else does, in the order of preference."""
 
+STAMPED = (
+    "timestamp", "time", "ts", "datetime", "date", "time_stamp", "_timestamp", "unix_time",
+    "wall_time", "asctime", "created_at", "logged_at",
+)  # fmt: skip
+"""Keys of when a row was written, in the order of preference."""
+
+_SINCE_1970_S = 1e9  # no training took as many seconds
 _WRAPPERS = ("metrics", "data", "values", "scalars", "logs", "payload", "stats", "results")
 _SPLIT_KEYS = ("split", "phase", "mode", "stage", "set", "subset", "type", "event", "kind", "tag")
 _TENSOR = re.compile(r"(?:tensor|array|float|np\.float\d\d)\(\[?\s?([^\s,\])]{1,40})[^()]{0,80}\)")
@@ -82,6 +90,11 @@ def numbers_said(statement: Json, places: frozenset[str]) -> dict[str, float]:
     """
     row = unwrapped(statement)
     numbers = flattened(_plain(row), texts=True)
+    for key in STAMPED:
+        said = row.get(key)
+        stamp = seconds_of_stamp(said) if isinstance(said, str) else None
+        if stamp is not None:
+            numbers[key] = stamp
     split = split_said(row)
     if split is None:
         return numbers
@@ -104,6 +117,30 @@ def by_rare_counter(columns: Mapping[str, Floats], counters: frozenset[str]) -> 
     if rare is not None and not counters & columns.keys():
         kept["#step"] = columns[rare]
     return kept
+
+
+class Stamps:
+    """Tells from the first number of a key such as ``time`` whether it counts from 1970.
+
+    Examples
+    --------
+    >>> columns = {"ts": [1704067200.0], "loss": [0.5]}
+    >>> Stamps().named(columns)
+    {'loss': [0.5], '#time_s': [1704067200.0]}
+    """
+
+    def __init__(self) -> None:
+        self._counts_from_1970: dict[str, bool] = {}
+
+    def named(self, columns: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return columns with the time of the rows called so."""
+        named = dict(columns)
+        for key in STAMPED:
+            if key in columns:
+                first = bool(columns[key][0] >= _SINCE_1970_S)
+                if self._counts_from_1970.setdefault(key, first):
+                    named.setdefault("#time_s", named.pop(key))
+        return named
 
 
 def holds_tensor(held: Any) -> bool:

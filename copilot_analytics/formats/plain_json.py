@@ -19,7 +19,7 @@ from copilot_analytics.formats._json_history import (
     histories,
     planned_epochs,
 )
-from copilot_analytics.formats._json_home import by_rare_counter
+from copilot_analytics.formats._json_home import Stamps, by_rare_counter
 from copilot_analytics.formats._rows import RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats.plain_jsonl import COUNTERS
@@ -92,7 +92,8 @@ class PlainJson(DocumentFormat):
             rows.naming = replace(rows.naming, test_is_val="val" not in splits)
         if entry.keys() - PLACES:
             columns = {key: np.array([number]) for key, number in entry.items()}
-            yield from rows.rows(by_rare_counter(columns, COUNTERS), np.array([line]))
+            named = Stamps().named(by_rare_counter(columns, COUNTERS))
+            yield from rows.rows(named, np.array([line]))
 
     def parser(self, file: str) -> DocumentParser:
         """Return a fresh parser; the name of the file may tell what lists of a split hold."""

@@ -10,6 +10,8 @@ import numpy as np
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._json_home import (
     RARE_COUNTERS,
+    STAMPED,
+    Stamps,
     by_rare_counter,
     holds_tensor,
     is_wrapped,
@@ -30,7 +32,7 @@ from copilot_analytics.records import Record
 from copilot_analytics.schema import direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from copilot_analytics.formats._base import Json
     from copilot_analytics.records import Floats, Ints, Item
@@ -50,12 +52,16 @@ COUNTERS = frozenset({*_STEPS, *_EPOCHS})
 """Keys that count epochs or steps."""
 
 _TIMES = ("_timestamp", "timestamp", "time_stamp", "unix_time", "wall_time")
-PLACED = frozenset({*COUNTERS, *RARE_COUNTERS, *_TIMES, "total_steps", "max_steps", "total_epochs"})
+
+PLACED = frozenset(
+    {*COUNTERS, *RARE_COUNTERS, *STAMPED, "total_steps", "max_steps", "total_epochs"}
+)
 _SERVER = frozenset(
     "level levelname severity logger status method host hostname pid request_id requestid path"
     " url remote_addr user_agent latency latency_ms duration_ms trace_id span_id".split()
 )
 _LEAST_ROWS = 2
+_MANY_ROWS = 100  # of which a trainer that is known would have claimed one
 _IS_EPOCH = 1e8  # a time stamp is larger than any step
 
 
@@ -70,6 +76,7 @@ class PlainJsonlParser(JsonRowsParser):
         super().__init__(form, rows)
         self._is_fraction = False
         self._knows_splits = False
+        self._stamps = Stamps()
 
     def columns(self, keys: tuple[str, ...], statement: Json) -> Sequence[str] | None:
         """Name the keys that hold numbers; None for a row that is wrapped."""
@@ -87,7 +94,7 @@ class PlainJsonlParser(JsonRowsParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of rows into blocks and evaluations."""
-        columns = by_rare_counter(columns, COUNTERS)
+        columns = self._stamps.named(by_rare_counter(columns, COUNTERS))
         if not self._knows_splits:
             splits = {split_of(key) for key in columns}
             self._knows_splits = bool(splits & {"val", "test"})
@@ -153,6 +160,10 @@ class PlainJsonl(JsonRowsFormat):
             for held in statement.values()
         )
 
+    def clocks(self, statement: Json) -> Collection[str]:
+        """Name the time stamps."""
+        return STAMPED
+
     def numbers(self, statement: Json) -> dict[str, float]:
         """Return the numbers of a row by path."""
         return numbers_said(statement, PLACED)
@@ -177,6 +188,8 @@ class PlainJsonl(JsonRowsFormat):
         filled = sum(1 for line in lines if line.strip())
         if not rows or 2 * rows < filled:
             return 0.0
+        if rows >= _MANY_ROWS:
+            return 0.97
         return 0.9 if rows >= _LEAST_ROWS else 0.4
 
     samples: ClassVar[tuple[Sample, ...]] = (
