@@ -115,18 +115,19 @@ _UP = """
     test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
     mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
     ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
-    success_rate ndcg MRR hits map50 map50-95
-    mean_token_accuracy AUROC kappa MCC fitness word_acc char_recall char_precision N.E.D MOTA
-    IDF1 HOTA PQ SQ RQ MeanIU mean_iu MeanIoU EM exact_match CIDEr METEOR SPICE chrF jaccard
-    specificity sensitivity PESQ STOI SI-SNR SI-SNRi SNR PRAUC AUPRC NMI ARI R² QWK OA AA mF1 DSC
-    winrate win_rate SPL UAS LAS TPR TNR success 准确率 正确率 精度 精确率 召回率 奖励
+    success_rate ndcg MRR hits map50 map50-95 mean_token_accuracy AUROC kappa MCC fitness word_acc
+    char_recall char_precision N.E.D MOTA IDF1 HOTA PQ SQ RQ MeanIU mean_iu MeanIoU EM exact_match
+    CIDEr METEOR SPICE chrF jaccard specificity sensitivity PESQ STOI SI-SNR SI-SNRi SNR PRAUC AUPRC
+    NMI ARI R² QWK OA AA mF1 DSC winrate win_rate SPL UAS LAS TPR TNR success 准确率 正确率 精度
+    精确率 召回率 奖励 prec SpearmanR PearsonR spearman_rho NSD gmean BERTScore chrF++ COMET
+    sacreBLEU elo cindex lDDT plDDT TM ESTOI SISNR SI-SDRi SDRi hit_ratio hit_rate hit
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
-    MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte
-    l1 l2 huber cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE
-    PA-MPJPE sMAPE CRPS ADE FDE minADE minFDE minDCF HD95 ASSD FVD BPC bits_per_dim bits/dim FPR FNR
-    FAR FRR CE BCE 损失 误差 困惑度
+    MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte l1 l2 huber
+    cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE PA-MPJPE sMAPE
+    CRPS ADE FDE minADE minFDE minDCF HD95 ASSD FVD BPC bits_per_dim bits/dim FPR FNR FAR FRR CE BCE
+    损失 误差 困惑度 HD ASD NRMSE WAPE RMSD hamming
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
@@ -139,8 +140,9 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|reward|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec|rouge\w|hits?|success|n?sdri?|si-?s[dn]ri?"
-    r"|mean_?io?u)($|[^a-z])|accuracy|precision|recall|map_?\d|(^|[^a-z])(r|hr|rank-?)@?\d{1,3}($|[^\w.])"
+    r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
+    r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|precision|recall|map_?\d"
+    r"|(^|[^a-z])(r|rank-?)@?\d{1,3}($|[^\w.])|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
     r"|准确率|正确率|精度|精确率|召回率"
 )
 _DOWN_PART = re.compile(
@@ -188,13 +190,14 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
         return None, "its name does not tell"
     candidates = [name, *re.split(r"[/.]", name)[-1:]]
     stripped = _WRAPPING.sub("", candidates[-1].strip().lower())
-    tail = stripped.rsplit("_", 1)[-1]
+    tail = re.split(r"[_\s]", stripped)[-1]
     for candidate in (*candidates, stripped):
         if _key(candidate) in _TABLE:
             return _TABLE[_key(candidate)], "a known metric"
     lower = name.strip().lower()
-    if _key(tail) in _TABLE and _TABLE[_key(tail)] is not None:
-        return _TABLE[_key(tail)], "its name"
+    for candidate in (tail, tail.removesuffix("s")):  # lists are called ``val_accs``
+        if _TABLE.get(_key(candidate)) is not None:
+            return _TABLE[_key(candidate)], "its name"
     if _DOWN_PART.search(lower):
         return "min", "its name"
     if _UP_PART.search(lower):

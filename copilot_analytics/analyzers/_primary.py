@@ -82,6 +82,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         part += 2
     if tail.startswith("aacc"):
         part += 1
+    if key.startswith("train"):
+        part += 1
     if re.search(r"_(easy|hard)_", key):
         part += 1
     if tail.endswith("_reward") and any(other.strip().lower() == "reward" for other in names):

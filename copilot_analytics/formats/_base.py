@@ -97,8 +97,9 @@ class JsonParser(ABC):
     def columns(self, keys: tuple[str, ...], statement: Json) -> Sequence[str] | None:
         """Name the keys that hold the numbers of a training statement; None if it is none.
 
-        The answer may depend on nothing but the keys and on values that are no numbers; a
-        statement whose named values are not all numbers goes to `parse`.
+        The answer may depend on nothing but the keys and on values that are neither numbers nor
+        texts of a clock, such as ``0:10:00`` or a time stamp. Texts of a clock may be named too:
+        they are gathered in seconds. A statement with another named value goes to `parse`.
         """
 
     def numbers(self, statement: Json) -> Mapping[str, float] | None:

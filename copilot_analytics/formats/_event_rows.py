@@ -11,6 +11,7 @@ is read at once; the last row of a growing file waits for the next one.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -152,19 +153,22 @@ class EventRows:
             if train:
                 yield Block(step, epoch, time, event, train, self._file)
             return
-        for row in range(len(step)):
-            cut = slice(row, row + 1)
+        file = self._file
+        told = [
+            (name, list(metrics), list(zip(*(c.tolist() for c in metrics.values()), strict=True)))
+            for name, metrics in results.items()
+        ]
+        heads = zip(step.tolist(), epoch.tolist(), time.tolist(), event.tolist(), strict=True)
+        for row, (at, progress, when, line) in enumerate(heads):
             if train:
+                cut = slice(row, row + 1)
                 one = {name: column[cut] for name, column in train.items()}
-                yield Block(step[cut], epoch[cut], time[cut], event[cut], one, self._file)
-            when = None if np.isnan(time[row]) else float(time[row])
-            done = float(epoch[row]) if is_fraction and np.isfinite(epoch[row]) else None
-            for name, metrics in results.items():
-                numbers = {metric: float(column[row]) for metric, column in metrics.items()}
-                facts = {"split": name}
-                yield Record(
-                    "eval", int(step[row]), done, when, numbers, facts, int(event[row]), self._file
-                )
+                yield Block(step[cut], epoch[cut], time[cut], event[cut], one, file)
+            known = None if when != when else when  # NaN alone differs from itself
+            done = progress if is_fraction and math.isfinite(progress) else None
+            for name, names, rows in told:
+                numbers = dict(zip(names, rows[row], strict=True))
+                yield Record("eval", at, done, known, numbers, {"split": name}, line, file)
 
     def _base(self, column: Floats) -> float:
         """Return what the first epoch is called."""

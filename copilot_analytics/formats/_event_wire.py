@@ -18,9 +18,11 @@ Protocol Buffers, "Encoding"; tensorboard/compat/proto, ``event.proto`` and ``su
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+
+from copilot_analytics.formats._event_keys import keys_of, looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _WALL, _STEP = 0x09, 0x10  # how the first two fields of an event begin
 _LONGEST_VARINT = 10
+_SHORTEST = 16  # bytes of an event without a number
+_FEWEST_EVENTS = 64  # below, reading them one by one is faster than arrays
 _SCALAR_CLASS = 1
 _LATEST_S = 4e9
 
@@ -76,6 +80,7 @@ class _Layout(NamedTuple):
 
 
 _PLAIN = _Layout(0, "<f4", 4)
+_Alike: TypeAlias = "tuple[_Layout, Ints, Ints, Ints]"  # events, ends of their steps, tags
 
 
 class ScalarReader:
@@ -98,13 +103,14 @@ class ScalarReader:
         """Return the scalars of some events, the first of which has a number."""
         rows: list[tuple[int, int, float, int, float]] = []
         alike: dict[_Layout, tuple[list[int], list[int], list[int]]] = {}
+        matched, left = self._matched(frames)
         buffer, layout = frames.buffer, self._layout
         known, places = self._known[layout], alike.setdefault(layout, ([], [], []))
         tail, width = layout.tail, layout.width
-        spans = zip(frames.start.tolist(), frames.length.tolist(), strict=True)
-        for number, (start, length) in enumerate(spans):
+        spans = zip(frames.start[left].tolist(), frames.length[left].tolist(), strict=True)
+        for number, (start, length) in zip(left.tolist(), spans, strict=True):
             at = start + 10
-            if length > 16 and buffer[start] == _WALL and buffer[start + 9] == _STEP:
+            if length > _SHORTEST and buffer[start] == _WALL and buffer[start + 9] == _STEP:
                 while buffer[at] > 127:
                     at += 1
                 stop = start + length - tail
@@ -121,25 +127,66 @@ class ScalarReader:
                 layout = self._layout
                 known, places = self._known[layout], alike.setdefault(layout, ([], [], []))
                 tail, width = layout.tail, layout.width
-        return self._together(frames, first, rows, alike)
+        for layout, found in alike.items():
+            event, ends, of_tag = (np.array(column, dtype=np.int64) for column in found)
+            matched.append((layout, event, ends, of_tag))
+        return self._together(frames, first, rows, matched)
+
+    def _matched(self, frames: Frames) -> tuple[list[_Alike], Ints]:
+        """Return the events that are alike ones that were read before, and the places of others."""
+        raw, starts, lengths = np.frombuffer(frames.buffer, np.uint8), frames.start, frames.length
+        left = np.arange(len(starts))
+        found: list[_Alike] = []
+        if len(starts) < _FEWEST_EVENTS or not any(self._known.values()):
+            return found, left
+        fits = lengths > _SHORTEST
+        fits[fits] = (raw[starts[fits]] == _WALL) & (raw[starts[fits] + 9] == _STEP)
+        events = np.flatnonzero(fits)
+        last = starts[events] + 10
+        for _ in range(_LONGEST_VARINT):
+            more = raw[last] > 127
+            if not more.any():
+                break
+            last = last + more
+        for layout, known in self._known.items():
+            if not known:
+                continue
+            sizes = starts[events] + lengths[events] - last - 1 - layout.width
+            tags = np.full(len(events), -1)
+            by_size: dict[int, list[bytes]] = {}
+            for key in known:
+                by_size.setdefault(len(key), []).append(key)
+            for size, keys in by_size.items():
+                some = np.flatnonzero(sizes == size)
+                if len(some):
+                    stop = starts[events[some]] + lengths[events[some]] - layout.tail
+                    texts = keys_of(raw, last[some] + 1, stop, size - layout.tail, layout.tail)
+                    which = looked_up(texts, keys)
+                    numbers = np.array([*(known[key] for key in keys), -1])
+                    tags[some] = numbers[which]
+            good = tags >= 0
+            found.append((layout, events[good], last[good], tags[good]))
+            events, last = events[~good], last[~good]
+        is_left = np.ones(len(starts), dtype=np.bool_)
+        for _, event, *_ in found:
+            is_left[event] = False
+        return found, left[is_left]
 
     def _together(
         self,
         frames: Frames,
         first: int,
         rows: list[tuple[int, int, float, int, float]],
-        alike: dict[_Layout, tuple[list[int], list[int], list[int]]],
+        alike: list[_Alike],
     ) -> Scalars:
         """Return what was read one by one and what is alike, in the order of the file."""
         raw = np.frombuffer(frames.buffer, dtype=np.uint8)
         parts = [Scalars(*map(np.array, zip(*rows, strict=True)))] if rows else []
-        for layout, (events, ends, tags) in alike.items():
-            event = np.array(events, dtype=np.int64)
-            start = frames.start[event] if events else event
-            at = start + (frames.length[event] if events else 0) - layout.tail - layout.width
+        for layout, event, ends, tag in alike:
+            start = frames.start[event]
+            at = start + frames.length[event] - layout.tail - layout.width
             time = _taken(raw, start + 1, "<f8")
-            step = _varints(raw, start + 10, np.array(ends, dtype=np.int64))
-            tag = np.array(tags, dtype=np.int64)
+            step = _varints(raw, start + 10, ends)
             parts.append(Scalars(event, step, time, tag, _taken(raw, at, layout.dtype)))
         order = np.argsort(np.concatenate([part.event for part in parts]), kind="stable")
         event, step, time, tag, value = (
@@ -191,7 +238,7 @@ class ScalarReader:
 
     def _learn(self, content: bytes, value: Message, tag: int, number: float) -> None:
         """Note where the number of an event is, if it stands in a place of its own."""
-        if len(content) <= 16 or content[0] != _WALL or content[9] != _STEP:
+        if len(content) <= _SHORTEST or content[0] != _WALL or content[9] != _STEP:
             return
         at = 10
         while content[at] > 127:

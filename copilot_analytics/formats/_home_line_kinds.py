@@ -29,6 +29,7 @@ SECTION = re.compile(
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
+MEMBER = re.compile(r'\s*"[^"]{1,60}"\s{0,4}:\s')  # of a JSON object, which is no text
 FINAL = re.compile(
     r"(?i)^[^a-z]*(?:(?:final|best|summary|overall)\b[^\d]{0,60}$"
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"

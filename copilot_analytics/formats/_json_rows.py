@@ -7,17 +7,17 @@ numbers and durations from here.
 from __future__ import annotations
 
 import json
-import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import JsonParser, LogFormat, judges_each_line
+from copilot_analytics.formats._clock_texts import clock_seconds, seconds_of_duration
 from copilot_analytics.formats._numbers import IS_NUMBER, is_number
 from copilot_analytics.formats._rows import Naming, RowReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from copilot_analytics.formats._base import Json
     from copilot_analytics.records import Floats, Ints, Item
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 LONGEST_LINE = 200_000
 
 _DEEPEST = 4
-_DURATION = re.compile(r"(?:(\d{1,6}) days?,? )?(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)")
 
 
 class JsonRowsParser(JsonParser):
@@ -41,7 +40,10 @@ class JsonRowsParser(JsonParser):
         if not self._form.required & statement.keys() or self._form.is_nested(statement):
             return None
         named = [key for key in keys if is_number(statement[key]) and self._naming.of(key)]
-        return named if self._has_metrics(named) else None
+        if not self._has_metrics(named):
+            return None
+        clocks = self._form.clocks(statement)
+        return [*named, *(key for key in keys if key in clocks and _is_clock(statement[key]))]
 
     def numbers(self, statement: Json) -> Mapping[str, float] | None:
         """Return the numbers of a nested row."""
@@ -102,6 +104,10 @@ class JsonRowsFormat(LogFormat):
         """Return the numbers of a nested row by key; keys that begin with ``#`` are places."""
         return flattened(statement)
 
+    def clocks(self, statement: Json) -> Collection[str]:
+        """Name the keys whose texts are durations or time stamps that a row is told by."""
+        return ()
+
     def others(self, statement: Json, number: int, rows: RowReader) -> Iterable[Item]:
         """Read a statement with one of the required keys but no metrics."""
         return ()
@@ -146,6 +152,10 @@ def flattened(statement: Json, *, texts: bool = False) -> dict[str, float]:
     return numbers
 
 
+def _is_clock(held: Any) -> bool:
+    return isinstance(held, str) and clock_seconds(held) is not None
+
+
 def number_in(held: Any) -> float | None:
     """Return a JSON value as a number, also where it is the text of one; None if it is none.
 
@@ -168,11 +178,8 @@ def seconds_in(held: Any) -> float | None:
     >>> seconds_in("0:01:05"), seconds_in("2 days, 1:00:00.5"), seconds_in("soon"), seconds_in(7)
     (65.0, 176400.5, None, 7.0)
     """
-    found = _DURATION.fullmatch(held.strip()) if isinstance(held, str) else None
-    if found is None:
-        return number_in(held)
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return days * 86400 + hours * 3600 + minutes * 60 + seconds
+    seconds = seconds_of_duration(held) if isinstance(held, str) else None
+    return number_in(held) if seconds is None else seconds
 
 
 def objects_in(lines: Iterable[str]) -> Iterable[Json]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from copilot_analytics.formats._axis import PLAN, Axis
+from copilot_analytics.formats._returns import is_earned_in_training
 from copilot_analytics.formats._splits import Split, split_of
 from copilot_analytics.formats._stamps import Clock
 from copilot_analytics.records import Block, Floats, Ints, Item, Kind, Record
@@ -51,11 +52,14 @@ class Naming:
         Whether results on a test split choose the checkpoint, because the trainer has no other.
     evaluations
         Finds metrics that are results of evaluations although their names tell no split.
+    judges_returns
+        Whether the returns of episodes are such results even where they name the training.
     """
 
     names: Mapping[str, Name] = field(default_factory=dict)
     test_is_val: bool = False
     evaluations: re.Pattern[str] | None = None
+    judges_returns: bool = False
 
     def of(self, key: str) -> Name:
         """Return what a key is called; None if its number is no metric."""
@@ -69,6 +73,8 @@ class Naming:
         if split is None:
             found = self.evaluations is not None and self.evaluations.search(name)
             return "val" if found else otherwise
+        if split == "train" and self.judges_returns and is_earned_in_training(name):
+            return "val"
         return "val" if split == "test" and self.test_is_val else split
 
 

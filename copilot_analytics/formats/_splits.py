@@ -10,7 +10,7 @@ Split = Literal["train", "val", "test"]
 _SPLIT = re.compile(
     r"(?:^|[\s_/.\-@(]|(?-i:(?<=[a-z])(?=[A-Z])))"
     r"(?:(?P<val>val|vali|vld|valid|validation|validate|dev|eval|evaluation|heldout|held_out|holdout)"
-    r"|(?P<test>test|testing)|(?P<train>train|training|trn|tr))"
+    r"|(?P<test>test|testing|te)|(?P<train>train|training|trn|tr))"
     r"(?:(?=$|[\s_/.\-@)\d:]|loss|acc)|(?-i:(?<=[a-z])(?=[A-Z])))",
     re.IGNORECASE,
 )

@@ -49,7 +49,8 @@ Columns: TypeAlias = dict[str, "Floats"]
 def header_of(line: str) -> list[str] | None:
     """Return the names of a header line; None if the line is none.
 
-    A header has at least two cells, at least one name, and no number. It may be commented out.
+    A header has at least two cells, at least one name, and no number. It may be commented out. A
+    name that is there twice gets a number.
 
     Examples
     --------
@@ -71,8 +72,16 @@ def header_of(line: str) -> list[str] | None:
     if len(names) < 2 or any(IS_NUMBER.fullmatch(name) or rewritten(name, mark) for name in told):
         return None
     if len(set(told)) < len(told):
-        return None
+        if mark == BLANKS:
+            return None
+        names = [_numbered(name, names[:place]) for place, name in enumerate(names)]
     return names if any(re.search(r"[A-Za-z]", name) for name in told) else None
+
+
+def _numbered(name: str, before: Sequence[str]) -> str:
+    """Return a name as pandas calls it where it stands in a header again."""
+    again = before.count(name) if name else 0
+    return f"{name}.{again}" if again else name
 
 
 class Restarts:

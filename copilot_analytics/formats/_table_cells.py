@@ -20,7 +20,14 @@ BLANKS = " "
 _PLAIN = re.compile(
     rf"(?P<number>{NUMBER})(?:\s?%|\s?(?:\+-|\+/-|±)\s?{NUMBER}\s?%?|/(?P<of>\d{{1,12}}))?"
 )
-_PARTS = {"number": "", "of": "of"}
+_SAID = re.compile(
+    r"(?i:epoch|iteration|iter|step|episode|round)s?[ _#:-]{0,2}"
+    r"(?P<number>\d{1,12})(?:/(?P<of>\d{1,12}))?"
+    rf"|(?:tensor|array|np\.float\d\d|float)\(\[?(?P<tensor>{NUMBER})"
+    r"[^()]{0,40}(?:\([^()]{0,40}\))?[^()]{0,60}\)"
+    rf"|\[(?P<alone>{NUMBER})\]"
+)  # a number in words: ``Epoch 3/20``, ``tensor(0.5, device='cuda:0')``, ``[0.5]``
+_PARTS = {"number": "", "of": "of", "tensor": "", "alone": ""}
 _STAMP = re.compile(
     r"(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})[ T_]"
     r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)"
@@ -201,7 +208,7 @@ def _read(line: str) -> _Row | None:
     row = _Row([], {})
     for number, (start, text) in enumerate(cells):
         key = CellKey(number, len(cells), "", split)
-        plain = _PLAIN.fullmatch(text) or _STAMP.fullmatch(text)
+        plain = _PLAIN.fullmatch(text) or _STAMP.fullmatch(text) or _SAID.fullmatch(text)
         if plain is not None:
             for group, found in plain.groupdict().items():
                 if found is not None:

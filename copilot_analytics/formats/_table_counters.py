@@ -9,12 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.formats._splits import split_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from copilot_analytics.formats._rows import Name
 
-_EPOCH = frozenset("epoch epochs ep epochnum epochnumber epochidx epochid epochno".split())
+_EPOCH = frozenset(
+    "epoch epochs ep epochnum epochnumber epochidx epochid epochno epoche epoca epoque".split()
+)
+_EPISODES = frozenset("episode episodes episodenum numepisodes episodenumber".split())
 # In the order of preference: environments before updates, updates before samples.
 _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
     (
@@ -38,11 +43,11 @@ _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
         1.0,
     ),
     ("iteration", frozenset("round rounds serverround commround communicationround".split()), 1.0),
-    ("iteration", frozenset("episode episodes episodenum numepisodes episodenumber".split()), 1.0),
+    ("iteration", _EPISODES, 1.0),
     ("iteration", frozenset("generation gen generations".split()), 1.0),
     (
         "iteration",
-        frozenset("batch batches batchidx batchid batchnum minibatch batchnumber".split()),
+        frozenset("batch batches batchidx batchid batchnum minibatch batchnumber idx".split()),
         1.0,
     ),
     (
@@ -111,19 +116,25 @@ def counters_of(names: Sequence[str]) -> Counters:
     >>> counters_of(["a", "b"]).unit is None
     True
     """
-    plain = {name: _plain(name) for name in names if name}
+    plain = {name: _plain(name) for name in names if name and split_of(name) in {None, "train"}}
     found: dict[str, Name] = {}
     epoch = next((name for name in plain if plain[name] in _EPOCH), None)
     if epoch is not None:
         found[epoch] = "#epoch"
     unit = None if epoch is None else "epoch"
     has_steps = is_weak = False
+    has_episodes = not _EPISODES.isdisjoint(plain.values())
     for kind, known, factor in _STEPS:
         for name in plain:
             if plain[name] not in known or name in found:
                 continue
+            if plain[name] == "idx" and epoch is None:
+                continue
             found[name] = None
-            if not has_steps:
+            if plain[name] == "steps" and has_episodes:  # how long each of them was
+                continue
+            # Epochs of an agent are cycles of many episodes: they are what people count in.
+            if not has_steps and not (epoch is not None and plain[name] in _EPISODES):
                 found[name] = "#step" if factor == 1.0 else ("#step", factor)
                 has_steps, unit = True, kind
                 is_weak = epoch is None and plain[name] in _WEAK

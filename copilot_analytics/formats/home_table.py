@@ -38,7 +38,7 @@ _MOST_HEADERS = 5  # that are looked at
 _ROWS = 100  # that are looked at below a header
 _SURE_ROWS = 3  # so many rows of a table that fits are no chance
 _FITTING = 0.9  # of the rows below the header; others were torn or say something
-_RISING = 0.7  # of the moves of a counter; epochs may start again and steps stay
+_RISING = 0.7  # of the moves of a counter
 _CUMULATIVE = 1.5  # a time that sums up has at least grown so much from the first row to the second
 _HEADER_ONLY, _LIKELY, _SURE = 0.3, 0.6, 0.97
 _SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
@@ -55,6 +55,11 @@ _SETTINGS = frozenset(
     "batchsize dropout weightdecay hiddensize hiddendim numlayers nlayers optimizer activation"
     " nestimators maxdepth".split()
 )  # columns of a search: each row is a training of its own
+_OF_DATA = frozenset(
+    "year month day date country region city state name price open close high low volume age sex"
+    " gender income profit revenue product customer stock symbol ticker".split()
+)
+_NEEDING_A_COUNTER = _RESULTS | _SETTINGS | _OF_DATA
 _MEASURED_AFTER = re.compile(
     r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
     r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
@@ -83,7 +88,7 @@ class HomeTable(LogFormat):
         evaluated = splits & {"val", "test"}
         found = _told_once(metrics) if evaluated else _results(metrics)
         pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
-        naming = Naming(test_is_val="val" not in splits, evaluations=pattern)
+        naming = Naming(test_is_val="val" not in splits, evaluations=pattern, judges_returns=True)
         both = zip(names, named(names, Naming()), strict=True)
         called = [counters.names.get(name, title) for name, title in both]
         rows_are_epochs = counters.unit is None and bool(evaluated)
@@ -205,6 +210,16 @@ def _is_judged(name: str) -> bool:
     return direction_of(name)[0] is not None
 
 
+def _says_of_training(name: str) -> bool:
+    """Tell whether a column is a metric or belongs beside one."""
+    return (
+        "loss" in name.lower()
+        or _is_judged(name)
+        or split_of(name) is not None
+        or named([name], Naming()) != [name]
+    )
+
+
 def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
     """Tell whether columns can be those of a training, and not of results or data."""
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in metrics}
@@ -212,7 +227,8 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
         return False
     has_loss = any("loss" in name.lower() for name in metrics)
     if counters.unit is None:
-        return has_loss and not plain & (_RESULTS | _SETTINGS)
+        told = [name for name in metrics if _says_of_training(name)]
+        return has_loss and 2 * len(told) >= len(metrics) and not plain & _NEEDING_A_COUNTER
     return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 
@@ -243,8 +259,8 @@ def _told_once(metrics: Sequence[str]) -> list[str]:
 def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
     """Tell how sure the rows below a header make it that this is the table of a training."""
     rows, fitting = 0, 0
-    counter = _counter_of(heading)
-    counted: list[float] = []
+    counters = _counters_in(heading)
+    counted: dict[int, list[float]] = {counter: [] for counter in counters}
     texts: dict[int, list[str]] = {}
     for line in lines:
         if _RULE.fullmatch(line) or header_of(line) == names:
@@ -258,8 +274,8 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
         if not numbers or not 0 <= len(names) - len(cells) <= 1:
             continue
         fitting += 1
-        if counter in numbers:
-            counted.append(numbers[counter])
+        for counter in counted.keys() & numbers.keys():
+            counted[counter].append(numbers[counter])
         for place, cell in enumerate(cells):
             if cell.text and place not in numbers and not _DURATION.fullmatch(cell.text):
                 texts.setdefault(place, []).append(cell.text.lower())
@@ -267,18 +283,23 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
         return _HEADER_ONLY
     if fitting < _FITTING * rows or any(_names_rows(said, fitting) for said in texts.values()):
         return 0.0
-    if counter is None:
+    if not counters:
         return _SURE if fitting >= _SURE_ROWS else _HEADER_ONLY
-    moves = np.diff(counted)
-    if fitting >= _SURE_ROWS and (np.sum(moves >= 0) < _RISING * len(moves) or not moves.any()):
+    if fitting >= _SURE_ROWS and not any(map(_is_rising, counted.values())):
         return 0.0
     return _SURE if fitting >= _SURE_ROWS else _LIKELY
 
 
-def _counter_of(heading: Heading) -> int | None:
-    """Return the column that counts epochs or else steps."""
+def _counters_in(heading: Heading) -> list[int]:
+    """Return the columns that count epochs or steps."""
     places = [name if isinstance(name, str) or name is None else name[0] for name in heading.names]
-    return next((places.index(name) for name in ("#epoch", "#step") if name in places), None)
+    return [place for place, name in enumerate(places) if name in {"#epoch", "#step"}]
+
+
+def _is_rising(counted: Sequence[float]) -> bool:
+    """Tell whether a counter goes on; epochs may begin again, and steps stay."""
+    moves = np.diff(counted)
+    return bool(moves.any() and np.sum(moves >= 0) >= _RISING * len(moves))
 
 
 def _numbers(line: str) -> dict[int, float]:

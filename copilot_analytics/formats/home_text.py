@@ -8,6 +8,7 @@ import numpy as np
 
 from copilot_analytics.formats._base import LogFormat, Sample
 from copilot_analytics.formats._home_evidence import Evidence
+from copilot_analytics.formats._home_line_kinds import MEMBER
 from copilot_analytics.formats._home_parser import HomeTextParser
 from copilot_analytics.formats._home_vocabulary import is_decisive, is_quality
 from copilot_analytics.records import Block, Record
@@ -55,7 +56,7 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         unknown = Evidence()
         plays = False  # whether episodes are counted, as only the training of agents does
         for number, line in enumerate(lines, 1):
-            if line.lstrip()[:2] in {'{"', "[{"}:
+            if line.lstrip()[:2] in {'{"', "[{"} or MEMBER.match(line):
                 continue
             plays = plays or "episod" in line.lower()
             for item in _said(parser, line, number):

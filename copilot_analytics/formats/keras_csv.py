@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats._table import Heading, TableFormat, named
 from copilot_analytics.records import Record
 
@@ -40,6 +41,8 @@ class KerasCsv(TableFormat):
         in_place = names[0] in {"epoch", ""} or "epoch" not in names
         known = "loss" in trained and validated <= trained and (validated or len(trained) > 1)
         if not known or not in_place or _FOREIGN & trained or not all(map(_OWN.fullmatch, metrics)):
+            return False
+        if any(map(split_of, trained)):  # Keras names no other part of the data than ``val_``
             return False
         if "epoch" in names:
             return _is_sorted([n for n in metrics if not n.startswith("val_")]) and (

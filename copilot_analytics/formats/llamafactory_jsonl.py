@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._json_rows import JsonRowsFormat, flattened, seconds_in
+from copilot_analytics.formats._numbers import is_number
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from copilot_analytics.formats._base import Json
     from copilot_analytics.formats._rows import RowReader
@@ -36,6 +37,9 @@ class LlamaFactoryJsonl(JsonRowsFormat):
             "epoch": "#progress",
             "percentage": None,
             "total_tokens": None,
+            "throughput": None,
+            "elapsed_time": "#time_s",
+            "remaining_time": "eta_s",
         }
     )
     required: ClassVar[frozenset[str]] = frozenset({"current_steps"})
@@ -44,27 +48,17 @@ class LlamaFactoryJsonl(JsonRowsFormat):
         """Tell whether a statement counts steps, and the share that is done."""
         return {"current_steps", "total_steps", "percentage"} <= statement.keys()
 
-    def is_nested(self, statement: Json) -> bool:
-        """Tell whether there are durations, which are texts."""
-        return "elapsed_time" in statement or "remaining_time" in statement
-
-    def numbers(self, statement: Json) -> dict[str, float]:
-        """Return the numbers of a row, the durations in seconds."""
-        numbers = flattened(statement)
-        numbers.pop("throughput", None)
-        named = {"#time_s": "elapsed_time"}
-        if "loss" in numbers:
-            named["eta_s"] = "remaining_time"
-        times = {name: seconds_in(statement.get(key)) for name, key in named.items()}
-        known = {name: number for name, number in times.items() if number is not None}
-        has_metrics = numbers.keys() - self.naming.names.keys()
-        return numbers | known if has_metrics else {}
+    def clocks(self, statement: Json) -> Collection[str]:
+        """Name the durations; what is left is told beside a loss alone."""
+        trains = is_number(statement.get("loss"))
+        return ("elapsed_time", "remaining_time") if trains else ("elapsed_time",)
 
     def others(self, statement: Json, number: int, rows: RowReader) -> Iterable[Item]:
         """Read the summary at the end."""
         places: dict[str, Any] = flattened(statement)
         done, planned = places.get("current_steps", 0), places.get("total_steps", 0)
-        if not self.numbers(statement) and 0 < _NEARLY_ALL * planned <= done:
+        has_metrics = any(map(self.naming.of, places.keys() - self.naming.names.keys()))
+        if not has_metrics and 0 < _NEARLY_ALL * planned <= done:
             facts = {"reason": "the Trainer printed its summary"}
             time = seconds_in(statement.get("elapsed_time"))
             yield rows.record("end", number, time, int(done), places.get("epoch"), facts=facts)

@@ -5,15 +5,24 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from copilot_analytics.formats._base import Sample
-from copilot_analytics.formats._document import DocumentFormat
-from copilot_analytics.formats._json_rows import flattened
-from copilot_analytics.formats._numbers import is_number
+from copilot_analytics.formats._document import DocumentFormat, DocumentParser
+from copilot_analytics.formats._json_history import (
+    PLACES,
+    SPLIT_NAMES,
+    as_far_as_it_goes,
+    histories,
+    planned_epochs,
+)
+from copilot_analytics.formats._json_home import Stamps, by_rare_counter
+from copilot_analytics.formats._rows import RowReader
+from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats.plain_jsonl import COUNTERS
 from copilot_analytics.formats.plain_jsonl import FORMAT as LINES
 from copilot_analytics.records import Record
 
@@ -21,14 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from copilot_analytics.formats._base import Json
-    from copilot_analytics.formats._rows import RowReader
     from copilot_analytics.records import Item
-
-_ROWS = re.compile(rb'\[\s*\{[^\]]{0,2000}?"(?:epoch|step|iteration|iter|global_step)"\s*:')
-_NESTED = re.compile(rb'"\w{1,40}"\s*:\s*' + _ROWS.pattern)
-_LISTS = re.compile(rb'"[\w /.-]{0,40}loss[\w /.-]{0,40}"\s*:\s*\[\s*(?:-?\d|NaN)', re.IGNORECASE)
-_LOSS = re.compile(rb'"[\w /.-]{0,40}loss[\w /.-]{0,40}"\s*:\s*(?:-?\d|NaN)', re.IGNORECASE)
-_PLACES = frozenset({"epoch", "epochs", "step", "steps", "iteration", "iter", "global_step"})
 
 
 class PlainJson(DocumentFormat):
@@ -48,37 +50,58 @@ class PlainJson(DocumentFormat):
         return (b"]", b"}")
 
     def claims(self, head: bytes) -> bool | None:
-        """Tell by a loss beside a step or an epoch, or by a list of losses."""
+        """Tell by what the document holds so far."""
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if not start:
             return None
-        if start.startswith(b"["):
-            return True if _ROWS.match(start) and _LOSS.search(start) else None
-        if not start.startswith(b"{"):
+        second = start[1:].lstrip()[:1]
+        if start[:1] not in b"[{" or second not in {b"", b"{", b'"'}:
             return False
         first, newline, rest = start.partition(b"\n")
-        is_line = newline and first.rstrip().endswith(b"}") and rest.strip()
-        looked_at = first if is_line else start
-        if not is_line and _NESTED.search(start) and _LOSS.search(start):
-            return True
-        lists, single = _LISTS.search(looked_at), _LOSS.search(looked_at)
-        if lists is not None and (single is None or lists.start() < single.start()):
-            return True
-        return False if is_line else None
+        is_line = start[:1] == b"{" and newline and first.rstrip().endswith(b"}") and rest.strip()
+        if is_line:
+            return False
+        try:
+            document = as_far_as_it_goes(start.decode("utf-8", "ignore"))
+        except (ValueError, RecursionError):
+            return None
+        return True if histories(document) else None
+
+    def facts(self, document: Json) -> dict[str, Any]:
+        """Return the epochs that settings in the document plan."""
+        planned = planned_epochs(document)
+        return {} if planned is None else {"planned_epochs": planned}
 
     def entries(self, document: Any, text: str) -> Iterable[tuple[Json, int]]:
-        """Return the rows, those of lists put together from what stands at one place."""
-        if isinstance(document, dict) and document:
-            written = _written_rows(document)
-            return [(row, 1) for row in written or _rows_of(document)]
-        return super().entries(document, text)
+        """Return the rows of the document; those of an array have their lines."""
+        if isinstance(document, list):
+            written = list(super().entries(document, text))
+            runs = histories(document)
+            if len(runs) == 1 and len(runs[0]) == len(written):
+                return [(row, line) for row, (_, line) in zip(runs[0], written, strict=True)]
+            return [(row, 1) for run in runs for row in run]
+        if not document and text.lstrip().startswith("["):  # it is cut off
+            document = [entry for entry, _ in super().entries(document, text)]
+            return self.entries(document, text) if document else []
+        return [(row, 1) for run in histories(document) for row in run]
 
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
         """Read one row."""
-        numbers = flattened(entry, texts=True)
-        if numbers.keys() - _PLACES:
-            columns = {key: np.array([number]) for key, number in numbers.items()}
-            yield from rows.rows(columns, np.array([line]))
+        splits = {split_of(key) for key in entry}
+        if splits & {"val", "test"}:
+            rows.naming = replace(rows.naming, test_is_val="val" not in splits)
+        if entry.keys() - PLACES:
+            columns = {key: np.array([number]) for key, number in entry.items()}
+            named = Stamps().named(by_rare_counter(columns, COUNTERS))
+            yield from rows.rows(named, np.array([line]))
+
+    def parser(self, file: str) -> DocumentParser:
+        """Return a fresh parser; the name of the file may tell what lists of a split hold."""
+        naming = self.naming
+        if "loss" in file.lower():
+            losses = {name: f"{name}/loss" for name in SPLIT_NAMES}
+            naming = replace(naming, names={**naming.names, **losses})
+        return DocumentParser(self, RowReader(file, self.axis(), naming))
 
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
@@ -126,37 +149,6 @@ class PlainJson(DocumentFormat):
             ),
         ),
     )
-
-
-def _written_rows(document: Json) -> list[Json]:
-    """Return the rows of the longest array of rows that an object holds."""
-    arrays = [
-        held
-        for held in document.values()
-        if isinstance(held, list)
-        and all(isinstance(row, dict) and _PLACES & row.keys() for row in held)
-    ]
-    return max(arrays, key=len, default=[])
-
-
-def _rows_of(document: Json) -> list[dict[str, float]]:
-    """Return a row for every place of the longest lists of a document, or of an object in it."""
-    levels = [document, *(held for held in document.values() if isinstance(held, dict))]
-    lists: dict[str, list[float]] = {}
-    for level in levels:
-        for key, held in level.items():
-            if isinstance(held, list) and held and all(map(is_number, held)):
-                lists.setdefault(key, held)
-    losses = [len(held) for key, held in lists.items() if "loss" in key.lower()]
-    count = max(losses, default=0)
-    has_place = any(key in _PLACES and len(held) == count for key, held in lists.items())
-    rows: list[dict[str, float]] = [{} if has_place else {"epoch": n + 1.0} for n in range(count)]
-    for key, held in lists.items():
-        every = count // len(held)
-        if every and every * len(held) == count:
-            for place, number in enumerate(held, 1):
-                rows[place * every - 1][key] = float(number)
-    return rows
 
 
 FORMAT = PlainJson()

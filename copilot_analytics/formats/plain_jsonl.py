@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._json_home import (
+    RARE_COUNTERS,
+    STAMPED,
+    Stamps,
+    by_rare_counter,
+    holds_tensor,
+    is_wrapped,
+    numbers_said,
+    split_said,
+    unwrapped,
+)
 from copilot_analytics.formats._json_rows import (
     JsonRowsFormat,
     JsonRowsParser,
-    flattened,
     number_in,
     objects_in,
 )
+from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.records import Record
 from copilot_analytics.schema import direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from copilot_analytics.formats._base import Json
     from copilot_analytics.records import Floats, Ints, Item
@@ -28,27 +40,66 @@ if TYPE_CHECKING:
 _STEPS = (
     "step", "global_step", "iteration", "iter", "steps", "global_steps", "_step", "num_updates",
     "train_step", "update", "it", "iterations", "optimizer_step", "batch_num", "train/step",
-    "train/global_step", "trainer/global_step",
+    "train/global_step", "trainer/global_step", "Step", "Iteration", "num_steps", "env_step",
+    "env_steps", "total_timesteps", "num_timesteps", "global_iter", "current_step", "training_step",
+    "step_num", "updates", "n_iter", "iter_num",
 )  # fmt: skip
-_EPOCHS = ("epoch", "Epoch", "epoch_num", "train/epoch", "epochs")
+_EPOCHS = (
+    "epoch", "Epoch", "epoch_num", "train/epoch", "epochs", "current_epoch", "epoch_idx",
+    "epoch_number",
+)  # fmt: skip
+COUNTERS = frozenset({*_STEPS, *_EPOCHS})
+"""Keys that count epochs or steps."""
+
 _TIMES = ("_timestamp", "timestamp", "time_stamp", "unix_time", "wall_time")
+
+PLACED = frozenset(
+    {*COUNTERS, *RARE_COUNTERS, *STAMPED, "total_steps", "max_steps", "total_epochs"}
+)
 _SERVER = frozenset(
     "level levelname severity logger status method host hostname pid request_id requestid path"
     " url remote_addr user_agent latency latency_ms duration_ms trace_id span_id".split()
 )
 _LEAST_ROWS = 2
+_MANY_ROWS = 100  # of which a trainer that is known would have claimed one
 _IS_EPOCH = 1e8  # a time stamp is larger than any step
 
 
 class PlainJsonlParser(JsonRowsParser):
-    """Reads such a log; an epoch that was once no whole number tells progress from then on."""
+    """Reads such a log; an epoch that was once no whole number tells progress from then on.
+
+    The first results tell whether those of a test split choose the checkpoint: they do where none
+    of a validation came before or with them.
+    """
 
     def __init__(self, form: JsonRowsFormat, rows: RowReader) -> None:
         super().__init__(form, rows)
         self._is_fraction = False
+        self._knows_splits = False
+        self._stamps = Stamps()
+
+    def columns(self, keys: tuple[str, ...], statement: Json) -> Sequence[str] | None:
+        """Name the keys that hold numbers; None for a row that is wrapped."""
+        return None if is_wrapped(statement) else super().columns(keys, statement)
+
+    def numbers(self, statement: Json) -> Mapping[str, float] | None:
+        """Return the numbers of a nested row, also of one that is wrapped."""
+        row = unwrapped(statement)
+        if not self._form.required & row.keys():
+            return None
+        if row is statement and not self._form.is_nested(row):
+            return None
+        numbers = self._form.numbers(row)
+        return numbers if self._has_metrics(numbers) else None
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of rows into blocks and evaluations."""
+        columns = self._stamps.named(by_rare_counter(columns, COUNTERS))
+        if not self._knows_splits:
+            splits = {split_of(key) for key in columns}
+            self._knows_splits = bool(splits & {"val", "test"})
+            if "val" not in splits and "test" in splits:
+                self._rows.naming = replace(self._rows.naming, test_is_val=True)
         key = next((key for key in _EPOCHS if key in columns), None)
         if key is None:
             yield from super().block(columns, lines)
@@ -93,27 +144,35 @@ class PlainJsonl(JsonRowsFormat):
             "train/learning_rate": "lr",
             "train/grad_norm": "grad_norm",
             "_runtime": None,
-        }
+        },
+        evaluations=IN_WORDS,
+        judges_returns=True,
     )
-    required: ClassVar[frozenset[str]] = frozenset({*_STEPS, *_EPOCHS})
+    required: ClassVar[frozenset[str]] = frozenset({*COUNTERS, *RARE_COUNTERS})
     nests: ClassVar[bool] = True
 
     def is_nested(self, statement: Json) -> bool:
-        """Tell whether there are objects or texts of numbers."""
-        return any(
-            isinstance(held, dict) or (isinstance(held, str) and number_in(held) is not None)
+        """Tell whether there are objects, tensors or texts of numbers, or a split is named."""
+        return split_said(statement) is not None or any(
+            isinstance(held, dict)
+            or holds_tensor(held)
+            or (isinstance(held, str) and number_in(held) is not None)
             for held in statement.values()
         )
 
+    def clocks(self, statement: Json) -> Collection[str]:
+        """Name the time stamps."""
+        return STAMPED
+
     def numbers(self, statement: Json) -> dict[str, float]:
         """Return the numbers of a row by path."""
-        return flattened(statement, texts=True)
+        return numbers_said(statement, PLACED)
 
     def is_row(self, statement: Json) -> bool:
         """Tell whether a statement has a step or an epoch, and a metric that is one by its name."""
-        if not self.required & statement.keys() or _SERVER & {key.lower() for key in statement}:
+        if _SERVER & {key.lower() for key in statement}:
             return False
-        numbers = flattened(statement, texts=True)
+        numbers = numbers_said(statement, PLACED)
         places = [numbers[key] for key in self.required & numbers.keys()]
         if not places or not all(0 <= place < _IS_EPOCH for place in places):
             return False
@@ -129,6 +188,8 @@ class PlainJsonl(JsonRowsFormat):
         filled = sum(1 for line in lines if line.strip())
         if not rows or 2 * rows < filled:
             return 0.0
+        if rows >= _MANY_ROWS:
+            return 0.97
         return 0.9 if rows >= _LEAST_ROWS else 0.4
 
     samples: ClassVar[tuple[Sample, ...]] = (

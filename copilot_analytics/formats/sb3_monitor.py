@@ -71,8 +71,10 @@ class MonitorCsv(TableFormat):
         return tuple(names[:3]) == _COLUMNS
 
     def confidence(self, lines: Sequence[str]) -> float:
-        """Tell how sure it is: the commented line settles it."""
-        return 1.0 if any(map(_HEAD.match, lines[:2])) else 0.0
+        """Tell how sure it is: the commented line settles it, or the header where it was cut."""
+        if any(map(_HEAD.match, lines[:2])):
+            return 1.0
+        return 1.0 if lines and tuple(lines[0].strip().split(",")) == _COLUMNS else 0.0
 
     def parser(self, file: str) -> MonitorParser:
         """Return a fresh parser for a log."""

@@ -131,7 +131,13 @@ class LaunchFilter:
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         steps = block.step
-        falls = (np.flatnonzero(steps[1:] < steps[:-1]) + 1).tolist() if len(block) else []
+        count = len(steps)
+        fell = steps[1:] < steps[:-1] if count > 1 else None
+        if fell is None or not fell.any():
+            if count:
+                yield from self._see_rising(block)
+            return
+        falls = (np.flatnonzero(fell) + 1).tolist()
         start = 0
         for stop in (*falls, len(block)):
             piece = block[start:stop]
@@ -141,17 +147,22 @@ class LaunchFilter:
 
     def _see_rising(self, block: Block) -> Iterator[Item]:
         """Take a block in which only the first row can begin a run."""
-        first_epoch, last_epoch = float(block.epoch[0]), float(block.epoch[-1])
-        first, line = int(block.step[0]), int(block.line[0])
-        yield from self._before_training(first, _known(first_epoch), line, block.file)
-        self._note(first, _known(first_epoch))
-        if len(block) > 1:
+        first, first_epoch = int(block.step[0]), _known(float(block.epoch[0]))
+        if self._held or self._why_new(first, first_epoch) is not None:
+            line = int(block.line[0])
+            yield from self._before_training(first, first_epoch, line, block.file)
+        else:
+            self._resumed = self._crashed = False
+        self._note(first, first_epoch)
+        count = len(block.step)
+        if count > 1:
+            last_epoch = float(block.epoch[-1])
             if self._second is None:
                 above = block.step > (self._first or 0)
                 if above.any():
                     self._second = int(block.step[above.argmax()])
             self._note(int(block.step[-1]), _known(last_epoch))
-        self._rows += len(block) - 1 - (len(block) > 1)
+            self._rows += count - 2
         yield block
 
     def _before_training(

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.reading.clock_columns import clock_text
 from copilot_analytics.reading.decimals import PADDING, Digits, Flags, Words, number_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from copilot_analytics.formats._base import JsonParser
+    from copilot_analytics.reading.clock_columns import ClockText
     from copilot_analytics.reading.gathering import Gathered, Names
     from copilot_analytics.reading.lines import Lines
     from copilot_analytics.records import Floats, Ints
@@ -91,10 +95,19 @@ class ObjectLayout:
         Keys of all numbers of the line, in their order.
     constants
         The characters before, between and after the numbers.
+    clocks
+        By place among the keys, those that hold the text of a clock instead.
     """
 
-    def __init__(self, names: Names, keys: list[str], constants: list[bytes]) -> None:
+    def __init__(
+        self,
+        names: Names,
+        keys: list[str],
+        constants: list[bytes],
+        clocks: Mapping[int, ClockText],
+    ) -> None:
         self.names = names
+        self._clocks = dict(clocks)
         self._columns = [keys.index(name) for name in names]
         self._constants: list[_Constant] = []
         quotes = 0
@@ -160,9 +173,13 @@ class ObjectLayout:
         ends = np.stack([begin for begin, _ in bounds[1:]])
         numbers = np.empty(starts.shape)
         good = np.ones(count, dtype=np.bool_)
+        for row, clock in self._clocks.items():
+            numbers[row], fine = clock.seconds(digits, starts[row], ends[row])
+            good &= fine
+        plain = np.array([row for row in range(len(starts)) if row not in self._clocks])
         step = max(1, _AT_ONCE // count)
-        for row in range(0, len(starts), step):
-            rows = slice(row, row + step)
+        for first in range(0, len(plain), step):
+            rows = plain[first : first + step]
             found, fine = digits.numbers(starts[rows].ravel(), ends[rows].ravel())
             numbers[rows] = found.reshape(-1, count)
             good &= fine.reshape(-1, count).all(axis=0)
@@ -260,9 +277,17 @@ def layout_of(line: bytes, parser: JsonParser) -> ObjectLayout | None:
         return None
     keys: list[str] = []
     constants: list[bytes] = []
+    clocks: dict[int, ClockText] = {}
     begin = place = 0
     for index, piece in enumerate(pieces):
-        value = _VALUE.fullmatch(piece) if index and index % 2 == 0 else None
+        is_text = index % 2 == 1
+        clock = clock_text(piece) if is_text and pieces[index - 1].strip() == b":" else None
+        if clock is not None:
+            clocks[len(keys)] = clock
+            keys.append(pieces[index - 2].decode("ascii"))
+            constants.append(line[begin:place])
+            begin = place + len(piece)
+        value = None if is_text or not index else _VALUE.fullmatch(piece)
         if value is not None and value[1] not in (b"true", b"false", b"null"):
             if number_in(value[1]) is None:
                 return None
@@ -273,7 +298,7 @@ def layout_of(line: bytes, parser: JsonParser) -> ObjectLayout | None:
     constants.append(line[begin:])
     if not set(named) <= set(keys):
         return None
-    return ObjectLayout(tuple(named), keys, constants)
+    return ObjectLayout(tuple(named), keys, constants, clocks)
 
 
 def _only(

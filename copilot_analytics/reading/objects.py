@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.formats._clock_texts import clock_seconds
 from copilot_analytics.reading.gathering import BLANK, OTHER, Gathered, Names, Reader
 from copilot_analytics.reading.lines import Lines, clean
 from copilot_analytics.reading.object_layouts import ObjectLayouts
@@ -79,9 +80,9 @@ class ObjectReader(Reader):
                 continue
             stop = _last_alike(statements, place, set(named)) + 1
             if stop == place + 1:  # texts that change in every line
-                numbers = {name: statement[name] for name in named}
-                if set(map(type, numbers.values())) <= _NUMBERS:
-                    _add_row(rows, int(places[place]), numbers)
+                row = _read_clocks([statement[name] for name in named])
+                if set(map(type, row)) <= _NUMBERS:
+                    _add_row(rows, int(places[place]), dict(zip(named, row, strict=True)))
                 place = stop
                 continue
             self._gather_alike(statements[place:stop], tuple(named), places[place:stop], gathered)
@@ -94,7 +95,7 @@ class ObjectReader(Reader):
         """Put the numbers of statements with the same keys at their places."""
         pick = _picker(names)
         rows = list(map(pick, statements))
-        flat = list(chain.from_iterable(rows))
+        flat = _read_clocks(list(chain.from_iterable(rows)))
         if set(map(type, flat)) <= _NUMBERS:
             try:
                 table = np.array(flat, dtype=np.float64).reshape(len(rows), len(names))
@@ -104,7 +105,7 @@ class ObjectReader(Reader):
             return
         for place, statement in zip(places.tolist(), statements, strict=True):
             named = tuple(self._parser.columns(tuple(statement), statement) or ())
-            row = [statement.get(name) for name in named]
+            row = _read_clocks([statement.get(name) for name in named])
             if row and set(map(type, row)) <= _NUMBERS:
                 numbers = np.array([[_as_float(number)] for number in row])
                 gathered.add(named, np.array([place], dtype=np.int64), numbers)
@@ -168,6 +169,18 @@ def read_object(line: str) -> Statement | None:
     except (ValueError, RecursionError):
         return None
     return statement if isinstance(statement, dict) else None
+
+
+def _read_clocks(held: list[Any]) -> list[Any]:
+    """Return values with the seconds of those that are texts of a clock."""
+    if str not in set(map(type, held)):
+        return held
+    return [_seconds(entry) if isinstance(entry, str) else entry for entry in held]
+
+
+def _seconds(text: str) -> float | str:
+    seconds = clock_seconds(text)
+    return text if seconds is None else seconds
 
 
 def _is_flat(line: str) -> bool:

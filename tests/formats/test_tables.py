@@ -204,3 +204,59 @@ def test_home_table_waits_for_rows_before_it_is_sure() -> None:
     lines = ["epoch,loss", "1,2.5", "2,2", "3,1.5"]
     sure = [HOME_TABLE.confidence(lines[:count]) for count in (1, 2, 4)]
     assert sure[0] < 0.5 < sure[1] < 0.95 < sure[2]
+
+
+def test_tensors_and_words_around_numbers_are_read() -> None:
+    run = _run(
+        "epoch,train_loss,val_acc\n"
+        "Epoch 1/9,\"tensor(2.5, device='cuda:0', grad_fn=<DivBackward0>)\",[0.25]\n"
+        "Epoch 2/9,tensor(1.5),[0.5]\n"
+        "Epoch 3/9,tensor(1.25),[0.75]\n"
+    )
+    assert run.train_series("train_loss").value.tolist() == [2.5, 1.5, 1.25]
+    assert run.eval_series("val_acc").step.tolist() == [1, 2, 3]
+    assert run.meta.planned_epochs == 9
+
+
+def test_a_name_that_stands_twice_in_a_header_gets_a_number() -> None:
+    run = _run("epoch,loss,acc,loss\n1,2.5,0.25,2.75\n2,1.5,0.5,1.75\n3,1.0,0.75,1.5\n")
+    assert run.train_series("loss").value.tolist() == [2.5, 1.5, 1.0]
+    assert run.train_series("loss.1").value.tolist() == [2.75, 1.75, 1.5]
+
+
+def test_steps_of_an_episode_do_not_count_the_training() -> None:
+    run = _run("Episode,Total Reward,Steps\n1,5.5,20\n2,7.5,18\n3,9.5,31\n")
+    assert run.eval_series("Total Reward").step.tolist() == [1, 2, 3]
+
+
+def test_counters_of_evaluations_and_episodes_leave_epochs_alone() -> None:
+    run = _run(
+        "epoch,test/episode,train/episode,test/success_rate\n"
+        "0,20,100,0.25\n1,40,200,0.5\n2,60,300,0.75\n"
+    )
+    assert run.counts_epochs
+    assert run.eval_series("test/success_rate").step.tolist() == [1, 2, 3]
+
+
+def test_a_monitor_without_its_first_line_is_one() -> None:
+    run = _run("r,l,t\n5.5,20,1.5\n7.5,30,2.5\n")
+    assert run.meta.log_format == "sb3_monitor"
+    assert run.eval_series("episode_reward").step.tolist() == [20, 50]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Year,Events,total loss\n2006,storm,84.5\n2007,flood,72.5\n2008,rain,1.5\n2009,rain,2.5\n",
+        "id,weight loss,height,age\n1,2.5,170,30\n2,1.5,180,40\n3,1.0,165,50\n",
+        "country,loss,gain\nA,1.5,2.5\nB,2.5,3.5\nC,3.5,4.5\n",
+    ],
+)
+def test_losses_of_other_kinds_are_no_training(text: str) -> None:
+    with pytest.raises(NotATrainingLogError):
+        _read(text)
+
+
+def test_a_table_that_is_still_in_its_first_epoch_is_a_training() -> None:
+    run = _run("epoch,batch,loss_gen\n0,0,0.75\n0,1,0.5\n0,2,0.625\n0,3,0.375\n")
+    assert run.train_series("loss_gen").step.tolist() == [0, 1, 2, 3]

@@ -281,3 +281,19 @@ def test_event_files_are_found_and_read(tmp_path):
     run = read_run(path)
     assert isinstance(run, Run)
     assert run.train_series("loss").step.tolist() == list(range(1, 40))
+
+
+def test_many_events_at_once_are_what_each_is_alone():
+    tags = ["loss", "lr", "train/acc", "val/acc", "time/fps", "a" * 40]
+    parts = [version(1.7e9)]
+    for step in range(0, 90_000, 300):
+        for place, tag in enumerate(tags):
+            number = step / 7 + place
+            value = simple(tag, number)
+            if place % 3 == 1:
+                value = tensor(tag, 1, field(4, struct.pack("<f", number)))
+            parts.append(event(1.7e9 + step, step, value))
+    raw = b"".join(parts)
+    together, alone = read(raw), read(raw, size=400)
+    assert together == alone
+    assert len(rows(together)) == 2 * 300

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._base import ByteParser, JsonParser, LineParser, LogFormat
+from copilot_analytics.formats._clock_texts import clock_seconds
 from copilot_analytics.records import Block
 from copilot_analytics.run import Run
 
@@ -69,6 +70,12 @@ def _json(parser: JsonParser, line: str, number: int) -> Iterator[Item]:
     if not isinstance(statement, dict):
         return
     keys = parser.columns(tuple(statement), statement)
+    for key in keys or ():
+        if (
+            isinstance(statement[key], str)
+            and (seconds := clock_seconds(statement[key])) is not None
+        ):
+            statement = {**statement, key: seconds}
     if keys is None or not all(_fits(statement[key]) for key in keys):
         numbers = None if keys else parser.numbers(statement)
         if numbers:
