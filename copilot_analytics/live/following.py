@@ -14,15 +14,17 @@ from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
-from copilot_analytics.live.follow_directory import RunDirectory
+from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
+from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, process_of
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.processes import ProcessState, Writers
+from copilot_analytics.live.starts import starts_of
 from copilot_analytics.live.tail import Began, Bytes, Tailer
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
@@ -57,6 +59,8 @@ class Following:
         Hold no file open, for hundreds of logs.
     writers
         Who holds which log open, shared by those who follow many; None looks for this log alone.
+    apart
+        Absolute paths of logs that are followed for themselves; more may be added.
     wall, clock
         Seconds since 1970, and seconds that never run backwards.
 
@@ -93,10 +97,13 @@ class Following:
         pid: int | None = None,
         lean: bool = False,
         writers: Writers | None = None,
+        apart: Collection[str] = (),
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.source = source_of(path)
+        self.source = source_of(path, apart)
+        if isinstance(self.source, ResumedLogs):
+            self.source.clock, self.source.wall = clock, wall
         self.path = self.source if isinstance(self.source, str) else self.source.path
         self.first = first
         self.caught_up = False
@@ -180,6 +187,9 @@ class Following:
                 self._told_gone = True
                 self.notices.append(str(error))
             return []
+        if isinstance(self.source, ResumedLogs) and self.source.notices:
+            self.notices += [f"{self.path}: {told}" for told in self.source.notices]
+            self.source.notices.clear()
         begun = [piece for piece in pieces if isinstance(piece, Began)]
         if begun and not self._placed:
             self._keep_first(begun)
@@ -239,17 +249,18 @@ class Following:
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
 
     def _go_to(self, piece: Began) -> None:
+        moved = bool(self._home) and piece.home != self._home
         if not piece.offset:
-            self.log.end_line()
+            self.log.end_line(resumes=moved)
         self._told_gone = False
-        self._has_moved |= bool(self._home) and piece.home != self._home
+        self._has_moved |= moved
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
         if self.log.line and piece.why != "opened":
             name, why = Path(piece.file).name, f"the log was {piece.why}"
             if piece.why == "moved" and not isinstance(self.source, str):
                 why = "a new folder: the run was resumed"
-                if Path(piece.file).parent == Path(self.path):
+                if Path(piece.file).parent in {Path(self.path), Path(self.path).parent}:
                     why = "a new log: the run was resumed"
             self.notices.append(f"{self.path}: going on in {name} ({why})")
 
@@ -350,11 +361,19 @@ class Following:
         return Record("tick", time=at, facts=facts)
 
 
-def source_of(path: str | Path) -> str | RunDirectory:
-    """Return what to follow for a path: a file, or the directory of its runs.
+def source_of(path: str | Path, apart: Collection[str] = ()) -> str | RunDirectory | ResumedLogs:
+    """Return what to follow for a path: the directory of its runs, or the first log of its run.
 
     A log in a folder named by a time stamp is followed by way of the folder above, in which a
-    resume makes the next one, unless a newer run is there already.
+    resume makes the next one, unless a newer run is there already. Another one is followed from
+    the log on with which its run began, see `starts_of`.
+
+    Parameters
+    ----------
+    path
+        A log or a directory of runs.
+    apart
+        See `ResumedLogs`.
     """
     whole = Path(path).absolute()
     if whole.is_dir():
@@ -364,6 +383,8 @@ def source_of(path: str | Path) -> str | RunDirectory:
         if directory.newest() is not None or not any(whole.iterdir()):
             return directory
         whole = Path(find_run(whole)).absolute()
+    if not is_stamped(whole.name):
+        return ResumedLogs(starts_of(whole)[0], apart)
     parent = whole.parent
     directory = RunDirectory(parent.parent if whole.name.startswith(parent.name) else parent)
     newest = directory.newest()

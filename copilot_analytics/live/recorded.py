@@ -133,13 +133,14 @@ def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
     LogError
         If the log is no training log or cannot be read.
     """
-    for path in (*log.earlier, Path(log.path)):
+    for number, path in enumerate((*log.earlier, Path(log.path))):
+        if number:
+            log.end_line(resumes=True)
         for chunk in read_chunks(path, size):
             log.feed(chunk)
             if log.trouble:
                 raise NotATrainingLogError(log.trouble)
             yield
-        log.end_line()
 
 
 def read_light(path: Path, log_format: str | None = None) -> Run:

@@ -20,13 +20,15 @@ from copilot_analytics.findings import Severity
 from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
 from copilot_analytics.live.following import Following, named
+from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
+from copilot_analytics.live.starts import judge_next
 from copilot_analytics.live.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from copilot_analytics.alerts.channels._base import Channel
     from copilot_analytics.live.gpu_sampler import GpuSampler
@@ -139,8 +141,10 @@ def watch(options: LiveOptions) -> int:
         many = len(paths) >= _LEAN_FROM or options.every
         writers = Writers()
         distinct = {named(path): path for path in paths}
+        apart = set(distinct)
         followings = [
-            _follow(path, options, ledger, writers, lean=many) for path in distinct.values()
+            _follow(path, options, ledger, writers, lean=many, apart=apart)
+            for path in distinct.values()
         ]
         supervisor = Supervisor(
             followings,
@@ -153,7 +157,7 @@ def watch(options: LiveOptions) -> int:
             sampler=sampler,
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
-            find_more=_finder(options, ledger, writers, set(distinct)) if options.every else None,
+            find_more=_finder(options, ledger, writers, apart) if options.every else None,
             find_other=_other(options, ledger, writers) if single else None,
             wait_s=options.wait_s,
         )
@@ -254,7 +258,13 @@ def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) ->
 
 
 def _follow(
-    path: Path, options: LiveOptions, ledger: Ledger, writers: Writers, *, lean: bool
+    path: Path,
+    options: LiveOptions,
+    ledger: Ledger,
+    writers: Writers,
+    *,
+    lean: bool,
+    apart: Collection[str] = (),
 ) -> Following:
     return Following(
         path,
@@ -265,6 +275,7 @@ def _follow(
         pid=options.pid,
         lean=lean,
         writers=writers,
+        apart=apart,
     )
 
 
@@ -293,7 +304,8 @@ def _finder(
             try:
                 name = named(one.path)
                 if name not in followed:
-                    found.append(_follow(Path(one.path), options, ledger, writers, lean=True))
+                    path = Path(one.path)
+                    found.append(_follow(path, options, ledger, writers, lean=True, apart=followed))
                     followed.add(name)
             except (CopilotError, OSError):
                 continue
@@ -310,10 +322,19 @@ def _other(
     def find(current: Following) -> Following | None:
         for one in find_logs(options.base).growing:
             try:
-                if one.grows and named(one.path) != current.path:
+                if one.grows and not _may_continue(current, one.path):
                     return _follow(Path(one.path), options, ledger, writers, lean=False)
             except (CopilotError, OSError):
                 continue
         return None
 
     return find
+
+
+def _may_continue(current: Following, path: str) -> bool:
+    """Tell whether a log is of the run that is followed, or may yet show that it is."""
+    if named(path) == current.path:
+        return True
+    whole = Path(path).absolute()
+    file = Path(current.file or current.path)
+    return whole in later_logs(file) and judge_next(file, whole)[0] == "open"
