@@ -16,7 +16,7 @@ from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, process_of
+from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start, process_of
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.live.starts import starts_of
@@ -120,6 +120,9 @@ class Following:
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
         self._told_gone = self._placed = False
         self._home = ""
+        self._resumed_after: int | None = None  # lines read before the log of a resume began
+        self._was_held = False
+        self._told_died = ""
         self._is_elsewhere = self._has_moved = False
 
     @property
@@ -226,6 +229,7 @@ class Following:
             return
         place = self.file or self.path
         self.process = process_of(place, self._pid, before=self.process, writers=self._writers)
+        self._was_held |= bool(self.process.holders)
         if self.process.pid is None:
             self._search_at = now + self._search_wait_s
             self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
@@ -254,6 +258,8 @@ class Following:
             self.log.end_line(resumes=moved)
         self._told_gone = False
         self._has_moved |= moved
+        if moved and self.log.line:
+            self._resumed_after = self.log.lines
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
         if self.log.line and piece.why != "opened":
@@ -342,8 +348,13 @@ class Following:
             evaluation_due=True if at_eval(run) else None,
             network=self._tailer.is_network,
         )
+        died = self._died_at_its_start(silence_s)
+        self.silence = died or self.silence
         verdict = self.silence.verdict
         if self.status in ENDED:
+            if died is not None and died.reason != self._told_died:
+                self.notices.append(f"{self.path}: {died.reason}")
+                self._told_died = died.reason
             return []
         facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
         facts["reason"] = self.silence.reason
@@ -354,6 +365,14 @@ class Following:
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
             return self.log.add(self._tick(facts))
         return []
+
+    def _died_at_its_start(self, silence_s: float) -> Silence | None:
+        """Judge a resume that has not trained yet; None if there is none, or it may still load."""
+        if self._resumed_after is None or self.log.line > self._resumed_after:
+            return None
+        log = Path(self.file or self.path)
+        network = self._tailer.is_network
+        return judge_start(silence_s, self.process, log, was_held=self._was_held, network=network)
 
     def _tick(self, facts: dict[str, Any]) -> Record:
         last = self.log.run.last_time

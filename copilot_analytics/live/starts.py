@@ -17,7 +17,7 @@ from copilot_analytics.errors import CopilotError
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.sources import read_chunks
+from copilot_analytics.reading.sources import CHUNK, read_chunks
 from copilot_analytics.records import Block, records_of
 from copilot_analytics.run import Run
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Judgement: TypeAlias = Literal["continues", "apart", "open"]
 
 _MOST_STARTS = 100
+_OPENING_BYTES = 1 << 14
 _FURTHEST_BACK = 0.5
 _DONE = 0.995
 _BY_LINES = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
@@ -202,7 +203,7 @@ def _opening(log: Path) -> _Opening | None:
 def _opening_as(log: Path, inode: int, size: int, changed_ns: int) -> _Opening | None:
     run, rows = Run(), 0
     try:
-        for item in _items(log):
+        for item in _items(log, _OPENING_BYTES):
             for record in records_of([item[:2] if isinstance(item, Block) else item]):
                 if record.kind in {"train", "eval"} or record.kind in {"config", "resume"}:
                     run.append(record)
@@ -277,10 +278,10 @@ def _plan(run: Run) -> frozenset[tuple[str, object]]:
     return frozenset((name, planned) for name, planned in plan if planned is not None)
 
 
-def _items(log: Path) -> Iterator[Item]:
+def _items(log: Path, size: int = CHUNK) -> Iterator[Item]:
     if log.suffix.lower() not in _BY_LINES:
         return
     reader = LogReader(str(log))
-    for chunk in read_chunks(log, 1 << 18):
+    for chunk in read_chunks(log, size):
         yield from reader.feed(chunk)
     yield from reader.close()
