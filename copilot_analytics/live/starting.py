@@ -26,6 +26,7 @@ from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
 from copilot_analytics.live.starts import judge_next
 from copilot_analytics.live.supervisor import Supervisor
+from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -212,7 +213,7 @@ def floors_of(text: str | None, names: Sequence[str]) -> dict[str, Severity]:
 
 def prove(arguments: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
     """Send a test message by each channel and tell where it went; return whether all worked."""
-    from copilot_analytics.alerts.channels._base import ChannelError
+    from copilot_analytics.alerts.channels._base import ChannelError, Transient
 
     channels: list[Channel] = configured(os.environ, arguments)
     if all(channel.name == "console" for channel in channels):
@@ -225,10 +226,18 @@ def prove(arguments: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
             tell(f"✓ {channel.prove()}")
         except ChannelError as error:
             well = False
-            tell(f"✗ {channel.name}: {error}")
+            then = _what_then(error.retry_after_s) if isinstance(error, Transient) else ""
+            tell(f"✗ {channel.name}: {error}{then}")
         finally:
             channel.close()
     return well
+
+
+def _what_then(wait_s: float | None) -> str:
+    """Say what a channel that may work later means for a person who tries it."""
+    if wait_s is None:
+        return "; try again later, as a watch does by itself"
+    return f"; try again after {duration(wait_s)}. A watch waits so long by itself, and sends then"
 
 
 def sampler_clock(sampler: GpuSampler, supervisor: Supervisor) -> None:
