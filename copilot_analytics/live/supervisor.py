@@ -45,7 +45,7 @@ _OTHER_S, _OTHER_SHARE = 4.0, 10.0
 _AT_REST_S = 60.0
 _CARD_S = 30.0
 _LONGEST_SLEEP_S = 5.0
-_GRID_S = 0.1
+_GRIDS_S = (0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
 _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
 _LINGER_S = (10.0, 600.0)
 _DRAIN_S = 20.0
@@ -233,7 +233,7 @@ class Supervisor:
         if wait_s > 0.0:
             wait_s = max(wait_s, min(len(self.runs) / _LOOKS_PER_S, _LONGEST_SLEEP_S))
         if not watched.given_up:
-            grid_s = _GRID_S if wait_s > _GRID_S else 0.0
+            grid_s = next((one for one in _GRIDS_S if wait_s >= 2.0 * one), 0.0)
             watched.due = (now + wait_s) // grid_s * grid_s if grid_s else now + wait_s
 
     def _fail(self, watched: Watched, reason: str) -> None:
