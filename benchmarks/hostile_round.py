@@ -134,8 +134,10 @@ class Round:
         self._hangs = self._rng.choices((0.0, 0.1), (29, 1))[0]
         self._in_company = self._rng.random() < 0.1
         counts = self._rng.choices((1, 2), (3, 1))[0]
+        numbered = kind == "numbered"  # a second training would be a run beside it
+        counts = 1 if numbered else counts
         trainings = [
-            made(self._rng, 2 * seed % 5000 + n, resumed=self._rng.random() < 0.4)
+            made(self._rng, 2 * seed % 5000 + n, resumed=numbered or self._rng.random() < 0.4)
             for n in range(counts)
         ]
         self._hook = HostileWebhook(folder, seed, self._rng.choice((0.0, 0.3, 0.7)))

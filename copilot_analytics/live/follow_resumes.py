@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,7 @@ class ResumedLogs:
         self._apart = apart
         self.clock: Callable[[], float] = time.monotonic
         self.wall: Callable[[], float] = time.time
+        self._resumes: set[str] = set()
         self._current: str | None = None
         self._later: str | None = None
         self._look_at = float("-inf")
@@ -60,7 +63,7 @@ class ResumedLogs:
         self._known: set[str] | None = None
 
     def next(self, current: str | None) -> str | None:
-        """Return the log that goes on from `current`, `current` if there is none."""
+        """Return the log that goes on from `current`; where none does, what is followed now."""
         if current is None:
             return self.path
         now = self.clock()
@@ -70,7 +73,7 @@ class ResumedLogs:
             self._look_at = now + _LOOK_S
             if self._is_at_rest(now) and self._may_be_new():
                 self._later = self._judge(current)
-        return self._later or current
+        return self._later or (current if current in self._resumes else self.path)
 
     def _meet(self, current: str, now: float) -> None:
         """Begin with another log, which may have been at rest for long."""
@@ -79,13 +82,12 @@ class ResumedLogs:
         self._rests_since = now
 
     def _is_at_rest(self, now: float) -> bool:
-        try:
+        seen, since_s = (0, 0), 0.0  # where it was rotated, and nothing is in its place
+        with suppress(OSError):
             status = Path(self._current or "").stat()
-        except OSError:
-            return False
-        seen = status.st_size, status.st_mtime_ns
+            seen, since_s = (status.st_size, status.st_mtime_ns), self.wall() - status.st_mtime
         if seen != self._seen:
-            since_s = self.wall() - status.st_mtime if self._seen is None else 0.0
+            since_s = since_s if self._seen is None else 0.0
             self._seen, self._open = seen, None
             self._rests_since = now - max(since_s, 0.0)
         return now - self._rests_since >= _REST_S
@@ -101,15 +103,19 @@ class ResumedLogs:
         return changed != before or self._open is None or len(self._open) > 0
 
     def _judge(self, current: str) -> str | None:
+        if Path(self.path).is_symlink():
+            return None  # whoever turns it says where the run goes on
         still_open, first_look = [], self._known is None
         known = self._known = set() if self._known is None else self._known
+        apart = {os.path.realpath(one) for one in self._apart}
         for later in later_logs(Path(current)):
             path = str(later)
-            if path in self._apart:
+            if path in apart:
                 continue
             judgement, why = judge_next(Path(current), later)
             if judgement == "continues":
                 known.add(path)
+                self._resumes.add(os.path.realpath(path))
                 return path
             if judgement == "open":
                 still_open.append(path)

@@ -79,6 +79,7 @@ def _family(log: Path) -> tuple[dict[str, _Place], dict[str, _Place]]:
     beside: dict[str, _Place] = {}
     if named is not None:
         beside = _like(log.parent, named[0], suffix=log.suffix, files=True)
+        beside.setdefault(log.name, named[1])  # what was rotated may have left no file in its place
     folder = _key(log.parent.name)
     folders: dict[str, _Place] = {}
     if folder is not None and _DIGITS.search(log.parent.name):

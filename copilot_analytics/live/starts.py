@@ -8,12 +8,14 @@ where the other one stopped.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from copilot_analytics.errors import CopilotError
+from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.reading.parsing import LogReader
@@ -192,11 +194,20 @@ def _is_next(log: Path, later: Path) -> bool:
 
 def _opening(log: Path) -> _Opening | None:
     """Return how a log begins; None if it holds nothing that copilot knows."""
-    try:
-        status = log.stat()
-    except OSError:
-        return None
-    return _opening_as(log, status.st_ino, status.st_size, status.st_mtime_ns)
+    for one in _pieces(log):
+        try:
+            status = one.stat()
+        except OSError:
+            continue
+        found = _opening_as(one, status.st_ino, status.st_size, status.st_mtime_ns)
+        if found is not None:
+            return found
+    return None
+
+
+def _pieces(log: Path) -> list[Path]:
+    """Return what was rotated of a log, the oldest first, and the log."""
+    return [*(Path(sibling.path) for sibling in rotated_siblings(os.path.realpath(log))), log]
 
 
 @lru_cache(maxsize=512)
@@ -232,13 +243,14 @@ def _opening_as(log: Path, inode: int, size: int, changed_ns: int) -> _Opening |
 def _standing(log: Path) -> _Standing | None:
     """Return where a log stopped, or one that it goes on from if it holds no training itself."""
     for one in (log, *earlier_logs(log)):
-        try:
-            status = one.stat()
-        except OSError:
-            continue
-        found = _standing_as(one, status.st_ino, status.st_size, status.st_mtime_ns)
-        if found is not None:
-            return found
+        for piece in reversed(_pieces(one)):
+            try:
+                status = piece.stat()
+            except OSError:
+                continue
+            found = _standing_as(piece, status.st_ino, status.st_size, status.st_mtime_ns)
+            if found is not None:
+                return found
         if not begins_in_the_middle(one):
             return None
     return None
@@ -279,7 +291,7 @@ def _plan(run: Run) -> frozenset[tuple[str, object]]:
 
 
 def _items(log: Path, size: int = CHUNK) -> Iterator[Item]:
-    if log.suffix.lower() not in _BY_LINES:
+    if log.suffix.lower() not in _BY_LINES and not log.suffix[1:].isdigit():
         return
     reader = LogReader(str(log))
     for chunk in read_chunks(log, size):

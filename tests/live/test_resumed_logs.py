@@ -218,3 +218,59 @@ def test_no_folder_is_listed_while_the_log_grows(tmp_path, clock, monkeypatch):
         clock.now += 6.0
         source.next(str(log))
     assert len(listed) == 1  # and once at rest, until a folder changes
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_link_is_followed_where_it_leads(goes_on, tmp_path, clock):
+    first, second = (tmp_path / f"run{number}" / "train.log" for number in (1, 2))
+    link = tmp_path / "latest.log"
+    write(first, rows(1, 16), clock)
+    link.symlink_to(first)
+    following = follow(link, clock)
+    settle(following, clock)
+    write(second, rows(16, 30) if goes_on else rows(1, 30, begins=3600), clock)
+    settle(following, clock)
+    assert following.file == str(first)  # it still leads there
+    link.unlink()
+    link.symlink_to(second)
+    settle(following, clock)
+    assert following.file == str(second)
+    assert following.log.run.last_epoch == 29.0
+
+
+def test_a_folder_that_is_a_link_changes_nothing(tmp_path, clock):
+    old, new = tmp_path / "real" / "train.log", tmp_path / "real" / "train2.log"
+    write(old, rows(1, 16), clock)
+    (tmp_path / "work").symlink_to(tmp_path / "real")
+    following = follow(tmp_path / "work" / "train.log", clock)
+    settle(following, clock)
+    write(new, rows(16, 41), clock)
+    settle(following, clock)
+    assert following.status == "finished" and following.file == str(new)
+    other = follow(
+        tmp_path / "work" / "train.log", clock, apart={str(tmp_path / "work/train2.log")}
+    )
+    settle(other, clock)
+    assert other.file == str(old)
+
+
+@pytest.mark.parametrize("touched", [True, False])
+def test_both_logs_may_have_been_rotated(touched, tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    events = settle(following, clock)
+    old.rename(tmp_path / "train.log.1")
+    if touched:
+        old.touch()
+    events += settle(following, clock)
+    write(new, rows(16, 25), clock)
+    events += settle(following, clock)
+    new.rename(tmp_path / "train2.log.1")
+    write(new, rows(25, 41), clock)
+    events += settle(following, clock)
+    assert following.file == str(new) and following.status == "finished"
+    again = follow(old, clock, first=following.first)
+    settle(again, clock)
+    assert again.log.run_key == following.log.run_key
+    assert repr(again.log.session.events) == repr(events)
