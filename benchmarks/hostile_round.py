@@ -44,6 +44,7 @@ from copilot_analytics.alerts.rules import SUBJECTS
 from copilot_analytics.live import courier, following, starting, supervisor
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.sources import source_of
 from copilot_analytics.live.tail import GRACE_S
 
 if TYPE_CHECKING:
@@ -404,7 +405,7 @@ class Round:
 
 
 def _replay(path: Path, files: Iterable[bytes], journals: Path) -> Replayed:
-    source = following.source_of(path)
+    source = source_of(path)
     log = LogSession(source if isinstance(source, str) else source.path, journals=journals)
     for content in files:
         log.feed(content)

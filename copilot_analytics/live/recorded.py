@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.errors import NotATrainingLogError, UsageError
-from copilot_analytics.live.following import named
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.sources import named
 from copilot_analytics.live.starts import starts_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.run_folders import find_run, logs_beside

@@ -19,11 +19,12 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
-from copilot_analytics.live.following import Following, named
+from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
+from copilot_analytics.live.sources import named
 from copilot_analytics.live.starts import judge_next
 from copilot_analytics.live.supervisor import Supervisor
 from copilot_analytics.wording import duration

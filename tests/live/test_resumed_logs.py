@@ -9,9 +9,10 @@ import pytest
 
 from copilot_analytics import analyze
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.following import Following, named
+from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.live.replay import Replay
+from copilot_analytics.live.sources import named
 from copilot_analytics.live.starts import judge_next, starts_of
 
 NOW = 1.9e9
