@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.live._files import rotated_siblings
@@ -34,6 +35,7 @@ _MOST_STARTS = 100
 _OPENING_BYTES = 1 << 14
 _FURTHEST_BACK = 0.5
 _DONE = 0.995
+_ROTATED = frozenset(f".{number}" for number in range(1, 100))
 _BY_LINES = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
 
 
@@ -107,6 +109,15 @@ def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
     if not opening.resumes and not is_alike:
         return "apart", "its plan is another one"
     return "continues", f"it goes on at {opening.place}"
+
+
+class _Piece(NamedTuple):
+    """A file that holds a part of a log, as it was met."""
+
+    path: Path
+    inode: int
+    size: int
+    changed_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,27 +205,26 @@ def _is_next(log: Path, later: Path) -> bool:
 
 def _opening(log: Path) -> _Opening | None:
     """Return how a log begins; None if it holds nothing that copilot knows."""
-    for one in _pieces(log):
-        try:
-            status = one.stat()
-        except OSError:
-            continue
-        found = _opening_as(one, status.st_ino, status.st_size, status.st_mtime_ns)
-        if found is not None:
-            return found
-    return None
+    return _opening_as(_pieces(log))
 
 
-def _pieces(log: Path) -> list[Path]:
-    """Return what was rotated of a log, the oldest first, and the log."""
-    return [*(Path(sibling.path) for sibling in rotated_siblings(os.path.realpath(log))), log]
+def _pieces(log: Path) -> tuple[_Piece, ...]:
+    """Return what was rotated of a log, the oldest first, and the log; none that is empty."""
+    rotated = [Path(sibling.path) for sibling in rotated_siblings(os.path.realpath(log))]
+    found = []
+    for path in (*rotated, log):
+        with suppress(OSError):
+            status = path.stat()
+            if status.st_size:
+                found.append(_Piece(path, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 @lru_cache(maxsize=512)
-def _opening_as(log: Path, inode: int, size: int, changed_ns: int) -> _Opening | None:
+def _opening_as(pieces: tuple[_Piece, ...]) -> _Opening | None:
     run, rows = Run(), 0
     try:
-        for item in _items(log, _OPENING_BYTES):
+        for item in _items(pieces, _OPENING_BYTES):
             for record in records_of([item[:2] if isinstance(item, Block) else item]):
                 if record.kind in {"train", "eval"} or record.kind in {"config", "resume"}:
                     run.append(record)
@@ -243,24 +253,19 @@ def _opening_as(log: Path, inode: int, size: int, changed_ns: int) -> _Opening |
 def _standing(log: Path) -> _Standing | None:
     """Return where a log stopped, or one that it goes on from if it holds no training itself."""
     for one in (log, *earlier_logs(log)):
-        for piece in reversed(_pieces(one)):
-            try:
-                status = piece.stat()
-            except OSError:
-                continue
-            found = _standing_as(piece, status.st_ino, status.st_size, status.st_mtime_ns)
-            if found is not None:
-                return found
+        found = _standing_as(_pieces(one))
+        if found is not None:
+            return found
         if not begins_in_the_middle(one):
             return None
     return None
 
 
 @lru_cache(maxsize=64)
-def _standing_as(log: Path, inode: int, size: int, changed_ns: int) -> _Standing | None:
+def _standing_as(pieces: tuple[_Piece, ...]) -> _Standing | None:
     run, has_ended = Run(), False
     try:
-        for item in _items(log):
+        for item in _items(pieces):
             if isinstance(item, Block):
                 run.extend(item)
                 continue
@@ -290,10 +295,11 @@ def _plan(run: Run) -> frozenset[tuple[str, object]]:
     return frozenset((name, planned) for name, planned in plan if planned is not None)
 
 
-def _items(log: Path, size: int = CHUNK) -> Iterator[Item]:
-    if log.suffix.lower() not in _BY_LINES and not log.suffix[1:].isdigit():
+def _items(pieces: tuple[_Piece, ...], size: int = CHUNK) -> Iterator[Item]:
+    if not pieces or pieces[-1].path.suffix.lower() not in _BY_LINES | _ROTATED:
         return
-    reader = LogReader(str(log))
-    for chunk in read_chunks(log, size):
-        yield from reader.feed(chunk)
+    reader = LogReader(str(pieces[-1].path))
+    for piece in pieces:
+        for chunk in read_chunks(piece.path, size):
+            yield from reader.feed(chunk)
     yield from reader.close()
