@@ -74,9 +74,10 @@ def measure(
     # Logs do not march in step: each is a little longer than the one before it, up to a tenth.
     begun = [history + 7 * n % max(history // 10, 1) for n in range(len(logs))]
     head, rows = log_to_grow(max(begun) + int((seconds + 60) / every_s) + 2)
-    for log, lines in zip(logs, begun, strict=True):
+    for number, (log, lines) in enumerate(zip(logs, begun, strict=True)):
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(head + b"".join(rows[:lines]))
+        own = head.replace(b"\n", b"\nrun %d\n" % number, 1)  # no two headers are the same
+        log.write_bytes(own + b"".join(rows[:lines]))
     paths = os.pathsep.join([str(ROOT), str(ROOT / "cli")])
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

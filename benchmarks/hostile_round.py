@@ -44,6 +44,7 @@ from copilot_analytics.alerts.rules import SUBJECTS
 from copilot_analytics.live import courier, following, starting, supervisor
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.sources import source_of
 from copilot_analytics.live.tail import GRACE_S
 
 if TYPE_CHECKING:
@@ -134,8 +135,10 @@ class Round:
         self._hangs = self._rng.choices((0.0, 0.1), (29, 1))[0]
         self._in_company = self._rng.random() < 0.1
         counts = self._rng.choices((1, 2), (3, 1))[0]
+        numbered = kind == "numbered"  # a second training would be a run beside it
+        counts = 1 if numbered else counts
         trainings = [
-            made(self._rng, 2 * seed % 5000 + n, resumed=self._rng.random() < 0.4)
+            made(self._rng, 2 * seed % 5000 + n, resumed=numbered or self._rng.random() < 0.4)
             for n in range(counts)
         ]
         self._hook = HostileWebhook(folder, seed, self._rng.choice((0.0, 0.3, 0.7)))
@@ -402,7 +405,7 @@ class Round:
 
 
 def _replay(path: Path, files: Iterable[bytes], journals: Path) -> Replayed:
-    source = following.source_of(path)
+    source = source_of(path)
     log = LogSession(source if isinstance(source, str) else source.path, journals=journals)
     for content in files:
         log.feed(content)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-KINDS = ("plain", "link", "directory")
+KINDS = ("plain", "link", "directory", "numbered")
 _MOST_ROTATIONS = 4
 _LEAST_ROTATED = 600
 
@@ -27,7 +27,8 @@ class HostileWriter:
     folder
         Where.
     kind
-        ``plain``: one path; ``link``: a link to the log; ``directory``: a folder for each launch.
+        ``plain``: one path; ``link``: a link to the log; ``directory``: a folder for each launch;
+        ``numbered``: a log with the next number for each.
     trainings
         What to write; more than one begin anew in the place of the one before.
     rng
@@ -60,7 +61,11 @@ class HostileWriter:
     ) -> None:
         self.folder, self.kind, self._rng, self._clock = folder / "work", kind, rng, clock
         self.folder.mkdir()
-        self.path = self.folder / {"plain": "train.log", "link": "latest.log"}.get(kind, "")
+        self.path = self.folder / {
+            "plain": "train.log",
+            "numbered": "train.log",
+            "link": "latest.log",
+        }.get(kind, "")
         self.written: list[list[bytearray]] = []
         self.destroyed: set[int] = set()
         self.latest_s = 0.0
@@ -139,6 +144,8 @@ class HostileWriter:
             self._log = self.folder / name / f"{name}.log"
         elif self.kind == "link":
             self._log = self.folder / f"run{number}" / "train.log"
+        elif self.kind == "numbered" and number > 1:
+            self._log = self.folder / f"train{number}.log"
         else:
             self._log = self.path
         self._log.parent.mkdir(exist_ok=True)
@@ -176,7 +183,7 @@ class HostileWriter:
 
     def _next_launch(self) -> None:
         """Begin the next log: a resume makes a folder of its own, or goes on at the same path."""
-        if not self.written[-1] or self.kind == "directory":
+        if not self.written[-1] or self.kind in {"directory", "numbered"}:
             self._next_file()
         self._left = b"".join(self._launches.pop(0))
         self.story.append("next launch")

@@ -56,6 +56,10 @@ class _Growing:
         self._room[self.length : self.length + count] = values
         self.length += count
 
+    def keep(self, rows: NDArray[np.bool_]) -> None:
+        self._room = self.view[rows]
+        self.length = len(self._room)
+
     @property
     def view(self) -> NDArray[Any]:
         return self._room[: self.length]
@@ -216,6 +220,14 @@ class Table:
     def column(self, name: str) -> Floats:
         """Return a metric for every row, NaN where it was not logged; see `was_logged`."""
         return self._metrics[name].view
+
+    def _keep_rows(self, keep: NDArray[np.bool_]) -> None:
+        """Leave out rows of a table in which no row was ever written again."""
+        parts = (self._step, self._epoch, self._time, self._line, self._segment, self._superseded)
+        for part in (*parts, *self._metrics.values(), *self._present.values()):
+            part.keep(keep)
+        self._counting = [(0, len(self))] if len(self) else []
+        self._rewrites += 1
 
     def _column(self, name: str, rows: int) -> _Growing:
         """Return a column filled up to `rows`, making it if it is new."""

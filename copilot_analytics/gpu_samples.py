@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,68 @@ from copilot_analytics.columns import Table
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from copilot_analytics.records import Ints
+    from numpy.typing import NDArray
+
+    from copilot_analytics.records import Floats, Ints
+
+
+_SELDOM = 0.05  # of the samples of a device
+MOST_ROWS = 100_000
+"""So many samples are kept in memory, of a device that is sampled every 10 s those of eleven days.
+Where there are more, the older half is thinned again and again."""
+
+
+def worth_keeping(
+    devices: Sequence[str], facts: Sequence[object], columns: Iterable[Floats], older: int
+) -> NDArray[np.bool_]:
+    """Tell which samples are to be kept where the older ones are thinned.
+
+    Of the older ones that is every second one of a device, and besides those in which a metric of
+    the device was highest or lowest of all, those with a metric that is seldom told (an Xid error),
+    and those where its facts change (it was lost): no peak and no error is lost.
+
+    Parameters
+    ----------
+    devices
+        Which device each sample is of, shape ``(n,)``.
+    facts
+        What else a sample says, shape ``(n,)``; equal facts compare equal.
+    columns
+        Metrics, each of shape ``(n,)``, NaN where a sample has none.
+    older
+        How many samples from the first on are thinned.
+
+    Examples
+    --------
+    >>> power = np.array([1.0, 2.0, 9.0, 2.0, 2.0, 2.0, 1.5, 2.0])
+    >>> worth_keeping(["a"] * 8, [0] * 8, [power], 7).tolist()
+    [True, False, True, False, True, False, True, True]
+    >>> worth_keeping(["a"] * 8, [0] * 8, [np.roll(power, 1)], 7).tolist()
+    [True, True, True, True, True, False, True, True]
+    """
+    keep = np.ones(len(devices), dtype=np.bool_)
+    rows_of: dict[str, list[int]] = {}
+    for row, device in enumerate(devices):
+        rows_of.setdefault(device, []).append(row)
+    known = list(columns)
+    for mine in rows_of.values():
+        rows = np.array(mine)
+        chosen = np.arange(len(rows)) % 2 == 0
+        changed = np.array([facts[a] != facts[b] for a, b in pairwise(mine)], dtype=np.bool_)
+        chosen[1:] |= changed
+        chosen[:-1] |= changed
+        for column in known:
+            part = column[rows]
+            told = np.isfinite(part)
+            if told.any():
+                chosen[[np.nanargmax(part), np.nanargmin(part)]] = True
+            if 0 < np.count_nonzero(told) <= _SELDOM * len(rows):
+                chosen |= told
+        keep[rows] = chosen
+    keep[older:] = True
+    return keep
 
 
 class GpuSamples(Table):
@@ -37,6 +97,22 @@ class GpuSamples(Table):
         super().append(record, step, segment)
         named = repr(sorted(record.facts.items()))
         self._facts.append(self._known.setdefault(named, record.facts))
+
+    def thin(self) -> Ints:
+        """Thin the older half; return for each old row how many of the new ones precede it.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(n + 1,)``, so that rows ``a:b`` become ``result[a]:result[b]``.
+        """
+        devices = [str(facts.get("uuid", "")) for facts in self._facts]
+        marks = [id(facts) for facts in self._facts]  # equal facts are kept once
+        columns = (self.column(name) for name in self.metric_names)
+        keep = worth_keeping(devices, marks, columns, len(self) // 2)
+        self._facts = list(compress(self._facts, keep.tolist()))
+        self._keep_rows(keep)
+        return np.concatenate([[0], np.cumsum(keep)])
 
     def fact(self, name: str) -> list[Any]:
         """Return a fact for every row, None where it is unknown."""

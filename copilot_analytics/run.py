@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.columns import Series, Table
-from copilot_analytics.gpu_samples import GpuSamples
+from copilot_analytics.gpu_samples import MOST_ROWS, GpuSamples
 from copilot_analytics.records import Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
 from copilot_analytics.schema import BOOKKEEPING, COLUMNS
@@ -283,6 +283,17 @@ class Run:
             self._order[-1] = range(last.start, row + 1)
         else:
             self._order.append(range(row, row + 1))
+        if len(self.gpu_log) > MOST_ROWS:
+            self._thin_samples()
+
+    def _thin_samples(self) -> None:
+        """Keep fewer of the older samples, and where they stood among the records."""
+        before = self.gpu_log.thin().tolist()
+        moved = (
+            range(before[entry.start], before[entry.stop]) if isinstance(entry, range) else entry
+            for entry in self._order
+        )
+        self._order = [entry for entry in moved if not isinstance(entry, range) or len(entry)]
 
     def _begin_training(self, step: int, metrics: Iterable[str]) -> None:
         """Let a step that was passed before write again what comes after it.

@@ -186,3 +186,26 @@ def test_the_end_may_tell_a_step_that_no_training_line_told():
         [Record("train", step=90, metrics={"loss": 1.0}), Record("end", step=95, epoch=2.0)]
     )
     assert (run.last_step, run.last_epoch) == (95, 2.0)
+
+
+def test_samples_of_a_long_watch_are_thinned_and_keep_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("copilot_analytics.run.MOST_ROWS", 100)
+    run = Run()
+    for n in range(1, 1001):
+        if n % 10 == 1:
+            run.append(Record("train", step=n, metrics={"loss": 1.0}, line=n))
+        power = 999.0 if n == 123 else 200.0 + n % 3
+        facts = {"uuid": f"GPU-{n % 2}"}
+        run.append(
+            Record("gpu", time=float(n), metrics={"gpu_power_w": power}, facts=facts, line=n)
+        )
+    assert len(run.gpu_log) <= 101 and len(run.gpu) == len(run.gpu_log)
+    assert run.gpu_log.series("gpu_power_w").value.max() == 999.0
+    assert run.gpu_log.time[-40:].tolist() == list(range(961, 1001))
+    assert set(run.gpu_log.rows_of_devices()) == {"GPU-0", "GPU-1"}
+    told = [(record.kind, record.line) for record in run.iter_records()]
+    assert [line for _, line in told] == sorted(line for _, line in told)
+    assert sum(kind == "train" for kind, _ in told) == 100
+    assert sum(kind == "gpu" for kind, _ in told) == len(run.gpu_log)

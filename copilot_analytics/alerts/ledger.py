@@ -22,31 +22,27 @@ key against that, hence the short id at the end of each message: the same id twi
 message. What was tried once is therefore never told by another id, such as that of a digest.
 The webhook sends the id as an idempotency key as well.
 
-When the disk is full or the file cannot be written, the ledger goes on in memory, says so in
-`trouble`, and writes down what it holds as soon as that works again. A damaged file is moved
-aside, and what can be read of it is kept. Secrets are never in it.
+Secrets are never in it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sqlite3
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from copilot_analytics.alerts import _storage
+from copilot_analytics.alerts._disk import DiskOrMemory
 from copilot_analytics.alerts.message import Decision, Message
-from copilot_analytics.errors import CopilotError
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.process_identity import name_of_this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -61,10 +57,6 @@ _MINE = (
     " (NOT o.private OR is_gone(o.queued_by) OR (o.queued_by LIKE '/%' AND o.updated <= ?))))"
 )
 _ABANDONED_S = 300.0
-
-
-class LedgerError(CopilotError):
-    """The ledger of what was told cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +81,7 @@ class Entry:
     attempts: int
 
 
-class Ledger:
+class Ledger(DiskOrMemory):
     """The ledger of one user.
 
     Parameters
@@ -139,16 +131,10 @@ class Ledger:
         busy_s: float = 5.0,
     ) -> None:
         self.owner = owner or f"{name_of_this_process()}/{os.urandom(4).hex()}"
-        self.path = _storage.default_path(environment or os.environ) if path is None else path
-        self.trouble: str | None = None
-        self.notices: list[str] = []
         self._followed: set[str] = set()
         self._private: set[str] = set()
-        self._busy_s = busy_s
-        self._lock = threading.RLock()
-        self._memory: sqlite3.Connection | None = None
-        self._retry_at = float("-inf")
-        self._disk = self._open()
+        default = _storage.default_path(environment or os.environ)
+        super().__init__(default if path is None else path, busy_s)
         if (notice := self.noted("notice")) is not None:
             self.notices.append(notice)
             self._write(lambda held: held.execute("DELETE FROM notes WHERE key = 'notice'"), 0.0)
@@ -346,16 +332,6 @@ class Ledger:
         found = self._read("SELECT text FROM notes WHERE key = ?", (key,))
         return str(found[0][0]) if found else None
 
-    def close(self) -> None:
-        """Write down what is only in memory if that works, and close the file."""
-        if self._memory is not None:
-            self._retry_at = float("-inf")
-            self._return_to_disk(float("inf"))
-        for connection in (self._disk, self._memory):
-            if connection is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.close()
-
     def _mine(self, now: float) -> tuple[str, str, float]:
         """Return the parameters of `_MINE`."""
         with self._lock:
@@ -378,106 +354,6 @@ class Ledger:
             )
 
         self._write(work, now)
-
-    def _open(self) -> sqlite3.Connection | None:
-        if str(self.path) == ":memory:":
-            return _storage.in_memory()
-        path = Path(self.path)
-        try:
-            return _storage.connect(path, self._busy_s)
-        except _storage.NewerSchemaError as error:
-            msg = (
-                f"{path} was written by a newer copilot (schema {error.version}, this one knows"
-                f" {_storage.SCHEMA_VERSION}); upgrade copilot or name another state directory"
-            )
-            raise LedgerError(msg) from None
-        except _storage.ForeignFileError as error:
-            msg = f"{path} cannot be the ledger: {error}; move it away or name another directory"
-            raise LedgerError(msg) from None
-        except (sqlite3.Error, OSError) as error:
-            if _storage.is_damage(error):
-                return self._replace_damaged(path)
-            self._go_to_memory(error, copy_from=None)
-            return None
-
-    def _replace_damaged(self, path: Path) -> sqlite3.Connection | None:
-        try:
-            aside, connection = _storage.move_aside(path, self._busy_s)
-        except (sqlite3.Error, OSError) as error:
-            self._go_to_memory(error, copy_from=None)
-            return None
-        self.notices.append(
-            f"the ledger of what was told was damaged; it is now {aside.name},"
-            " and a message or two may come twice"
-        )
-        return connection
-
-    def _go_to_memory(self, error: Exception, copy_from: sqlite3.Connection | None) -> None:
-        self._memory = _storage.in_memory()
-        if copy_from is not None:
-            with contextlib.suppress(sqlite3.Error):
-                # Another process that holds the file still sends what waits in it.
-                locked = "locked" in str(error)
-                _storage.merge(copy_from, self._memory, with_outbox=not locked)
-        self.trouble = (
-            f"what was told cannot be written to {self.path} ({error}); it is kept in memory"
-            " until that works again: free some space or name another state directory"
-        )
-
-    def _return_to_disk(self, now: float) -> None:
-        """Write down what was kept in memory, if the disk takes it again."""
-        if self._memory is None or now < self._retry_at:
-            return
-        self._retry_at = now + 60.0
-        try:
-            if self._disk is None:
-                self._disk = _storage.connect(Path(self.path), self._busy_s)
-            _storage.merge(self._memory, self._disk)
-        except (sqlite3.Error, OSError, _storage.ForeignFileError, _storage.NewerSchemaError):
-            return
-        self._memory.close()
-        self._memory = self.trouble = None
-
-    def _write(self, work: Callable[[sqlite3.Connection], T], now: float) -> T:
-        with self._lock:
-            self._return_to_disk(now)
-            if self._memory is not None or self._disk is None:
-                assert self._memory is not None  # noqa: S101  # without a disk there is memory
-                return _storage.transact(self._memory, work)
-            try:
-                return _storage.transact(self._disk, work)
-            except sqlite3.Error as error:
-                self._leave_disk(error)
-                self._retry_at = now + 60.0
-                return self._write_after(work)
-
-    def _write_after(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._memory if self._memory is not None else self._disk
-        assert connection is not None  # noqa: S101  # one of the two is there
-        return _storage.transact(connection, work)
-
-    def _read(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            connection = self._memory if self._memory is not None else self._disk
-            assert connection is not None  # noqa: S101  # one of the two is there
-            try:
-                return connection.execute(sql, parameters).fetchall()
-            except sqlite3.Error as error:
-                if self._memory is not None:
-                    raise
-                self._leave_disk(error)
-            return self._write_after(lambda c: c.execute(sql, parameters).fetchall())
-
-    def _leave_disk(self, error: sqlite3.Error) -> None:
-        """Go on in memory, or in a fresh file if this one is damaged."""
-        damaged, self._disk = self._disk, None
-        if damaged is not None and _storage.is_damage(error):
-            with contextlib.suppress(sqlite3.Error):
-                damaged.close()
-            self._disk = self._replace_damaged(Path(self.path))
-            return
-        self._disk = damaged
-        self._go_to_memory(error, copy_from=damaged)
 
 
 def _keep(connection: sqlite3.Connection, message: Message, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts.advice import DIVERGENCES, advice, checkpoint, savings
 from copilot_analytics.alerts.rules import trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
@@ -51,13 +52,6 @@ _NOUNS = {
 }
 # Gaps that change what silence means; the rest stands in the report.
 _WORTH_KNOWING = frozenset({"training loss", "divergence", "metric", "planned end"})
-_DIVERGENCES = frozenset({"loss_nan", "loss_explosion", "masked_nan", "slow_divergence"})
-_ADVICE = {
-    "stop": "Stop now",
-    "kill": "Kill it",
-    "wait": "Wait",
-    "continue": "Let it run",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
         figures = ("overview",)
     if analysis is not None:
         lines += _situation(analysis)
-        lines += _advice(analysis, tidings)
+        lines += advice(analysis, tidings)
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -178,7 +172,7 @@ def summary(context: Context, *, supervised_on: bool = False) -> Words:
         return Words(name, f"{title}   {name}", ())
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
-    lines = [_state(analysis), *_situation(analysis), *_advice(analysis, ()), *_troubles(analysis)]
+    lines = [_state(analysis), *_situation(analysis), *advice(analysis, ()), *_troubles(analysis)]
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 
@@ -186,12 +180,12 @@ def _ended(name: str, analysis: Analysis) -> Words:
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
     if analysis.life.status == "finished":
-        parts = (_checkpoint(analysis), _savings(analysis, past=True))
+        parts = (checkpoint(analysis), savings(analysis, past=True))
         todo = " ".join(part for part in parts if part)
         lines += [f"💡 {todo}"] if todo else []
         lines += _troubles(analysis)
     else:
-        lines += _advice(analysis, ())
+        lines += advice(analysis, ())
     title = _TITLES["status", analysis.life.status]
     return Words(name, f"{title}   {name}", _on_a_phone(lines), ("overview",))
 
@@ -209,7 +203,7 @@ def _state(analysis: Analysis) -> str:
 
 def _troubles(analysis: Analysis) -> list[str]:
     """Name what is wrong, once; what to do about it stands in the report."""
-    said = _DIVERGENCES if analysis.phases.current.value == "DIVERGING" else frozenset()
+    said = DIVERGENCES if analysis.phases.current.value == "DIVERGING" else frozenset()
     grave = [f for f in analysis.findings if f.severity >= Severity.WARNING and f.id not in said]
     shown = [f"{_MARKS[found.severity]} {found.title}" for found in grave[:1]]
     if len(grave) > 1:
@@ -338,129 +332,3 @@ def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     why = next((gap.why for gap in eta.not_judged), "")
     text = f"⏱ at {extent(run)}; time left unknown" if where else "⏱ time left unknown"
     return text + (f": {why}" if why else "")
-
-
-def _advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
-    """Say what to do, in one voice: what is told counts for more than the forecast."""
-    stop, status = analysis.stop, analysis.life.status
-    named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
-    causes = [f for f in analysis.findings if f.id in named and f.recommendation]
-    if status in {"crashed", "interrupted", "unknown"}:
-        return [f"💡 {_going_on(analysis)}"]
-    if status == "stalled" and _names_a_cure(analysis):
-        return []
-    if status == "stalled":
-        return ["💡 Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."]
-    grave = [f.recommendation for f in causes if f.severity >= Severity.CRITICAL]
-    if grave:
-        return [f"💡 {grave[0]}"]
-    if causes and stop.advice not in {"stop", "kill"}:
-        return [f"💡 {causes[0].recommendation}"]
-    if stop.advice not in _ADVICE:
-        return []
-    if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
-        return [f"💡 {_of_a_divergence(analysis)}"]
-    from copilot_analytics.report.verdict import chance
-
-    reason = _lead(stop.reason)
-    if stop.advice == "kill" and stop.checkpoints:
-        reason = reason.partition("; go back to")[0]  # the checkpoint is named
-    odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)
-    sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
-    if reason and odds:
-        sentences.append(f"{odds}.")
-    if stop.advice in {"stop", "kill"}:
-        sentences += [_savings(analysis), _checkpoint(analysis)]
-        sentences.append(_record(analysis))
-    return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
-
-
-def _names_a_cure(analysis: Analysis) -> bool:
-    """Tell whether the reason of a stall says what ends it: a process that was stopped."""
-    return "kill -CONT" in analysis.life.reason
-
-
-def _of_a_divergence(analysis: Analysis) -> str:
-    """Say what to do about a loss that rises, by the finding that says most about it."""
-    causes = (f for f in analysis.findings if f.id in _DIVERGENCES and f.recommendation)
-    cause = next(causes, None)
-    if cause is not None:
-        return cause.recommendation
-    choices = analysis.stop.checkpoints
-    name = choices[0].path if choices and choices[0].path else "the best checkpoint"
-    return f"If it does not fall back soon, resume from {name} with a lower learning rate."
-
-
-def _going_on(analysis: Analysis) -> str:
-    """Say from where to go on, and which checkpoint to use otherwise."""
-    life = analysis.life
-    saved = [str(r.facts["path"]) for r in analysis.run.checkpoints[-1:] if r.facts.get("path")]
-    resume = saved[0] if saved else "the last checkpoint"
-    cause = next(
-        (f for f in analysis.findings if f.id in {"out_of_memory", "loss_nan", "loss_explosion"}),
-        None,
-    )
-    if cause is not None:
-        return cause.recommendation
-    if life.status == "crashed" and life.line:
-        text = f"Mend the cause and resume from {resume}"
-    elif life.status == "crashed":
-        text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
-    else:
-        text = f"To go on, resume from {resume}"
-    choices = analysis.stop.checkpoints
-    best = choices[0].path if choices else None
-    return text + (f"; for evaluation use {best}." if best and best != resume else ".")
-
-
-def _lead(reason: str) -> str:
-    """Return a reason as it follows a colon."""
-    if len(reason) > 1 and reason[1].islower():
-        return reason[0].lower() + reason[1:]
-    return reason
-
-
-def _savings(analysis: Analysis, *, past: bool = False) -> str:
-    from copilot_analytics.wording import duration, number
-
-    stop = analysis.stop
-    if stop.saves_s is None or stop.saves_s < 60:
-        return ""
-    counted = not any(gap.what == "number of GPUs" for gap in stop.not_judged)
-    parts = [duration(stop.saves_s)]
-    if stop.saves_gpu_h is not None and stop.saves_gpu_h >= 0.1 and counted:
-        parts = [f"≈ {number(stop.saves_gpu_h, 2)} GPU-hours"]
-    if stop.saves_money is not None:
-        parts.append(f"{stop.saves_money:,.2f} in money")
-    verb = "Stopping when advised would have saved" if past else "Saves"
-    return f"{verb} {', '.join(parts)}."
-
-
-def _record(analysis: Analysis) -> str:
-    """Say how often such advice was right."""
-    from copilot_analytics.wording import share
-
-    record = analysis.stop.record
-    if record is None or not record.stops:
-        return ""
-    return (
-        f"Right in {share(record.right / record.stops)} of {record.stops} public runs so advised."
-    )
-
-
-def _checkpoint(analysis: Analysis) -> str:
-    """Name the checkpoint to use and those that are as good."""
-    from copilot_analytics.report.wording import place
-
-    run, choices = analysis.run, analysis.stop.checkpoints
-    if not choices:
-        return ""
-    best = choices[0]
-    name = best.path or f"the checkpoint of {place(run, best.step, best.epoch)}"
-    ties = [place(run, choice.step, choice.epoch) for choice in choices[:4]]
-    if len(ties) < 2:
-        return f"Use {name}."
-    shared = [ties[0], *(tie.removeprefix("epoch ").removeprefix("step ") for tie in ties[1:])]
-    text = shared[0].replace("epoch ", "epochs ").replace("step ", "steps ")
-    more = ", …" if len(choices) > 4 else ""
-    return f"Use {name} ({', '.join([text, *shared[1:]])}{more} tie)."

@@ -307,6 +307,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             if self._gauge.chance < p_gain and chance != share(p_gain):
                 words += f", {chance} counting how long it has been level"
             best = place(main.best_step, main.best_epoch)
+            words += self._what_it_costs(run, main, ahead)
             return _Verdict("stop", f"{lost}{words}; the best is {main.best:.5g} of {best}")
         return _Verdict("continue", words + self._not_yet(main, p_gain, phases.current))
 
@@ -316,6 +317,17 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if self._now.advice == "stop":
             return self._gauge.keeps(limit)
         return self._gauge.stops(limit)
+
+    def _what_it_costs(self, run: Run, main: MainMetric, ahead: MetricForecast) -> str:
+        """Say why it pays to stop though a gain is no small chance; empty where it is one."""
+        if self._gauge.chance <= _SMALL or ahead.expected_gain is None:
+            return ""
+        gain = difference_text(ahead.expected_gain, main.scale)
+        left = "as many steps again"
+        if ahead.end_known and run.progress is not None:
+            left = f"the last {share(max(1.0 - run.progress, 0.0))} of the run"
+        risk = f"{100 * self._strictness.risk:g} %"
+        return f"; on average {gain} more, too little for {left} at the accepted risk of {risk}"
 
     def _not_yet(self, main: MainMetric, p_gain: float, phase: Phase) -> str:
         """Say why so small a chance is no reason to stop yet; empty if it is not small."""

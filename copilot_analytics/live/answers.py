@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from copilot_analytics.live.courier import Chat, Courier
     from copilot_analytics.live.watched import Watched
 
+AT_REST = ENDED | {"stalled"}
+"""States in which nothing is done for now: there is no time left to be told."""
+
 _MOST_RUNS = 15
 _MARKS = {
     "finished": "🏁",
@@ -98,15 +101,13 @@ def status(watched: Watched, now: float) -> str:
     phase = analysis.phases.current.value.replace("_", " ").lower()
     lines = [f"{_MARKS.get(life, '🟢')} {watched.name}: {life}, {phase}"]
     where = extent(analysis.run)
-    if life not in ENDED:
-        where += f"; {_left(watched)}"
-    lines.append(where)
+    lines.append(f"{where}; {left(watched, now)}" if life != "finished" else where)
     metric = analysis.metric
     if metric.name is not None and metric.best is not None:
         at = place(analysis.run, metric.best_step, metric.best_epoch)
         lines.append(f"best {metric.name} {number(metric.best)} at {at}")
     silence_s = watched.following.silence_s(now)
-    if silence_s > 60 and life not in ENDED:
+    if silence_s > 60 and life not in AT_REST:
         lines.append(f"silent for {duration(silence_s)}")
     lines += [f"! {found.title}" for found in analysis.findings if found.severity > 1][:3]
     return "\n".join(lines)
@@ -116,7 +117,7 @@ def eta(watched: Watched, now: float) -> str:
     """Say when a run ends."""
     if not watched.following.log.run_key:
         return status(watched, now)
-    return f"⏱ {watched.name}: {_left(watched)}"
+    return f"⏱ {watched.name}: {left(watched, now)}"
 
 
 def why(watched: Watched, now: float) -> str:
@@ -134,11 +135,38 @@ def why(watched: Watched, now: float) -> str:
     return "\n".join(lines)
 
 
-def _left(watched: Watched) -> str:
-    found = watched.analysis.eta
-    if watched.following.status == "finished":
+def left(watched: Watched, now: float) -> str:
+    """Say how long a run still takes, or since when one that has come to rest is silent."""
+    found, life = watched.analysis.eta, watched.following.status
+    if life == "finished":
         return "it has finished"
+    if life in AT_REST:
+        return silent(watched, now)
     if found.remaining_s is None:
         return "time left unknown: " + next((gap.why for gap in found.not_judged), "no plan")
     bounds = interval(found.low_s, found.high_s, found.level)
     return f"{duration(found.remaining_s)} left" + (f" ({bounds})" if bounds else "")
+
+
+def silent(watched: Watched, now: float) -> str:
+    """Say for how long a run at rest has been silent, and what is left if it goes on."""
+    silence_s = watched.following.silence_s(now)
+    text = f"silent for {duration(silence_s)}, since {moment(now - silence_s, now)}"
+    rest_s = watched.analysis.eta.remaining_s
+    if watched.following.status not in {"finished", "unknown"} and rest_s:
+        text += f"; {duration(rest_s)} would be left if it went on"
+    return text
+
+
+def moment(time: float, now: float) -> str:
+    """Write a time of the wall clock, with its day where that is another one.
+
+    Examples
+    --------
+    >>> moment(0.0, 9e8)[-5] in "012"
+    True
+    """
+    from datetime import datetime
+
+    at, today = (datetime.fromtimestamp(one).astimezone() for one in (time, now))
+    return at.strftime("%H:%M" if at.date() == today.date() else "%-d %b %H:%M")

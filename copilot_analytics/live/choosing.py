@@ -26,6 +26,7 @@ MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
 _SAY_EVERY_S = 60.0
 _GROWTH_S = 1.0
+_CHUNK = 1 << 18
 
 
 class Waiting:
@@ -177,7 +178,7 @@ def _refusal_of_one(log: Path, log_format: str | None) -> LogError | None:
     try:
         path = find_run(log)
         reader = LogReader(str(path), log_format)
-        for chunk in read_chunks(path):
+        for chunk in read_chunks(path, _CHUNK):
             reader.feed(chunk)
             if reader.detection is not None:
                 return None

@@ -14,15 +14,16 @@ from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
-from copilot_analytics.live.follow_directory import RunDirectory
-from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, process_of
+from copilot_analytics.live.follow_resumes import ResumedLogs
+from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start, process_of
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.processes import ProcessState, Writers
+from copilot_analytics.live.sources import source_of
 from copilot_analytics.live.tail import Began, Bytes, Tailer
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
@@ -57,6 +58,8 @@ class Following:
         Hold no file open, for hundreds of logs.
     writers
         Who holds which log open, shared by those who follow many; None looks for this log alone.
+    apart
+        Absolute paths of logs that are followed for themselves; more may be added.
     wall, clock
         Seconds since 1970, and seconds that never run backwards.
 
@@ -93,10 +96,13 @@ class Following:
         pid: int | None = None,
         lean: bool = False,
         writers: Writers | None = None,
+        apart: Collection[str] = (),
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.source = source_of(path)
+        self.source = source_of(path, apart)
+        if isinstance(self.source, ResumedLogs):
+            self.source.clock, self.source.wall = clock, wall
         self.path = self.source if isinstance(self.source, str) else self.source.path
         self.first = first
         self.caught_up = False
@@ -113,6 +119,9 @@ class Following:
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
         self._told_gone = self._placed = False
         self._home = ""
+        self._resumed_after: int | None = None  # lines read before the log of a resume began
+        self._was_held = False
+        self._told_died = ""
         self._is_elsewhere = self._has_moved = False
 
     @property
@@ -180,6 +189,9 @@ class Following:
                 self._told_gone = True
                 self.notices.append(str(error))
             return []
+        if isinstance(self.source, ResumedLogs) and self.source.notices:
+            self.notices += [f"{self.path}: {told}" for told in self.source.notices]
+            self.source.notices.clear()
         begun = [piece for piece in pieces if isinstance(piece, Began)]
         if begun and not self._placed:
             self._keep_first(begun)
@@ -216,6 +228,7 @@ class Following:
             return
         place = self.file or self.path
         self.process = process_of(place, self._pid, before=self.process, writers=self._writers)
+        self._was_held |= bool(self.process.holders)
         if self.process.pid is None:
             self._search_at = now + self._search_wait_s
             self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
@@ -239,17 +252,20 @@ class Following:
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
 
     def _go_to(self, piece: Began) -> None:
+        moved = bool(self._home) and piece.home != self._home
         if not piece.offset:
-            self.log.end_line()
+            self.log.end_line(resumes=moved)
         self._told_gone = False
-        self._has_moved |= bool(self._home) and piece.home != self._home
+        self._has_moved |= moved
+        if moved and self.log.line:
+            self._resumed_after = self.log.lines
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
         if self.log.line and piece.why != "opened":
             name, why = Path(piece.file).name, f"the log was {piece.why}"
             if piece.why == "moved" and not isinstance(self.source, str):
                 why = "a new folder: the run was resumed"
-                if Path(piece.file).parent == Path(self.path):
+                if Path(piece.file).parent in {Path(self.path), Path(self.path).parent}:
                     why = "a new log: the run was resumed"
             self.notices.append(f"{self.path}: going on in {name} ({why})")
 
@@ -331,8 +347,13 @@ class Following:
             evaluation_due=True if at_eval(run) else None,
             network=self._tailer.is_network,
         )
+        died = self._died_at_its_start(silence_s)
+        self.silence = died or self.silence
         verdict = self.silence.verdict
         if self.status in ENDED:
+            if died is not None and died.reason != self._told_died:
+                self.notices.append(f"{self.path}: {died.reason}")
+                self._told_died = died.reason
             return []
         facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
         facts["reason"] = self.silence.reason
@@ -344,44 +365,18 @@ class Following:
             return self.log.add(self._tick(facts))
         return []
 
+    def _died_at_its_start(self, silence_s: float) -> Silence | None:
+        """Judge a resume that has not trained yet; None if there is none, or it may still load."""
+        if self._resumed_after is None or self.log.line > self._resumed_after:
+            return None
+        log = Path(self.file or self.path)
+        network = self._tailer.is_network
+        return judge_start(silence_s, self.process, log, was_held=self._was_held, network=network)
+
     def _tick(self, facts: dict[str, Any]) -> Record:
         last = self.log.run.last_time
         at = None if last is None else last + min(facts.get("silence_s") or 0.0, _MOST_AHEAD_S)
         return Record("tick", time=at, facts=facts)
-
-
-def source_of(path: str | Path) -> str | RunDirectory:
-    """Return what to follow for a path: a file, or the directory of its runs.
-
-    A log in a folder named by a time stamp is followed by way of the folder above, in which a
-    resume makes the next one, unless a newer run is there already.
-    """
-    whole = Path(path).absolute()
-    if whole.is_dir():
-        from copilot_analytics.reading.run_folders import find_run
-
-        directory = RunDirectory(whole)
-        if directory.newest() is not None or not any(whole.iterdir()):
-            return directory
-        whole = Path(find_run(whole)).absolute()
-    parent = whole.parent
-    directory = RunDirectory(parent.parent if whole.name.startswith(parent.name) else parent)
-    newest = directory.newest()
-    if newest is not None and Path(newest) == whole:
-        return directory
-    return str(whole)
-
-
-def named(path: str | Path) -> str:
-    """Return what names the runs of a log: itself, or the directory by way of which it is followed.
-
-    Examples
-    --------
-    >>> named("/no/such.log")
-    '/no/such.log'
-    """
-    source = source_of(path)
-    return source if isinstance(source, str) else source.path
 
 
 def _position(first: str) -> _files.Position | None:

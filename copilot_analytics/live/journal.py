@@ -10,12 +10,12 @@ import dataclasses
 import json
 import os
 import stat
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from copilot_analytics.gpu_samples import worth_keeping
 from copilot_analytics.records import Block, Item, Record
 
 if TYPE_CHECKING:
@@ -132,33 +132,41 @@ class Journal:
             raise OSError(0, "the disk is full")
 
     def _thin(self) -> None:
-        """Write the file anew with half of its older half."""
+        """Write the file anew with half of its older half, see `worth_keeping`."""
         lines = [line for line in self.path.read_bytes().splitlines(keepends=True) if line.strip()]
-        half = len(lines) // 2
-        seen: defaultdict[tuple[str, str], int] = defaultdict(int)
-        kept = []
-        for line in lines[:half]:
-            record = _from_line(line)
-            if record is None:
-                continue
-            key = record.kind, str(record.facts.get("uuid", ""))
-            seen[key] += 1
-            if seen[key] % 2 or not record.metrics:
-                kept.append(line)
-        text = b"".join([*kept, *lines[half:]])
-        while len(text) > 0.8 * self._most_bytes and kept:
-            kept = kept[1::2]
-            text = b"".join([*kept, *lines[half:]])
+        told = [(line, record) for line in lines if (record := _from_line(line)) is not None]
+        text = b"".join(line for line, _ in told)
+        while len(text) > 0.8 * self._most_bytes:
+            fewer = _thinned(told)
+            if len(fewer) == len(told):
+                break
+            told = fewer
+            text = b"".join(line for line, _ in told)
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         beside.unlink(missing_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(text if text.endswith(b"\n") or not text else text + b"\n")
+                file.write(text)
             beside.replace(self.path)
         finally:
             beside.unlink(missing_ok=True)
         self._open()
+
+
+def _thinned(told: list[tuple[bytes, Record]]) -> list[tuple[bytes, Record]]:
+    """Leave out some samples of the older half; what is no sample of a device stays."""
+    samples = [place for place, (_, record) in enumerate(told) if record.metrics]
+    records = [told[place][1] for place in samples]
+    names = dict.fromkeys(name for record in records for name in record.metrics)
+    keep = worth_keeping(
+        [f"{record.kind} {record.facts.get('uuid', '')}" for record in records],
+        [record.facts for record in records],
+        (np.array([r.metrics.get(name, np.nan) for r in records]) for name in names),
+        sum(place < len(told) // 2 for place in samples),
+    )
+    left_out = {place for place, kept in zip(samples, keep.tolist(), strict=True) if not kept}
+    return [one for place, one in enumerate(told) if place not in left_out]
 
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:

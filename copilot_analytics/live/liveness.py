@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -11,10 +12,19 @@ from copilot_analytics.live.processes import ProcessState, on_network, process_o
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from copilot_analytics.run import Run
 
-__all__ = ["ProcessState", "Silence", "gaps_of", "judge_silence", "on_network", "process_of"]
+__all__ = [
+    "ProcessState",
+    "Silence",
+    "gaps_of",
+    "judge_silence",
+    "judge_start",
+    "on_network",
+    "process_of",
+]
 
 Verdict: TypeAlias = Literal["running", "evaluating", "buffered", "stalled", "crashed", "unknown"]
 
@@ -31,6 +41,11 @@ _FEWEST_GAPS = 3
 _BUSY_PCT = 10.0
 _BUFFERED_FOR = 3.0
 _NEWEST = 2000
+_LAST_BYTES, _LAST_LINES, _LONGEST = 1 << 13, 20, 200
+_ERROR = re.compile(
+    r"error|exception|killed|fatal|abort|denied|no such file|cannot|fail|cancelled|out of memory",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +210,48 @@ def judge_silence(
     if process.state == "unknown" and len(own) < _FEWEST_GAPS:
         return Silence("unknown", (silent, "too little was seen of this run", lives), limit_s)
     return Silence("stalled", (silent, lives), limit_s)
+
+
+def judge_start(
+    age_s: float, process: ProcessState, log: Path, *, was_held: bool, network: bool = False
+) -> Silence | None:
+    """Judge the silence of a resume whose log holds no training yet; None while it may still load.
+
+    Parameters
+    ----------
+    age_s
+        Seconds since the log grew.
+    process
+        What is known of its process.
+    log
+        The log, whose last line is quoted if it tells of an error.
+    was_held
+        Whether the logger of this run holds its log open, so that one which nobody holds is left.
+    network
+        As in `judge_silence`.
+    """
+    settled = age_s >= _SETTLE_S + (_NETWORK_S if network else 0.0)
+    ended = process.state in {"gone", "zombie"}
+    if process.state == "unknown" and process.pid is None:
+        ended = age_s > (_LEAST_SILENCE_S if was_held and not network else _UNSEEN_S)
+    if not settled or not ended:
+        return None
+    who = f"process {process.pid} has ended" if process.pid is not None else "no process writes it"
+    reason = f"the resume in {log.name} died before its first step; {who}"
+    error = _last_error(log)
+    return Silence("crashed", (f"{reason}: {error}" if error else reason,), _UNSEEN_S)
+
+
+def _last_error(log: Path) -> str:
+    """Return the last line of a log that tells of an error; empty if none of the last does."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(file.seek(0, 2) - _LAST_BYTES, 0))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    last = [line.strip() for line in lines if line.strip()][-_LAST_LINES:]
+    return next((line[-_LONGEST:] for line in reversed(last) if _ERROR.search(line)), "")
 
 
 def _phase(

@@ -116,6 +116,7 @@ class LogSession:
         self._launch = 0
         self._base: int | None = None
         self._torn = False
+        self._resumes_after: int | None = None  # a new log has said nothing of a resume yet
 
     @property
     def run(self) -> Run:
@@ -161,10 +162,18 @@ class LogSession:
         self._take_items(self._woven(items))
         return self.session.events[before:]
 
-    def end_line(self) -> None:
-        """Say that what comes next begins a new line: it is from another file."""
+    def end_line(self, *, resumes: bool = False) -> None:
+        """Say that what comes next begins a new line: it is from another file.
+
+        Parameters
+        ----------
+        resumes
+            Whether that file is the log of a new process, which resumes the run.
+        """
         if self._torn:
             self.feed(b"\n")
+        if resumes and self.line:
+            self._resumes_after = self.lines
 
     def add(self, record: Record) -> list[Event]:
         """Take a tick or a sample of a device, and keep it in the journal.
@@ -228,8 +237,28 @@ class LogSession:
     def _woven(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield items with what other logs tell, and with launches between runs."""
         for item in items:
+            if self._resumes_after is not None:
+                yield from self._unsaid_resume(item, self._resumes_after)
             for one in self._beside.see(item):
                 yield from self._launches.see(one)
+
+    def _unsaid_resume(self, item: Item, after: int) -> Iterator[Item]:
+        """Yield a resume before the first row of a new log that goes on without a word of it.
+
+        One whose steps fall shows by that whether it resumes the run or begins another one.
+        """
+        first = next(item.records()) if isinstance(item, Block) else item
+        if first.kind not in {"train", "eval", "resume"} or first.line <= after:
+            return
+        self._resumes_after = None
+        run, goes_on = self.run, False
+        if first.step is not None:
+            goes_on = first.step > run.last_step > 0
+        elif first.epoch is not None:
+            goes_on = first.epoch > (run.last_epoch or 0.0) > 0.0
+        if goes_on and first.kind != "resume":
+            resume = Record("resume", facts={"unsaid": True}, line=first.line, file=item.file)
+            yield from self._launches.see(resume)
 
     def _take_items(self, items: Iterable[Item]) -> None:
         for item in items:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from copilot_analytics.alerts._storage import default_path
 from copilot_analytics.errors import NotATrainingLogError, UsageError
-from copilot_analytics.live.following import named
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.sources import named
 from copilot_analytics.live.starts import starts_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.run_folders import find_run, logs_beside
@@ -133,13 +133,14 @@ def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
     LogError
         If the log is no training log or cannot be read.
     """
-    for path in (*log.earlier, Path(log.path)):
+    for number, path in enumerate((*log.earlier, Path(log.path))):
+        if number:
+            log.end_line(resumes=True)
         for chunk in read_chunks(path, size):
             log.feed(chunk)
             if log.trouble:
                 raise NotATrainingLogError(log.trouble)
             yield
-        log.end_line()
 
 
 def read_light(path: Path, log_format: str | None = None) -> Run:

@@ -294,13 +294,15 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     head.append(" · ")
     head.append(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, ""))
     silence_s = following.silence_s(now)
-    if silence_s > 30 and life not in ENDED:
+    if silence_s > 30 and life not in answers.AT_REST:
         head.append(f" · silent for {duration(silence_s)}", style="dim")
     rows = Table.grid(padding=(0, 2), expand=True)
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     rows.add_row("progress", _progress(run.progress, extent(run)))
-    if life not in ENDED:
+    if life in answers.AT_REST:
+        rows.add_row("silent", answers.silent(watched, now).removeprefix("silent "))
+    else:
         rows.add_row("time left", _time_left(analysis))
     losses = run.loss_names
     if losses:
@@ -383,7 +385,7 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
         analysis = watched.analysis
         life, phase = watched.following.liveness, str(analysis.phases.current.value)
         done = analysis.run.progress
-        left = analysis.eta.remaining_s
+        left = None if life in answers.AT_REST else analysis.eta.remaining_s
         best = analysis.metric.best
         table.add_row(
             harmless(watched.name),

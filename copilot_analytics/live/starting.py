@@ -19,14 +19,18 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
-from copilot_analytics.live.following import Following, named
+from copilot_analytics.live.following import Following
+from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
+from copilot_analytics.live.sources import named
+from copilot_analytics.live.starts import judge_next
 from copilot_analytics.live.supervisor import Supervisor
+from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from copilot_analytics.alerts.channels._base import Channel
     from copilot_analytics.live.gpu_sampler import GpuSampler
@@ -139,8 +143,10 @@ def watch(options: LiveOptions) -> int:
         many = len(paths) >= _LEAN_FROM or options.every
         writers = Writers()
         distinct = {named(path): path for path in paths}
+        apart = set(distinct)
         followings = [
-            _follow(path, options, ledger, writers, lean=many) for path in distinct.values()
+            _follow(path, options, ledger, writers, lean=many, apart=apart)
+            for path in distinct.values()
         ]
         supervisor = Supervisor(
             followings,
@@ -153,7 +159,7 @@ def watch(options: LiveOptions) -> int:
             sampler=sampler,
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
-            find_more=_finder(options, ledger, writers, set(distinct)) if options.every else None,
+            find_more=_finder(options, ledger, writers, apart) if options.every else None,
             find_other=_other(options, ledger, writers) if single else None,
             wait_s=options.wait_s,
         )
@@ -208,7 +214,7 @@ def floors_of(text: str | None, names: Sequence[str]) -> dict[str, Severity]:
 
 def prove(arguments: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
     """Send a test message by each channel and tell where it went; return whether all worked."""
-    from copilot_analytics.alerts.channels._base import ChannelError
+    from copilot_analytics.alerts.channels._base import ChannelError, Transient
 
     channels: list[Channel] = configured(os.environ, arguments)
     if all(channel.name == "console" for channel in channels):
@@ -221,10 +227,18 @@ def prove(arguments: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
             tell(f"✓ {channel.prove()}")
         except ChannelError as error:
             well = False
-            tell(f"✗ {channel.name}: {error}")
+            then = _what_then(error.retry_after_s) if isinstance(error, Transient) else ""
+            tell(f"✗ {channel.name}: {error}{then}")
         finally:
             channel.close()
     return well
+
+
+def _what_then(wait_s: float | None) -> str:
+    """Say what a channel that may work later means for a person who tries it."""
+    if wait_s is None:
+        return "; try again later, as a watch does by itself"
+    return f"; try again after {duration(wait_s)}. A watch waits so long by itself, and sends then"
 
 
 def sampler_clock(sampler: GpuSampler, supervisor: Supervisor) -> None:
@@ -254,7 +268,13 @@ def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) ->
 
 
 def _follow(
-    path: Path, options: LiveOptions, ledger: Ledger, writers: Writers, *, lean: bool
+    path: Path,
+    options: LiveOptions,
+    ledger: Ledger,
+    writers: Writers,
+    *,
+    lean: bool,
+    apart: Collection[str] = (),
 ) -> Following:
     return Following(
         path,
@@ -265,6 +285,7 @@ def _follow(
         pid=options.pid,
         lean=lean,
         writers=writers,
+        apart=apart,
     )
 
 
@@ -293,7 +314,8 @@ def _finder(
             try:
                 name = named(one.path)
                 if name not in followed:
-                    found.append(_follow(Path(one.path), options, ledger, writers, lean=True))
+                    path = Path(one.path)
+                    found.append(_follow(path, options, ledger, writers, lean=True, apart=followed))
                     followed.add(name)
             except (CopilotError, OSError):
                 continue
@@ -310,10 +332,19 @@ def _other(
     def find(current: Following) -> Following | None:
         for one in find_logs(options.base).growing:
             try:
-                if one.grows and named(one.path) != current.path:
+                if one.grows and not _may_continue(current, one.path):
                     return _follow(Path(one.path), options, ledger, writers, lean=False)
             except (CopilotError, OSError):
                 continue
         return None
 
     return find
+
+
+def _may_continue(current: Following, path: str) -> bool:
+    """Tell whether a log is of the run that is followed, or may yet show that it is."""
+    if named(path) == current.path:
+        return True
+    whole = Path(path).absolute()
+    file = Path(current.file or current.path)
+    return whole in later_logs(file) and judge_next(file, whole)[0] == "open"

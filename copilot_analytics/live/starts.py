@@ -1,20 +1,42 @@
-"""Which logs in the directory of an experiment are one run that was resumed.
+"""Which logs are one run that was resumed, told by their content.
 
 Some trainers write a new log at each start, also when they resume. A log that begins in the middle
-of the training goes on from the one before it.
+of the training goes on from the one before it. Where names are no time stamps it must also begin
+where the other one stopped.
 """
 
 from __future__ import annotations
 
+import math
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from copilot_analytics.errors import CopilotError
+from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
+from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.sources import read_chunks
-from copilot_analytics.records import Block, Record
+from copilot_analytics.reading.sources import CHUNK, read_chunks
+from copilot_analytics.records import Block, records_of
+from copilot_analytics.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from copilot_analytics.records import Item
+
+Judgement: TypeAlias = Literal["continues", "apart", "open"]
 
 _MOST_STARTS = 100
+_OPENING_BYTES = 1 << 14
+_FURTHEST_BACK = 0.5
+_DONE = 0.995
+_ROTATED = frozenset(f".{number}" for number in range(1, 100))
+_BY_LINES = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
 
 
 def starts_of(log: Path) -> list[Path]:
@@ -23,10 +45,11 @@ def starts_of(log: Path) -> list[Path]:
     Parameters
     ----------
     log
-        A log; only those that are named by the time of their start can have others before them.
+        A log. Others before it are named by the time of their start as it is, or with an earlier
+        number.
     """
     if not is_stamped(log.name):
-        return [log]
+        return _numbered_starts(log)
     parent = log.parent
     directory = RunDirectory(parent.parent if log.name.startswith(parent.name) else parent)
     logs = [Path(one) for one in directory.logs() if Path(one).name <= log.name]
@@ -46,19 +69,237 @@ def begins_in_the_middle(log: Path) -> bool:
     >>> begins_in_the_middle(Path("nowhere.log"))
     False
     """
-    reader = LogReader(str(log))
-    steps: list[int] = []
-    try:
-        for chunk in read_chunks(log, 1 << 18):
-            for item in reader.feed(chunk):
-                if isinstance(item, Record) and item.kind == "resume":
-                    return True
-                if isinstance(item, Block):
-                    if not steps and item.epoch[0] > 1.0:
-                        return True
-                    steps += item.step[:2].tolist()
-                if len(steps) > 1:
-                    return steps[0] > 2 * max(steps[1] - steps[0], 1)
-    except CopilotError:
-        return False
+    opening = _opening(log)
+    return opening is not None and (opening.resumes or opening.is_in_the_middle)
+
+
+def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
+    """Tell whether a log goes on where another one stopped, and what shows it.
+
+    It does if it is of the same format and not written before the other one stopped, if the other
+    one had not come to its end, and if it says that it resumes or begins in the middle, at most
+    two lines after the last step of the other one and not before half of it: checkpoints are
+    seldom older. A plan that differs speaks against it unless it says that it resumes.
+
+    Returns
+    -------
+    judgement : {"continues", "apart", "open"}
+        ``open``: it has not said enough yet.
+    why : str
+        In half a sentence.
+    """
+    opening = _opening(later)
+    if opening is None or not (opening.resumes or opening.is_settled):
+        return "open", "it has not trained yet"
+    if not (opening.resumes or opening.is_in_the_middle):
+        return "apart", f"it begins at {opening.place}, the start"
+    before = _standing(log)
+    if before is None or before.log_format != opening.log_format:
+        return "apart", "it is of another format"
+    if before.time is not None and opening.time is not None and opening.time < before.time:
+        return "apart", "it began while the other one was written"
+    if before.is_complete:
+        return "apart", "the other one had come to its end"
+    if opening.step is None and opening.epoch is None:
+        return "continues", "it says that it resumes"
+    if not _is_near(before, opening):
+        return "apart", f"it begins at {opening.place}, and the other one stopped at {before.place}"
+    common = dict(before.plan).keys() & dict(opening.plan).keys()
+    is_alike = len(before.plan & opening.plan) == len(common)
+    if not opening.resumes and not is_alike:
+        return "apart", "its plan is another one"
+    return "continues", f"it goes on at {opening.place}"
+
+
+class _Piece(NamedTuple):
+    """A file that holds a part of a log, as it was met."""
+
+    path: Path
+    inode: int
+    size: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """How a log begins."""
+
+    log_format: str
+    resumes: bool = False
+    step: int | None = None
+    epoch: float | None = None
+    spacing: int | None = None
+    time: float | None = None
+    plan: frozenset[tuple[str, object]] = frozenset()
+
+    @property
+    def is_settled(self) -> bool:
+        return self.spacing is not None or (self.epoch is not None and self.epoch > 1.0)
+
+    @property
+    def is_in_the_middle(self) -> bool:
+        if self.epoch is not None and self.epoch > 1.0:
+            return True
+        return self.step is not None and self.step > 2 * max(self.spacing or 0, 1)
+
+    @property
+    def place(self) -> str:
+        return _place(self.step, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where a log stopped."""
+
+    log_format: str
+    step: int
+    epoch: float | None
+    spacing: int
+    time: float | None
+    is_complete: bool
+    plan: frozenset[tuple[str, object]]
+
+    @property
+    def place(self) -> str:
+        return _place(self.step, self.epoch)
+
+
+def _place(step: int | None, epoch: float | None) -> str:
+    if step is not None:
+        return f"step {step:,}"
+    return "no step" if epoch is None else f"epoch {epoch:g}"
+
+
+def _is_near(before: _Standing, opening: _Opening) -> bool:
+    if opening.step is not None and before.step:
+        furthest = before.step + 2 * max(before.spacing, opening.spacing or 0, 1)
+        return _FURTHEST_BACK * before.step <= opening.step <= furthest
+    if opening.epoch is not None and before.epoch is not None:
+        return _FURTHEST_BACK * before.epoch <= opening.epoch <= before.epoch + 2.0
     return False
+
+
+def _numbered_starts(log: Path) -> list[Path]:
+    """Return the starts of a run whose logs are numbered."""
+    starts = [log]
+    while len(starts) < _MOST_STARTS:
+        first = starts[0]
+        if not earlier_logs(first) or not begins_in_the_middle(first):
+            break
+        before = next((one for one in earlier_logs(first) if _is_next(one, first)), None)
+        if before is None:
+            break
+        starts.insert(0, before)
+    return starts
+
+
+def _is_next(log: Path, later: Path) -> bool:
+    """Tell whether of the logs after it, `later` is the first that goes on from it."""
+    for one in later_logs(log):
+        if one == later:
+            return judge_next(log, later)[0] == "continues"
+        if judge_next(log, one)[0] == "continues":
+            return False
+    return False
+
+
+def _opening(log: Path) -> _Opening | None:
+    """Return how a log begins; None if it holds nothing that copilot knows."""
+    return _opening_as(_pieces(log))
+
+
+def _pieces(log: Path) -> tuple[_Piece, ...]:
+    """Return what was rotated of a log, the oldest first, and the log; none that is empty."""
+    rotated = [Path(sibling.path) for sibling in rotated_siblings(os.path.realpath(log))]
+    found = []
+    for path in (*rotated, log):
+        with suppress(OSError):
+            status = path.stat()
+            if status.st_size:
+                found.append(_Piece(path, status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _opening_as(pieces: tuple[_Piece, ...]) -> _Opening | None:
+    run, rows = Run(), 0
+    try:
+        for item in _items(pieces, _OPENING_BYTES):
+            for record in records_of([item[:2] if isinstance(item, Block) else item]):
+                if record.kind in {"train", "eval"} or record.kind in {"config", "resume"}:
+                    run.append(record)
+                rows += record.kind == "train"
+            if rows > 1 or (rows and run.resumes):
+                break
+    except CopilotError:
+        pass
+    if run.meta.log_format is None:
+        return None
+    table = run.train_log if len(run.train_log) else run.eval_log
+    if not len(table):
+        return _Opening(run.meta.log_format, bool(run.resumes), plan=_plan(run))
+    steps, epoch = table.step, float(table.epoch[0])
+    return _Opening(
+        run.meta.log_format,
+        bool(run.resumes),
+        int(steps[0]),
+        epoch if math.isfinite(epoch) else None,
+        max(int(steps[1]) - int(steps[0]), 1) if len(steps) > 1 else None,
+        run.first_time,
+        _plan(run),
+    )
+
+
+def _standing(log: Path) -> _Standing | None:
+    """Return where a log stopped, or one that it goes on from if it holds no training itself."""
+    for one in (log, *earlier_logs(log)):
+        found = _standing_as(_pieces(one))
+        if found is not None:
+            return found
+        if not begins_in_the_middle(one):
+            return None
+    return None
+
+
+@lru_cache(maxsize=64)
+def _standing_as(pieces: tuple[_Piece, ...]) -> _Standing | None:
+    run, has_ended = Run(), False
+    try:
+        for item in _items(pieces):
+            if isinstance(item, Block):
+                run.extend(item)
+                continue
+            run.append(item)
+            has_ended = item.kind == "end" or (has_ended and item.kind != "train")
+    except CopilotError:
+        pass
+    table = run.train_log if len(run.train_log) else run.eval_log
+    if run.meta.log_format is None or not len(table):
+        return None
+    spacing = int(table.step[-1]) - int(table.step[-2]) if len(table) > 1 else 1
+    done = run.progress is not None and run.progress >= _DONE
+    return _Standing(
+        run.meta.log_format,
+        run.last_step,
+        run.last_epoch,
+        spacing,
+        run.last_time,
+        has_ended or done,
+        _plan(run),
+    )
+
+
+def _plan(run: Run) -> frozenset[tuple[str, object]]:
+    meta = run.meta
+    plan = (("steps", meta.planned_steps), ("epochs", meta.planned_epochs))
+    return frozenset((name, planned) for name, planned in plan if planned is not None)
+
+
+def _items(pieces: tuple[_Piece, ...], size: int = CHUNK) -> Iterator[Item]:
+    if not pieces or pieces[-1].path.suffix.lower() not in _BY_LINES | _ROTATED:
+        return
+    reader = LogReader(str(pieces[-1].path))
+    for piece in pieces:
+        for chunk in read_chunks(piece.path, size):
+            yield from reader.feed(chunk)
+    yield from reader.close()

@@ -13,6 +13,7 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
+from copilot_analytics.live.signals import catch_signals
 from copilot_analytics.live.telling import Telling
 from copilot_analytics.live.watched import (
     BROKEN_OFF,
@@ -26,7 +27,6 @@ from copilot_analytics.live.watched import (
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Mapping, Sequence
-    from types import FrameType
 
     from copilot_analytics.alerts.channels._base import Channel
     from copilot_analytics.alerts.ledger import Ledger
@@ -45,9 +45,8 @@ _OTHER_S, _OTHER_SHARE = 4.0, 10.0
 _AT_REST_S = 60.0
 _CARD_S = 30.0
 _LONGEST_SLEEP_S = 5.0
-_GRID_S = 0.1
+_GRIDS_S = (0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
 _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
-_LINGER_S = (10.0, 600.0)
 _DRAIN_S = 20.0
 _TOO_MANY_FAILURES = 20
 
@@ -159,7 +158,7 @@ class Supervisor:
         UsageError
             If the only log that is watched shows that the call was wrong.
         """
-        before = self._catch_signals()
+        before = catch_signals(self.stop, lambda: self._stopped_by is not None)
         self._screen.start()
         self._courier.start()
         try:
@@ -206,8 +205,6 @@ class Supervisor:
             self._courier.show_card(answers.card(self.runs, now))
         self._courier.be_well()
 
-    # ------------------------------------------------------------------ one log
-
     def _step(self, watched: Watched, now: float) -> None:
         following = watched.following
         try:
@@ -233,7 +230,7 @@ class Supervisor:
         if wait_s > 0.0:
             wait_s = max(wait_s, min(len(self.runs) / _LOOKS_PER_S, _LONGEST_SLEEP_S))
         if not watched.given_up:
-            grid_s = _GRID_S if wait_s > _GRID_S else 0.0
+            grid_s = next((one for one in _GRIDS_S if wait_s >= 2.0 * one), 0.0)
             watched.due = (now + wait_s) // grid_s * grid_s if grid_s else now + wait_s
 
     def _fail(self, watched: Watched, reason: str) -> None:
@@ -254,8 +251,6 @@ class Supervisor:
         if self._wait_s is not None and waited_s >= self._wait_s and watched.following.is_unknown:
             lines = watched.following.log.lines
             self._give_up(watched, f"no training seen in {lines} lines; `copilot find` tells more")
-
-    # ------------------------------------------------------------------ all else
 
     def _tick(self) -> float:
         """Return the time, which never runs backwards here."""
@@ -361,20 +356,9 @@ class Supervisor:
         return draw_apart(watched.following.file or watched.following.path, name)
 
     def _is_over(self) -> bool:
-        if not self.runs or self._find_more is not None:
+        if self._find_more is not None:
             return False
-        for watched in self.runs:
-            if watched.given_up:
-                continue
-            if watched.ended_at is None:
-                return False
-            finished = watched.following.status == "finished"
-            linger_s = _LINGER_S[0] if finished else _LINGER_S[1]
-            if self._linger_s is not None:
-                linger_s = self._linger_s
-            if self._now - watched.ended_at < linger_s:
-                return False
-        return True
+        return bool(self.runs) and all(one.is_over(self._now, self._linger_s) for one in self.runs)
 
     def _sleep(self) -> None:
         if self._stopped_by is not None:
@@ -413,18 +397,3 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001  # the others must have their summary
                 self._fail(watched, f"no summary: {type(error).__name__}: {error}")
         watched.following.close()
-
-    def _catch_signals(self) -> dict[int, signal._HANDLER]:
-        def handle(signum: int, _: FrameType | None) -> None:
-            if self._stopped_by is not None:
-                raise KeyboardInterrupt  # asked twice: leave at once
-            self.stop(signum)
-
-        before: dict[int, signal._HANDLER] = {}
-        for signum in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            try:
-                if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup sets it
-                    before.setdefault(signum, signal.signal(signum, handle))
-            except ValueError:  # not in the main thread, as in some notebooks
-                break
-        return before

@@ -47,6 +47,7 @@ _REOPEN_S = 30.0
 _SLOWER = 1.5
 _WAIT_S = (0.2, 5.0)
 _WAIT_NETWORK_S = (1.0, 15.0)
+_OF_RHYTHM = 0.25  # of the time between the last news: so late it is seen among hundreds of logs
 _MOST_STEPS = 64
 _MOST_KNOWN = 32
 
@@ -153,7 +154,8 @@ class Tailer:
     resume
         Where an earlier tailer stood; excludes `from_byte`.
     lean
-        Open the log on change only: for hundreds of logs.
+        Open the log on change only, and look less often at one that is written to seldom: for
+        hundreds of logs.
 
     Attributes
     ----------
@@ -202,6 +204,8 @@ class Tailer:
         self._due: float | None = None
         self._device: int | None = None
         self._grown_at = clock()
+        self._rhythm_s = 0.0
+        self._looked_at = ("", Path())
         self.gone: Trouble | None = None
         self.size = 0
         self.is_network = False
@@ -272,7 +276,7 @@ class Tailer:
                 break
         self._rest()
         if any(isinstance(piece, Bytes) for piece in pieces):
-            self._grown_at = now
+            self._rhythm_s, self._grown_at = now - self._grown_at, now
         self._set_wait(now, news=bool(pieces))
         return pieces
 
@@ -282,6 +286,8 @@ class Tailer:
 
     def _set_wait(self, now: float, *, news: bool) -> None:
         shortest, longest = _WAIT_NETWORK_S if self.is_network else _WAIT_S
+        if self._lean:
+            shortest = min(longest, max(shortest, _OF_RHYTHM * self._rhythm_s))
         if self._more:
             self.wait_s = 0.0
             return
@@ -358,7 +364,9 @@ class Tailer:
         with self._telling(pieces):
             if target is None:
                 raise FileNotFoundError(errno.ENOENT, "no log yet")
-            status = Path(target).stat()
+            if target != self._looked_at[0]:
+                self._looked_at = target, Path(target)  # to make one takes longer than the look
+            status = self._looked_at[1].stat()
         if status is not None:
             refuse_special(str(target), status.st_mode)
         return status

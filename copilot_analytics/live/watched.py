@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.live.following import Following
 
+_LINGER_S = (10.0, 600.0)
 FINISHED, TROUBLE, CRASHED, DIVERGED, BROKEN_OFF = 0, 1, 3, 4, 5
 
 
@@ -81,6 +82,25 @@ class Watched:
     def context(self) -> Context:
         """What messages may say of the run."""
         return Context(self.run_key, self.name, lambda: self.analysis)
+
+    def is_over(self, now: float, linger_s: float | None) -> bool:
+        """Tell whether nothing more is waited for.
+
+        Parameters
+        ----------
+        now
+            Seconds since 1970.
+        linger_s
+            How long to go on after the run has ended; None means 10 s after one that finished
+            and 10 min after others, which may be resumed.
+        """
+        if self.given_up:
+            return True
+        if self.ended_at is None:
+            return False
+        if linger_s is None:
+            linger_s = _LINGER_S[0] if self.following.status == "finished" else _LINGER_S[1]
+        return now - self.ended_at >= linger_s
 
     @property
     def outcome(self) -> int:

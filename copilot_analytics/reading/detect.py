@@ -20,6 +20,8 @@ CERTAIN = 0.95
 LIKELY = 0.5
 """Below this no log is taken for one of a format."""
 
+_MOST_REMEMBERED = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -122,6 +124,45 @@ def _sure(form: LogFormat, lines: Sequence[str]) -> float:
     return min(max(float(form.confidence(lines)), 0.0), 1.0)
 
 
+class _Remembered:
+    """Which logs were decided on: the same first lines are decided on in the same way.
+
+    A log is read more than once before it is followed, and the formats need longest for its
+    header. Of each line a hash of all lines up to it is kept.
+    """
+
+    def __init__(self) -> None:
+        self._on_the_way: set[int] = set()
+        self._decided: dict[int, Detection] = {}
+        self._formats: dict[int, tuple[LogFormat, ...]] = {}
+
+    def key(self, formats: Mapping[str, LogFormat]) -> int:
+        """Return what the hash of the first line begins with: other formats decide otherwise."""
+        mine = tuple(formats.values())
+        key = hash(tuple(map(id, mine)))
+        self._formats.setdefault(key, mine)  # while they are kept no others have their ids
+        return key
+
+    def is_on_the_way(self, key: int) -> bool:
+        """Tell whether a log that was decided on later begins with these lines."""
+        return key in self._on_the_way
+
+    def decision(self, key: int) -> Detection | None:
+        """Return what was decided after these lines."""
+        return self._decided.get(key)
+
+    def remember(self, keys: Sequence[int], detection: Detection) -> None:
+        """Keep a decision for the next log that begins with the same lines."""
+        if len(self._on_the_way) > _MOST_REMEMBERED:
+            self._on_the_way.clear()
+            self._decided.clear()
+        self._on_the_way.update(keys[:-1])
+        self._decided[keys[-1]] = detection
+
+
+_REMEMBERED = _Remembered()
+
+
 class Detector:
     """Decides on the format of a growing log, at the same line however it grows.
 
@@ -160,6 +201,8 @@ class Detector:
         self._hopeful: list[str] = []
         self._looked = 0  # lines of the head
         self._sure: dict[str, float] = {}
+        self._keys = [_REMEMBERED.key(formats)]
+        self._recalls = True  # the lines so far are those of a log that was decided on
 
     @property
     def decided(self) -> bool:
@@ -181,13 +224,48 @@ class Detector:
         self._head.append(line)
         self._characters += len(line)
         self.characters += len(line)
+        if self._keys:
+            self._keys.append(hash((self._keys[-1], line)))
+        if self._recalls and self._recall():
+            return self.decided
         if self._wants_look(line) or self.at_limit:
             self._look()
+        if self.decided and self._keys:
+            assert self.detection is not None  # noqa: S101  # for the type checker
+            _REMEMBERED.remember(self._keys[1:], self.detection)
         return self.decided
+
+    def _recall(self) -> bool:
+        """Go by what was decided on the same lines, or look at those that were passed over."""
+        known = _REMEMBERED.decision(self._keys[-1])
+        if known is not None:
+            self.detection, self._looked = known, len(self._head)
+            return True
+        if _REMEMBERED.is_on_the_way(self._keys[-1]) and not self.at_limit:
+            return True
+        self._stop_recalling()
+        return False
+
+    def _stop_recalling(self) -> None:
+        """Look where no look was taken so far, but at the last line."""
+        self._recalls = False
+        head, self._head = self._head, []
+        characters, self._characters = self._characters, 0
+        for line in head[:-1]:
+            self._head.append(line)
+            self._characters += len(line)
+            if self._wants_look(line):
+                self._look()
+        self._head, self._characters = head, characters
 
     def conclude(self) -> Detection:
         """Decide by the lines so far, and forget them."""
-        if self.detection is None or self._head:
+        if self._recalls and not self.decided and self._head:
+            self._stop_recalling()
+            if self._wants_look(self._head[-1]):
+                self._look()
+        self._keys, self._recalls = [], False
+        if self.detection is None or self._looked < len(self._head):
             self._look()
         self._head, self._characters, self._next_look, self._hopeful = [], 0, 1, []
         self._looked, self._sure = 0, {}

@@ -108,6 +108,10 @@ class _Batch:
         self._codes: Codes = np.frombuffer(lines.text, dtype=np.uint8)
         self._parser, self._cache = parser, cache
         self._slow: dict[Names, tuple[list[int], list[Sequence[float]]]] = {}
+        if lines.size == 1:  # as it comes while a log grows
+            self._read_group(lines.text[:-1].translate(MASK), np.zeros(1, dtype=np.int64))
+            self.gathered.add_rows(self._slow)
+            return
         masks = _Indices()
         masked = lines.text.translate(MASK).split(b"\n")
         del masked[-1]

@@ -15,7 +15,8 @@ import pytest
 from fake_bot_api import make_message
 
 from copilot_analytics.alerts import _storage
-from copilot_analytics.alerts.ledger import Ledger, LedgerError
+from copilot_analytics.alerts._disk import LedgerError
+from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity

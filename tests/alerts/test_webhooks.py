@@ -17,6 +17,7 @@ from copilot_analytics.alerts.channels.webhook import WebhookChannel
 from copilot_analytics.alerts.delivery import configured
 from copilot_analytics.errors import UsageError
 from copilot_analytics.findings import Severity
+from copilot_analytics.live.starting import prove
 
 KINDS = [
     (SlackChannel, "slack", "SLACK_WEBHOOK_URL"),
@@ -58,6 +59,7 @@ def test_outcomes(bot, kind, name, variable, reply, outcome):
     assert "hushhush" not in repr(caught.value)
     if reply.status == 429:
         assert caught.value.retry_after_s in {2.5, 3.0}
+        assert "asks to wait" in str(caught.value) and "429" in str(caught.value)
 
 
 def test_slack_text_cannot_call_anyone(bot):
@@ -126,3 +128,15 @@ def test_all_channels_are_discovered():
     }
     names = [channel.name for channel in configured(environment, {"console": False})]
     assert names == ["discord", "slack", "telegram", "webhook"]
+
+
+@pytest.mark.parametrize(("kind", "name", "variable"), KINDS)
+def test_who_tries_a_channel_is_told_how_long_to_wait_and_what_then(bot, kind, name, variable):
+    said = []
+    for headers in ({"Retry-After": "90"}, {}):
+        bot.script.append(Reply(429, raw=b"{}", headers=headers))
+        assert not prove({name: f"{bot.url}/hook"}, said.append)
+    told, without = [line for line in said if line.startswith("✗")]
+    assert "asks to wait 1 min 30 s" in told and "try again after 1 min 30 s" in told
+    assert "A watch waits so long by itself" in told
+    assert "asks to send less" in without and "try again later" in without

@@ -83,6 +83,20 @@ def test_gpus_and_price_count(sure: dict[str, float]) -> None:
     assert logged.saves_gpu_h == pytest.approx(4 * logged.saves_s / 3600)
 
 
+def test_the_words_of_a_stop_fit_its_ground(sure: dict[str, float]) -> None:
+    """A chance of two in five is no small one; what is expected is too little for its price."""
+    small = advice_of(flat_run().first(0.7))
+    assert "on average" not in small.reason
+    sure["p"] = 0.4
+    high = risk_bounds()[1]
+    advice = advice_of(flat_run().first(0.7), Options(risk=high))
+    assert advice.advice == "stop" and advice.chance > 0.1
+    assert "= 40 %" in advice.reason and "on average" in advice.reason
+    left = f"too little for the last 30 % of the run at the accepted risk of {100 * high:g} %"
+    assert left in advice.reason
+    assert advice_of(flat_run().first(0.7)).advice == "continue"
+
+
 def test_it_is_stricter_early(sure: dict[str, float]) -> None:
     sure["p"] = 0.05
     early = advice_of(flat_run().first(0.16))

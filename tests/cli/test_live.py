@@ -249,6 +249,8 @@ def test_find_shows_the_table_and_fails_where_there_is_nothing(sample_logs, tmp_
     done = copilot("find", "--base-dir", tmp_path, home=tmp_path)
     assert done.returncode == 1
     assert "1 kB" in done.stdout
+    named = copilot("find", tmp_path, home=tmp_path)
+    assert named.returncode == 1 and "1 kB" in named.stdout
     done = copilot("live", "--auto", "--base-dir", tmp_path, home=tmp_path)
     assert done.returncode == 1
     assert "1 kB" in done.stderr and str(tmp_path) in done.stderr
@@ -275,6 +277,9 @@ def test_find_shows_the_table_and_fails_where_there_is_nothing(sample_logs, tmp_
         (("live", "LOG", "--pid", "4194305", *LINGER), 0, "no process 4194305"),
         (("live", "--auto", "--base-dir", "no/such"), 2, "no such directory: no/such"),
         (("find", "--base-dir", "no/such"), 2, "no such directory: no/such"),
+        (("find", "no/such"), 2, "no such directory: no/such"),
+        (("find", "LOG"), 2, "formats explain"),
+        (("find", "here", "--base-dir", "there"), 2, "name one directory"),
         (("notify", "test", *BOT, "--api-base", "nonsense"), 2, "--api-base"),
         (("live", "LOG", *BOT, "--api-base", "nonsense"), 2, "--api-base"),
         (("notify", "test"), 1, "only this terminal"),

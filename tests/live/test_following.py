@@ -12,8 +12,9 @@ import sys
 import pytest
 
 from copilot_analytics.api import analyze
-from copilot_analytics.live.following import Following, source_of
+from copilot_analytics.live.following import Following
 from copilot_analytics.live.processes import ProcessState, Writers
+from copilot_analytics.live.sources import source_of
 from copilot_analytics.records import Record
 
 NOW = 1.9e9
@@ -421,3 +422,34 @@ def test_a_start_that_is_gone_is_noted_anew(tmp_path, clock, sample):
     third = follow(log, clock, first=again.first)
     settle(third, clock)
     assert repr(third.log.session.events) == repr(again.log.session.events)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_resume_that_dies_without_a_word_of_its_end(held, tmp_path, clock, sample_logs):
+    """Its header is all there is; that is no stall of the run before it."""
+    first, second = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
+    work = tmp_path / "work"
+    header = second.read_bytes().partition(b"Epoch(train)")[0].rpartition(b"\n")[0] + b"\n"
+    following, events = None, []
+    for log, content in ((first, half(first)), (second, header + b"Error: no such checkpoint\n")):
+        target = work / log.parent.name / log.name
+        target.parent.mkdir(parents=True)
+        writer = subprocess.Popen([sys.executable, "-c", HOLD, str(target)], stdout=subprocess.PIPE)
+        with writer:
+            writer.stdout.readline()
+            write(target, content, clock)
+            if not held:
+                writer.kill()
+                writer.wait()
+            following = following or follow(work, clock)
+            events += settle(following, clock, 4.0 if log == first else 12.0)
+            writer.kill()
+    assert [event.text for event in events if event.key == "crashed"] == []
+    events += settle(following, clock, 60.0 if held else 1500.0)
+    assert held == (following.status == "crashed")  # else it may still load
+    events += settle(following, clock, 600.0)
+    assert following.status == "crashed"
+    (told,) = [event.text for event in events if event.key == "crashed"]
+    assert f"the resume in {second.name} died before its first step" in told
+    assert told.endswith("Error: no such checkpoint")
+    assert not [event for event in events if event.key == "stalled"]

@@ -120,6 +120,28 @@ def test_a_full_journal_thins_its_older_half(tmp_path):
     assert any(record.facts.get("lost") for record in kept)
 
 
+def test_no_peak_and_no_error_is_lost_where_samples_are_thinned(tmp_path):
+    """Whatever the place of the peak among those that are left out."""
+    for place in range(20, 28):
+        path = tmp_path / f"{place}.jsonl"
+        journal = Journal(path, most_bytes=20_000)
+        for at in range(2000):
+            metrics = {"gpu_power_w": 200.0 + at % 7, "gpu_memory_used_mib": 1000.0}
+            if at == place:
+                metrics |= {"gpu_power_w": 345.5, "gpu_memory_used_mib": 23000.0}
+            if at == place + 9:
+                metrics["gpu_xid"] = 79.0
+            journal.append(Record("gpu", time=float(at), metrics=metrics, facts={"uuid": "GPU-1"}))
+        journal.close()
+        kept = list(read_journal(path))
+        assert path.stat().st_size <= 20_000 and len(kept) < 250
+        assert max(record.metrics["gpu_power_w"] for record in kept) == 345.5
+        assert max(record.metrics["gpu_memory_used_mib"] for record in kept) == 23000.0
+        assert [r.time for r in kept if "gpu_xid" in r.metrics] == [place + 9.0]
+        mean = np.mean([record.metrics["gpu_power_w"] for record in kept])
+        assert mean == pytest.approx(203.0, abs=3.0)
+
+
 def test_a_full_disk_is_said_and_forgotten_once_there_is_room(tmp_path, monkeypatch):
     journal = Journal(tmp_path / "gpu.jsonl")
     journal.append(sample(1.0))

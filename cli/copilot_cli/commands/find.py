@@ -9,7 +9,12 @@ import typer
 
 
 def find(
-    base_dir: Annotated[Path | None, typer.Option(help="Where to look; default: here.")] = None,
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to look; default: here.", show_default=False)
+    ] = None,
+    base_dir: Annotated[
+        Path | None, typer.Option(help="The same, as `copilot live --auto` calls it.")
+    ] = None,
 ) -> None:
     """Show the logs that --auto finds, and why it takes one of them."""
     import time
@@ -17,10 +22,15 @@ def find(
     from copilot_analytics.errors import UsageError
     from copilot_analytics.live.finding import find_logs, table
 
-    if base_dir is not None and not base_dir.is_dir():
-        msg = f"no such directory: {base_dir}"
+    if directory is not None and base_dir is not None:
+        msg = f"name one directory: {directory}, or --base-dir {base_dir}"
         raise UsageError(msg)
-    search = find_logs(base_dir)
+    base = directory if directory is not None else base_dir
+    if base is not None and not base.is_dir():
+        is_file = base.is_file()
+        msg = f"{base} is a file; `copilot formats explain {base}` tells what it holds"
+        raise UsageError(msg if is_file else f"no such directory: {base}")
+    search = find_logs(base)
     typer.echo(table(search, time.time()))
     if search.chosen is None:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from copilot_analytics.alerts.channels._base import Fatal, Transient
 from copilot_analytics.errors import UsageError
+from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,6 +168,18 @@ def wait_of(said: object) -> float | None:
     except ValueError:
         return None
     return wait_s if 0 < wait_s <= 86400 else None
+
+
+def slow_down(who: str, wait_s: float | None) -> Transient:
+    """Return the error for a channel that was sent too much, which says how long it is to rest.
+
+    Examples
+    --------
+    >>> str(slow_down("Slack", 30.0)), str(slow_down("Slack", None))
+    ('Slack asks to wait 30 s (HTTP 429)', 'Slack asks to send less (HTTP 429)')
+    """
+    asked = "send less" if wait_s is None else f"wait {duration(wait_s)}"
+    return Transient(f"{who} asks to {asked} (HTTP 429)", wait_s)
 
 
 def post(

@@ -176,6 +176,8 @@ class BotApi:
         if answer.status >= 500 or not isinstance(document, dict) or "ok" not in document:
             if answer.status in {401, 404}:
                 raise self._refusal(answer.status, "")
+            if answer.status == 429:
+                raise _http.slow_down("Telegram", answer.retry_after_s)
             msg = f"Telegram gave no proper answer (HTTP {answer.status})"
             raise Transient(msg, answer.retry_after_s)
         if document["ok"] is True:
@@ -187,8 +189,7 @@ class BotApi:
         facts = facts if isinstance(facts, dict) else {}
         if code == 429:
             wait_s = _http.wait_of(facts.get("retry_after")) or answer.retry_after_s
-            msg = "Telegram asks to send less"
-            raise Transient(msg, wait_s)
+            raise _http.slow_down("Telegram", wait_s)
         moved = facts.get("migrate_to_chat_id")
         if isinstance(moved, int) and not isinstance(moved, bool):
             raise ChatMoved(moved)

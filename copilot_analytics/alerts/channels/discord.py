@@ -81,8 +81,8 @@ class DiscordChannel(Channel):
         if 200 <= answer.status < 300:
             return str(facts.get("id", ""))
         if answer.status == 429:
-            msg = "Discord asks to send less"
-            raise Transient(msg, _http.wait_of(facts.get("retry_after")) or answer.retry_after_s)
+            wait_s = _http.wait_of(facts.get("retry_after")) or answer.retry_after_s
+            raise _http.slow_down("Discord", wait_s)
         remark = self._secrets.blotted(str(facts.get("message", "")))[:80]
         if answer.status in {400, 413}:
             msg = f"Discord does not take this message ({answer.status}: {remark})"

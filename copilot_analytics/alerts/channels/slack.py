@@ -62,8 +62,7 @@ class SlackChannel(Channel):
             return
         said = self._secrets.blotted(answer.body)[:80]
         if answer.status == 429:
-            msg = "Slack asks to send less"
-            raise Transient(msg, answer.retry_after_s)
+            raise _http.slow_down("Slack", answer.retry_after_s)
         if answer.status == 400 and "invalid_token" not in said and "user" not in said:
             msg = f"Slack does not take this message ({said})"
             raise Rejected(msg)

@@ -103,7 +103,9 @@ class WebhookChannel(Channel):
         if answer.status in {400, 413, 422}:
             msg = f"the webhook does not take this message ({answer.status})"
             raise Rejected(msg)
-        if 400 <= answer.status < 500 and answer.status not in {408, 409, 425, 429}:
+        if answer.status == 429:
+            raise _http.slow_down("the webhook", answer.retry_after_s)
+        if 400 <= answer.status < 500 and answer.status not in {408, 409, 425}:
             msg = f"the webhook refuses ({answer.status}); check its address"
             raise Fatal(msg)
         if 300 <= answer.status < 400:

@@ -1,0 +1,130 @@
+"""Follows a log whose run may be resumed in a new one that is named after it.
+
+``train.log`` goes on in ``train2.log`` or ``train_resume.log``, ``version_0/metrics.csv`` in
+``version_1/metrics.csv``: if the content says so, and once the old one is at rest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot_analytics.live.log_families import later_logs
+from copilot_analytics.live.starts import judge_next
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+_LOOK_S = 5.0
+_REST_S = 15.0
+
+
+class ResumedLogs:
+    """A log and those that go on from it.
+
+    Parameters
+    ----------
+    path
+        The first log of the run, which need not exist yet.
+    apart
+        Logs that are followed for themselves, by their absolute paths; more may be added.
+
+    Attributes
+    ----------
+    clock, wall : callable
+        Seconds that never run backwards, and seconds since 1970.
+    notices : list of str
+        Logs that appeared and are of another run; whoever reads it clears it.
+
+    Examples
+    --------
+    >>> logs = ResumedLogs("/no/such.log")
+    >>> logs.next(None), logs.notices
+    ('/no/such.log', [])
+    """
+
+    def __init__(self, path: str | Path, apart: Collection[str] = ()) -> None:
+        self.path = str(path)
+        self.notices: list[str] = []
+        self._apart = apart
+        self.clock: Callable[[], float] = time.monotonic
+        self.wall: Callable[[], float] = time.time
+        self._resumes: set[str] = set()
+        self._current: str | None = None
+        self._later: str | None = None
+        self._look_at = float("-inf")
+        self._seen: tuple[int, int] | None = None  # size and time of the current log
+        self._rests_since = 0.0
+        self._folders: tuple[int, ...] = ()
+        self._open: tuple[str, ...] | None = None
+        self._known: set[str] | None = None
+
+    def next(self, current: str | None) -> str | None:
+        """Return the log that goes on from `current`; where none does, what is followed now."""
+        if current is None:
+            return self.path
+        now = self.clock()
+        if current != self._current:
+            self._meet(current, now)
+        if self._later is None and now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            if self._is_at_rest(now) and self._may_be_new():
+                self._later = self._judge(current)
+        return self._later or (current if current in self._resumes else self.path)
+
+    def _meet(self, current: str, now: float) -> None:
+        """Begin with another log, which may have been at rest for long."""
+        self._current, self._later, self._look_at = current, None, now
+        self._seen, self._open, self._folders = None, None, ()
+        self._rests_since = now
+
+    def _is_at_rest(self, now: float) -> bool:
+        seen, since_s = (0, 0), 0.0  # where it was rotated, and nothing is in its place
+        with suppress(OSError):
+            status = Path(self._current or "").stat()
+            seen, since_s = (status.st_size, status.st_mtime_ns), self.wall() - status.st_mtime
+        if seen != self._seen:
+            since_s = since_s if self._seen is None else 0.0
+            self._seen, self._open = seen, None
+            self._rests_since = now - max(since_s, 0.0)
+        return now - self._rests_since >= _REST_S
+
+    def _may_be_new(self) -> bool:
+        """Tell whether there may be a log, or news in one, since they were judged."""
+        folder = Path(self._current or "").parent
+        try:
+            changed = tuple(one.stat().st_mtime_ns for one in (folder, folder.parent))
+        except OSError:
+            return False
+        before, self._folders = self._folders, changed
+        return changed != before or self._open is None or len(self._open) > 0
+
+    def _judge(self, current: str) -> str | None:
+        if Path(self.path).is_symlink():
+            return None  # whoever turns it says where the run goes on
+        still_open, first_look = [], self._known is None
+        known = self._known = set() if self._known is None else self._known
+        apart = {os.path.realpath(one) for one in self._apart}
+        for later in later_logs(Path(current)):
+            path = str(later)
+            if path in apart:
+                continue
+            judgement, why = judge_next(Path(current), later)
+            if judgement == "continues":
+                known.add(path)
+                self._resumes.add(os.path.realpath(path))
+                return path
+            if judgement == "open":
+                still_open.append(path)
+                continue
+            if path not in known and not first_look:
+                self.notices.append(
+                    f"{later.name} appeared beside it: a run of its own, {why}; "
+                    f"`copilot live {path}` watches it"
+                )
+            known.add(path)
+        self._open = tuple(still_open)
+        return None
