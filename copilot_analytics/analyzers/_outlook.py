@@ -23,7 +23,12 @@ from copilot_analytics.analyzers.metric import (
     judged_series,
 )
 from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
-from copilot_analytics.analyzers.trend import Trend, TrendAnalyzer, epoch_or_stand_in
+from copilot_analytics.analyzers.trend import (
+    Trend,
+    TrendAnalyzer,
+    epoch_or_stand_in,
+    share_length,
+)
 from copilot_analytics.findings import Evidence, NotJudged
 from copilot_analytics.wording import is_share, place, plural
 
@@ -97,6 +102,8 @@ class Outlook:
         Whether a scheduled drop of the learning rate is still to come.
     finished
         Whether the run reached its planned end.
+    newest_drop
+        Step of the newest drop of the learning rate; None if there was none.
     """
 
     phase: Phase
@@ -107,6 +114,7 @@ class Outlook:
     finished: bool = False
     not_judged: tuple[NotJudged, ...] = ()
     seen: str = ""
+    newest_drop: int | None = None
 
     @classmethod
     def of(cls, run: Run, results: Results, current: Phase | None) -> Outlook:
@@ -244,6 +252,7 @@ class _Judge:
             words = f"{words}; too little to call it a plateau: {told}"
             return self._with(self._meanwhile(), words, evidence)
         chance = self.forecast.p_gain
+        # What is called flat now must not stand beside a forecast that says otherwise.
         likely = gain is not None and chance is not None and chance >= _LIKELY
         if likely and self.current in _IMPROVING and not self._dead():
             words = (
@@ -260,7 +269,7 @@ class _Judge:
             words += f"{place(drop.step, drop.epoch)}: decide at {decide_at(self.run, drop)}"
         elif self._dead():
             words = f"{words}; the loss never fell by more than noise"
-        return self._with(Phase.PLATEAU, words, evidence, awaiting=drop is not None)
+        return self._with(Phase.PLATEAU, words, evidence)
 
     def _climbs(self, gain: Gain | None) -> bool:
         """Tell whether the few evaluations so far end with the best, by much."""
@@ -285,6 +294,8 @@ class _Judge:
         speed = self.trend.loss
         if self.current is Phase.WARMUP and speed is not None and speed.per_epoch_pct > 0:
             return Phase.LEARNING_FAST
+        if self.current is Phase.LEARNING_FAST and speed is not None and speed.high < _FAST_PCT:
+            return Phase.STABLE_CONVERGENCE
         return self.current or Phase.INITIALIZING
 
     def _blind(self, gain: Gain | None) -> bool:
@@ -295,18 +306,20 @@ class _Judge:
         if speed is None:
             return True
         per_epoch, _ = epoch_or_stand_in(self.run)
-        ahead = min(self._left(), 0.5 * (self.trend.loss_window or math.inf))
-        return (speed.high - speed.low) / 2 * ahead / per_epoch > _BLIND_PCT
+        ahead = min(self._left(), float(self.run.last_step))
+        return speed.high * ahead / per_epoch > _BLIND_PCT
 
     def _early(self) -> bool:
         """Tell whether a flat loss alone may still be the beginning of something."""
         progress = self.run.progress
-        few = len(self.run.train_log) < _FEWEST_FOR_PLATEAU and (progress or 0.0) < 0.5
-        if few or (progress is not None and progress < 0.05):
-            return True
-        speed = self.trend.loss
-        rises = speed is not None and speed.high < 0
-        return rises and progress is not None and progress < 0.1
+        done = progress or 0.0
+        if done >= 0.5:
+            return False
+        per_epoch, unknown = epoch_or_stand_in(self.run)
+        # A loss may lie flat within the first epoch and fall where the next one begins.
+        first = not unknown and self.run.last_step < 2.0 * per_epoch
+        few = len(self.run.train_log) < _FEWEST_FOR_PLATEAU
+        return few or first or (progress is not None and progress < 0.1)
 
     def _left(self) -> float:
         """Return the steps over which a gain counts: to the end, at least a tenth of the run."""
@@ -367,9 +380,7 @@ class _Judge:
         if speed is None or not math.isfinite(speed.per_epoch_pct):
             return False, False, None
         _, gaps = epoch_or_stand_in(self.run)
-        window = self.trend.loss_window or math.inf
-        share = min(2.0 * self._left() / window, 1.0)
-        reach = min((self.trend.loss_ahead_pct or 0.0) * share, 100.0)
+        reach = min(self.trend.loss_ahead_pct or 0.0, 100.0)
         needed = _WORTH_PCT
         slow = bool(gaps) or speed.per_epoch_pct < _SLOW_PCT
         if slow and gain is not None and gain.n >= _FEWEST_AFTER_DROP and gain.surely_flat:
@@ -411,10 +422,10 @@ class _Judge:
             return f"the training loss {word} by {pace_in_words(speed, self._unit())}"
         if share >= _FAST_SHARE / 2 and phase is not Phase.LEARNING_FAST:
             return "the training loss still falls"
-        of = "plan" if self.run.planned_steps else "run"
+        part = "twentieth of the plan" if self.run.planned_steps else "quarter of the run so far"
         return (
             f"the training loss still falls: {wording.share(share)} of its whole way in the last "
-            f"twentieth of the {of}"
+            f"{part}"
         )
 
     def _fast(self, gain: Gain | None, *, loss_falls: bool) -> bool:
@@ -432,15 +443,16 @@ class _Judge:
             return unknown and share >= _FAST_SHARE / 2
         if loss_falls and speed is not None and share is not None:
             per_epoch, gaps = epoch_or_stand_in(self.run)
-            if not gaps and speed.per_epoch_pct < (_SLOW_PCT / 2 if inside else _SLOW_PCT):
+            if not gaps and speed.per_epoch_pct < _SLOW_PCT:
                 return False
-            length = 0.05 * (self.run.planned_steps or self.run.last_step) / per_epoch
+            length = share_length(self.run, self.run.last_step) / per_epoch
             recently = speed.per_epoch_pct * length
-            if share >= (_FAST_SHARE / 2 if inside else _FAST_SHARE) and recently > (
-                _FAST_PCT / 2 if inside else _FAST_PCT
-            ):
-                return True
             limit = _FAST_PCT / 2 if inside else _FAST_PCT
+            enough = _FAST_SHARE / 2 if inside else _FAST_SHARE
+            if not inside and self.current not in _BEGINNING and not self.run.planned_steps:
+                enough = _FASTER_THAN_BEFORE
+            if share >= enough and recently > limit:
+                return True
             if inside:
                 share += self.trend.recent_share_error or 0.0
             return speed.per_epoch_pct > limit and share >= _FAST_SHARE / 2
@@ -521,13 +533,14 @@ class _Judge:
         evidence: tuple[Evidence, ...],
         *,
         at_once: bool = False,
-        awaiting: bool = False,
     ) -> Outlook:
         gaps: tuple[NotJudged, ...] = ()
         if self.rate.now is None and not self.rate.schedule:
             gaps = (NotJudged("warm-up", "the log has no learning rate"),)
         seen = self.seen or reason
-        return Outlook(phase, reason, evidence, at_once, awaiting, self._finished(), gaps, seen)
+        drop = self.rate.drops[-1].step if self.rate.drops else None
+        waits, over = self.rate.next_drop is not None, self._finished()
+        return Outlook(phase, reason, evidence, at_once, waits, over, gaps, seen, drop)
 
 
 _FEWEST_ROWS = 20
@@ -548,6 +561,8 @@ _SLOW_PCT = 1.0
 _PERHAPS = 3.0
 _FAST_PCT = 5.0
 _FAST_SHARE = 0.1
+# Where no plan tells how long a run is: more than the even pace over a quarter of it.
+_FASTER_THAN_BEFORE = 0.3
 _FLAT_PCT = 1.0
 # What the phases mean to a reader, in per cent an epoch.
 _PACES = {
@@ -556,7 +571,7 @@ _PACES = {
     Phase.PLATEAU: (0.0, _FLAT_PCT),
     Phase.CONVERGED: (0.0, _FLAT_PCT),
 }
-_LIKELY = 0.7
+_LIKELY = 0.5
 _UNLIKELY = 0.05
 _HALF = 0.5
 _LEARNED = 0.02

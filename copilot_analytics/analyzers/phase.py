@@ -195,8 +195,12 @@ class PhaseAnalyzer(Analyzer[Phases]):
         again = any(span.phase is view.phase for span in self._spans)
         if self._weight < (2 * _ENOUGH if again else _ENOUGH):
             return False
-        dwelt = self._last_step - self._spans[-1].from_step
-        return dwelt >= _DWELL * self._last_step
+        since = self._spans[-1].from_step
+        back = again and {current, view.phase} <= _PROGRESS
+        # A drop of the learning rate changes the pace at once.
+        news = view.newest_drop is not None and view.newest_drop >= since
+        dwell = _DWELL_AGAIN if back and not news else _DWELL
+        return self._last_step - since >= dwell * self._last_step
 
     def _enter(self, run: Run, record: Record, view: Outlook, to: _Step) -> tuple[Event, ...]:
         step, phase = to.step, to.phase
@@ -227,6 +231,8 @@ _EVAL_WEIGHT = 2
 _ENOUGH = 4
 _MUCH = 0.03
 _DWELL = 0.02
+_DWELL_AGAIN = 0.15
+_PROGRESS = frozenset({Phase.LEARNING_FAST, Phase.STABLE_CONVERGENCE, Phase.PLATEAU})
 _URGENCY = {
     Phase.DIVERGING: Severity.CRITICAL,
     Phase.OVERFITTING_RISK: Severity.WARNING,

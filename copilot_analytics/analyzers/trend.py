@@ -15,7 +15,9 @@ from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.finite import median
+from copilot_analytics.stats.levelling import bend, fall_ahead
 from copilot_analytics.stats.noise import difference_noise
+from copilot_analytics.stats.staircase import Staircase, staircase
 from copilot_analytics.stats.thinning import thin
 from copilot_analytics.stats.trend import Velocity, theil_sen, velocity
 
@@ -42,17 +44,20 @@ class Trend:
     loss_window
         Steps over which the velocity of the loss was measured.
     loss_ahead_pct
-        Fall of the loss expected over half as many steps to come, in per cent of the same scale;
-        a curve that levels off has less ahead than behind.
+        Fall of the loss expected until the planned end (without a plan: until the run is twice as
+        long), in per cent of the same scale; a curve that levels off has less ahead than behind.
     loss_start, loss_now
         Smoothed training loss in the beginning and now.
     recent_share
-        Share of all progress of the training loss that the last twentieth of the plan (or of the
-        run so far, if the plan is unknown) brought.
+        Share of all progress of the training loss that the last twentieth of the plan (or the last
+        quarter of the run so far, if the plan is unknown) brought.
     recent_share_error
         How far that share may be off by noise, at two standard errors.
     loss_noise
         Standard deviation of one logged loss around its trend.
+    stairs
+        The boundaries of epochs at which the loss falls, if it lies flat in between; the velocity
+        is then that from epoch to epoch.
     """
 
     loss: Velocity | None = None
@@ -64,6 +69,7 @@ class Trend:
     recent_share: float | None = None
     recent_share_error: float | None = None
     loss_noise: float | None = None
+    stairs: Staircase | None = None
     not_judged: tuple[NotJudged, ...] = ()
 
 
@@ -121,7 +127,15 @@ class TrendAnalyzer(Analyzer[Trend]):
         now = median(value[-_ENDS:])
         raw = recent(log, column, len(log) - _NOISE_ROWS).value
         noise = difference_noise(raw[np.isfinite(raw)])
-        speed, window, ahead = self._loss_velocity(run, results, per_epoch)
+        speed, window = self._loss_velocity(run, results, per_epoch)
+        ahead = None
+        if speed is not None and window is not None:
+            ahead = _ahead_pct(run, step, speed, per_epoch, window, self._bend(results))
+        stairs = None if gaps else staircase(step, value, per_epoch)
+        if stairs is not None:
+            speed, window = _epoch_velocity(stairs, value), len(stairs.levels) * per_epoch
+            power = _epoch_bend(stairs, float(step[-1] - step[0]), per_epoch)
+            ahead = _ahead_pct(run, step, speed, per_epoch, 2.0 * per_epoch, power)
         share, share_error = _recent_share(run, step, value, start)
         self._now = replace(
             self._now,
@@ -133,12 +147,13 @@ class TrendAnalyzer(Analyzer[Trend]):
             recent_share=share,
             recent_share_error=share_error,
             loss_noise=noise if math.isfinite(noise) else None,
+            stairs=stairs,
             not_judged=gaps,
         )
 
     def _loss_velocity(
         self, run: Run, results: Results, per_epoch: float
-    ) -> tuple[Velocity | None, float | None, float | None]:
+    ) -> tuple[Velocity | None, float | None]:
         """Return the velocity over the shortest recent window that shows one beyond noise.
 
         A slow fall drowns in the noise of a short window, so longer ones are asked next; the
@@ -151,10 +166,9 @@ class TrendAnalyzer(Analyzer[Trend]):
         span = last - float(step[0])
         rows = last - float(log.step[max(len(log) - _LEAST_ROWS, 0)])
         least = max(rows, last - float(step[-_FEWEST]), 1.0)
-        after = [last - drop.step for drop in results.of(LearningRateAnalyzer).drops]
-        room = next((back for back in reversed(after) if back > least), math.inf)
+        room = self._room(results, least)
         found: Velocity | None = None
-        asked, used, ahead = 0.0, None, None
+        asked, used = 0.0, None
         for share in _WINDOWS:
             window = min(max(share * span, least), room) * 1.000001
             if window <= asked:
@@ -165,16 +179,37 @@ class TrendAnalyzer(Analyzer[Trend]):
                 found = _velocity(step, value, newest, "min", window, per_epoch)
                 if found is None:
                     continue
-                ahead = found.per_epoch_pct * window / 2.0 / per_epoch
             else:
                 wider = _wider(step, value, window, per_epoch, found)
                 if wider is None:
                     continue
-                found, ahead = wider
+                found = wider
             used = window
             if found.low * found.high > 0:
                 break
-        return found, used, ahead
+        return found, used
+
+    def _room(self, results: Results, least: float) -> float:
+        """Return the steps since the newest drop of the learning rate that leaves enough."""
+        last = float(self._course.step[-1])
+        after = [last - drop.step for drop in results.of(LearningRateAnalyzer).drops]
+        return next((back for back in reversed(after) if back > least), math.inf)
+
+    def _bend(self, results: Results) -> float:
+        """Return how fast the fall of the loss dies away, from two stretches of equal length."""
+        step, value = self._course.step, self._course.value
+        first, last = float(step[0]), float(step[-1])
+        window = min(_WINDOWS[-1] * (last - first), self._room(results, float(2 * _FEWEST)))
+        middle = last - window / 2.0
+        older = (step > last - window) & (step <= middle)
+        newer = step > middle
+        if min(np.count_nonzero(older), np.count_nonzero(newer)) < _FEWEST // 2:
+            return 1.0
+        one, two = (theil_sen(step[part], value[part]) for part in (older, newer))
+        errors = (one.high - one.low) / _WIDTH_95, (two.high - two.low) / _WIDTH_95
+        done = last - first
+        at = done - 0.75 * window, done - 0.25 * window
+        return bend((-one.slope, -two.slope), errors, at)
 
     def _follow_metric(self, run: Run, main: MainMetric) -> None:
         if main.name is None or main.n < _FEWEST_EVALS:
@@ -200,12 +235,16 @@ _WINDOWS = (0.1, 0.2, 0.35, 0.5)
 _ENDS = 5
 _THINNED = 40
 _STRICT = 0.99
+_WIDTH_95 = 3.92  # of an interval, in standard errors
 _NOISE_ROWS = 200
 _NOISE_POINTS = 40
 _FEWEST_EVALS = 4
 _LEAST_EVALS = 5
 _EVAL_WINDOW = 0.25
 _SHARE_OF_PLAN = 0.05
+# Who knows no plan expects a run to last about as long again, and three times that at most.
+_SHARE_WITHOUT_PLAN = 0.25
+_REACH = 3.0
 
 
 def epoch_or_stand_in(run: Run) -> tuple[float, tuple[NotJudged, ...]]:
@@ -219,6 +258,12 @@ def epoch_or_stand_in(run: Run) -> tuple[float, tuple[NotJudged, ...]]:
     length = (run.planned_steps or max(run.last_step, 1)) / 100.0
     why = "the log does not tell how long an epoch is; a hundredth of the run stands for it"
     return max(length, 1e-9), (NotJudged("velocity per epoch", why),)
+
+
+def share_length(run: Run, done: float) -> float:
+    """Return the steps over which the share of progress is taken, for a run that did so many."""
+    planned = run.planned_steps
+    return _SHARE_OF_PLAN * planned if planned else _SHARE_WITHOUT_PLAN * done
 
 
 def _velocity(
@@ -238,8 +283,8 @@ def _velocity(
 
 def _wider(
     step: Floats, value: Floats, window: float, per_epoch: float, narrower: Velocity
-) -> tuple[Velocity, float] | None:
-    """Return velocity and fall ahead over a wider window; None if its newer half turned."""
+) -> Velocity | None:
+    """Return the velocity over a wider window; None if its newer half turned."""
     newest = step > step[-1] - window
     scale = narrower.scale
     level = median(value[newest]) if math.isfinite(narrower.level) else math.nan
@@ -253,20 +298,51 @@ def _wider(
     low, slope, high = sorted(
         -100.0 * per_epoch * rate / scale for rate in (whole.low, whole.slope, whole.high)
     )
-    # Falls that shrink by the same factor from half to half, as an exponential does.
-    total = slope * window / per_epoch
-    second = -100.0 * half.slope * window / 2.0 / scale
-    first = total - second
-    levels_off = first > 0 and second > 0
-    shrinking = second * min(second / first, 1.0) if levels_off else min(second, total)
-    # The halves are noisier than the whole, so half of the weight stays with its even pace.
-    ahead = 0.5 * (max(shrinking, 0.0) + total / 2.0)
-    return Velocity(slope, low, high, int(newest.sum()), scale, level), ahead
+    return Velocity(slope, low, high, int(newest.sum()), scale, level)
+
+
+def _ahead_pct(
+    run: Run, step: Floats, speed: Velocity, per_epoch: float, window: float, power: float
+) -> float:
+    """Return the fall to come, from a velocity that was measured over a window."""
+    first, now = float(step[0]), float(step[-1])
+    done = max(now - first, 1e-9)
+    planned = run.planned_steps
+    left = done if planned is None else planned - now
+    left = min(max(left, 0.1 * done), _REACH * done)
+    # The pace was seen in the middle of the window; by now it has died away somewhat.
+    faded = (max(done - window / 2.0, 1e-9) / done) ** power / per_epoch
+    near = min(left, window / 2.0)
+    soon = fall_ahead(speed.per_epoch_pct * faded, done, done + near, power)
+    # Far beyond the window that showed it, only what is certain of a pace counts.
+    later = fall_ahead(max(speed.low, 0.0) * faded, done, done + left, power)
+    return max(soon, later)
+
+
+def _epoch_velocity(stairs: Staircase, value: Floats) -> Velocity:
+    """Return the velocity from epoch to epoch of a loss that goes down in steps."""
+    level = float(stairs.levels[-1])
+    scale = level if level > 0 else max(float(np.ptp(stairs.levels)), 1e-300)
+    fall = 100.0 * float(stairs.levels[-2] - stairs.levels[-1]) / scale
+    error = 200.0 * math.sqrt(2.0) * stairs.level_error / scale
+    measure = level if level > 0 and float(value.min()) > 0 else math.nan
+    return Velocity(fall, fall - error, fall + error, len(stairs.levels), scale, measure)
+
+
+def _epoch_bend(stairs: Staircase, done: float, per_epoch: float) -> float:
+    """Return how fast the steps of a loss shrink."""
+    falls = -np.diff(stairs.levels)
+    if len(falls) < 2:
+        return 1.0
+    error = math.sqrt(2.0) * stairs.level_error
+    at = done - per_epoch
+    rates = float(falls[-2]), float(falls[-1])
+    return bend(rates, (error, error), (at - per_epoch, at))
 
 
 def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> tuple[float, float]:
-    """Share of the loss's progress that the last twentieth of the plan brought, and its error."""
-    length = _SHARE_OF_PLAN * (run.planned_steps or float(step[-1]))
+    """Share of the loss's progress that the newest part of the run brought, and its error."""
+    length = share_length(run, float(step[-1] - step[0]))
     last = float(step[-1])
     if float(step[0]) > last - length:
         return 1.0, 0.0

@@ -255,6 +255,59 @@ def test_evaluations_alone_are_judged_by_the_metric():
     assert phases.current in {Phase.PLATEAU, Phase.CONVERGED}
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_power_law_without_evaluations_is_no_plateau_before_its_end(seed, planned):
+    def language_model(share):
+        return 2.0 + 8.0 * ((0.01 + share) / 0.01) ** -0.4
+
+    phases, _ = follow(made_up(language_model, noise=0.01, seed=seed, planned=planned))
+    assert names(phases)[1] is Phase.LEARNING_FAST
+    flat = [span for span in phases.history if span.phase is Phase.PLATEAU]
+    assert all(span.from_step > 0.7 * phases.history[-1].to_step for span in flat)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_a_plan_a_run_begins_fast(seed):
+    phases, _ = follow(made_up(levelling, planned=False, epochs=5, seed=seed))
+    assert names(phases)[:2] == ["INITIALIZING", "LEARNING_FAST"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_loss_that_falls_once_an_epoch_is_no_plateau_in_between(seed):
+    def by_heart(share):
+        return 1.5 * 0.65 ** math.floor(share * 8 - 1e-9)
+
+    rows = [
+        Record("train", step, step / 100, metrics={"loss": value}, line=step + 1)
+        for step, value in enumerate(
+            (
+                by_heart(step / 800) * (1 + 0.02 * noise)
+                for step, noise in enumerate(np.random.default_rng(seed).normal(size=801))
+            ),
+        )
+        if step
+    ]
+    plan = Record("config", facts={"planned_epochs": 8, "steps_per_epoch": 100}, line=1)
+    phases, _ = follow([plan, *rows])
+    assert Phase.PLATEAU not in names(phases)
+    assert "falls by" in phases.reason or "still falls" in phases.reason
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_phase_comes_back_only_after_a_while(seed):
+    def wavy(share):
+        return falling(share) * (1.0 + 0.1 * math.sin(60 * share))
+
+    phases, _ = follow(made_up(wavy, epochs=100, seed=seed))
+    known = set()
+    for left, entered in pairwise(phases.history):
+        known.add(left.phase)
+        if entered.phase in known:
+            assert left.to_step - left.from_step >= 0.15 * left.to_step
+    assert len(known) > 2
+
+
 def test_the_unit_of_the_loss_does_not_matter():
     one, _ = follow(made_up(levelling, rising, rate=cosine))
     thousand, _ = follow(made_up(levelling, rising, rate=cosine, scale=1024.0))
