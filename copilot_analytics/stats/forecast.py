@@ -11,7 +11,7 @@ from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.stats._blend import MIDDLES, blended
 from copilot_analytics.stats._features import Situation, describe
 from copilot_analytics.stats._fitted import Priors, shipped_priors
-from copilot_analytics.stats._grid import WARP, grid_posterior, prepare
+from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, resolution
 from copilot_analytics.stats._paths import N_DRAWS, blocks_ahead, draw, mapped
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats._schedule import RateSchedule, Stage, rates, stage
@@ -55,7 +55,8 @@ def _scale(fit: FloatArray, direction: str, bounds: tuple[float | None, float | 
     u = scale.inward(fit)
     # The first third is left out: a fall from the untrained start says little of what is ahead.
     seen = u[min(u.size // 3, u.size - 3) :] if u.size > 3 else u
-    unit = float(np.ptp(seen))
+    # A metric in coarse steps may rest on one of them for long: its step is the least that counts.
+    unit = max(float(np.ptp(seen)), resolution(u))
     floor = 1e-6 if is_log else 1e-9 * max(abs(smallest), abs(largest))
     unit = max(unit, floor, 1e-300)
     return Scale(is_log, scale.sign, float(u[-1]), unit, low, high)
