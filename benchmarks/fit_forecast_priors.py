@@ -2,10 +2,11 @@
 
 Three stages, each on what the one before gives: weights of the grid by log score of the final
 value; regression and library on the features that follow; how far is far and how wide is wide
-enough, each source judged by a blend fitted on the others. Every source weighs the same, but one
-whose runs stop at their target, since such a stop tells the end, and the small runs that
-`small_runs.py` made: these weigh half or less. Only curves under Apache-2.0 or MIT are used; each is also seen as a shorter and as a more rarely evaluated
-run, for half of what is fitted must not be how a benchmark evaluates.
+enough, each source judged by a blend fitted on the others. Every source weighs the same, but for
+runs that stop at their target, since such a stop tells the end, and for the small runs that
+`small_runs.py` made. Only curves under Apache-2.0 or MIT are used; each is also seen as a shorter
+and as a more rarely evaluated run, for half of what is fitted must not be how a benchmark
+evaluates.
 
 Usage: python benchmarks/fit_forecast_priors.py
 """
@@ -43,7 +44,7 @@ ELSEWHERE = 1.1
 """How much wider still: a new source is covered less than those that the width is fitted on. With
 it the intervals held 78 and 91 % of a source that had no say, without it 76 and 88."""
 LESS_HEARD = {"mlperf": 0.5, "small": 0.4}
-"""Runs that stop at their target, and our own small ones: what source counts less, and how much."""
+"""Sources that count less: runs that stop at their target, and small ones of our own."""
 ROUNDS = 60
 
 
