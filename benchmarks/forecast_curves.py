@@ -108,6 +108,18 @@ def load(folder: Path, per_source: int, *, skip: int = 0) -> list[Curve]:
     return curves
 
 
+def load_small() -> list[Curve]:
+    """Return the curves of the small runs that `small_runs.py` made."""
+    curves = []
+    with Path(__file__).with_name("small_runs.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            steps = np.array(row["steps"].split(), dtype=np.float64)
+            values = np.array(row["values"].split(), dtype=np.float64)
+            name = f"small-{row['curve']}"
+            curves.append(Curve(name, "small", row["data"], True, row["direction"], steps, values))
+    return curves
+
+
 def _spread(rows: list[dict[str, str]], count: int, skip: int) -> dict[str, dict[str, str]]:
     """Take workloads in turn; within one, in an order fixed by a checksum of the name."""
     strata: dict[str, list[dict[str, str]]] = defaultdict(list)

@@ -206,7 +206,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 bounds=bounds,
                 future_steps=_ahead(run, float(step[-1]), float(horizon)),
                 first_eval_untrained=step[0] <= 0,
-                schedule=_relative_rate(run, rate),
+                schedule=_relative_rate(run, rate, step, float(horizon)),
             )
         except NotEnoughPoints as error:
             return MetricForecast(main.name, not_judged=(NotJudged("forecast", str(error)),))
@@ -259,10 +259,13 @@ def _ahead(run: Run, last: float, horizon: float) -> Floats | None:
     return np.unique(ahead) if len(ahead) else np.array([horizon])
 
 
-def _relative_rate(run: Run, rate: LearningRate) -> Callable[[float], float] | None:
-    """Return the rate by step as its step-wise drops make it, of those known; None without any.
+def _relative_rate(
+    run: Run, rate: LearningRate, seen: Floats, horizon: float
+) -> Callable[[float], float] | None:
+    """Return the rate by step, over its peak: its step-wise drops, or the rest of a smooth decay.
 
-    A smooth decay changes nothing in a forecast, so it is left out.
+    Of a decay only what is left of the peak counts: it is drawn as the power of the rest of the
+    steps that meets the rate now.
     """
     schedule = run.meta.schedule
     per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
@@ -271,9 +274,13 @@ def _relative_rate(run: Run, rate: LearningRate) -> Callable[[float], float] | N
     if not drops:
         # The step of a drop seen in the log is the first with the lower rate.
         drops = [(drop.step - 0.5, drop.after / drop.before) for drop in rate.drops]
-    if not drops:
+    if drops:
+        return lambda step: math.prod(factor for at, factor in drops if at < step)
+    first, last = float(seen[0]), float(seen[-1])
+    if not (rate.decays_to_end and rate.now and rate.peak) or rate.warming_up or horizon <= last:
         return None
-    return lambda step: math.prod(factor for at, factor in drops if at < step)
+    power = math.log(rate.now / rate.peak) / math.log((horizon - last) / (horizon - first))
+    return lambda step: max((horizon - step) / (horizon - first), 0.0) ** power
 
 
 def _predicted(found: Predictive) -> Predicted:

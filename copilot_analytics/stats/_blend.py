@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.stats._features import NEIGHBOUR_WEIGHTS
-from copilot_analytics.stats._schedule import adjusted
+from copilot_analytics.stats._schedule import NOWHERE, adjusted, adjusted_best
 
 if TYPE_CHECKING:
     from copilot_analytics.stats._features import Described
     from copilot_analytics.stats._fitted import Priors
-    from copilot_analytics.stats._schedule import Stage
+    from copilot_analytics.stats._schedule import Standing
     from copilot_analytics.stats.finite import FloatArray
 
 N_LEVELS = 512
@@ -124,7 +124,9 @@ def neighbours(z: FloatArray, described: Described, priors: Priors) -> tuple[Flo
     return described.middle + described.scale * outcome, width
 
 
-def blended(described: Described, best_so_far: float, priors: Priors, at: Stage = "none") -> Blend:
+def blended(
+    described: Described, best_so_far: float, priors: Priors, at: Standing = NOWHERE
+) -> Blend:
     """Return the distributions of the last and of the best evaluation.
 
     Parameters
@@ -132,8 +134,8 @@ def blended(described: Described, best_so_far: float, priors: Priors, at: Stage 
     described : Described
     best_so_far : float
     priors : Priors
-    at : {"before", "settled", "none"}
-        Where the run stands between the drops of its learning rate.
+    at : Standing
+        Where the run stands in the schedule of its learning rate.
 
     Returns
     -------
@@ -156,7 +158,7 @@ def blended(described: Described, best_so_far: float, priors: Priors, at: Stage 
     wider = np.interp(edge, (0.0, 0.8, 0.9), (1.0, inner, outer)) * stretch
     final = np.maximum.accumulate(middle + (final - middle) * wider)
     final = adjusted(final, described.scale, at)
-    best = adjusted(of_best.quantiles(stretch), described.scale, at)
+    best = adjusted_best(of_best.quantiles(stretch), described.scale, best_so_far, at)
     best = np.maximum(best, best_so_far)
     # Where the end would lie beyond the best of the run, both give way by half.
     best = best + 0.5 * np.maximum(final - best, 0.0)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.stats._grid import RECENT
+
 if TYPE_CHECKING:
     from copilot_analytics.stats._grid import Prepared
     from copilot_analytics.stats._paths import Draws
@@ -113,6 +115,55 @@ def _lines(prefix: Prepared) -> dict[str, float]:
     return {name: float(np.clip(value, -6.0, 6.0)) for name, value in found.items()}
 
 
+def _levelling(prefix: Prepared, share: float) -> tuple[float, float, float]:
+    """Change ahead if the newest points go on to level off geometrically.
+
+    A parabola through them gives the pace in their middle and how fast that pace decays; Aitken's
+    extrapolation, for more than three points (Brezinski and Redivo Zaglia, Extrapolation Methods
+    (1991)). A pace that grows counts as steady, and is not believed beyond twice the window.
+
+    Returns
+    -------
+    change, decay, roughness : float
+        Decay of the pace in half a window, and log of the misfit over the pace.
+    """
+    k = prefix.x.size
+    tail = slice(max(min(k - 4, int(k * (1.0 - share))), 0), None)
+    x, u, w = prefix.x[tail], prefix.u[tail], prefix.count[tail]
+    half = float(x[-1] - x[0]) / 2.0
+    t = (x - x[0]) / half - 1.0
+    design = np.stack((np.ones_like(t), t, t * t))
+    fitted = np.linalg.lstsq((design * w) @ design.T, (design * w) @ u, rcond=None)[0]
+    misfit = float(np.sqrt((w * (u - fitted @ design) ** 2).sum() / w.sum()))
+    pace, bend = float(fitted[1]), 2.0 * float(fitted[2])
+    decay = float(np.clip(-bend / pace, -1.0, 6.0)) if abs(pace) > 1e-9 else 0.0
+    slowing = max(decay, 1e-3)
+    rest = (1.0 - prefix.now) / half
+    change = pace * float(np.exp(-slowing) * -np.expm1(-slowing * rest) / slowing)
+    if decay <= 0.0:
+        change = float(np.clip(change, -4.0 * abs(pace), 2.0 * abs(pace)))
+    roughness = float(np.log((misfit + 1e-4) / (abs(pace) + 1e-4)))
+    return float(np.clip(change, -6.0, 6.0)), decay, roughness
+
+
+def _smoothness(prefix: Prepared) -> float:
+    """Log of what third differences leave over the noise, which second ones leave."""
+    x, u = prefix.x[-RECENT:], prefix.u[-RECENT:]
+    n = x.size - 3
+    if n < 1:
+        return 0.0
+    near = np.stack([x[i : i + n] for i in range(4)])
+    up = np.stack([u[i : i + n] for i in range(4)])
+    gaps = near[:, None] - near[None, :]
+    gaps[range(4), range(4)] = 1.0
+    # Divided differences; their common unit cancels.
+    weight = 1.0 / np.prod(gaps / (near[-1] - near[0]), axis=1)
+    off = np.abs((weight * up).sum(axis=0)) / np.sqrt((weight**2).sum(axis=0))
+    late = np.linspace(0.5, 1.0, n)
+    found = 1.2533 * float((late * off).sum() / late.sum())
+    return float(np.log((found + 1e-3) / (prefix.noise + 1e-3)))
+
+
 def _echo(u: FloatArray) -> float:
     """Autocorrelation of the newest changes: -1/2 is noise, above 0 a steady course."""
     d = np.diff(u[-30:])
@@ -156,6 +207,9 @@ def describe(situation: Situation, draws: Draws) -> Described:
     else:
         unit = -2.0
     lines = _lines(prefix)
+    levelled, decay, roughness = zip(
+        *(_levelling(prefix, share) for share in (0.5, 0.25)), strict=True
+    )
     features = {
         "rest": 1.0 - p,
         "root of rest": (1.0 - p) ** 0.5,
@@ -185,6 +239,13 @@ def describe(situation: Situation, draws: Draws) -> Described:
         "log unit": unit,
         "log spacing": float(np.clip(np.log(situation.spacing), -5.0, 5.0)),
         "skewness": (q90 + q10 - 2.0 * middle) / spread,
+        "levelled, half": levelled[0],
+        "levelled, quarter": levelled[1],
+        "decay, half": decay[0],
+        "decay, quarter": decay[1],
+        "roughness, half": roughness[0],
+        "roughness, quarter": roughness[1],
+        "smoothness": _smoothness(prefix),
         "middle over best": float(np.clip((middle - situation.best) / scale, -6.0, 6.0)),
     }
     proposals = [
@@ -197,6 +258,7 @@ def describe(situation: Situation, draws: Draws) -> Described:
         now,
         averaged,
         features["below best"] * features["root of rest"],
+        *levelled,
     ]
     of_many = noise * float(np.sqrt(np.log1p(1.0 + situation.n_ahead)))
     return Described(

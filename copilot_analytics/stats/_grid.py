@@ -21,7 +21,15 @@ DRIFTS = np.array([1e-4, 0.02, 0.2, 2.0, 20.0])
 NOISES = np.array([0.3, 0.6, 1.0, 1.6])
 """Standard deviation of the noise, over that estimated from second differences."""
 USUAL_NOISE, NOISE_PRIOR_N = 0.06, 2.0
+FEW_STEPS = 3
+"""A metric that took fewer values may have moved once, from its start to where it is stuck."""
+COARSE = 0.3
+"""Standard deviation of rounding to a step, 1 over the root of 12."""
 RISE_MEAN, RISE_SD, REACH = 0.7, 0.8, 1.5
+POINTS_HEARD = 8.0
+"""Points that the evidence speaks for at most: no shape is the true one, and what a wrong one
+misses repeats from point to point (a power likelihood: Grünwald and van Ommen, Bayesian Analysis
+12 (2017))."""
 RECENT, OLDER = 24, 24
 WARP = 0.5
 """The drift runs on progress to this power: learning slows down, and so does drift."""
@@ -63,6 +71,7 @@ class Prepared:
 def prepare(x: FloatArray, u: FloatArray, known_noise: float | None = None) -> Prepared:
     """Average the older of many points in blocks and lay out the drift's clock."""
     noise = _difference_noise(x, u, USUAL_NOISE if known_noise is None else known_noise)
+    noise = max(noise, COARSE * resolution(u))
     count = np.ones(x.size)
     warped = x**WARP
     # Median of the recent gaps: early ones are often of another kind.
@@ -77,6 +86,23 @@ def prepare(x: FloatArray, u: FloatArray, known_noise: float | None = None) -> P
         count = np.concatenate((sizes, np.ones(RECENT)))
     clock = (x[-1] ** WARP - x**WARP) * clock_unit
     return Prepared(x, u, count, clock, clock_unit, noise)
+
+
+def resolution(u: FloatArray) -> float:
+    """Return the smallest step of a metric that takes values again; 0 where none comes twice.
+
+    An accuracy on m examples moves in steps of 1/m, and rests on one of them by chance.
+
+    Examples
+    --------
+    >>> resolution(np.array([0.25, 0.5, 0.5, 0.75, 1.0]))
+    0.25
+    >>> resolution(np.array([0.25, 0.5, 0.75, 1.0]))
+    0.0
+    """
+    steps = np.diff(np.sort(u))
+    moved = steps[steps > 1e-9 * max(float(np.ptp(u)), 1e-300)]
+    return float(moved.min()) if FEW_STEPS <= moved.size < steps.size else 0.0
 
 
 def _difference_noise(x: FloatArray, u: FloatArray, expected: float) -> float:
@@ -195,7 +221,7 @@ def grid_posterior(prefix: Prepared, ahead: FloatArray) -> Posterior:
         return np.broadcast_to(a, GRID_SHAPE).ravel()
 
     return Posterior(
-        flat(log_evidence),
+        flat(log_evidence) * min(POINTS_HEARD / n, 1.0),
         flat(level),
         flat(noise_var / s11[:, None, None]),
         flat(rise),

@@ -1,14 +1,18 @@
-"""What a step-wise learning-rate schedule adds to a forecast.
+"""What the schedule of the learning rate adds to a forecast that was fitted without it.
 
-Measured at the drops of 17 logs of six frameworks, 7 of them under Apache-2.0 or MIT: before a
-first drop, the end lies above the 90 % quantile of a forecast that knows nothing of it in 28 of
-100 cases instead of 10; from the second evaluation after a drop, the jump is over and the end
-lies below the median in 7 of 10. A rate that falls smoothly needs nothing: most of the runs that
-the forecast was fitted to have such a rate, and at its prefixes P(gain) and intervals hold.
+Measured on the logs of 50 runs with step-wise drops and of about 100 with a rate that falls
+smoothly (65 logs of many frameworks), and on 54 small networks trained for it; what helps in
+one half of the logs helps in the other, and in the networks. Before a first drop, the end lies
+above the 90 % quantile of a forecast that knows nothing of it in 15 of 100 cases instead of 10.
+After a drop, the jump of the newest values is carried on: two to six evaluations later a gain of δ
+was said with 0.6 and came with 0.3, one of 4 δ with 0.4 and came with 0.1. Late in a smooth decay
+little is still learned: with a tenth to a fifth of the peak rate, a gain of 4 δ was said with
+0.3 to 0.5 and came with 0.0 to 0.4; with less than a tenth, with 0.2 and never in networks.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -21,15 +25,43 @@ if TYPE_CHECKING:
     from copilot_analytics.stats.finite import FloatArray
 
 RateSchedule: TypeAlias = "Callable[[float], float] | tuple[ArrayLike, ArrayLike]"
-Stage: TypeAlias = Literal["before", "settled", "none"]
+Stage: TypeAlias = Literal["before", "dropped", "settled", "decaying", "none"]
 
 DROP = float(np.log(1.8))
 ISOLATED = 0.25
-SETTLED_AFTER = 2
-LATE_GAIN, UPWARD = 0.1, 1.8
-"""Before a first drop: shift in units of the forecast's scale, and stretch of its upper half."""
-JUMP_IS_OVER = -0.2
-"""After a drop: shift in units of the forecast's scale."""
+SETTLED_AFTER = 6
+"""Evaluations after a drop in which its jump still stands out among the newest values."""
+UPWARD = 1.3
+"""Before a first drop: stretch of the upper half."""
+JUMP_IS_OVER = {"dropped": -0.2, "settled": -0.1}
+"""After a drop: shift of the end, in units of the forecast's scale."""
+GAIN_IS_OVER = {"dropped": (-0.3, 0.5), "settled": (-0.2, 0.7)}
+"""After a drop: shift of the best of the run, and the share that is kept of each gain to come."""
+DECAYED = 0.6
+"""Share of the peak rate below which a smooth decay is felt."""
+NARROWER, KEPT, SPENT = 0.8, 0.7, 0.35
+"""In a decay: width of the end; share kept of each gain, which falls with the root of the rate
+once less than `SPENT` of the peak would allow for less."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands in the schedule of its rate.
+
+    Attributes
+    ----------
+    stage : {"before", "dropped", "settled", "decaying", "none"}
+        Before a first step-wise drop; few or many evaluations after the last one; in a smooth
+        decay; or where nothing is known to follow.
+    left : float
+        The rate now over its peak.
+    """
+
+    stage: Stage = "none"
+    left: float = 1.0
+
+
+NOWHERE = Standing()
 
 
 def rates(
@@ -71,38 +103,52 @@ def rates(
     return past, future
 
 
-def stage(past: FloatArray, future: FloatArray) -> Stage:
-    """Tell where a run stands between the step-wise drops of its rate.
+def standing(past: FloatArray, future: FloatArray) -> Standing:
+    """Tell where a run stands in its schedule.
 
     Examples
     --------
-    >>> stage(np.ones(8), np.array([1.0, 0.1, 0.1]))
+    >>> standing(np.ones(8), np.array([1.0, 0.1, 0.1])).stage
     'before'
-    >>> stage(np.array([1.0] * 6 + [0.1] * 2), np.full(3, 0.1))
-    'settled'
-    >>> stage(np.linspace(1.0, 0.5, 8), np.linspace(0.45, 0.0, 8))
-    'none'
+    >>> standing(np.array([1.0] * 6 + [0.1] * 2), np.full(3, 0.1)).stage
+    'dropped'
+    >>> standing(np.linspace(1.0, 0.3, 8), np.linspace(0.2, 0.0, 3))
+    Standing(stage='decaying', left=0.3)
     """
     rate = np.concatenate((past, future))
     top = float(rate.max())
-    if top <= 0.0:
-        return "none"
+    if top <= 0.0 or not past.size:
+        return NOWHERE
     fall = -np.diff(np.log(np.maximum(rate / top, 1e-9)))
     around = np.maximum(np.append(0.0, np.abs(fall[:-1])), np.append(np.abs(fall[1:]), 0.0))
     drops = np.flatnonzero((fall >= DROP) & (around < ISOLATED * fall))
     # A fall to the last evaluation is the end of a smooth decay, and nothing follows it.
     drops = drops[drops < rate.size - 2]
     behind = drops[drops < past.size - 1]
+    left = float(past[-1] / max(float(past.max()), 1e-300))
+    if not drops.size:
+        falling = _falls(past) and (not future.size or future.max() <= past[-1] * (1.0 + 1e-9))
+        return Standing("decaying", left) if falling and left < DECAYED else NOWHERE
     if not behind.size:
-        return "before" if drops.size else "none"
+        return Standing("before", left)
+    if past[-1] > 1.2 * past[int(behind[-1]) + 1]:
+        return NOWHERE
     # After a first drop the later ones bring little.
-    settled = past.size - 1 - int(behind[0]) >= SETTLED_AFTER
-    risen = past[-1] > 1.2 * past[int(behind[-1]) + 1]
-    return "settled" if settled and not risen else "none"
+    since = past.size - 1 - int(behind[-1])
+    return Standing("dropped" if since <= SETTLED_AFTER else "settled", left)
 
 
-def adjusted(quantiles: FloatArray, scale: float, at: Stage) -> FloatArray:
-    """Return the quantiles of a forecast that knows of the drops.
+def _falls(past: FloatArray) -> bool:
+    """Tell whether the newest rates fall, and in more than one step."""
+    moves = np.diff(past[-max(past.size // 3, 4) :])
+    total = -float(moves.sum()) if moves.size else 0.0
+    if total <= 0.0 or (moves > 0.0).any():
+        return False
+    return bool((moves < 0.0).mean() >= 0.6)
+
+
+def adjusted(quantiles: FloatArray, scale: float, at: Standing) -> FloatArray:
+    """Return the quantiles of the end by a forecast that knows of the schedule.
 
     Parameters
     ----------
@@ -110,12 +156,28 @@ def adjusted(quantiles: FloatArray, scale: float, at: Stage) -> FloatArray:
         At equally spaced probabilities, higher is better.
     scale : float
         The forecast's scale.
-    at : {"before", "settled", "none"}
+    at : Standing
     """
-    if at == "settled":
-        return np.asarray(quantiles + JUMP_IS_OVER * scale)
-    if at == "before":
-        middle = (quantiles[quantiles.size // 2 - 1] + quantiles[quantiles.size // 2]) / 2.0
-        away = quantiles - middle
-        return np.asarray(middle + LATE_GAIN * scale + away * np.where(away > 0.0, UPWARD, 1.0))
-    return quantiles
+    if at.stage == "none":
+        return quantiles
+    if at.stage in JUMP_IS_OVER:
+        return np.asarray(quantiles + JUMP_IS_OVER[at.stage] * scale)
+    middle = (quantiles[quantiles.size // 2 - 1] + quantiles[quantiles.size // 2]) / 2.0
+    away = quantiles - middle
+    if at.stage == "decaying":
+        return np.asarray(middle + NARROWER * away)
+    return np.asarray(middle + away * np.where(away > 0.0, UPWARD, 1.0))
+
+
+def adjusted_best(
+    quantiles: FloatArray, scale: float, best_so_far: float, at: Standing
+) -> FloatArray:
+    """Return the quantiles of the best of the run, as `adjusted` does those of the end."""
+    if at.stage in GAIN_IS_OVER:
+        shift, kept = GAIN_IS_OVER[at.stage]
+        quantiles = quantiles + shift * scale
+    elif at.stage == "decaying":
+        kept = min(KEPT, float(np.sqrt(at.left / SPENT)))
+    else:
+        return adjusted(quantiles, scale, at)
+    return np.asarray(best_so_far + kept * (quantiles - best_so_far))

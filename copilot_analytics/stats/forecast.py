@@ -11,10 +11,10 @@ from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.stats._blend import MIDDLES, blended
 from copilot_analytics.stats._features import Situation, describe
 from copilot_analytics.stats._fitted import Priors, shipped_priors
-from copilot_analytics.stats._grid import WARP, grid_posterior, prepare
+from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, resolution
 from copilot_analytics.stats._paths import N_DRAWS, blocks_ahead, draw, mapped
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
-from copilot_analytics.stats._schedule import RateSchedule, Stage, rates, stage
+from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, Standing, rates, standing
 from copilot_analytics.stats.finite import as_floats
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def _scale(fit: FloatArray, direction: str, bounds: tuple[float | None, float | 
     u = scale.inward(fit)
     # The first third is left out: a fall from the untrained start says little of what is ahead.
     seen = u[min(u.size // 3, u.size - 3) :] if u.size > 3 else u
-    unit = float(np.ptp(seen))
+    # A metric in coarse steps may rest on one of them for long: its step is the least that counts.
+    unit = max(float(np.ptp(seen)), resolution(u))
     floor = 1e-6 if is_log else 1e-9 * max(abs(smallest), abs(largest))
     unit = max(unit, floor, 1e-300)
     return Scale(is_log, scale.sign, float(u[-1]), unit, low, high)
@@ -159,7 +160,8 @@ def forecast(
     schedule : callable or (past, future), optional
         The learning rate, in any unit: a function of the step, or arrays of shapes (n,) and (m,)
         at `steps` and `future_steps`. A forecast that knows of a step-wise drop ahead allows for
-        a late gain, and does not go on with the jump of one that is over.
+        a late gain, does not go on with the jump of one that is over, and expects little more of
+        a rate that has all but decayed.
 
     Returns
     -------
@@ -226,12 +228,12 @@ def forecast(
     scale, situation, ahead, sizes = _situation(
         across, up, planned, direction, limits, first_eval_untrained, noise
     )
-    at_stage: Stage = "none"
+    where = NOWHERE
     if schedule is not None:
-        at_stage = stage(*rates(schedule, given, finite, planned))
+        where = standing(*rates(schedule, given, finite, planned))
     prefix = situation.prefix
     draws = draw(prefix, grid_posterior(prefix, ahead), priors, ahead, sizes)
-    found = blended(describe(situation, draws), situation.best, priors, at_stage)
+    found = blended(describe(situation, draws), situation.best, priors, where)
     way = (ahead**WARP - prefix.now**WARP) / (1.0 - prefix.now**WARP)
     level = mapped(draws, found.final, way)
     final_u, best_u = found.final, found.best
@@ -265,7 +267,7 @@ def forecast(
         level_now=now,
         n_used=up.size,
         n_ignored=ignored,
-        notes=_notes(situation, ignored, found.stretch, at_stage),
+        notes=_notes(situation, ignored, found.stretch, where),
         seen_steps=across,
         seen_values=up,
         _steps=np.append(last, at),
@@ -301,7 +303,7 @@ def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None)
     return np.asarray(planned)
 
 
-def _notes(situation: Situation, ignored: int, stretch: float, at_stage: Stage) -> tuple[str, ...]:
+def _notes(situation: Situation, ignored: int, stretch: float, where: Standing) -> tuple[str, ...]:
     notes = []
     if situation.n < FEW:
         notes.append(f"few evaluations ({situation.n}): what other runs did decides the forecast")
@@ -312,7 +314,7 @@ def _notes(situation: Situation, ignored: int, stretch: float, at_stage: Stage) 
             "few known runs look like this one: the intervals are "
             f"{100.0 * (stretch - 1.0):.0f} % wider"
         )
-    if at_stage == "before":
+    if where.stage == "before":
         notes.append(DROP_AHEAD)
     if ignored:
         notes.append(f"{ignored} evaluations that are not finite were left out")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_analytics.stats._fitted import shipped_priors
-from copilot_analytics.stats._schedule import stage
+from copilot_analytics.stats._schedule import Standing, standing
 from copilot_analytics.stats.forecast import forecast
 
 SEEN = np.arange(1, 21) * 100.0
@@ -40,10 +40,10 @@ def drop_at(step: float):
 
 def test_a_drop_ahead_widens_the_upper_side_alone():
     blind, knows = with_rate(None), with_rate(drop_at(3000))
-    assert knows.p_gain(0.01) > blind.p_gain(0.01)
+    assert knows.p_gain(0.06) > blind.p_gain(0.06)
     up = [a.final.quantile(0.9) - a.final.median for a in (blind, knows)]
     down = [a.final.median - a.final.quantile(0.1) for a in (blind, knows)]
-    assert up[1] > 1.5 * up[0]
+    assert up[1] > 1.2 * up[0]
     assert down[1] == pytest.approx(down[0], rel=0.1)
     assert any("lies ahead" in note for note in knows.notes)
 
@@ -61,16 +61,17 @@ def test_the_jump_of_a_drop_is_not_carried_on():
     "rate",
     [
         lambda step: 1.0,
-        lambda step: 1.0 - step / 4000.0,
-        lambda step: 0.5 * (1.0 + np.cos(np.pi * step / 4000.0)),
-        lambda step: 0.999**step,
+        lambda step: 1.0 - step / 8000.0,
+        lambda step: 0.5 * (1.0 + np.cos(np.pi * step / 9000.0)),
+        lambda step: 0.9999**step,
+        lambda step: 0.5 + 0.5 * np.cos(np.pi * (step % 2500.0) / 2500.0),
         lambda step: min(step / 500.0, 1.0),
         # Nothing but the last evaluation is left after it.
         drop_at(3950),
     ],
-    ids=["constant", "linear", "cosine", "exponential", "warm-up", "at the end"],
+    ids=["constant", "linear", "cosine", "exponential", "restart", "warm-up", "at the end"],
 )
-def test_what_is_no_step_changes_nothing(rate):
+def test_what_is_neither_a_step_nor_far_decayed_changes_nothing(rate):
     blind, knows = with_rate(None), with_rate(rate)
     levels = np.linspace(0.01, 0.99, 21)
     assert np.array_equal(knows.final.quantile(levels), blind.final.quantile(levels))
@@ -111,9 +112,31 @@ def test_a_wrong_schedule_is_refused(schedule, words):
 
 def test_a_restart_is_not_settled():
     past = np.array([1.0] * 8 + [0.1] * 4 + [1.0] * 4)
-    assert stage(past[:12], np.full(6, 0.1)) == "settled"
-    assert stage(past, np.ones(6)) == "none"
-    assert stage(np.zeros(5), np.zeros(5)) == "none"
+    assert standing(past[:12], np.full(6, 0.1)).stage == "dropped"
+    assert standing(np.append(past[:12], [0.1] * 6), np.full(6, 0.1)).stage == "settled"
+    assert standing(past, np.ones(6)) == Standing()
+    assert standing(np.zeros(5), np.zeros(5)) == Standing()
+
+
+def test_the_less_is_left_of_a_decaying_rate_the_less_gain_is_to_come():
+    blind = with_rate(None)
+    chances, widths = [blind.p_gain(0.03)], [np.ptp(blind.final.interval(0.8))]
+    for power in (1.0, 2.0, 4.0, 8.0):
+        knows = with_rate(lambda step, power=power: max(1.0 - step / 4000.0, 0.0) ** power)
+        chances.append(knows.p_gain(0.03))
+        widths.append(np.ptp(knows.final.interval(0.8)))
+    assert (np.diff(chances) <= 0.0).all()
+    assert chances[-1] < 0.5 * chances[0]
+    assert 0.7 * widths[0] < widths[1] < 0.85 * widths[0]
+
+
+def test_the_gain_after_a_drop_is_used_up_sooner_than_its_jump_is_forgotten():
+    jumped = curve()
+    jumped[10:] += 0.08
+    blind, soon, late = (
+        with_rate(rate, jumped).expected_gain for rate in (None, drop_at(1500), drop_at(1000))
+    )
+    assert soon < late < blind
 
 
 @given(
