@@ -17,9 +17,10 @@ from copilot_analytics.live import _files
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start, process_of
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.live.sources import source_of
-from copilot_analytics.live.tail import Began, Bytes, Tailer
+from copilot_analytics.live.tail import Tailer
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -253,11 +254,14 @@ class Following:
 
     def _go_to(self, piece: Began) -> None:
         moved = bool(self._home) and piece.home != self._home
+        resumes = moved and not isinstance(self.source, str)
+        if isinstance(self.source, ResumedLogs):
+            resumes = moved and self.source.is_resume(piece.home)  # a link may be turned in mid-run
         if not piece.offset:
-            self.log.end_line(resumes=moved)
+            self.log.end_line(resumes=resumes)
         self._told_gone = False
         self._has_moved |= moved
-        if moved and self.log.line:
+        if resumes and self.log.line:
             self._resumed_after = self.log.lines
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
