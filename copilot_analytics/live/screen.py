@@ -315,7 +315,8 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
             text += f"   best {number(metric.best)} at "
             text += place(run, metric.best_step, metric.best_epoch)
         rows.add_row(harmless(metric.name), text)
-    if analysis.stop.advice != "none":
+    idle = life in answers.AT_REST and analysis.stop.advice in {"continue", "wait"}
+    if analysis.stop.advice != "none" and not idle:
         rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
     if sampler is not None and sampler.available:
         rows.add_row("devices", harmless(_devices(run)))
