@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot_analytics.analyzers.lifecycle import at_eval
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
@@ -149,8 +149,6 @@ class Following:
     @property
     def status(self) -> str:
         """State of the run, see :class:`copilot_analytics.analyzers.lifecycle.Lifecycle`."""
-        from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-
         return self.log.session.results.of(LifecycleAnalyzer).status
 
     @property
