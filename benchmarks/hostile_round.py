@@ -42,10 +42,10 @@ from copilot_analytics.alerts.message import event_id
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import SUBJECTS
 from copilot_analytics.live import courier, following, starting, supervisor
+from copilot_analytics.live._succession import GRACE_S
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.sources import source_of
-from copilot_analytics.live.tail import GRACE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

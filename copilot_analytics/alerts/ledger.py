@@ -30,7 +30,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import _storage
 from copilot_analytics.alerts._disk import DiskOrMemory
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-T = TypeVar("T")
 
 _FREE = (
     "((o.state = 'new' AND o.due <= ?)"

@@ -8,18 +8,17 @@ company, for a cooldown to end, for something worse to end, for the morning) is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import rules
+from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
 from copilot_analytics.alerts.message import (
     Decision,
     Message,
     MessageKind,
     Tiding,
-    Verdict,
     digest_of,
-    event_id,
 )
 from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, outranks, trouble_of
 from copilot_analytics.events import ENDED
@@ -51,30 +50,7 @@ class Context:
     analysis: Callable[[], Analysis] | None = None
 
 
-@dataclass(slots=True)
-class _Held:
-    """An event about which nothing is decided yet."""
-
-    id: str
-    event: Event
-    seen_at: float
-    seen_tick: int
-    quiet: bool = False
-
-
-@dataclass(slots=True)
-class _Subject:
-    """What is true of a subject, and what the reader believes."""
-
-    truth: Event | None = None
-    belief: Event | None = None
-    newest: str = ""
-    told_at: dict[str, float] = field(default_factory=dict)
-    changes: dict[str, list[float]] = field(default_factory=dict)
-    unstable: set[str] = field(default_factory=set)
-
-
-class Policy:
+class Policy(Beliefs):
     """Decides what is told, and when.
 
     Parameters
@@ -94,11 +70,6 @@ class Policy:
     ['🟠 PLATEAU DETECTED   my_run']
     """
 
-    def __init__(self, options: PolicyOptions | None = None) -> None:
-        self.options = options or PolicyOptions()
-        self.muted_until: float | None = None
-        self._reset("")
-
     @classmethod
     def restore(cls, rows: Iterable[Decision], options: PolicyOptions | None = None) -> Policy:
         """Return a policy in the state that these decisions left, in whatever order they come."""
@@ -116,7 +87,7 @@ class Policy:
             if phase == 0:
                 policy._take(row.event, row.seen_at, row.event_id)
             elif row.decided_at is not None:
-                held = _Held(row.event_id, row.event, row.seen_at, row.seen_tick)
+                held = Held(row.event_id, row.event, row.seen_at, row.seen_tick)
                 policy._held.pop(row.event_id, None)
                 policy._believe(held, row.verdict, row.reason, row.decided_at)
         return policy
@@ -221,84 +192,6 @@ class Policy:
         """Take a mute back."""
         self.muted_until = None
 
-    def is_quiet(self, now: float) -> bool:
-        """Tell whether only critical news passes now."""
-        if self.muted_until is not None and now < self.muted_until:
-            return True
-        return self.options.quiet is not None and self.options.quiet.covers(now)
-
-    @property
-    def decisions(self) -> list[Decision]:
-        """What the last call decided.
-
-        The ledger takes it in the same transaction as the messages, so that a restart neither
-        repeats nor forgets.
-        """
-        return list(self._noted.values())
-
-    @property
-    def open_events(self) -> list[Event]:
-        """What is true now, told or not."""
-        return [s.truth for s in self._subjects.values() if s.truth is not None]
-
-    def _reset(self, run_key: str) -> None:
-        self._run_key = run_key
-        self._tick = 0
-        self._known: set[str] = set()
-        self._held: dict[str, _Held] = {}
-        self._subjects: dict[str, _Subject] = {}
-        self._passed: list[tuple[_Held, Tiding]] = []
-        self._noted: dict[str, Decision] = {}
-
-    def _advance(self, context: Context) -> None:
-        if context.run_key != self._run_key:
-            self._reset(context.run_key)
-        self._tick += 1
-        self._noted = {}
-
-    def _meet(self, event: Event, now: float) -> None:
-        """Take an event and drop what it makes void."""
-        if event.kind not in rules.SUBJECTS:
-            return
-        name = event_id(self._run_key, event)
-        if name in self._known:
-            return
-        subject = self._subjects.get(rules.subject_of(event))
-        older = self._held.get(subject.newest) if subject is not None else None
-        changed = self._take(event, now, name)
-        held = self._held[name]
-        if not changed:
-            self._settle(held, "dropped", "nothing changed", now)
-            return
-        self._note(Decision(name, self._run_key, event, now, self._tick))
-        if older is not None:
-            passed = older.quiet and opens(older.event) and not opens(event)
-            self._settle(older, "dropped", "passed" if passed else "overtaken", now)
-
-    def _take(self, event: Event, now: float, name: str) -> bool:
-        """Note what is true now; return whether that is a change."""
-        self._known.add(name)
-        self._held[name] = _Held(name, event, now, self._tick, self.is_quiet(now))
-        subject = self._subjects.setdefault(rules.subject_of(event), _Subject())
-        truth = subject.truth
-        began = opens(event)
-        if truth is None and not began:
-            return False
-        if truth is not None and began and truth.key == event.key:
-            if event.severity <= truth.severity:
-                return False
-        else:
-            for key in {event.key if began else None, truth.key if truth else None} - {None}:
-                times = subject.changes.setdefault(str(key), [])
-                if key in subject.unstable and now - times[-1] >= self.options.calm_s:
-                    subject.unstable.discard(str(key))
-                    times.clear()
-                times.append(now)
-                del times[: -max(self.options.flap_changes, 1)]
-        subject.truth = event if began else None
-        subject.newest = name
-        return True
-
     def _tell(self, now: float, context: Context, *, wait: bool = True) -> list[Message]:
         from copilot_analytics.alerts import wording
 
@@ -307,7 +200,7 @@ class Policy:
             told = self._finish(status, now, context)
             if told:
                 return told
-        ready: list[tuple[_Held, Tiding]] = []
+        ready: list[tuple[Held, Tiding]] = []
         for held in list(self._held.values()):
             tiding = self._weigh(held, now, quiet=wait and self.is_quiet(now))
             if tiding is not None:
@@ -337,7 +230,7 @@ class Policy:
         words = wording.news(tidings, context, digest=late)
         return [self._message(kind, severity, words, ids, now)]
 
-    def _weigh(self, held: _Held, now: float, *, quiet: bool) -> Tiding | None:
+    def _weigh(self, held: Held, now: float, *, quiet: bool) -> Tiding | None:
         """Return what to say of an event now; None if it waits, or if there is nothing to say."""
         event = held.event
         name = rules.subject_of(event)
@@ -350,7 +243,7 @@ class Policy:
         elif not began and belief is None:
             self._settle(held, "dropped", "over before it was told", now)
             return None
-        finished = self._subjects.get("status", _Subject()).truth
+        finished = self._subjects.get("status", Subject()).truth
         if finished is not None and finished.key == "finished" and name != "status":
             self._settle(held, "dropped", "the run has finished", now)
             return None
@@ -411,7 +304,7 @@ class Policy:
             return False
         return times[-1] - times[0] <= self.options.flap_window_s
 
-    def _is_cooling(self, subject: _Subject, event: Event, now: float) -> bool:
+    def _is_cooling(self, subject: Subject, event: Event, now: float) -> bool:
         told_at = subject.told_at.get(event.key)
         pace = trouble_of(event) == "pace"
         wait_s = self.options.pace_cooldown_s if pace else self.options.cooldown_s
@@ -421,7 +314,7 @@ class Policy:
         worse = subject.belief is None or subject.belief.severity < event.severity
         return not (at_once(event) and worse)
 
-    def _finish(self, status: _Subject, now: float, context: Context) -> list[Message]:
+    def _finish(self, status: Subject, now: float, context: Context) -> list[Message]:
         """Return the summary of a run that has just finished."""
         from copilot_analytics.alerts import wording
 
@@ -435,52 +328,6 @@ class Policy:
         self._forget_passed(now)
         words = wording.summary(context)
         return [self._message("summary", Severity.INFO, words, [held.id], now)]
-
-    def _settle(self, held: _Held, verdict: Verdict, reason: str, now: float) -> None:
-        self._held.pop(held.id, None)
-        self._believe(held, verdict, reason, now)
-        self._note(
-            Decision(
-                held.id,
-                self._run_key,
-                held.event,
-                held.seen_at,
-                held.seen_tick,
-                verdict,
-                reason,
-                now,
-                self._tick,
-            ),
-        )
-
-    def _forget_passed(self, now: float) -> list[str]:
-        """Note that what came and went is told of; return its ids."""
-        passed, self._passed = self._passed, []
-        for held, _ in passed:
-            self._settle(held, "told", "passed", now)
-        return [held.id for held, _ in passed]
-
-    def _believe(self, held: _Held, verdict: Verdict, reason: str, now: float) -> None:
-        """Note what the reader knows once a verdict has fallen."""
-        event = held.event
-        subject = self._subjects.setdefault(rules.subject_of(event), _Subject())
-        if verdict == "dropped":
-            if reason == "passed":
-                lasted_s = now - held.seen_at
-                self._passed.append((held, Tiding("passed", event, None, lasted_s)))
-            return
-        if verdict != "told" or reason == "passed":
-            return
-        if reason == "unstable":
-            subject.unstable.add(event.key)
-        if opens(event):
-            subject.belief = event
-            subject.told_at[event.key] = now
-        else:
-            subject.belief = None
-
-    def _note(self, decision: Decision) -> None:
-        self._noted[decision.event_id] = decision
 
     def _message(
         self,
@@ -509,7 +356,7 @@ class Policy:
         )
 
 
-def _without_doubles(ready: list[tuple[_Held, Tiding]]) -> list[tuple[_Held, Tiding]]:
+def _without_doubles(ready: list[tuple[Held, Tiding]]) -> list[tuple[Held, Tiding]]:
     """Leave out what tells the same trouble by another name; it goes on waiting."""
     kept, troubles = [], set()
     for held, tiding in ready:

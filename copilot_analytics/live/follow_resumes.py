@@ -75,6 +75,10 @@ class ResumedLogs:
                 self._later = self._judge(current)
         return self._later or (current if current in self._resumes else self.path)
 
+    def is_resume(self, log: str) -> bool:
+        """Tell whether a log is one that goes on from the first."""
+        return os.path.realpath(log) in self._resumes
+
     def _meet(self, current: str, now: float) -> None:
         """Begin with another log, which may have been at rest for long."""
         self._current, self._later, self._look_at = current, None, now

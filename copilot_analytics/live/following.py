@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copilot_analytics.analyzers.lifecycle import at_eval
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
@@ -17,9 +17,10 @@ from copilot_analytics.live import _files
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start, process_of
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.live.sources import source_of
-from copilot_analytics.live.tail import Began, Bytes, Tailer
+from copilot_analytics.live.tail import Tailer
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -148,8 +149,6 @@ class Following:
     @property
     def status(self) -> str:
         """State of the run, see :class:`copilot_analytics.analyzers.lifecycle.Lifecycle`."""
-        from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-
         return self.log.session.results.of(LifecycleAnalyzer).status
 
     @property
@@ -253,11 +252,14 @@ class Following:
 
     def _go_to(self, piece: Began) -> None:
         moved = bool(self._home) and piece.home != self._home
+        resumes = moved and not isinstance(self.source, str)
+        if isinstance(self.source, ResumedLogs):
+            resumes = moved and self.source.is_resume(piece.home)  # a link may be turned in mid-run
         if not piece.offset:
-            self.log.end_line(resumes=moved)
+            self.log.end_line(resumes=resumes)
         self._told_gone = False
         self._has_moved |= moved
-        if moved and self.log.line:
+        if resumes and self.log.line:
             self._resumed_after = self.log.lines
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home

@@ -37,6 +37,7 @@ _COLOURS = {
     "crashed": "bold red",
 }
 _COLUMNS = (("run", 8), ("state", 8), ("phase", 3), ("progress", 3), ("left", 3), ("best", 3))
+_CALM = frozenset({"running", "evaluating", "finished", "waiting"})
 _PHASE_COLOURS = {
     "DIVERGING": "bold red",
     "OVERFITTING_RISK": "magenta",
@@ -134,8 +135,7 @@ class PlainScreen:
             self.note(f"{watched.name}: {_AGAIN}")
             self._status(watched, now)
         if watched.following.status in ENDED:
-            text = f"{name_of(watched)}{_verdict(watched)}"
-            self._write(self._stream or sys.stdout, text)
+            self._write(self._stream or sys.stdout, f"{name_of(watched)}{_verdict(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:
         """Write now and then how things are."""
@@ -157,8 +157,8 @@ class PlainScreen:
         self._next_status = float("inf")
 
     def _status(self, watched: Watched, now: float) -> None:
-        lines = answers.status(watched, now).split("\n")
-        self._write(self._stream or sys.stdout, " · ".join(lines))
+        text = answers.status(watched, now).replace("\n", " · ")
+        self._write(self._stream or sys.stdout, text)
 
     def _write(self, stream: TextIO, text: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -315,14 +315,13 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
             text += f"   best {number(metric.best)} at "
             text += place(run, metric.best_step, metric.best_epoch)
         rows.add_row(harmless(metric.name), text)
-    if analysis.stop.advice != "none":
+    idle = life in answers.AT_REST and analysis.stop.advice in {"continue", "wait"}
+    if analysis.stop.advice != "none" and not idle:
         rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
     if sampler is not None and sampler.available:
         rows.add_row("devices", harmless(_devices(run)))
-    parts: list[Any] = [head, rows]
     news = list(watched.recent)[-5:]
-    if news:
-        parts.append(Text(""))
+    parts: list[Any] = [head, rows, *([Text("")] if news else [])]
     for event in news:
         colour = {1: "", 2: "yellow", 3: "bold red"}[int(event.severity)]
         line = Text(f"{clock(event)}{harmless(event.text)}", style=colour)
@@ -376,8 +375,7 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
         table.add_column(
             title, no_wrap=True, overflow="ellipsis", header_style="dim", min_width=least
         )
-    calm = {"running", "evaluating", "finished", "waiting"}
-    ranked = sorted(runs, key=lambda watched: watched.following.status in calm)
+    ranked = sorted(runs, key=lambda watched: watched.following.status in _CALM)
     for watched in ranked[:30]:
         if not watched.following.log.run_key:
             table.add_row(harmless(watched.following.path), "waiting")

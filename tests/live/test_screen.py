@@ -12,6 +12,7 @@ import pytest
 from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
+from copilot_analytics.live import answers
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal, sparkline
@@ -53,6 +54,25 @@ def test_the_panel_says_what_matters(watched):
     for words in ("running", "epochs", "time left", "80 %", "loss", "best", "▁", "telegram works"):
         assert words in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):
+    following = watched.following
+    assert " left (80 %" in answers.status(watched, following.grown_at)
+    now = following.grown_at + 4000.0
+    following.log.add(following._tick({"silence_s": 4000.0, "verdict": "stalled"}))
+    assert following.status == "stalled"
+    text = drawn([watched])
+    assert "time left" not in text and "continue" not in text
+    assert "would be left if it went on" in text
+    said = answers.status(watched, now)
+    assert "silent for 1 h 07 min, since" in said and said.count("silent") == 1
+    assert " left (" not in said
+    assert answers.eta(watched, now).count("would be left if it went on") == 1
+    row = next(line for line in drawn([watched] * 2).splitlines() if "stalled" in line)
+    assert " s " not in row and " min" not in row
+    following.log.add(following._tick({"final": True}))
+    assert following.status == "interrupted" and "silent for" in answers.status(watched, now)
 
 
 def test_a_narrow_panel_keeps_its_frame(watched):

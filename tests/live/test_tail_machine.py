@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from copilot_analytics.live.follow_directory import RunDirectory
-from copilot_analytics.live.tail import Began, Bytes, Tailer
+from copilot_analytics.live.pieces import Began, Bytes
+from copilot_analytics.live.tail import Tailer
 
 
 class Consumer:

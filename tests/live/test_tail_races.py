@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 from copilot_analytics.live.follow_directory import RunDirectory
-from copilot_analytics.live.tail import Bytes, Tailer
+from copilot_analytics.live.pieces import Bytes
+from copilot_analytics.live.tail import Tailer
 
 CALLS = frozenset(
     "stat lstat fstat open close pread read scandir readlink inode is_symlink is_file".split()

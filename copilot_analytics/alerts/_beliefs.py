@@ -1,0 +1,176 @@
+"""What is true of a run, what the reader believes of it, and what waits in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts import rules
+from copilot_analytics.alerts.message import Decision, Tiding, Verdict, event_id
+from copilot_analytics.alerts.rules import PolicyOptions, opens
+
+if TYPE_CHECKING:
+    from copilot_analytics.alerts.policy import Context
+    from copilot_analytics.events import Event
+
+
+@dataclass(slots=True)
+class Held:
+    """An event about which nothing is decided yet."""
+
+    id: str
+    event: Event
+    seen_at: float
+    seen_tick: int
+    quiet: bool = False
+
+
+@dataclass(slots=True)
+class Subject:
+    """What is true of a subject, and what the reader believes."""
+
+    truth: Event | None = None
+    belief: Event | None = None
+    newest: str = ""
+    told_at: dict[str, float] = field(default_factory=dict)
+    changes: dict[str, list[float]] = field(default_factory=dict)
+    unstable: set[str] = field(default_factory=set)
+
+
+class Beliefs:
+    """The subjects of a run: what is true, what was told, and what is held.
+
+    Parameters
+    ----------
+    options
+        How patient the policy is.
+    """
+
+    def __init__(self, options: PolicyOptions | None = None) -> None:
+        self.options = options or PolicyOptions()
+        self.muted_until: float | None = None
+        self._reset("")
+
+    def is_quiet(self, now: float) -> bool:
+        """Tell whether only critical news passes now."""
+        if self.muted_until is not None and now < self.muted_until:
+            return True
+        return self.options.quiet is not None and self.options.quiet.covers(now)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What the last call decided.
+
+        The ledger takes it in the same transaction as the messages, so that a restart neither
+        repeats nor forgets.
+        """
+        return list(self._noted.values())
+
+    @property
+    def open_events(self) -> list[Event]:
+        """What is true now, told or not."""
+        return [s.truth for s in self._subjects.values() if s.truth is not None]
+
+    def _reset(self, run_key: str) -> None:
+        self._run_key = run_key
+        self._tick = 0
+        self._known: set[str] = set()
+        self._held: dict[str, Held] = {}
+        self._subjects: dict[str, Subject] = {}
+        self._passed: list[tuple[Held, Tiding]] = []
+        self._noted: dict[str, Decision] = {}
+
+    def _advance(self, context: Context) -> None:
+        if context.run_key != self._run_key:
+            self._reset(context.run_key)
+        self._tick += 1
+        self._noted = {}
+
+    def _meet(self, event: Event, now: float) -> None:
+        """Take an event and drop what it makes void."""
+        if event.kind not in rules.SUBJECTS:
+            return
+        name = event_id(self._run_key, event)
+        if name in self._known:
+            return
+        subject = self._subjects.get(rules.subject_of(event))
+        older = self._held.get(subject.newest) if subject is not None else None
+        changed = self._take(event, now, name)
+        held = self._held[name]
+        if not changed:
+            self._settle(held, "dropped", "nothing changed", now)
+            return
+        self._note(Decision(name, self._run_key, event, now, self._tick))
+        if older is not None:
+            passed = older.quiet and opens(older.event) and not opens(event)
+            self._settle(older, "dropped", "passed" if passed else "overtaken", now)
+
+    def _take(self, event: Event, now: float, name: str) -> bool:
+        """Note what is true now; return whether that is a change."""
+        self._known.add(name)
+        self._held[name] = Held(name, event, now, self._tick, self.is_quiet(now))
+        subject = self._subjects.setdefault(rules.subject_of(event), Subject())
+        truth = subject.truth
+        began = opens(event)
+        if truth is None and not began:
+            return False
+        if truth is not None and began and truth.key == event.key:
+            if event.severity <= truth.severity:
+                return False
+        else:
+            for key in {event.key if began else None, truth.key if truth else None} - {None}:
+                times = subject.changes.setdefault(str(key), [])
+                if key in subject.unstable and now - times[-1] >= self.options.calm_s:
+                    subject.unstable.discard(str(key))
+                    times.clear()
+                times.append(now)
+                del times[: -max(self.options.flap_changes, 1)]
+        subject.truth = event if began else None
+        subject.newest = name
+        return True
+
+    def _settle(self, held: Held, verdict: Verdict, reason: str, now: float) -> None:
+        self._held.pop(held.id, None)
+        self._believe(held, verdict, reason, now)
+        self._note(
+            Decision(
+                held.id,
+                self._run_key,
+                held.event,
+                held.seen_at,
+                held.seen_tick,
+                verdict,
+                reason,
+                now,
+                self._tick,
+            ),
+        )
+
+    def _forget_passed(self, now: float) -> list[str]:
+        """Note that what came and went is told of; return its ids."""
+        passed, self._passed = self._passed, []
+        for held, _ in passed:
+            self._settle(held, "told", "passed", now)
+        return [held.id for held, _ in passed]
+
+    def _believe(self, held: Held, verdict: Verdict, reason: str, now: float) -> None:
+        """Note what the reader knows once a verdict has fallen."""
+        event = held.event
+        subject = self._subjects.setdefault(rules.subject_of(event), Subject())
+        if verdict == "dropped":
+            if reason == "passed":
+                lasted_s = now - held.seen_at
+                self._passed.append((held, Tiding("passed", event, None, lasted_s)))
+            return
+        if verdict != "told" or reason == "passed":
+            return
+        if reason == "unstable":
+            subject.unstable.add(event.key)
+        if opens(event):
+            subject.belief = event
+            subject.told_at[event.key] = now
+        else:
+            subject.belief = None
+
+    def _note(self, decision: Decision) -> None:
+        self._noted[decision.event_id] = decision
