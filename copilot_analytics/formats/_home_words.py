@@ -59,7 +59,7 @@ _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 _TOTALS = {"#epoch": "#epochs", "#step": "#steps"} | {
     name: f"{name}_of" for name in ("#count", "#inner", "#run")
 }
-_THEN = frozenset({"][", ")(", ")["})
+_THEN = frozenset({"][", ")(", ")[", "],["})
 
 
 @lru_cache(maxsize=2048)  # a batch of lines is looked at twice
