@@ -24,6 +24,7 @@ from copilot_analytics.formats._home_readings import Metric, Number, Reading, pa
 from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
     LEVEL,
+    LEVELS,
     OTHER_RANK,
     TOKEN,
     UNITS,
@@ -170,6 +171,8 @@ class _Scan:
         mark = mark.translate(ASCII_MARKS)
         self._gap += mark.strip(" ") or " "
         if mark in ":=":
+            if self._words and self._words[-1] in LEVELS:
+                self._leave()  # "toy INFO: [1/90]"
             self._bound = bool(self._words)
         elif mark == "{":
             self._leave()
@@ -348,8 +351,7 @@ class _Scan:
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
         title = canonical(name)
-        is_amount = whole if name.lower() == "total" else is_quantity(name)
-        if not is_bookkeeping(title) and is_amount:
+        if not is_bookkeeping(title) and (whole if name.lower() == "total" else is_quantity(name)):
             return None
         metrics = self.reading.metrics
         own = split_in(name)
