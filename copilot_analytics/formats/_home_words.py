@@ -42,6 +42,7 @@ from copilot_analytics.formats._home_whole_line import (
     count_epochs,
     end_of_message,
     end_of_what_comes_before,
+    is_a_loss,
     leave_out_unclear,
     sum_up,
     uncovered,
@@ -102,11 +103,9 @@ class _Scan:
         before = end_of_what_comes_before(line, reading.stamp)
         if start:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
-            found = uncovered(line, start, taken)
-            reading.spare += [span for span in found if span[0] >= before]
+            reading.spare += [s for s in uncovered(line, start, taken) if s[0] >= before]
         end = end_of_message(line)
-        parts = (TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end))
-        for token in chain(*parts):
+        for token in chain(TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end)):
             kind = token.lastgroup
             if kind == "word":
                 self._word(token)
@@ -351,7 +350,8 @@ class _Scan:
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
         title = canonical(name)
-        if not is_bookkeeping(title) and (whole if name.lower() == "total" else is_quantity(name)):
+        is_sum = name.lower() == "total" and not is_a_loss(self.line, self.reading, whole=whole)
+        if is_sum or (title != "loss" and not is_bookkeeping(title) and is_quantity(name)):
             return None
         metrics = self.reading.metrics
         own = split_in(name)

@@ -337,3 +337,8 @@ def test_a_bar_over_epochs_counts_them() -> None:
     records = read(text + "\n")
     assert [r.epoch for r in records if r.kind == "train"] == list(range(1, 21))
     assert {"planned_epochs": 20} in [dict(r.facts) for r in records if r.kind == "config"]
+
+
+def test_the_total_of_a_game_is_no_loss() -> None:
+    lines = [f"Round {i}: player score: 1{i}.5, enemy score: 9.5, total: 2{i}.0" for i in range(20)]
+    assert FORMAT.confidence(lines) < 0.5
