@@ -81,6 +81,11 @@ class Frame:
         """Whether the bar counts steps of the training, whatever epoch they are in."""
         return _OF_STEPS.match(self.title) is not None
 
+    @property
+    def counts_epochs(self) -> bool:
+        """Whether the bar counts epochs."""
+        return "epoch" in self.title.lower() and not _DIGITS.search(self.title)
+
     def goes_on(self, other: Frame) -> bool:
         """Tell whether another frame is a later one of the same bar."""
         return other.done >= self.done and other.which == self.which

@@ -276,9 +276,7 @@ class HomeTextParser(LineParser):
             yield from self._glued(frame, after)
 
     def _bar_plan(self, frame: Frame) -> Iterator[Item]:
-        title = frame.title.lower()
-        counts_epochs = "epoch" in title and not any(c.isdigit() for c in title)
-        if counts_epochs and frame.total > 1:
+        if frame.counts_epochs and frame.total > 1:
             yield from self._rows.reader.config({"planned_epochs": frame.total}, frame.line)
 
     def _glued(self, frame: Frame, after: str) -> Iterator[Item]:
@@ -339,7 +337,9 @@ class HomeTextParser(LineParser):
             columns["#step"] = np.array([float(frame.done)])
             columns["#steps"] = np.array([float(frame.total)])
         elif "#epoch" not in columns:
-            if self._rows.header is None:
+            if frame.counts_epochs:
+                columns["#epoch"] = np.array([float(frame.done)])
+            elif self._rows.header is None:
                 columns["#inner"] = np.array([float(frame.done)])
                 columns["#inner_of"] = np.array([float(frame.total)])
             else:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats
 
 _MOST_NAME_BLANKS = 5
+_OF_A_BATCH = re.compile(r"(?i)(?<![a-z])(?:mini)?-?batch(?![a-z])")
 _STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})
 _MOST_PLACE_WORDS = 4
 _LONGEST_PLACE = 80
@@ -54,7 +55,10 @@ def has_bare_splits(reading: Reading) -> bool:
 
 def is_of_training(metrics: Sequence[Metric]) -> bool:
     """Tell whether measures without an axis are those of the training."""
-    return any(is_loss(metric.name) or metric.split == "train" for metric in metrics)
+    return any(
+        is_loss(metric.name) or metric.split == "train" or _OF_A_BATCH.search(metric.name)
+        for metric in metrics
+    )
 
 
 def is_place(line: str, reading: Reading) -> bool:

@@ -25,6 +25,7 @@ ASCII_MARKS = str.maketrans(FULL_WIDTH, ",:;()[],,")
 OTHER_RANK = re.compile(
     r"^\W{0,3}(?:rank|default|gpu)[ :=_]?[1-9]\d{0,4}(?:[\]):]|\s?\|)", re.IGNORECASE
 )
+LEVELS = frozenset({"INFO", "DEBUG", "NOTICE", "TRACE"})
 LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 UNITS = frozenset(
     """s sec secs seconds ms min mins minutes h hours samples/s samples/sec sample/s it/s s/it

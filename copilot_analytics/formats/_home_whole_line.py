@@ -46,6 +46,11 @@ def end_of_what_comes_before(line: str, stamp: Stamp) -> int:
     return begin if begin and _PLACE.search(line, 0, begin) is not None else 0
 
 
+def is_a_loss(line: str, reading: Reading, *, whole: bool) -> bool:
+    """Tell whether what a line calls a total is a loss: games and bills sum up as well."""
+    return not whole and (bool(reading.places) or "loss" in line.lower())
+
+
 def uncovered(line: str, until: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return where digits stand before a place that are in none of the spans.
 

@@ -24,6 +24,7 @@ from copilot_analytics.formats._home_readings import Metric, Number, Reading, pa
 from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
     LEVEL,
+    LEVELS,
     OTHER_RANK,
     TOKEN,
     UNITS,
@@ -41,6 +42,7 @@ from copilot_analytics.formats._home_whole_line import (
     count_epochs,
     end_of_message,
     end_of_what_comes_before,
+    is_a_loss,
     leave_out_unclear,
     sum_up,
     uncovered,
@@ -59,7 +61,7 @@ _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 _TOTALS = {"#epoch": "#epochs", "#step": "#steps"} | {
     name: f"{name}_of" for name in ("#count", "#inner", "#run")
 }
-_THEN = frozenset({"][", ")(", ")["})
+_THEN = frozenset({"][", ")(", ")[", "],["})
 
 
 @lru_cache(maxsize=2048)  # a batch of lines is looked at twice
@@ -101,11 +103,9 @@ class _Scan:
         before = end_of_what_comes_before(line, reading.stamp)
         if start:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
-            found = uncovered(line, start, taken)
-            reading.spare += [span for span in found if span[0] >= before]
+            reading.spare += [s for s in uncovered(line, start, taken) if s[0] >= before]
         end = end_of_message(line)
-        parts = (TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end))
-        for token in chain(*parts):
+        for token in chain(TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end)):
             kind = token.lastgroup
             if kind == "word":
                 self._word(token)
@@ -170,6 +170,8 @@ class _Scan:
         mark = mark.translate(ASCII_MARKS)
         self._gap += mark.strip(" ") or " "
         if mark in ":=":
+            if self._words and self._words[-1] in LEVELS:
+                self._leave()  # "toy INFO: [1/90]"
             self._bound = bool(self._words)
         elif mark == "{":
             self._leave()
@@ -348,8 +350,8 @@ class _Scan:
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
         title = canonical(name)
-        is_amount = whole if name.lower() == "total" else is_quantity(name)
-        if not is_bookkeeping(title) and is_amount:
+        is_sum = name.lower() == "total" and not is_a_loss(self.line, self.reading, whole=whole)
+        if is_sum or (title != "loss" and not is_bookkeeping(title) and is_quantity(name)):
             return None
         metrics = self.reading.metrics
         own = split_in(name)

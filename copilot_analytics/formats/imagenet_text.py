@@ -81,6 +81,18 @@ class ImagenetText(PartsFormat):
             Pattern(
                 "eval",
                 re.compile(
+                    r"(?<!\w)(?:[Tt]est(?:ing)?|[Vv]al(?:idation)?|[Ee]val(?:uation)?)"
+                    r"(?:\s(?:[Rr]esults?|[Ss]et|[Ss]ummary))?:\s{1,4}"
+                    rf"(?P<rest>[A-Za-z][\w@]{{1,20}}[:=]?\s{{1,3}}{NUMBER}[\s,;%].*)$"
+                ),
+                ANY_PAIRS,
+            ),
+            closes=True,
+        ),
+        Part(
+            Pattern(
+                "eval",
+                re.compile(
                     r"^(?!.{0,200}[Bb]est).{0,200}?(?<![\w.])(?P<rest>(?:val|valid|test)_"
                     rf"(?:acc|loss|top1|prec)\w{{0,12}}\s?[:=]?\s{{0,4}}{NUMBER}(?![\w.]).{{0,400}})$"
                 ),
@@ -125,6 +137,17 @@ Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3
                 Record("config", facts={"planned_epochs": 9, "steps_per_epoch": 2}, line=1),
                 Record("train", 2, 1.0, metrics={"loss": 1.5}, line=1),
                 Record("eval", None, 1.0, metrics={"mIoU": 0.25, "allAcc": 0.75}, line=2),
+            ),
+        ),
+        Sample(
+            """\
+Epoch: [0][0/1], lr: 0.00125\tTime 0.125 (0.250)\tLoss 1.25 (1.25)\tPrec@1 25.0 (25.0)
+Testing Results: Prec@1 37.500 Prec@5 75.000 Loss 1.50000
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 1}, line=1),
+                Record("train", 1, 1.0, metrics={"loss": 1.25}, line=1),
+                Record("eval", None, 1.0, metrics={"Prec@1": 37.5, "loss": 1.5}, line=2),
             ),
         ),
         Sample(

@@ -39,10 +39,21 @@ _NAMES: dict[str, Name] = {
 
 
 class BoxParser(LineByLine):
-    """Takes every box for a row."""
+    """Takes every box for a row.
 
-    def __init__(self, file: str) -> None:
-        super().__init__(file, Axis("timestep"), Naming(_NAMES, evaluations=OF_BASELINES))
+    Parameters
+    ----------
+    file
+        Name of the log.
+    axis, naming
+        As for other rows.
+    steps
+        Keys of which a box has one if it is a row.
+    """
+
+    def __init__(self, file: str, axis: Axis, naming: Naming, steps: Sequence[str]) -> None:
+        super().__init__(file, axis, naming)
+        self._steps = steps
         self._row: dict[str, float] = {}
         self._group = ""
 
@@ -55,10 +66,27 @@ class BoxParser(LineByLine):
             self._group = found["group"]
         elif _EDGE.search(line):
             row, self._row, self._group = self._row, {}, ""
-            if any(key in _STEPS for key in row):
+            if any(key in self._steps for key in row):
                 yield from one_row(self.rows, row, number)
         elif "|" not in line:
             self._row, self._group = {}, ""
+
+
+def boxes(lines: Sequence[str]) -> Iterator[set[str]]:
+    """Yield the keys of each box, with their groups."""
+    keys: set[str] = set()
+    group, inside = "", False
+    for line in lines:
+        if _EDGE.search(line):
+            if inside:
+                yield keys
+            keys, group, inside = set(), "", True
+        elif inside and (found := _ROW.search(line)):
+            keys.add(group + found["key"])
+        elif inside and (found := _GROUP.search(line)):
+            group = found["group"]
+        elif "|" not in line:
+            inside = False
 
 
 class Sb3Console(LogFormat):
@@ -119,24 +147,12 @@ class Sb3Console(LogFormat):
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a box that counts timesteps settles it."""
-        rows: set[str] = set()
-        group, inside = "", False
-        for line in lines:
-            if _EDGE.search(line):
-                if inside and rows & {*_STEPS[:-1]} and len(rows) > 1:
-                    return 1.0
-                rows, group, inside = set(), "", True
-            elif inside and (found := _ROW.search(line)):
-                rows.add(group + found["key"])
-            elif inside and (found := _GROUP.search(line)):
-                group = found["group"]
-            elif "|" not in line:
-                inside = False
-        return 0.0
+        return 1.0 if any(len(box) > 1 and box & {*_STEPS[:-1]} for box in boxes(lines)) else 0.0
 
     def parser(self, file: str) -> BoxParser:
         """Return a fresh parser for a log."""
-        return BoxParser(file)
+        naming = Naming(_NAMES, evaluations=OF_BASELINES)
+        return BoxParser(file, Axis("timestep"), naming, _STEPS)
 
 
 FORMAT = Sb3Console()

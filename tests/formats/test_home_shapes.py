@@ -305,3 +305,40 @@ def test_an_error_may_head_the_results() -> None:
 def test_a_number_may_stick_to_its_loss() -> None:
     text = "".join(f"EPOCH[{e}/90] loss0.5{e}1-|Sample:1.2|\n" for e in range(1, 6))
     assert points(read(text), "train")[-1][1]["loss"] == 0.551
+
+
+def test_two_counts_may_follow_the_level_of_a_logger() -> None:
+    text = "".join(
+        f"2020-05-06 10:00:0{i},500 toy.net INFO: [{e}/30], [{i}/6], loss: 5.{e}{i}, lr:0.001\n"
+        for e in (1, 2)
+        for i in (2, 4, 6)
+    )
+    records = read(text)
+    facts = {k: v for r in records if r.kind == "config" for k, v in r.facts.items()}
+    assert (facts["planned_epochs"], facts["steps_per_epoch"]) == (30, 6)
+    assert [r.step for r in records if r.kind == "train"] == [2, 4, 6, 8, 10, 12]
+
+
+def test_what_a_batch_measured_is_no_evaluation() -> None:
+    text = "".join(
+        f"Average loss at step {i}: 3.{i} learning rate: 10.0\nMinibatch perplexity: 11.{i}\n"
+        f"Validation set perplexity: 10.{i}\n"
+        for i in range(100, 600, 100)
+    )
+    names = {name for r in read(text) if r.kind == "eval" for name in r.metrics}
+    assert names == {"Validation set perplexity"}
+
+
+def test_a_bar_over_epochs_counts_them() -> None:
+    text = "".join(
+        f"\rEpochs: {e}%|##| {e}/20 [00:10<00:00, 9.1it/s, t_loss=1.{e}, i_acc=0.9{e}]"
+        for e in range(1, 21)
+    )
+    records = read(text + "\n")
+    assert [r.epoch for r in records if r.kind == "train"] == list(range(1, 21))
+    assert {"planned_epochs": 20} in [dict(r.facts) for r in records if r.kind == "config"]
+
+
+def test_the_total_of_a_game_is_no_loss() -> None:
+    lines = [f"Round {i}: player score: 1{i}.5, enemy score: 9.5, total: 2{i}.0" for i in range(20)]
+    assert FORMAT.confidence(lines) < 0.5
