@@ -131,3 +131,16 @@ def test_the_ensemble_of_families_extrapolates_a_power_law() -> None:
     assert middle == pytest.approx(0.9 - 0.5 * 120**-0.5, abs=0.01)
     assert low < middle < high < middle + 0.1
     assert ensemble(steps[:4], y[:4], 120.0, np.array([0.5])) is None
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_small_runs_are_whole_curves_of_both_directions() -> None:
+    from forecast_curves import load_small
+
+    curves = load_small()
+    assert len({c.name for c in curves}) == len(curves) > 200
+    assert {c.direction for c in curves} == {"min", "max"}
+    assert all(np.isfinite(c.values).all() and (np.diff(c.steps) > 0).all() for c in curves)
+    assert {c.bounds for c in curves if c.direction == "max"} == {(0.0, 1.0)}
+    assert min(c.steps.size for c in curves) == 6
+    assert max(c.steps.size for c in curves) == 50

@@ -120,7 +120,7 @@ def _levelling(prefix: Prepared, share: float) -> tuple[float, float, float]:
 
     A parabola through them gives the pace in their middle and how fast that pace decays; Aitken's
     extrapolation, for more than three points (Brezinski and Redivo Zaglia, Extrapolation Methods
-    (1991)). A pace that grows counts as steady, and is not believed beyond twice the window.
+    (1991)). A pace that grows counts as steady, and is not believed beyond one more window.
 
     Returns
     -------
