@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 
 if TYPE_CHECKING:
@@ -65,9 +67,7 @@ def dead_run(run: Run, results: Results) -> Dead | None:
         return None
     noise = trend.loss_noise or 0.0
     main = results.of(MetricAnalyzer)
-    learned = False
-    if main.n >= 2 and main.best is not None and main.first is not None:
-        learned = abs(main.best - main.first) > max(3.0 * (main.noise or 0.0), main.delta)
+    learned = metric_moved(run, main)
     chance = _chance(run)
     if chance is not None and not learned:
         near = NEAR_CHANCE * chance
@@ -84,6 +84,21 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     if enough and flat and not learned and abs(start - now) <= moved and start > 0:
         return Dead(start, now, None, moved, rows, main.n)
     return None
+
+
+def metric_moved(run: Run, main: MainMetric) -> bool:
+    """Tell whether the newest evaluations differ from the first ones by more than noise.
+
+    Means are compared, since the best of many evaluations is a lucky one.
+    """
+    if main.n < 2 or main.best is None or main.first is None or main.name is None:
+        return False
+    value = judged_series(run, main.name).value
+    if len(value) < _FEWEST_EVALS:
+        # A resume writes all evaluations again, and few of them have no mean.
+        return abs(main.best - main.first) > max(3.0 * (main.noise or 0.0), main.delta)
+    moved = abs(float(np.mean(value[-4:]) - np.mean(value[: min(3, len(value) - 4)])))
+    return moved > max(3.0 * (main.noise or 0.0), main.delta)
 
 
 def _goes_on(run: Run) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics import wording
+from copilot_analytics.analyzers._dead import metric_moved
 from copilot_analytics.analyzers._pace import fall_pct, gain_in_words, pace_in_words
 from copilot_analytics.analyzers._plan import decide_at
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
@@ -465,20 +466,13 @@ class _Judge:
 
     def _dead(self) -> bool:
         """Tell whether nothing was ever learned: a loss that never left its start."""
-        trend, main = self.trend, self.main
+        trend = self.trend
         if trend.loss_start is None or trend.loss_now is None:
             return False
         progress = abs(trend.loss_start - trend.loss_now)
         noise = trend.loss_noise or 0.0
         learned = progress > max(_LEARNED * abs(trend.loss_start), noise)
-        if learned or main.best is None or main.first is None:
-            return not learned
-        value = judged_series(self.run, main.name or "").value
-        if not len(value):
-            # A resume writes all evaluations again.
-            return not learned
-        moved = abs(float(np.mean(value[-4:]) - np.mean(value[: max(min(3, len(value) - 4), 1)])))
-        return moved <= max(3.0 * (main.noise or 0.0), main.delta)
+        return not learned and not metric_moved(self.run, self.main)
 
     def _converged(self, gain: Gain | None, *, loss_falls: bool) -> bool:
         over = self._over() or self._finished()

@@ -11,15 +11,15 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, Recent, recent, total_loss
 from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.analyzers._slow_rise import SlowRise, slow_rise
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.spikes import (
     FEWEST,
     Baseline,
     exploded,
     find_spikes,
-    rose_without_recovery,
 )
 
 if TYPE_CHECKING:
@@ -63,8 +63,13 @@ class Divergence:
         zeros that look like a filtered NaN) or ``healthy``.
     column
         The metric that shows it.
+    climbs
+        Whether the loss rises from its best level; with the state ``healthy``, evaluations that
+        still improve are the excuse for it.
+    despite_evals
+        Whether the evaluations improve although the loss climbs.
     since_step, since_line
-        Where it began; None while healthy.
+        Where it began; None while all is well.
     last_good_step
         Last step before it, for choosing a checkpoint.
     not_finite
@@ -83,6 +88,8 @@ class Divergence:
 
     state: Literal["healthy", "nan", "exploded", "rising", "masked"] = "healthy"
     column: str = "loss"
+    climbs: bool = False
+    despite_evals: bool = False
     since_step: int | None = None
     since_line: int | None = None
     last_good_step: int | None = None
@@ -126,7 +133,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         self._grad_nans = 0
         self._exploded: _Exploded | None = None
         self._excused: _Exploded | None = None
-        self._risen: tuple[int, int] | None = None
+        self._risen: SlowRise | None = None
         self._spikes: list[Spike] = []
         self._open: list[_OpenSpike] = []
         self._parts: dict[str, tuple[str, int]] = {}
@@ -450,37 +457,15 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         value = self._course.value
         excuse = need_not_fall(run.train_log.metric_names, value)
         self._excuse = () if excuse is None else (excuse,)
-        if len(value) < _FEWEST_FOR_RISE or excuse is not None:
-            self._risen = None
-            return
-        levels = np.convolve(value, np.full(5, 0.2), "valid")
-        best = float(levels.min())
-        progress = max(float(levels[0]) - best, 0.0)
-        rise = float(levels[-1]) - best
-        main = results.of(MetricAnalyzer)
-        judged = main.name is not None and main.n >= 3
-        share = 0.2 if judged else 0.5
-        if rise <= share * progress or rise <= 0.05 * abs(best) or rise <= 0:
-            self._risen = None
-            return
-        rate = results.of(LearningRateAnalyzer)
-        if rate.warming_up or (not judged and progress < 0.1 * abs(float(levels[0]))):
-            self._risen = None
-            return
-        found = rose_without_recovery(value, share=share, p=0.01 if judged else 0.001)
-        if not found.found:
-            self._risen = None
-            return
-        at = int(np.argmin(levels)) + 2
-        step = int(self._course.step[at])
-        if judged and not _got_worse(run, main, step):
-            self._risen = None
-            return
-        if self._risen is None:
-            log = run.train_log
-            row = min(int(np.searchsorted(log.step[self._segment_row :], step)), len(log) - 1)
-            row = min(row + self._segment_row, len(log) - 1)
-            self._risen = (int(log.step[row]), int(log.line[row]))
+        found = None
+        if excuse is None:
+            began = self._risen
+            found = slow_rise(
+                run, results, self._course, self._segment_row, already=began is not None
+            )
+            if began is not None and found is not None:
+                found = found._replace(step=began.step, line=began.line)
+        self._risen = found
 
     def _state(self, run: Run, column: str) -> Divergence:
         spikes = tuple(self._spikes)
@@ -541,18 +526,22 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                 threshold=gone.threshold,
                 before=gone.usual if math.isfinite(gone.usual) else None,
             )
-        if self._risen is not None:
-            value = self._course.value
-            return replace(
-                general,
-                state="rising",
-                since_step=self._risen[0],
-                since_line=self._risen[1],
-                last_good_step=self._risen[0],
-                level=float(np.median(value[-5:])),
-                threshold=float(np.convolve(value, np.full(5, 0.2), "valid").min()),
-            )
-        return general
+        risen = self._risen
+        if risen is None:
+            return general
+        # Evaluations use averaged weights or other data, so they notice late what is lost.
+        lost = not risen.despite_evals or risen.now > _BEYOND_EXCUSE * max(risen.best, 0.0)
+        return replace(
+            general,
+            state="rising" if lost else "healthy",
+            climbs=True,
+            despite_evals=risen.despite_evals,
+            since_step=risen.step,
+            since_line=risen.line,
+            last_good_step=risen.step,
+            level=risen.now,
+            threshold=risen.best,
+        )
 
 
 ANALYZER = DivergenceAnalyzer
@@ -573,7 +562,6 @@ _NEAR = 0.01
 _BEYOND_EXCUSE = 10.0
 _LEAST_PATIENCE = 10
 _MOST_SPIKES = 50
-_FEWEST_FOR_RISE = 40
 _POSITIVE = np.ones(1)
 
 
@@ -623,12 +611,3 @@ def _grown(value: Floats) -> int | None:
         return None
     below = np.flatnonzero(~over)
     return int(below[-1]) + 2 if len(below) else 1
-
-
-def _got_worse(run: Run, main: MainMetric, since_step: int) -> bool:
-    """Tell whether the metric failed to improve while the loss rose from its best."""
-    if main.best_step is None or main.best is None or main.last is None:
-        return True
-    noise = main.noise or 0.0
-    worse = (main.best - main.last) * (1.0 if main.direction == "max" else -1.0)
-    return main.best_step <= max(since_step, 0.75 * run.last_step) and worse > noise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text
+from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text, judged_series
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, line_at, where
@@ -35,7 +35,7 @@ class BestLongAgo(Diagnosis):
             return None
         if results.of(OverfittingAnalyzer).overfitting:
             return None
-        step = run.eval_series(main.name or "").step
+        step = judged_series(run, main.name or "").step
         since = int((step > main.best_step).sum())
         if since <= main.n / 2:
             return None

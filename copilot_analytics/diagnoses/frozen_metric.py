@@ -20,6 +20,15 @@ _FEWEST = 3
 _FEWEST_COARSE = 5
 _FINE = 1e-4
 _LONGEST = 500
+_PERFECT = {"fraction": 1.0, "percent": 100.0}
+_NOT_SEEN = (
+    "Training changes the weights, so an evaluation that never changes by a digit probably does "
+    "not see them."
+)
+_AT_ITS_TOP = (
+    "The metric cannot get any better, so it says nothing any more: either the task is easy, or "
+    "the evaluation holds samples of the training data or the answers themselves."
+)
 
 
 class FrozenMetric(Diagnosis):
@@ -53,13 +62,23 @@ class FrozenMetric(Diagnosis):
             return None
         series = run.eval_series(main.name)
         first = int(series.step[-together])
+        perfect = main.direction == "max" and main.last == _PERFECT.get(main.scale)
+        why = _AT_ITS_TOP if perfect else _NOT_SEEN
+        todo = (
+            f"Check that the evaluation since {where(run, first)} loads the new weights and that "
+            "the learning rate is not zero."
+        )
+        if perfect:
+            todo = (
+                "Check that training and evaluation data do not overlap; if the task is that "
+                "easy, stop, or judge by a harder metric (--metric)."
+            )
         return Finding(
             self.name,
             Severity.INFO,
             first,
             f"{together} evaluations in a row gave exactly {main.name} = {main.last:.6g}",
-            "Training changes the weights, so an evaluation that never changes by a digit "
-            "probably does not see them.",
+            why,
             (
                 Evidence(
                     "identical evaluations in a row",
@@ -68,8 +87,7 @@ class FrozenMetric(Diagnosis):
                     lines(*(int(line) for line in series.line[-together:][:5])),
                 ),
             ),
-            f"Check that the evaluation since {where(run, first)} loads the new weights and that "
-            "the learning rate is not zero.",
+            todo,
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines
+from copilot_analytics.diagnoses._shown import lines, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ class LrZero(Diagnosis):
         log, progress = run.train_log, run.progress
         if results.of(LearningRateAnalyzer).now != 0.0 or len(log) < _ROWS:
             return None
-        if progress is None or not _EARLY < progress < _LATE or "lr" not in log.metric_names:
+        if progress is None or progress <= _EARLY or "lr" not in log.metric_names:
             return None
-        rate = log.column("lr")[-_ROWS:]
-        if not bool(np.all(rate == 0.0)):
+        other = np.flatnonzero(log.column("lr") != 0.0)
+        row = int(other[-1]) + 1 if len(other) else 0
+        since = int(log.step[row])
+        # A schedule that ends at zero stays there for the rest of its last epoch.
+        left = 1.0 - progress * since / max(run.last_step, 1)
+        if len(log) - row < _ROWS or left <= 1.0 - _LATE:
             return None
         speed = results.of(TrendAnalyzer).loss
         if speed is not None and speed.low > 0.0:
@@ -47,15 +51,16 @@ class LrZero(Diagnosis):
         return Finding(
             self.name,
             Severity.WARNING,
-            int(log.step[-_ROWS]),
-            f"the learning rate is 0 with {1 - progress:.0%} of the plan still to come",
+            since,
+            f"the learning rate is 0 since {where(run, since)}, with {left:.0%} of the plan still "
+            "to come then",
             "Without a learning rate nothing is learned; the schedule is probably too short.",
             (
                 Evidence(
                     "learning rate",
-                    f"0 in the newest {_ROWS} records",
+                    f"0 in the newest {len(log) - row} records",
                     "above 0",
-                    lines(int(log.line[-_ROWS]), int(log.line[-1])),
+                    lines(int(log.line[row]), int(log.line[-1])),
                 ),
             ),
             "Check the length of the schedule against the length of training (epochs or steps, "

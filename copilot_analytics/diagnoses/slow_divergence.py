@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class SlowDivergence(Diagnosis):
-    """The loss rises steadily from its minimum while the evaluations get worse."""
+    """The loss rises steadily from its minimum while the evaluations get worse.
+
+    Beyond ten times its minimum it counts whatever the evaluations say.
+    """
 
     name: ClassVar[str] = "slow_divergence"
     needs = (DivergenceAnalyzer,)
@@ -32,7 +35,7 @@ class SlowDivergence(Diagnosis):
             health.since_step,
             f"{health.column} rose from {health.threshold:.4g} to {health.level:.4g} since "
             f"{where(run, health.since_step)}",
-            "A steady rise beyond noise, with no evaluation that improves, is slow divergence.",
+            _DESPITE if health.despite_evals else _AGREED,
             (
                 Evidence(
                     health.column,
@@ -44,6 +47,13 @@ class SlowDivergence(Diagnosis):
             f"Keep the checkpoint of {where(run, health.since_step)}; resume from it with a "
             "lower learning rate.",
         )
+
+
+_AGREED = "A steady rise beyond noise, with no evaluation that improves, is slow divergence."
+_DESPITE = (
+    "No change of data or augmentation explains so many times its best level, though the "
+    "evaluations still improve: averaged weights and other data notice late what is lost."
+)
 
 
 DIAGNOSIS = SlowDivergence()

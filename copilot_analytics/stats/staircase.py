@@ -58,7 +58,7 @@ def staircase(steps: FloatArray, y: FloatArray, steps_per_epoch: float) -> Stair
     Staircase or None
         None unless at least two of the newest three boundaries show a drop beyond three standard
         errors that is more than half of the fall from one epoch to the next (a straight line
-        shows a third of it there), or if an epoch has fewer than eight points.
+        shows a third of it there), or if an epoch has fewer than 20 points.
 
     Examples
     --------
@@ -102,7 +102,8 @@ def staircase(steps: FloatArray, y: FloatArray, steps_per_epoch: float) -> Stair
             np.mean(between(bound - steps_per_epoch, bound))
             - np.mean(between(bound, bound + steps_per_epoch))
         )
-        if drop > max(_SURE * error, _SHARE * fall):
+        # One that climbs back within each epoch is that of a meter, or of an order of the data.
+        if max(_SURE * error, _SHARE * fall) < drop < _SAWTOOTH * fall:
             at.append(bound)
             drops.append(drop)
             errors.append(error)
@@ -122,10 +123,11 @@ def staircase(steps: FloatArray, y: FloatArray, steps_per_epoch: float) -> Stair
 
 _BOUNDARIES = 3
 _FEWEST_DROPS = 2
-_FEWEST_POINTS = 8
+_FEWEST_POINTS = 20
 _FEWEST_SIDE = 2
 _LEVELS = 3
 _SIDE = 0.25
 _MARGIN = 0.03
 _SURE = 3.0
 _SHARE = 0.5
+_SAWTOOTH = 1.5

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from simulated_runs import Simulated, found
 
+from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.engine import Session
 from copilot_analytics.findings import Finding, Severity
 
@@ -183,3 +184,41 @@ def test_a_detector_at_the_loss_of_guessing_is_not_dead() -> None:
         return {"loss": total, "loss_cls": 0.5 * total, "loss_bbox": 0.5 * total}
 
     assert "dead_run" not in with_losses(row, facts={"num_classes": 80})
+
+
+def climbing(times: float) -> Simulated:
+    """Return a run whose loss climbs from its middle on while its evaluations improve."""
+
+    def loss(share: float) -> float:
+        return (0.4 + 2.0 * math.exp(-8 * share)) * times ** max(0.0, 2 * share - 1)
+
+    return Simulated(schedule="none", warmup=False, loss=loss, metric=lambda s: 0.2 + 0.2 * s)
+
+
+@pytest.mark.parametrize("times", [300.0, 1e4])
+def test_a_loss_that_climbs_by_orders_is_told_whatever_the_evaluations_say(times: float) -> None:
+    session = climbing(times).session()
+    finding = found(session)["slow_divergence"]
+    assert finding.severity is Severity.WARNING
+    assert "evaluations still improve" in finding.explanation
+    assert session.results.of(PhaseAnalyzer).current is Phase.DIVERGING
+
+
+def test_a_loss_that_climbs_a_few_times_beside_better_evaluations_is_worth_knowing() -> None:
+    session = climbing(8.0).session()
+    findings = found(session)
+    assert findings["loss_rises_alone"].severity is Severity.INFO
+    assert "bbox_mAP still improves" in findings["loss_rises_alone"].title
+    assert "slow_divergence" not in findings
+    assert session.results.of(PhaseAnalyzer).current is not Phase.DIVERGING
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_loss_that_rises_a_little_under_augmentation_is_not_told(seed: int) -> None:
+    made = replace(climbing(1.6), seed=seed)
+    assert not {"loss_rises_alone", "slow_divergence"} & set(found(made.session()))
+
+
+def test_a_climb_that_was_told_stays_told_until_the_level_is_back() -> None:
+    heard = [event.kind for event in climbing(1e3).session().events if event.key == "DIVERGING"]
+    assert len(heard) == 1
