@@ -157,9 +157,9 @@ def blended(
     edge = np.abs(2.0 * MIDDLES - 1.0)
     wider = np.interp(edge, (0.0, 0.8, 0.9), (1.0, inner, outer)) * stretch
     final = np.maximum.accumulate(middle + (final - middle) * wider)
-    final = adjusted(final, described.scale, at)
-    best = adjusted_best(of_best.quantiles(stretch), described.scale, best_so_far, at)
-    best = np.maximum(best, best_so_far)
+    best = np.maximum(of_best.quantiles(stretch), best_so_far)
     # Where the end would lie beyond the best of the run, both give way by half.
     best = best + 0.5 * np.maximum(final - best, 0.0)
+    final = adjusted(final, described.scale, at)
+    best = np.maximum(adjusted_best(best, described.scale, best_so_far, at), best_so_far)
     return Blend(np.minimum(final, best), best, stretch)

@@ -98,6 +98,28 @@ def test_a_drop_ahead_leaves_more_room_above() -> None:
     assert any("at step 2,000" in note for note in knows.notes)
 
 
+def test_late_in_a_smooth_decay_that_the_log_shows_little_more_is_expected() -> None:
+    values = rising(24)
+
+    def last(rate) -> MetricForecast:
+        rows = [Record("config", facts={"planned_steps": 3000})]
+        for i, value in enumerate(values, start=1):
+            rows += [
+                Record("train", step, metrics={"loss": 1.0 / step, "lr": rate(step)}, line=step)
+                for step in range(100 * i - 90, 100 * i + 1, 10)
+            ]
+            rows.append(Record("eval", 100 * i, metrics={"accuracy": value}, line=100 * i))
+        return forecast_of(rows)
+
+    steady = last(lambda step: 0.1)
+    decayed = last(lambda step: 0.1 * (1.0 - step / 3000.0) ** 2)
+    assert decayed.expected_gain < 0.5 * steady.expected_gain
+    assert decayed.p_gain < steady.p_gain
+    assert decayed.best.high < steady.best.high
+    hardly = last(lambda step: 0.1 * (1.0 - 0.1 * step / 3000.0))
+    assert hardly.p_gain == steady.p_gain
+
+
 def test_past_forecasts_are_kept_and_bounded() -> None:
     few = forecast_of(evals(rising(10)))
     assert [step for step, *_ in few.past] == list(range(300, 1001, 100))
