@@ -189,8 +189,9 @@ def test_training_after_a_long_prelude_is_found():
 def test_no_training_is_refused_with_advice():
     with pytest.raises(NotATrainingLogError) as error:
         read(b"my toy diary\n" * 3)
-    for part in ("toy.log", "3 lines", "toy JSON log", "toy_text (0.10)", "--log-format"):
+    for part in ("toy.log", "3 lines", "toy log (toy_text, 0.10)", "--log-format"):
         assert part in str(error.value)
+    assert "toy JSON log" not in str(error.value)  # the nearest ones are enough
 
 
 def test_a_document_that_quotes_a_log_is_refused():
