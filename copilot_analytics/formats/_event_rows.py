@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LATE = 0.5  # an evaluation of an earlier checkpoint is not older than half of the training
 _AHEAD = 2  # intervals of logging by which an evaluation may lead
-_BY_EPOCH = "train/box_loss"  # YOLO counts epochs
+_BY_EPOCH, _OF_KERAS = "train/box_loss", "epoch_"  # YOLO and Keras count epochs
 _TIMES = frozenset({"iter_time_s", "data_time_s"})
 _OF_NO_TAG = -1
 
@@ -114,7 +114,8 @@ class EventRows:
         if steps and not self._begun:
             self._begun = True
             facts: dict[str, object] = {"time_is_utc": True}
-            if _BY_EPOCH in {self._tags[tag].name for tag in tags[: starts[1]] if tag >= 0}:
+            names = [self._tags[tag].name for tag in tags[: starts[1]] if tag >= 0]
+            if any(name == _BY_EPOCH or name.startswith(_OF_KERAS) for name in names):
                 facts["step_unit"] = "epoch"
                 self._first_step = steps[0]
             yield Record("config", facts=facts, line=int(whole.event[0]), file=self._file)
