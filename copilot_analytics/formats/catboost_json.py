@@ -53,12 +53,12 @@ class CatboostJson(DocumentFormat):
         sets = [str(name) for name in meta.get("test_sets", ())]
         for entry, line in super().entries(document, text):
             named = {key: held for key, held in entry.items() if is_number(held)}
-            named.update(
-                (f"learn/{n}", x) for n, x in zip(learned, entry.get("learn", ()), strict=False)
-            )
-            for place, numbers in enumerate(entry.get("test", ())):
-                title = sets[place] if place < len(sets) else f"test{place}"
-                named.update((f"{title}/{n}", x) for n, x in zip(tested, numbers, strict=False))
+            for title, metrics in (("learn", learned), *((name, tested) for name in sets[::-1])):
+                numbers = entry.get(title)
+                if isinstance(numbers, list):
+                    named.update(
+                        (f"{title}/{n}", x) for n, x in zip(metrics, numbers, strict=False)
+                    )
             yield named, line
 
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
@@ -77,25 +77,28 @@ class CatboostJson(DocumentFormat):
         results = {k: x for k, x in numbers.items() if "/" in k and not k.startswith("learn/")}
         if results:
             yield from rows.evaluation({**place, **shared, **results}, line)
+        if numbers.get("remaining_time") == 0.0:  # trees count from 0: the last is none of the plan
+            yield rows.record("end", line, step=int(place["#step"]))
 
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
 {"meta": {"test_sets": ["test"], "test_metrics": [{"best_value": "Min", "name": "RMSE"}],
 "learn_metrics": [{"best_value": "Min", "name": "RMSE"}], "launch_mode": "Train",
-"iteration_count": 500, "learn_sets": ["learn"], "name": "experiment"},
+"iteration_count": 2, "learn_sets": ["learn"], "name": "experiment"},
 "iterations": [
-{"learn": [2.5], "iteration": 0, "passed_time": 0.5, "remaining_time": 249.5, "test": [[2.75]]},
-{"learn": [1.5], "iteration": 1, "passed_time": 1.0, "remaining_time": 249.0, "test": [[1.75]]}
+{"learn": [2.5], "iteration": 0, "passed_time": 0.5, "remaining_time": 0.5, "test": [2.75]},
+{"learn": [1.5], "iteration": 1, "passed_time": 1.0, "remaining_time": 0, "test": [1.75]}
 ]}
 """,
             (
-                Record("config", facts={"planned_steps": 500}, line=5),
+                Record("config", facts={"planned_steps": 2}, line=5),
                 Record("config", facts={"step_unit": "tree"}, line=5),
-                Record("train", 0, None, 0.5, {"RMSE": 2.5, "eta_s": 249.5}, line=5),
+                Record("train", 0, None, 0.5, {"RMSE": 2.5, "eta_s": 0.5}, line=5),
                 Record("eval", 0, None, 0.5, {"test/RMSE": 2.75}, {"split": "val"}, 5),
                 Record("train", 1, None, 1.0, {"RMSE": 1.5}, line=6),
-                Record("eval", 1, None, 1.0, {"test/RMSE": 1.75}, {"split": "val"}, 6),
+                Record("eval", 1, None, 1.0, {"test/RMSE": 1.75}, line=6),
+                Record("end", 1, line=6),
             ),
         ),
     )
