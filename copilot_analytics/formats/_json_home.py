@@ -112,7 +112,15 @@ def by_rare_counter(columns: Mapping[str, Floats], counters: frozenset[str]) -> 
     --------
     >>> by_rare_counter({"episode": [7.0], "reward": [0.5]}, frozenset({"step"}))
     {'reward': [0.5], '#step': [7.0]}
+
+    What an episode tells of its steps is how many it had.
+
+    >>> by_rare_counter({"episode": [7.0], "reward": [0.5], "steps": [90]}, frozenset({"steps"}))
+    {'reward': [0.5], '#step': [7.0]}
     """
+    names = list(columns)
+    if "episode" in columns and "steps" in names[names.index("episode") :]:
+        columns = {key: column for key, column in columns.items() if key != "steps"}
     kept = {key: column for key, column in columns.items() if key not in RARE_COUNTERS}
     rare = next((key for key in RARE_COUNTERS if key in columns), None)
     if rare is not None and not counters & columns.keys():

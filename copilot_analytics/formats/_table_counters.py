@@ -36,9 +36,10 @@ _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
         frozenset(
             "step steps globalstep globalsteps trainstep trainsteps trainingstep trainingsteps"
             " totalstep totalsteps currentstep currentsteps stepnum gradstep gradientstep"
-            " gradientsteps iter iters iteration iterations it itr niter niters iternum iteridx"
-            " globaliter globaliteration trainiter trainingiteration update updates numupdates"
-            " nupdates numupdate gradientupdates optimizerstep".split()
+            " gradientsteps optstep optsteps microstep microsteps iter iters iteration"
+            " iterations it itr niter niters iternum iteridx globaliter globaliteration"
+            " trainiter trainingiteration update updates numupdates nupdates numupdate"
+            " gradientupdates optimizerstep".split()
         ),
         1.0,
     ),

@@ -199,3 +199,9 @@ def test_a_list_that_does_not_divide_the_others_ends_with_them():
     assert run.train_series("loss").step.tolist() == [*range(1, 12)]
     found = run.eval_series("eval_loss")
     assert (found.step.tolist(), found.value.tolist()) == ([5, 11], [0.5, 0.25])
+
+
+def test_steps_of_an_episode_do_not_count_the_training_in_lines_either():
+    rows = [{"episode": n, "outcome": "lost", "steps": 9, "win_rate": n / 8} for n in range(1, 5)]
+    run = Run.from_records(_read("".join(json.dumps(row) + "\n" for row in rows)))
+    assert run.eval_series("win_rate").step.tolist() == [1, 2, 3, 4]

@@ -236,6 +236,12 @@ def test_steps_before_their_episodes_count_the_training() -> None:
     assert counters_of(["episode", "reward", "steps"]).names["steps"] is None
 
 
+def test_a_list_of_numbers_in_a_cell_names_no_rows() -> None:
+    rows = "".join(f'{2 / n:.3f},{2.5 / n:.3f},"{3 / n:.4f}, {4 / n:.4f}"\n' for n in range(1, 9))
+    records = _read("train loss,test loss,interval loss\n" + rows)
+    assert sum(record.kind == "eval" for record in records) == 8
+
+
 def test_samples_of_an_epoch_do_not_count_the_training() -> None:
     counters = counters_of(["epoch", "samples", "avg_return"])
     assert counters.unit == "epoch"
