@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LATE = 0.5  # an evaluation of an earlier checkpoint is not older than half of the training
 _AHEAD = 2  # intervals of logging by which an evaluation may lead
-_BY_EPOCH = "train/box_loss"  # YOLO counts epochs
+_BY_EPOCH, _OF_KERAS = "train/box_loss", "epoch_"  # YOLO and Keras count epochs
 _TIMES = frozenset({"iter_time_s", "data_time_s"})
 _OF_NO_TAG = -1
 
@@ -49,6 +49,7 @@ class EventRows:
         self._file = file
         self._names = Tags(file)
         self._tags: list[Tag] = []
+        self._by_epoch: list[bool] = []  # whether steps are epochs, by each tag
         self._place = _Places()
         self._open = _NOTHING  # scalars of the row that may go on
         self._open_step = 0
@@ -61,6 +62,7 @@ class EventRows:
         """Take more scalars; yield the rows that are complete."""
         for tag in tags[len(self._tags) :]:
             self._tags.append(self._names.meaning(tag))
+            self._by_epoch.append(tag == _BY_EPOCH or tag.startswith(_OF_KERAS))
         if not len(scalars.event):
             return
         starts, steps = self._cut(scalars)
@@ -114,7 +116,7 @@ class EventRows:
         if steps and not self._begun:
             self._begun = True
             facts: dict[str, object] = {"time_is_utc": True}
-            if _BY_EPOCH in {self._tags[tag].name for tag in tags[: starts[1]] if tag >= 0}:
+            if any(self._by_epoch[tag] for tag in tags[: starts[1]] if tag >= 0):
                 facts["step_unit"] = "epoch"
                 self._first_step = steps[0]
             yield Record("config", facts=facts, line=int(whole.event[0]), file=self._file)

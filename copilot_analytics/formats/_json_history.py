@@ -193,11 +193,11 @@ def _rows_of_lists(node: Json) -> list[Row]:
     unit = "step" if any(map(_EPISODES.search, plain)) else "epoch"
     rows: list[Row] = [{} if has_place else {unit: n + 1.0} for n in range(count)]
     for key, held in plain.items():
-        every = count // len(held)
-        if every and every * len(held) == count:
-            for place, number in enumerate(held, 1):
-                if number is not None:
-                    rows[place * every - 1][key] = number
+        if not 0 < len(held) <= count:
+            continue
+        for place, number in enumerate(held, 1):
+            if number is not None:  # of shorter lists, the last one was measured at the end
+                rows[place * count // len(held) - 1][key] = number
     return rows
 
 

@@ -30,6 +30,7 @@ STAMPED = (
 
 _SINCE_1970_S = 1e9  # no training took as many seconds
 _WRAPPERS = ("metrics", "data", "values", "scalars", "logs", "payload", "stats", "results")
+_SETTINGS = frozenset("config args hparams hyperparameters params settings".split())
 _SPLIT_KEYS = ("split", "phase", "mode", "stage", "set", "subset", "type", "event", "kind", "tag")
 _TENSOR = re.compile(r"(?:tensor|array|float|np\.float\d\d)\(\[?\s?([^\s,\])]{1,40})[^()]{0,80}\)")
 
@@ -88,7 +89,7 @@ def numbers_said(statement: Json, places: frozenset[str]) -> dict[str, float]:
     >>> numbers_said(row, frozenset({"epoch"}))
     {'epoch': 2.0, 'val/loss': 0.5, 'val/acc': 0.25}
     """
-    row = unwrapped(statement)
+    row = {key: held for key, held in unwrapped(statement).items() if key not in _SETTINGS}
     numbers = flattened(_plain(row), texts=True)
     for key in STAMPED:
         said = row.get(key)
@@ -111,7 +112,15 @@ def by_rare_counter(columns: Mapping[str, Floats], counters: frozenset[str]) -> 
     --------
     >>> by_rare_counter({"episode": [7.0], "reward": [0.5]}, frozenset({"step"}))
     {'reward': [0.5], '#step': [7.0]}
+
+    What an episode tells of its steps is how many it had.
+
+    >>> by_rare_counter({"episode": [7.0], "reward": [0.5], "steps": [90]}, frozenset({"steps"}))
+    {'reward': [0.5], '#step': [7.0]}
     """
+    names = list(columns)
+    if "episode" in columns and "steps" in names[names.index("episode") :]:
+        columns = {key: column for key, column in columns.items() if key != "steps"}
     kept = {key: column for key, column in columns.items() if key not in RARE_COUNTERS}
     rare = next((key for key in RARE_COUNTERS if key in columns), None)
     if rare is not None and not counters & columns.keys():

@@ -36,9 +36,10 @@ _STEPS: tuple[tuple[str, frozenset[str], float], ...] = (
         frozenset(
             "step steps globalstep globalsteps trainstep trainsteps trainingstep trainingsteps"
             " totalstep totalsteps currentstep currentsteps stepnum gradstep gradientstep"
-            " gradientsteps iter iters iteration iterations it itr niter niters iternum iteridx"
-            " globaliter globaliteration trainiter trainingiteration update updates numupdates"
-            " nupdates numupdate gradientupdates optimizerstep".split()
+            " gradientsteps optstep optsteps microstep microsteps iter iters iteration"
+            " iterations it itr niter niters iternum iteridx globaliter globaliteration"
+            " trainiter trainingiteration update updates numupdates nupdates numupdate"
+            " gradientupdates optimizerstep".split()
         ),
         1.0,
     ),
@@ -68,6 +69,10 @@ _WEAK = frozenset(
     "batch batches batchidx batchid batchnum minibatch batchnumber samples nsamples numsamples"
     " examples numexamples images numimages imgs nimages tokens numtokens tick round rounds gen"
     " frame frames it".split()
+)
+# How many were in an epoch, beside the column that counts the epochs.
+_OF_AN_EPOCH = frozenset(
+    "samples nsamples numsamples examples numexamples images numimages imgs nimages batches".split()
 )
 _SECONDS = {
     **dict.fromkeys(
@@ -123,7 +128,9 @@ def counters_of(names: Sequence[str]) -> Counters:
         found[epoch] = "#epoch"
     unit = None if epoch is None else "epoch"
     has_steps = is_weak = False
-    has_episodes = not _EPISODES.isdisjoint(plain.values())
+    episodes = [place for place, text in enumerate(plain.values()) if text in _EPISODES]
+    later = list(plain.items())[min(episodes, default=len(plain)) :]
+    lengths = {name for name, text in later if text == "steps"}  # of the episodes told before
     for kind, known, factor in _STEPS:
         for name in plain:
             if plain[name] not in known or name in found:
@@ -131,7 +138,7 @@ def counters_of(names: Sequence[str]) -> Counters:
             if plain[name] == "idx" and epoch is None:
                 continue
             found[name] = None
-            if plain[name] == "steps" and has_episodes:  # how long each of them was
+            if name in lengths or (epoch is not None and plain[name] in _OF_AN_EPOCH):
                 continue
             # Epochs of an agent are cycles of many episodes: they are what people count in.
             if not has_steps and not (epoch is not None and plain[name] in _EPISODES):

@@ -67,6 +67,7 @@ _MEASURED_AFTER = re.compile(
 )
 _RULE = re.compile(r"[\s|+:=\u2500-\u257f-]*")  # a line between the header and the rows
 _DURATION = re.compile(r"[\d:.]+\s?(?:h|m|min|s|sec|ms)?")
+_NUMBERS = re.compile(r"[\[(]?[\d.eE+-]+(?:[,;\s]+[\d.eE+-]+)+[\])]?")  # of a list in one cell
 
 
 class HomeTable(LogFormat):
@@ -277,7 +278,8 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
         for counter in counted.keys() & numbers.keys():
             counted[counter].append(numbers[counter])
         for place, cell in enumerate(cells):
-            if cell.text and place not in numbers and not _DURATION.fullmatch(cell.text):
+            is_word = not (_DURATION.fullmatch(cell.text) or _NUMBERS.fullmatch(cell.text))
+            if cell.text and place not in numbers and is_word:
                 texts.setdefault(place, []).append(cell.text.lower())
     if not rows:
         return _HEADER_ONLY

@@ -19,7 +19,7 @@ from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import Block, Item, Record, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from copilot_analytics.records import Floats
@@ -28,8 +28,12 @@ _RICHER = 1.2  # so many times the values make another log the main one
 _MOST_COMPARED = 1000  # rows whose values are compared, and all evaluations
 _AGREE = 2e-3  # relative: printed digits
 _MOST_APART = 0.05  # of the steps
+_TORN = 0.01  # of the values that one log says are no numbers, as blanks may be written
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
 _KINDS = frozenset({"checkpoint", "crash", "end", "resume"})
+_SETTINGS = ("args.yaml", "opt.yaml")
+_MOST_SETTINGS = 1 << 16  # bytes
+_EPOCHS = re.compile(r"^epochs:[ \t]{0,8}([1-9]\d{0,6})[ \t\r]{0,8}$", re.MULTILINE)
 _WRAPPING = re.compile(r"^(train|val|valid|validation|eval|test)[_/.]|[^a-z0-9]")
 
 
@@ -81,6 +85,10 @@ class Digest:
         """Tell whether two logs are of one run."""
         common = self.points.keys() & other.points.keys()
         if common:
+            pairs = [(self.points[key], other.points[key]) for key in common]
+            torn = sum(np.isfinite(one) != np.isfinite(another) for one, another in pairs)
+            if torn > _TORN * len(common):  # of two runs from one seed, one turned NaN
+                return False
             near = sum(_near(self.points[key], other.points[key]) for key in common)
             return near >= 0.8 * len(common)
         if self.unit == other.unit and self.last_step and other.last_step:
@@ -124,7 +132,7 @@ class Digest:
         for name, number in row.metrics.items():
             title = f"{row.kind} {_title(name)}"
             self.names.add(title)
-            if place is not None and np.isfinite(number):
+            if place is not None:
                 self.points[title, place] = number
 
 
@@ -137,6 +145,8 @@ class Beside:
         The log that gives the values; None weaves nothing.
     others
         The other logs of its run.
+    plan
+        What the settings beside them state of the plan.
 
     Examples
     --------
@@ -145,12 +155,17 @@ class Beside:
     True
     """
 
-    def __init__(self, main: Digest | None = None, others: Sequence[Digest] = ()) -> None:
+    def __init__(
+        self,
+        main: Digest | None = None,
+        others: Sequence[Digest] = (),
+        plan: Mapping[str, Any] | None = None,
+    ) -> None:
         self._waiting: list[tuple[float, Record]] = []
         self._stamps: tuple[Floats, Floats] | None = None
-        facts: dict[str, Any] = {}
+        facts: dict[str, Any] = dict(plan or {})
         if main is None:
-            self._first: Record | None = None
+            self._first = Record("config", facts=facts) if facts else None
             return
         for other in others:
             facts = {**other.facts, **facts}
@@ -225,17 +240,35 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     beside : Beside
         To be woven into its items.
     """
+    plan = stated_plan(paths[0].parent)
     if len(paths) < 2:
-        return paths[0], Beside()
+        return paths[0], Beside(plan=plan)
     digests = [digest for path in paths if (digest := Digest.of(path)) is not None]
     if not digests or digests[0].path != paths[0]:
-        return paths[0], Beside()
+        return paths[0], Beside(plan=plan)
     preferred = digests[0]
     same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
     main = max(same, key=lambda one: one.values)
     if main.values < _RICHER * preferred.values:
         main = preferred
-    return main.path, Beside(main, [one for one in same if one is not main])
+    return main.path, Beside(main, [one for one in same if one is not main], plan)
+
+
+def stated_plan(folder: Path) -> dict[str, Any]:
+    """Return the planned epochs that the settings of a run state in its folder.
+
+    Ultralytics and timm write ``args.yaml``, YOLOv5 and YOLOv7 ``opt.yaml``.
+    """
+    for name in _SETTINGS:
+        try:
+            with (folder / name).open("rb") as stream:
+                text = stream.read(_MOST_SETTINGS).decode("utf-8", "replace")
+        except OSError:
+            continue
+        found = _EPOCHS.search(text)
+        if found is not None:
+            return {"planned_epochs": int(found[1])}
+    return {}
 
 
 def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
@@ -275,4 +308,6 @@ def _title(name: str) -> str:
 
 
 def _near(one: float, other: float) -> bool:
+    if not (np.isfinite(one) and np.isfinite(other)):
+        return not (np.isfinite(one) or np.isfinite(other))
     return abs(one - other) <= _AGREE * max(abs(one), abs(other)) + 1e-4

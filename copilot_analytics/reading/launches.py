@@ -223,7 +223,8 @@ class LaunchFilter:
             # A resume begins at a checkpoint, which is hardly ever in the first epoch.
             return True
         if step <= first:
-            return epoch is not None or first <= 2 * gap or self._second is None
+            # A log that begins with a resume may go on with a run from the start.
+            return epoch is not None or min(step, first) <= 2 * gap or self._second is None
         return bool(self._held) and step <= max(2 * gap, interval)
 
     def _note(self, step: int | None, epoch: float | None) -> None:

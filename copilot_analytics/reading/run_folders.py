@@ -40,7 +40,12 @@ _MOST_DEPTH = 5
 _MOST_ENTRIES = 50_000
 _MOST_JUDGED = 40
 _MOST_BESIDE = 12
-_SORTING = frozenset("vis_data tf_logs tensorboard tb tb_logs logs log events summaries".split())
+_SORTING = frozenset(
+    "vis_data tf_logs tensorboard tb tb_logs logs log events summaries train training validation"
+    " valid val eval test".split()
+)
+_CHECKPOINT = re.compile(r"checkpoint-(\d{1,9})")
+_STATE = "trainer_state.json"
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -106,8 +111,9 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
     """Return a log and the others that its run may have left, the log itself first.
 
     They are looked for in its folder and below it, and from a folder that only sorts logs
-    (``vis_data``, ``tensorboard``) in the one above. Copies of what the log says already, and
-    folders of other runs, are left out.
+    (``vis_data``, ``tensorboard``, ``train`` and ``validation`` of Keras) in the one above; the
+    Trainer of Hugging Face keeps its state with the last checkpoint. Copies of what the log says
+    already, and folders of other runs, are left out.
 
     Parameters
     ----------
@@ -120,17 +126,42 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
     own = _format_of(log, formats)
     folder = log.parent.parent if log.parent.name.lower() in _SORTING else log.parent
     stamp = _stamp_of(log.parent.name)
-    found = [log]
+    found = [log, *_trainer_states(log)]
     for candidate in sorted(_candidates(folder), reverse=True)[:_MOST_JUDGED]:
         path = Path(candidate.path)
         inner = path.parent.relative_to(folder).parts
         other_run = any(_stamp_of(name) not in {"", stamp} for name in inner)
-        if len(found) > _MOST_BESIDE or path == log or other_run:
+        if len(found) > _MOST_BESIDE or path in found or other_run:
             continue
+        if path.name == _STATE and _CHECKPOINT.fullmatch(path.parent.name):
+            continue  # of a checkpoint before the last one, or of another run
         form = _format_of(path, formats)
         if form is not None and (own is None or formats[form].twin_of != own):
             found.append(path)
     return found
+
+
+def _trainer_states(log: Path) -> list[Path]:
+    """Return the state of the Trainer that wrote event files or a checkpoint, its newest one."""
+    at = log.resolve()
+    if at.parent.parent.name == "runs":
+        folder = at.parent.parent.parent
+    elif _CHECKPOINT.fullmatch(at.parent.name) and at.name == _STATE:
+        folder = at.parent.parent
+    else:
+        return []
+    try:
+        saved = [
+            (int(found[1]), path)
+            for path in folder.iterdir()
+            if (found := _CHECKPOINT.fullmatch(path.name)) and (path / _STATE).is_file()
+        ]
+    except OSError:
+        return []
+    newest = folder / _STATE
+    if not newest.is_file() and saved:
+        newest = max(saved)[1] / _STATE
+    return [newest] if newest.is_file() and newest != at else []
 
 
 def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:

@@ -59,11 +59,28 @@ def _home(directory: Path, analysis: Analysis) -> Path:
     name, path = slug(name_of(analysis)), analysis.run.path
     home = directory / name
     try:
-        taken = source_line(path) not in (home / "report.md").read_text(encoding="utf-8")
+        earlier = (home / "report.md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return home
-    digest = hashlib.sha256(path.encode("utf-8", errors="replace")).hexdigest()
-    return directory / f"{name}-{digest[:6]}" if taken else home
+    if any(source_line(one) in earlier for one in _spellings(path)):
+        return home
+    digest = hashlib.sha256(_absolute(path).encode("utf-8", errors="replace")).hexdigest()
+    return directory / f"{name}-{digest[:6]}"
+
+
+def _spellings(path: str) -> list[str]:
+    """Return a path as it is given, from the root, and from the current directory."""
+    try:
+        return [path, _absolute(path), os.path.relpath(path)] if path else [path]
+    except (OSError, ValueError):  # on another drive, or the directory is gone
+        return [path]
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path) if path else path  # noqa: PTH100  # links stay as they are
+    except OSError:
+        return path
 
 
 def slug(name: str) -> str:

@@ -192,3 +192,16 @@ def test_indices_of_splits_are_no_losses():
 def test_results_in_an_indented_document_are_no_text_log():
     with pytest.raises(NotATrainingLogError):
         _read(json.dumps({"scores": {"a": {"mae": 34.1, "r2": 0.5}, "b": {"mae": 31.7}}}, indent=2))
+
+
+def test_a_list_that_does_not_divide_the_others_ends_with_them():
+    run = _run({"train_loss": [1.0 / n for n in range(1, 12)], "eval_loss": [0.5, 0.25]})
+    assert run.train_series("loss").step.tolist() == [*range(1, 12)]
+    found = run.eval_series("eval_loss")
+    assert (found.step.tolist(), found.value.tolist()) == ([5, 11], [0.5, 0.25])
+
+
+def test_steps_of_an_episode_do_not_count_the_training_in_lines_either():
+    rows = [{"episode": n, "outcome": "lost", "steps": 9, "win_rate": n / 8} for n in range(1, 5)]
+    run = Run.from_records(_read("".join(json.dumps(row) + "\n" for row in rows)))
+    assert run.eval_series("win_rate").step.tolist() == [1, 2, 3, 4]

@@ -8,6 +8,7 @@ import pytest
 from statements import read_text
 
 from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.formats._table_counters import counters_of
 from copilot_analytics.formats.home_table import FORMAT as HOME_TABLE
 from copilot_analytics.formats.lightning_csv import FORMAT as LIGHTNING
 from copilot_analytics.formats.rl_progress import FORMAT as RL_PROGRESS
@@ -227,6 +228,24 @@ def test_a_name_that_stands_twice_in_a_header_gets_a_number() -> None:
 def test_steps_of_an_episode_do_not_count_the_training() -> None:
     run = _run("Episode,Total Reward,Steps\n1,5.5,20\n2,7.5,18\n3,9.5,31\n")
     assert run.eval_series("Total Reward").step.tolist() == [1, 2, 3]
+
+
+def test_steps_before_their_episodes_count_the_training() -> None:
+    """An agent's environment counts on: only a length stands behind the episode it is of."""
+    assert counters_of(["steps", "update", "episodes", "reward"]).names["steps"] == "#step"
+    assert counters_of(["episode", "reward", "steps"]).names["steps"] is None
+
+
+def test_a_list_of_numbers_in_a_cell_names_no_rows() -> None:
+    rows = "".join(f'{2 / n:.3f},{2.5 / n:.3f},"{3 / n:.4f}, {4 / n:.4f}"\n' for n in range(1, 9))
+    records = _read("train loss,test loss,interval loss\n" + rows)
+    assert sum(record.kind == "eval" for record in records) == 8
+
+
+def test_samples_of_an_epoch_do_not_count_the_training() -> None:
+    counters = counters_of(["epoch", "samples", "avg_return"])
+    assert counters.unit == "epoch"
+    assert counters.names == {"epoch": "#epoch", "samples": None}
 
 
 def test_counters_of_evaluations_and_episodes_leave_epochs_alone() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
+from event_files import scalars
 
 from copilot_analytics.reading.beside import Beside, joined
 from copilot_analytics.reading.run_folders import logs_beside
@@ -125,3 +127,58 @@ def test_a_directory_of_a_run_just_works(tmp_path):
     assert analysis.metric.name == "val_acc" and len(analysis.run.eval_log) == 4
     assert analysis.life.status == "crashed" and "ValueError" in analysis.life.reason
     assert analysis.run.planned_steps == 400
+
+
+def history(path, numbers):
+    rows = [f"{n},{x},{x}" for n, x in enumerate(numbers, 1)]
+    path.write_text("\n".join(["epoch,train_loss,val_loss", *rows]) + "\n")
+    return path
+
+
+def test_runs_of_one_seed_part_where_one_turns_nan(tmp_path):
+    numbers = [round(2 / n, 4) for n in range(1, 41)]
+    sound = history(tmp_path / "a.csv", numbers)
+    broken = history(tmp_path / "b.csv", [*numbers[:36], *["nan"] * 4])
+    main, beside = joined([broken, sound])
+    run = read(main, beside)
+    assert main == broken
+    assert math.isnan(run.train_series("train_loss").value[-1])
+    assert len(run.train_series("train_loss").value) == 40
+    assert joined([history(tmp_path / "c.csv", numbers), sound])[0].name == "c.csv"
+
+
+def test_settings_beside_a_table_state_its_plan(tmp_path):
+    path = history(tmp_path / "results.csv", [2.5, 1.5, 1.25])
+    (tmp_path / "args.yaml").write_text("task: detect\nepochs: 50\npatience: 100\n")
+    assert read(*joined([path])).meta.planned_epochs == 50
+
+
+def test_the_state_of_the_last_checkpoint_is_beside_the_events_of_a_trainer(tmp_path):
+    for step in (100, 300, 200):
+        history_ = [{"step": n, "loss": 1 / n, "epoch": n / 100} for n in range(10, step + 1, 10)]
+        state = {"global_step": step, "is_hyper_param_search": False, "max_steps": 300}
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(json.dumps(state | {"log_history": history_}))
+    events = tmp_path / "runs" / "Jan01_host"
+    events.mkdir(parents=True)
+    log = events / "events.out.tfevents.1700000000.host"
+    log.write_bytes(scalars((n, "train/loss", 1 / n) for n in range(10, 301, 10)))
+    newest = tmp_path / "checkpoint-300" / "trainer_state.json"
+    assert logs_beside(log) == [log, newest]
+    assert read(*joined([log, newest])).planned_steps == 300
+
+
+def test_train_and_validation_of_keras_are_one_run(tmp_path):
+    logs = []
+    for split, worse in (("train", 0.0), ("validation", 0.5)):
+        folder = tmp_path / split
+        folder.mkdir()
+        logs.append(folder / "events.out.tfevents.1700000000.host")
+        rows = ((n, "epoch_loss", worse + 1 / (n + 1)) for n in range(5))
+        logs[-1].write_bytes(scalars(rows))
+    main, beside = joined(logs_beside(logs[1]))
+    run = read(main, beside)
+    assert len(run.train_series("loss").value) == 5
+    assert len(run.eval_series("epoch_loss").value) == 5
+    assert run.counts_epochs

@@ -60,6 +60,11 @@ def test_a_log_that_begins_after_a_resume_may_fall_below_its_first_step():
     assert "launch" not in told([train(s) for s in (5000, 5050, 5100, 4050, 4100)])
 
 
+def test_a_log_that_begins_after_a_resume_may_go_on_with_a_run_from_the_start():
+    told_apart = told([train(s) for s in (5000, 5050, 5100, 50, 100)])
+    assert told_apart == [5000, 5050, 5100, "launch", 50, 100]
+
+
 def test_a_header_belongs_to_the_run_that_it_begins():
     items = [header(), *RISE, Record("eval"), header(seed=2), Record("eval"), *RISE]
     result = list(LaunchFilter().all(items))

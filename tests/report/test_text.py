@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
+from copilot_analytics import analyze
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.report.document import document, json_schema, to_json
@@ -181,3 +182,12 @@ def test_another_log_of_the_same_name_keeps_its_report(analysis: Analysis, tmp_p
     assert second != first
     assert write_report(analysis, tmp_path) == second
     assert "elsewhere" not in first.read_text(encoding="utf-8")
+
+
+def test_one_log_has_one_report_however_its_path_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{n},{2 / n}\n" for n in range(1, 20))
+    (tmp_path / "metrics.csv").write_text(f"epoch,train_loss\n{rows}")
+    relative = analyze("metrics.csv").save(tmp_path / "reports")
+    absolute = analyze(tmp_path / "metrics.csv").save(tmp_path / "reports")
+    assert absolute == relative
