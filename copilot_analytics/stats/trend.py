@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LONGEST = 120
 """Longer series are averaged to this many points first; 7140 pairs bound the cost."""
 
+_ROUNDING = 1e-12
+"""Relative difference below which two residuals are the same: thousands of times the last bit."""
+
 Direction = Literal["min", "max"]
 
 
@@ -108,15 +111,21 @@ def _tie_term(y: FloatArray) -> tuple[float, float]:
     return float((t * (t - 1) * (2 * t + 5)).sum()), float((t * (t - 1)).sum())
 
 
-def _inflation(residual: FloatArray) -> float:
-    """Factor by which autocorrelation raises the variance of Kendall's S; at least 1."""
+def _inflation(residual: FloatArray, rounding: float) -> float:
+    """Factor by which autocorrelation raises the variance of Kendall's S; at least 1.
+
+    Residuals no further apart than `rounding` are tied: the median slope is that of a pair of
+    points, so both lie as far off the line, and which comes first is chance of the last bit.
+    """
     n = residual.size
     if n < 8:
         return 1.0
-    ranks = np.argsort(np.argsort(residual, kind="stable"), kind="stable").astype(np.float64)
-    _, inverse, counts = np.unique(residual, return_inverse=True, return_counts=True)
-    ranks = (np.bincount(inverse, weights=ranks) / counts)[inverse]
-    centred = ranks - ranks.mean()
+    order = np.argsort(residual, kind="stable")
+    apart = np.diff(residual[order]) > rounding
+    groups = np.concatenate(([0], np.cumsum(apart)))
+    mean_ranks = np.bincount(groups, weights=np.arange(n)) / np.bincount(groups)
+    centred = np.empty(n)
+    centred[order] = mean_ranks[groups] - (n - 1) / 2.0
     power = float(centred @ centred)
     if power == 0.0:
         return 1.0
@@ -136,7 +145,8 @@ def _inflation(residual: FloatArray) -> float:
 def _s_variance(y: FloatArray, residual: FloatArray) -> float:
     n = y.size
     ties, _ = _tie_term(y)
-    return (n * (n - 1) * (2 * n + 5) - ties) / 18.0 * _inflation(residual)
+    rounding = _ROUNDING * float(np.abs(y).max() + np.abs(residual).max())
+    return (n * (n - 1) * (2 * n + 5) - ties) / 18.0 * _inflation(residual, rounding)
 
 
 def _sen(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
