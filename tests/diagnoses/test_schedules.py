@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from simulated_runs import Simulated, answers, found
 
-from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer, Spike
+from copilot_analytics.analyzers._loss_spikes import Spike
+from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import Lifecycle, LifecycleAnalyzer

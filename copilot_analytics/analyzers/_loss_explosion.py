@@ -1,0 +1,163 @@
+"""Whether the training loss exploded: a lasting jump far above all that came before."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from copilot_analytics.analyzers._loss_tail import BEYOND_EXCUSE, MARGIN, WINDOW, times
+from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.stats.spikes import FEWEST, Baseline, exploded
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers._course import Recent
+    from copilot_analytics.analyzers._loss_tail import LossTail
+    from copilot_analytics.records import Floats
+
+
+class Explosion(NamedTuple):
+    """A jump of the loss that lasts.
+
+    `usual` is the level before it, `threshold` what the loss exceeded, and `back` the level below
+    which the loss has come back.
+    """
+
+    step: int
+    line: int
+    row: int
+    last_good: int | None
+    back: float
+    threshold: float
+    usual: float
+
+
+class LossExplosion:
+    """Finds explosions, and follows one until the loss is back.
+
+    Attributes
+    ----------
+    now
+        The explosion that lasts; None while there is none.
+    bound
+        Loss above which a new value may begin one.
+    first_level
+        Averaged loss where the run begins; NaN before there is one.
+    """
+
+    def __init__(self) -> None:
+        self.now: Explosion | None = None
+        self.bound = math.inf
+        self.first_level = math.nan
+        self._excused: Explosion | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is one, or a jump whose excuse has not run out."""
+        return self.now is not None or self._excused is not None
+
+    def begin_segment(self) -> None:
+        """Forget what a resume rolled back."""
+        self.now, self._excused = None, None
+        self.bound = math.inf
+
+    def renew_bound(self, value: Floats, base: Baseline) -> None:
+        """Take the newest rows, all finite, and their baseline."""
+        if base.n < FEWEST:
+            low = float(value.min())
+            self.bound = _SHORT_GROWTH * low if low > 0 else math.inf
+            return
+        wide = base.median + _Z * base.sigma
+        self.bound = max(wide, 2.0 * float(np.mean(value[-WINDOW:])))
+
+    def look(self, tail: LossTail) -> None:
+        """Look for an explosion among the new rows, or whether the one there is is over."""
+        rows = tail.rows
+        if self.now is not None:
+            newest = rows.value[rows.row > self.now.row][-RUN:]
+            if len(newest) == RUN and bool(np.all(newest <= self.now.back)):
+                self.now = None
+        elif self._excused is not None:
+            self._review_excused(tail, self._excused)
+        else:
+            many = np.count_nonzero(rows.row >= tail.first_new) > WINDOW
+            if many or bool(np.any(~(rows.value[-MARGIN:] <= self.bound))):
+                self._find(tail)
+
+    def _find(self, tail: LossTail) -> None:
+        # What lies below zero may still explode, by many times its noise.
+        if need_not_fall(tail.run.train_log.metric_names, _POSITIVE) is not None:
+            return
+        rows = tail.rows
+        at = exploded(rows.value, WINDOW, RUN, 2.0, _Z)
+        certain = at is None
+        if at is None:
+            at = _grown(rows.value)
+            if at is None:
+                return
+        before = rows.value[:at][np.isfinite(rows.value[:at])][-WINDOW:]
+        after = rows.value[at:]
+        usual, level = float(np.median(before)), float(np.median(after[-RUN:]))
+        # Where the loss never fell, it may have to rise first: then twice is not much.
+        made_progress = usual < 0.9 * self.first_level or float(before.min()) <= 0
+        factor = 2.0 if made_progress else _RISE_FROM_START
+        if usual > 0 and level < factor * usual:
+            return
+        threshold = max(factor * usual, self.bound if math.isfinite(self.bound) else 0.0)
+        found = _explosion_at(rows, at, before, threshold, usual)
+        if certain or not tail.excuses(found.step, times(level, usual)):
+            self.now = found
+        else:
+            self._excused = found
+
+    def _review_excused(self, tail: LossTail, gone: Explosion) -> None:
+        """Look again at a jump that had an excuse, once the excuse has run out."""
+        rows = tail.rows
+        newest = rows.value[-RUN:]
+        if len(newest) < RUN:
+            return
+        back = bool(np.all(newest <= gone.back))
+        if not back and tail.excuses(int(rows.step[-1])):
+            return
+        self._excused = None
+        # A loss may settle somewhat higher after a warm-up; many times higher it is lost.
+        limit = max(gone.threshold, BEYOND_EXCUSE * gone.usual)
+        if not back and float(np.min(newest)) > limit:
+            self.now = gone
+
+
+def _explosion_at(
+    rows: Recent, at: int, before: Floats, threshold: float, usual: float
+) -> Explosion:
+    good = rows.step[:at]
+    return Explosion(
+        int(rows.step[at]),
+        int(rows.line[at]),
+        int(rows.row[at]),
+        int(good[-1]) if len(good) else None,
+        Baseline.of(before, WINDOW, 3.0).bound,
+        threshold,
+        usual,
+    )
+
+
+RUN = 5
+"""Values in a row that make an explosion, and end it."""
+_Z = 10.0
+_SHORT_GROWTH = 100.0
+_RISE_FROM_START = 30.0
+_POSITIVE = np.ones(1)
+
+
+def _grown(value: Floats) -> int | None:
+    """Find growth beyond a hundred times the least loss in a history too short for a baseline."""
+    points = np.where(np.isposinf(value), 1e300, value)
+    if not 3 < len(points) <= FEWEST + RUN or np.isnan(points).any() or points.min() <= 0:
+        return None
+    least = np.minimum.accumulate(points)
+    over = points[1:] > _SHORT_GROWTH * least[:-1]
+    if len(over) < 3 or not bool(over[-3:].all()):
+        return None
+    below = np.flatnonzero(~over)
+    return int(below[-1]) + 2 if len(below) else 1
