@@ -12,7 +12,7 @@ from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
-from copilot_analytics.analyzers.trend import TrendAnalyzer
+from copilot_analytics.analyzers.trend import Trend, TrendAnalyzer
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -24,6 +24,7 @@ NEAR_CHANCE = 0.02
 _FEWEST_EVALS = 5
 _FEWEST_UNKNOWN = 200
 _FLAT = 0.01
+_LEARNED = 0.02
 _SHARE_IF_FEW = 0.3
 _MOST_BEFORE = 10  # intervals between records before the first one
 
@@ -95,10 +96,20 @@ def metric_moved(run: Run, main: MainMetric) -> bool:
         return False
     value = judged_series(run, main.name).value
     if len(value) < _FEWEST_EVALS:
-        # A resume writes all evaluations again, and few of them have no mean.
+        # Too few for means; a resume that writes evaluations again leaves fewer than were counted.
         return abs(main.best - main.first) > max(3.0 * (main.noise or 0.0), main.delta)
     moved = abs(float(np.mean(value[-4:]) - np.mean(value[: min(3, len(value) - 4)])))
     return moved > max(3.0 * (main.noise or 0.0), main.delta)
+
+
+def never_learned(run: Run, trend: Trend, main: MainMetric) -> bool:
+    """Tell whether the loss never left its start, and no evaluation moved."""
+    if trend.loss_start is None or trend.loss_now is None:
+        return False
+    progress = abs(trend.loss_start - trend.loss_now)
+    noise = trend.loss_noise or 0.0
+    learned = progress > max(_LEARNED * abs(trend.loss_start), noise)
+    return not learned and not metric_moved(run, main)
 
 
 def _goes_on(run: Run) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._news import news
-from copilot_analytics.analyzers._outlook import Outlook, Phase
+from copilot_analytics.analyzers._outlook import Outlook
+from copilot_analytics.analyzers._phase_kinds import Phase
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
