@@ -21,13 +21,14 @@ from copilot_analytics.analyzers._metric_gain import (
     climbs,
     steps_left,
 )
+from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._phase_kinds import BEGINNING, IMPROVING, Phase
 from copilot_analytics.analyzers._plan import decide_at
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, difference_text
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
 from copilot_analytics.analyzers.trend import (
     Trend,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from copilot_analytics.analyzers.metric import difference_text
+from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.wording import number
 
 if TYPE_CHECKING:
-    from copilot_analytics.analyzers.metric import Scale
+    from copilot_analytics.analyzers._metric_scale import Scale
     from copilot_analytics.stats.trend import Velocity
 
 

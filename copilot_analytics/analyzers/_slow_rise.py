@@ -8,7 +8,7 @@ import numpy as np
 
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
-from copilot_analytics.stats.spikes import rose_without_recovery
+from copilot_analytics.stats.rises import rose_without_recovery
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results

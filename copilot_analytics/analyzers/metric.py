@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._metric_scale import Scale, difference_text, scale_of
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._primary import (
     UNRANKED,
     better_ranked,
-    is_a_share,
     matching,
     minus_one_means_nothing,
     rank_of,
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.records import Floats, Record
     from copilot_analytics.run import Run
-
-Scale: TypeAlias = Literal["fraction", "percent", "loss", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +242,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
 
     def _measure(self, run: Run, choice: _Choice) -> MainMetric:
         step, value, epoch, _, line = judged_series(run, choice.name)
-        scale = _scale(choice.name, value)
+        scale = scale_of(choice.name, value)
         if not len(value):
             why = f"{choice.name} has no finite value yet"
             gap = (NotJudged("metric", why),)
@@ -306,21 +304,6 @@ class _Choice:
     name: str
     direction: Direction
     reason: str
-
-
-def difference_text(difference: float, scale: Scale) -> str:
-    """Print a difference of the metric for a reader: in points for shares.
-
-    Examples
-    --------
-    >>> difference_text(0.004, "fraction"), difference_text(0.012, "loss")
-    ('0.4 pt', '0.012')
-    """
-    if scale == "fraction":
-        return f"{100 * difference:.2g} pt"
-    if scale == "percent":
-        return f"{difference:.2g} pt"
-    return f"{difference:.3g}"
 
 
 def judged_series(run: Run, name: str) -> Series:
@@ -396,15 +379,6 @@ def _is_fellow(other: str, name: str) -> bool:
 
 def _known(epoch: float) -> float | None:
     return None if math.isnan(epoch) else float(epoch)
-
-
-def _scale(name: str, value: Floats) -> Scale:
-    if is_a_share(name):
-        largest = float(np.max(np.abs(value))) if len(value) else 0.0
-        if largest <= 1.0 + 1e-9:
-            return "fraction"
-        return "percent" if largest <= 100.0 + 1e-6 else "other"
-    return "loss" if "loss" in name.lower() else "other"
 
 
 def _name_in_checkpoints(run: Run, known: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._hopeless import LOST, hopeless, lost_loss
 from copilot_analytics.analyzers._keepers import Saved, keepers
+from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import decide_at, eval_spacing, little_left
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
@@ -22,7 +23,6 @@ from copilot_analytics.analyzers.metric import (
     MainMetric,
     MetricAnalyzer,
     Tie,
-    difference_text,
     eval_noise,
     judged_series,
 )

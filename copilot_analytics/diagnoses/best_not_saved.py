@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._plan import eval_spacing, saved_at
-from copilot_analytics.analyzers.metric import MetricAnalyzer, difference_text
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import line_at, lines, where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copilot_analytics.analyzers.metric import difference_text
+from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity

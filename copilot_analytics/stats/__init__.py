@@ -22,15 +22,8 @@ from copilot_analytics.stats.noise import (
     robust_z,
 )
 from copilot_analytics.stats.rates import Overhead, RemainingTime, remaining_time
-from copilot_analytics.stats.spikes import (
-    Baseline,
-    LevelShift,
-    Rise,
-    exploded,
-    find_spikes,
-    level_shift,
-    rose_without_recovery,
-)
+from copilot_analytics.stats.rises import LevelShift, Rise, level_shift, rose_without_recovery
+from copilot_analytics.stats.spikes import Baseline, exploded, find_spikes
 from copilot_analytics.stats.thinning import Thinned, thin
 from copilot_analytics.stats.trend import (
     MannKendall,

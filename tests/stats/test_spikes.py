@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from healthy_curves import SHAPES, healthy, noise, runs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,52 +15,10 @@ from copilot_analytics.stats import (
     Baseline,
     exploded,
     find_spikes,
-    level_shift,
     rose_without_recovery,
 )
 
 seeds = st.integers(0, 100_000)
-
-
-def healthy(shape, n):
-    t = np.arange(n) / n
-    return {
-        "falling": 1 + 3 * (1 + 50 * t) ** -0.5,
-        "plateau": 1 + 3 * np.exp(-30 * t),
-        "flat": np.full(n, 2.3),
-        "start-up bump": 1 + 3 * (1 + 50 * t) ** -0.5 + 2 * np.exp(-(((t - 0.01) / 0.004) ** 2)),
-        "scheduled drops": 1.5 + 2 * np.exp(-8 * t) - 0.4 * (t > 0.5) - 0.1 * (t > 0.8),
-        "middle bump": 1 + 3 * np.exp(-10 * t) + np.exp(-(((t - 0.4) / 0.05) ** 2)),
-        "signed": 2 * np.exp(-5 * t) - 1,
-    }[shape]
-
-
-SHAPES = ["falling", "plateau", "flat", "start-up bump", "scheduled drops", "middle bump", "signed"]
-
-
-def noise(kind, seed, n):
-    rng = np.random.default_rng(seed)
-    if kind == "skewed":
-        return np.exp(0.5 * rng.normal(size=n)) - 1.13
-    if kind == "heavy":
-        return rng.laplace(size=n) / 1.4
-    drawn = rng.normal(size=n)
-    if kind == "autocorrelated":
-        for i in range(1, n):
-            drawn[i] = 0.7 * drawn[i - 1] + 0.7 * drawn[i]
-    return drawn
-
-
-NOISES = ["normal", "autocorrelated", "heavy", "skewed"]
-
-
-def runs(kinds=NOISES, per_cell=12):
-    for kind in kinds:
-        for shape in SHAPES:
-            for seed in range(per_cell):
-                n = (60, 300, 1500)[seed % 3]
-                sigma = (0.02, 0.1, 0.2)[seed // 3 % 3]
-                yield healthy(shape, n) + sigma * noise(kind, 1000 + seed, n)
 
 
 @given(seeds, st.sampled_from(SHAPES), st.sampled_from([60, 300, 1500]))
@@ -136,68 +95,6 @@ def test_baseline_allows_for_skew():
     assert Baseline.of(y, window=2000).sigma > 1.4826 * Baseline.of(y, window=2000).mad
 
 
-def test_level_shift_measures_in_noise():
-    y = 1 + 0.1 * noise("normal", 0, 400)
-    y[200:] += 0.5
-    found = level_shift(y, 200)
-    assert found.shift == pytest.approx(0.5, abs=0.08)
-    assert found.in_sigma == pytest.approx(5, rel=0.4)
-    assert abs(level_shift(y, 100).in_sigma) < 1
-    assert level_shift(-y, 200).in_sigma == -found.in_sigma
-    assert level_shift(y, -200) == found
-
-
-def test_level_shift_between_constants_and_at_the_rim():
-    assert level_shift([1.0] * 5 + [2.0] * 5, 5).in_sigma == math.inf
-    assert level_shift([1.0] * 10, 5).in_sigma == 0.0
-    assert math.isnan(level_shift([1.0] * 10, 0).shift)
-    assert math.isnan(level_shift([1.0] * 10, 99).shift)
-
-
-@given(seeds, st.sampled_from([100, 400, 2000]))
-def test_slow_divergence_is_found(seed, n):
-    t = np.arange(n) / n
-    y = 1 + 3 * np.exp(-10 * t) + 3 * np.maximum(t - 0.6, 0) + 0.05 * noise("normal", seed, n)
-    found = rose_without_recovery(y)
-    assert found.found
-    assert found.rise == pytest.approx(1.15, abs=0.35)
-    assert 0.3 * n < found.best_at < 0.75 * n
-    assert not rose_without_recovery(y[: int(0.6 * n)]).found
-
-
-def test_divergence_from_the_first_point_is_found():
-    assert rose_without_recovery(2 + 0.01 * np.arange(200) + 0.05 * noise("normal", 0, 200)).found
-
-
-@given(seeds)
-def test_a_bump_that_recovered_is_no_divergence(seed):
-    t = np.arange(400) / 400
-    y = 1 + 2 * np.exp(-10 * t) + np.exp(-(((t - 0.7) / 0.05) ** 2))
-    assert not rose_without_recovery(y + 0.05 * noise("normal", seed, 400)).found
-
-
-def test_a_second_smaller_hump_is_no_divergence():
-    t = np.arange(400) / 400
-    y = 1 + 3 * np.exp(-30 * t) + 2.5 * np.exp(-(((t - 0.5) / 0.08) ** 2)) + 0.3 * (t > 0.5)
-    y += 3 * np.maximum(t - 0.75, 0) + 0.02 * noise("normal", 0, 400)
-    found = rose_without_recovery(y)
-    assert found.p < 0.01 and found.rise > found.needed
-    assert not found.found
-
-
-def test_a_small_rise_after_much_progress_is_no_divergence():
-    y = np.concatenate((np.linspace(10, 1, 300), np.linspace(1, 1.5, 100)))
-    assert not rose_without_recovery(y).found
-
-
-def test_divergence_does_not_depend_on_unit_or_offset():
-    t = np.arange(400) / 400
-    y = 1 + 3 * np.exp(-10 * t) + 3 * np.maximum(t - 0.6, 0) + 0.05 * noise("normal", 1, 400)
-    for other in (1000 * y, y - 5, 1e-6 * y):
-        assert rose_without_recovery(other).found
-        assert rose_without_recovery(other).p == rose_without_recovery(y).p
-
-
 @given(seeds, st.integers(40, 290))
 def test_explosion_is_dated_to_its_first_value(seed, at):
     y = 1 + 0.1 * np.abs(noise("normal", seed, 300))
@@ -253,9 +150,5 @@ def test_a_doubling_within_the_noise_is_none():
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="window"):
         find_spikes([1.0], window=1)
-    with pytest.raises(ValueError, match="window"):
-        level_shift([1.0], 0, window=0)
-    with pytest.raises(ValueError, match="tail"):
-        rose_without_recovery([1.0], tail=25)
     with pytest.raises(ValueError, match="window"):
         exploded([1.0], run=0)
