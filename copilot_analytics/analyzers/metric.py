@@ -27,7 +27,7 @@ from copilot_analytics.stats.checkpoints import tie_set
 from copilot_analytics.stats.noise import difference_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from copilot_analytics.events import Event
     from copilot_analytics.records import Floats, Record
@@ -242,7 +242,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
 
     def _measure(self, run: Run, choice: _Choice) -> MainMetric:
         step, value, epoch, _, line = judged_series(run, choice.name)
-        scale = scale_of(choice.name, value)
+        scale = scale_of(choice.name, value, _accuracies(run))
         if not len(value):
             why = f"{choice.name} has no finite value yet"
             gap = (NotJudged("metric", why),)
@@ -341,6 +341,14 @@ def eval_noise(value: Floats) -> float | None:
         moves = np.diff(newest)
         noise = 1.2533 / math.sqrt(2.0) * float(np.mean(np.abs(moves - np.median(moves))))
     return noise if math.isfinite(noise) else None
+
+
+def _accuracies(run: Run) -> Iterator[float]:
+    """Yield the best value of each accuracy of the run."""
+    for name in run.metric_names:
+        value = judged_series(run, name).value if "acc" in name.lower() else ()
+        if len(value):
+            yield float(np.max(value))
 
 
 def _usable(run: Run, name: str) -> bool:

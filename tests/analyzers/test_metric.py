@@ -99,6 +99,14 @@ def test_scale_and_smallest_gain():
     assert asked.delta == pytest.approx(0.01)
 
 
+def test_an_overlap_far_above_the_accuracy_in_per_cent_is_in_per_cent_too():
+    collapsed = judge([{"pixAcc": acc, "mIoU": iou} for acc, iou in ((2.3, 0.23), (2.8, 0.34))])
+    assert (collapsed.scale, collapsed.delta) == ("percent", 0.5)
+    mixed = judge([{"pixAcc": acc, "mIoU": iou} for acc, iou in ((61.0, 0.23), (85.0, 0.34))])
+    assert (mixed.scale, mixed.delta) == ("fraction", 0.005)
+    assert judge([{"pixAcc": 0.028, "mIoU": 0.34}]).scale == "fraction"
+
+
 def test_noise_and_ties():
     chance = np.random.default_rng(0)
     value = 0.5 + 0.01 * chance.normal(size=200)
