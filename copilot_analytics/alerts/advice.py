@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts.rules import diagnosis_of
 from copilot_analytics.findings import Severity
 
 if TYPE_CHECKING:
@@ -11,9 +12,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.alerts.message import Tiding
     from copilot_analytics.analysis import Analysis
-
-DIVERGENCES = frozenset({"loss_nan", "loss_explosion", "masked_nan", "slow_divergence"})
-"""Findings about a loss that rises or is not finite."""
+    from copilot_analytics.findings import Finding
 
 _ADVICE = {
     "stop": "Stop now",
@@ -27,18 +26,18 @@ def advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
     """Say what to do, in one voice: what is told counts for more than the forecast."""
     stop, status = analysis.stop, analysis.life.status
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
-    causes = [f for f in analysis.findings if f.id in named and f.recommendation]
+    told = [f for f in analysis.findings if f.id in named and f.recommendation]
     if status in {"crashed", "interrupted", "unknown"}:
         return [f"💡 {_going_on(analysis)}"]
     if status == "stalled" and _names_a_cure(analysis):
         return []
     if status == "stalled":
         return ["💡 Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."]
-    grave = [f.recommendation for f in causes if f.severity >= Severity.CRITICAL]
+    grave = [f.recommendation for f in told if f.severity >= Severity.CRITICAL]
     if grave:
         return [f"💡 {grave[0]}"]
-    if causes and stop.advice not in {"stop", "kill"}:
-        return [f"💡 {causes[0].recommendation}"]
+    if told and stop.advice not in {"stop", "kill"}:
+        return [f"💡 {told[0].recommendation}"]
     if stop.advice not in _ADVICE:
         return []
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
@@ -58,6 +57,13 @@ def advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
     return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
 
 
+def causes(analysis: Analysis) -> list[Finding]:
+    """Return the findings that are the reason of the present phase."""
+    phase = analysis.phases.current.value
+    rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
+    return [found for found, rule in rules if rule is not None and rule.explains == phase]
+
+
 def _names_a_cure(analysis: Analysis) -> bool:
     """Tell whether the reason of a stall says what ends it: a process that was stopped."""
     return "kill -CONT" in analysis.life.reason
@@ -65,10 +71,10 @@ def _names_a_cure(analysis: Analysis) -> bool:
 
 def _of_a_divergence(analysis: Analysis) -> str:
     """Say what to do about a loss that rises, by the finding that says most about it."""
-    causes = (f for f in analysis.findings if f.id in DIVERGENCES and f.recommendation)
-    cause = next(causes, None)
-    if cause is not None:
-        return cause.recommendation
+    known = (found.recommendation for found in causes(analysis) if found.recommendation)
+    cure = next(known, None)
+    if cure is not None:
+        return cure
     choices = analysis.stop.checkpoints
     name = choices[0].path if choices and choices[0].path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."

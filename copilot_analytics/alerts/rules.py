@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import UsageError
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
+from copilot_analytics.plugins import discover
 
 if TYPE_CHECKING:
+    from copilot_analytics.diagnoses._base import Diagnosis
     from copilot_analytics.events import Event
 
 # Not PLATEAU: flat stretches are part of healthy runs (before a drop of the learning rate, near the
@@ -37,15 +39,6 @@ _CLASSES = {
     ("phase", "DIVERGING"): "divergence",
     ("phase", "OVERFITTING_RISK"): "overfitting",
 }
-_WORDS = (
-    ("crash", re.compile(r"^crash|out_of_memory")),
-    ("nan", re.compile(r"nan|(^|_)inf(inite)?($|_)|non_?finite")),
-    ("divergence", re.compile(r"diverg|explo|runaway")),
-    ("overfitting", re.compile(r"overfit")),
-    ("plateau", re.compile(r"plateau|stagna")),
-    ("spike", re.compile(r"spike")),
-    ("pace", re.compile(r"idle|slow|throughput|data_load|bottleneck|throttl|outlier")),
-)
 
 
 def subject_of(event: Event) -> str:
@@ -91,6 +84,12 @@ def opens(event: Event) -> bool:
     return event.kind == "finding" and event.severity >= Severity.WARNING
 
 
+def diagnosis_of(key: str) -> Diagnosis | None:
+    """Return the diagnosis that a finding came from; None if it is not installed any more."""
+    found: Diagnosis | None = discover("copilot_analytics.diagnoses", "DIAGNOSIS").get(key)
+    return found
+
+
 def trouble_of(event: Event) -> str | None:
     """Return the sort of trouble that ranks an event, None for what is not ranked.
 
@@ -101,7 +100,8 @@ def trouble_of(event: Event) -> str | None:
     'nan'
     """
     if event.kind == "finding":
-        return next((name for name, words in _WORDS if words.search(event.key.lower())), None)
+        rule = diagnosis_of(event.key)
+        return None if rule is None else rule.trouble
     return _CLASSES.get((event.kind, event.key))
 
 
@@ -116,7 +116,8 @@ def outranks(higher: Event, lower: Event) -> bool:
 
     crash > stall > NaN > divergence > overfitting > plateau > spike. Findings about the pace of
     the run (an idle device, slow loading) give way to a crash or a stall only; advice to stop or
-    kill says nothing new of a run that crashed or diverged. A finished run mutes all.
+    kill says nothing new of a run that crashed or diverged. A finding never silences a more urgent
+    one. A finished run mutes all.
 
     Examples
     --------
@@ -133,6 +134,8 @@ def outranks(higher: Event, lower: Event) -> bool:
         return False
     if lower.kind == "advice":
         return above in {"crash", "stall", "nan", "divergence"}
+    if higher.kind == lower.kind == "finding" and higher.severity < lower.severity:
+        return False
     below = trouble_of(lower)
     if below is None:
         return False

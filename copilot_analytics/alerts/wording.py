@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copilot_analytics.alerts.advice import DIVERGENCES, advice, checkpoint, savings
-from copilot_analytics.alerts.rules import trouble_of
+from copilot_analytics.alerts.advice import advice, causes, checkpoint, savings
+from copilot_analytics.alerts.rules import diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 
@@ -23,10 +23,6 @@ _LONGEST_ON_A_PHONE = 220
 _MOST_ITEMS = 20
 _MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _TITLES = {
-    ("finding", "true_plateau"): "🟠 PLATEAU DETECTED",
-    ("finding", "loss_nan"): "🔴 LOSS IS NaN",
-    ("finding", "loss_explosion"): "🔴 LOSS EXPLODED",
-    ("finding", "gpu_lost"): "🔴 GPU LOST",
     ("phase", "OVERFITTING_RISK"): "🟠 OVERFITTING RISK",
     ("phase", "DIVERGING"): "🔴 DIVERGING",
     ("phase", "CONVERGED"): "🟢 CONVERGED",
@@ -203,8 +199,8 @@ def _state(analysis: Analysis) -> str:
 
 def _troubles(analysis: Analysis) -> list[str]:
     """Name what is wrong, once; what to do about it stands in the report."""
-    said = DIVERGENCES if analysis.phases.current.value == "DIVERGING" else frozenset()
-    grave = [f for f in analysis.findings if f.severity >= Severity.WARNING and f.id not in said]
+    said = causes(analysis)
+    grave = [f for f in analysis.findings if f.severity >= Severity.WARNING and f not in said]
     shown = [f"{_MARKS[found.severity]} {found.title}" for found in grave[:1]]
     if len(grave) > 1:
         shown[0] += f" · {len(grave) - 1} more in the report"
@@ -233,13 +229,26 @@ def _title(tiding: Tiding) -> str:
         return f"🔁 UNSTABLE: {plain(_noun(event), 80)} comes and goes"
     if about is None:
         mark = _MARKS[event.severity]
-        noun = plain(_noun(event), 120)
-        return _TITLES.get((event.kind, event.key), f"{mark} {noun[:1].upper()}{noun[1:]}")
+        headline = _headline(event)
+        if headline:
+            return f"{mark} {headline}"
+        return _TITLES.get((event.kind, event.key), f"{mark} {_begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
         return f"▶️ RUNNING AGAIN after {duration(tiding.lasted_s)}"
     if tiding.turn == "withdrawn":
         return f"↩️ TAKEN BACK: {plain(_noun(about), 100)}"
     return f"✅ OVER AFTER {duration(tiding.lasted_s)}: {plain(_noun(about), 100)}"
+
+
+def _headline(event: Event) -> str:
+    rule = diagnosis_of(event.key) if event.kind == "finding" else None
+    return "" if rule is None else rule.headline
+
+
+def _begun(text: str) -> str:
+    """Let a text begin with a capital, but for the name of a metric or a file."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def _change(tiding: Tiding, analysis: Analysis | None) -> str:
@@ -257,8 +266,8 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         if found is None:
             return "" if event.text else event.key
         # What the title does not say already.
-        known = ("finding", event.key) in _TITLES
-        return plain(found.explanation.partition(". ")[0] if known else "", _LONGEST_ON_A_PHONE)
+        said = found.explanation.partition(". ")[0] if _headline(event) else ""
+        return plain(said, _LONGEST_ON_A_PHONE)
     if event.kind == "advice" and analysis is not None and analysis.stop.advice == event.key:
         return ""  # the advice says it
     return event.text.removeprefix(f"{event.key}: ")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Analyzer, Results
     from copilot_analytics.findings import Finding
     from copilot_analytics.run import Run
+
+Trouble: TypeAlias = Literal[
+    "crash", "nan", "divergence", "overfitting", "plateau", "spike", "pace"
+]  # fmt: skip
 
 
 class Diagnosis(ABC):
@@ -31,6 +35,15 @@ class Diagnosis(ABC):
         Whether only looks at an evaluation count.
     lasting : bool
         Whether the finding, once it counts, stays for the rest of the run.
+    trouble : str or None
+        The sort of trouble, by which messages are ranked: of two of one sort only the more urgent
+        is told, and a worse sort silences a lesser one (see `copilot_analytics.alerts.rules`).
+        None for what stands beside all others.
+    headline : str
+        Title of a message about it; empty if the title of the finding serves.
+    explains : str
+        Phase that it is the reason of, so that a message about the phase says what to do by it;
+        empty if none.
     """
 
     name: ClassVar[str]
@@ -38,6 +51,9 @@ class Diagnosis(ABC):
     holds_for: ClassVar[int] = 1
     counted_in: ClassVar[Literal["look", "eval"]] = "look"
     lasting: ClassVar[bool] = False
+    trouble: ClassVar[Trouble | None] = None
+    headline: ClassVar[str] = ""
+    explains: ClassVar[str] = ""
 
     @abstractmethod
     def check(self, run: Run, results: Results) -> Finding | None:

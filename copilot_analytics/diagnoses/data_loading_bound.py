@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -18,6 +19,7 @@ class DataLoadingBound(Diagnosis):
     """A third of each iteration goes to loading; the start of an epoch does not count."""
 
     name: ClassVar[str] = "data_loading_bound"
+    trouble: ClassVar[Trouble | None] = "pace"
     needs = (ThroughputAnalyzer,)
     holds_for: ClassVar[int] = 3
 

@@ -14,6 +14,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _FEWEST = 2
@@ -28,6 +29,7 @@ class EvalNotFinite(Diagnosis):
     """
 
     name: ClassVar[str] = "eval_not_finite"
+    trouble: ClassVar[Trouble | None] = "nan"
     needs = (MetricAnalyzer,)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 

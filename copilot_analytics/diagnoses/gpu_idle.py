@@ -12,6 +12,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _MEDIAN_PCT = 30.0
@@ -22,6 +23,7 @@ class GpuIdle(Diagnosis):
     """Utilisation between training records has p95 below 70 % and a median below 30 %."""
 
     name: ClassVar[str] = "gpu_idle"
+    trouble: ClassVar[Trouble | None] = "pace"
     needs = (GpuAnalyzer, LifecycleAnalyzer)
     holds_for: ClassVar[int] = 2
 

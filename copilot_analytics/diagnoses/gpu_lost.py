@@ -18,6 +18,7 @@ class GpuLost(Diagnosis):
     """The driver says that a device is lost."""
 
     name: ClassVar[str] = "gpu_lost"
+    headline: ClassVar[str] = "GPU LOST"
     needs = (GpuAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

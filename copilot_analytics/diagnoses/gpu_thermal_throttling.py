@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _SHARE = 0.1
@@ -20,6 +21,7 @@ class GpuThermalThrottling(Diagnosis):
     """Thermal clock limits in over 10 % of the samples; the power cap is normal and not counted."""
 
     name: ClassVar[str] = "gpu_thermal_throttling"
+    trouble: ClassVar[Trouble | None] = "pace"
     needs = (GpuAnalyzer,)
     holds_for: ClassVar[int] = 2
 

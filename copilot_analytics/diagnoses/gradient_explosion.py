@@ -13,6 +13,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _NAME = "grad_norm"
@@ -27,6 +28,7 @@ class GradientExplosion(Diagnosis):
     """Three of a hundred records ten times above the median, and beyond their usual spread."""
 
     name: ClassVar[str] = "gradient_explosion"
+    trouble: ClassVar[Trouble | None] = "divergence"
     needs = (LearningRateAnalyzer,)
     holds_for: ClassVar[int] = 2
 

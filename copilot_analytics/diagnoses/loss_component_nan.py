@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -18,6 +19,7 @@ class LossComponentNan(Diagnosis):
     """A component is NaN while the total still looks well."""
 
     name: ClassVar[str] = "loss_component_nan"
+    trouble: ClassVar[Trouble | None] = "nan"
     needs = (DivergenceAnalyzer,)
     holds_for: ClassVar[int] = 2
 

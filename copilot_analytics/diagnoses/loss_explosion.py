@@ -12,6 +12,7 @@ from copilot_analytics.wording import number
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -19,6 +20,9 @@ class LossExplosion(Diagnosis):
     """Far above its level for several records in a row, and not back."""
 
     name: ClassVar[str] = "loss_explosion"
+    trouble: ClassVar[Trouble | None] = "divergence"
+    headline: ClassVar[str] = "LOSS EXPLODED"
+    explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

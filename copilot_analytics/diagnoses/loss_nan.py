@@ -12,6 +12,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -19,6 +20,9 @@ class LossNan(Diagnosis):
     """NaN or infinite loss; a passing one, as of a skipped mixed-precision step, is only noted."""
 
     name: ClassVar[str] = "loss_nan"
+    trouble: ClassVar[Trouble | None] = "nan"
+    headline: ClassVar[str] = "LOSS IS NaN"
+    explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

@@ -12,6 +12,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _LASTING = 0.1
@@ -21,6 +22,7 @@ class LossSpike(Diagnosis):
     """A spike that the loss did not come back from; those it did come back from are noted."""
 
     name: ClassVar[str] = "loss_spike"
+    trouble: ClassVar[Trouble | None] = "spike"
     needs = (DivergenceAnalyzer, TrendAnalyzer)
     holds_for: ClassVar[int] = 2
 

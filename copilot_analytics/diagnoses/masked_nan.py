@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -18,6 +19,8 @@ class MaskedNan(Diagnosis):
     """Exact zeros after positive losses, or a gradient that is NaN under a finite loss."""
 
     name: ClassVar[str] = "masked_nan"
+    trouble: ClassVar[Trouble | None] = "nan"
+    explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

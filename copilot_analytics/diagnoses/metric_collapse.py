@@ -15,6 +15,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _FEWEST = 6
@@ -34,6 +35,7 @@ class MetricCollapse(Diagnosis):
     """
 
     name: ClassVar[str] = "metric_collapse"
+    trouble: ClassVar[Trouble | None] = "divergence"
     needs = (MetricAnalyzer, OverfittingAnalyzer)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 

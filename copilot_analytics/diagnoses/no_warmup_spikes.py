@@ -15,6 +15,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _AT_PEAK = 0.9
@@ -26,6 +27,7 @@ class NoWarmupSpikes(Diagnosis):
     """Starts at the peak rate, and spikes in the first tenth."""
 
     name: ClassVar[str] = "no_warmup_spikes"
+    trouble: ClassVar[Trouble | None] = "spike"
     needs = (DivergenceAnalyzer, LearningRateAnalyzer)
     lasting: ClassVar[bool] = True
 

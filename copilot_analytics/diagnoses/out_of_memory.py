@@ -12,6 +12,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -19,6 +20,7 @@ class OutOfMemory(Diagnosis):
     """A crash for want of memory."""
 
     name: ClassVar[str] = "out_of_memory"
+    trouble: ClassVar[Trouble | None] = "crash"
     needs = (LifecycleAnalyzer, MemoryAnalyzer)
 
     def check(self, run: Run, results: Results) -> Finding | None:

@@ -14,6 +14,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -21,6 +22,7 @@ class OverfittingFound(Diagnosis):
     """Worse than its best by more than noise, over several evaluations."""
 
     name: ClassVar[str] = "overfitting"
+    trouble: ClassVar[Trouble | None] = "overfitting"
     needs = (OverfittingAnalyzer, MetricAnalyzer, DivergenceAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"

@@ -12,6 +12,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -19,6 +20,7 @@ class OverfittingHarmless(Diagnosis):
     """Growing confidence, not a worse model."""
 
     name: ClassVar[str] = "overfitting_harmless"
+    trouble: ClassVar[Trouble | None] = "overfitting"
     needs = (OverfittingAnalyzer, MetricAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"

@@ -14,6 +14,7 @@ from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -21,6 +22,7 @@ class PlateauBeforeDecay(Diagnosis):
     """Flat before a scheduled drop of the learning rate: wait."""
 
     name: ClassVar[str] = "plateau_before_decay"
+    trouble: ClassVar[Trouble | None] = "plateau"
     needs = (PhaseAnalyzer, LearningRateAnalyzer)
     holds_for: ClassVar[int] = 2
 

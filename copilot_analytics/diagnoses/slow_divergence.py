@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -21,6 +22,8 @@ class SlowDivergence(Diagnosis):
     """
 
     name: ClassVar[str] = "slow_divergence"
+    trouble: ClassVar[Trouble | None] = "divergence"
+    explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer,)
     holds_for: ClassVar[int] = 3
 

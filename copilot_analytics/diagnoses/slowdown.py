@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _RATIO = 1.4
@@ -20,6 +21,7 @@ class Slowdown(Diagnosis):
     """The newest fifth is much slower than the first."""
 
     name: ClassVar[str] = "slowdown"
+    trouble: ClassVar[Trouble | None] = "pace"
     needs = (ThroughputAnalyzer,)
     holds_for: ClassVar[int] = 3
 

@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _FEWEST = 8
@@ -21,6 +22,7 @@ class StepOutliers(Diagnosis):
     """Regular stalls, other than the start of an epoch; irregular ones are inputs of many sizes."""
 
     name: ClassVar[str] = "step_outliers"
+    trouble: ClassVar[Trouble | None] = "pace"
     needs = (ThroughputAnalyzer,)
     holds_for: ClassVar[int] = 2
 

@@ -13,6 +13,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _NAME = "grad_norm"
@@ -27,6 +28,7 @@ class StepsSkipped(Diagnosis):
     """
 
     name: ClassVar[str] = "steps_skipped"
+    trouble: ClassVar[Trouble | None] = "nan"
     needs = (DivergenceAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

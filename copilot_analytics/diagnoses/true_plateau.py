@@ -17,6 +17,7 @@ from copilot_analytics.wording import share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 _LIKELY = 0.5
@@ -31,6 +32,8 @@ class TruePlateau(Diagnosis):
     """
 
     name: ClassVar[str] = "true_plateau"
+    trouble: ClassVar[Trouble | None] = "plateau"
+    headline: ClassVar[str] = "PLATEAU DETECTED"
     needs = (
         PhaseAnalyzer,
         ForecastAnalyzer,

@@ -19,6 +19,7 @@ from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.errors import UsageError
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
+from copilot_analytics.plugins import discover
 
 CONTEXT = Context("key", "my_run")
 SEVERITIES = {
@@ -151,7 +152,7 @@ RANKED = [
     ("finding", "loss_nan"),
     ("phase", "DIVERGING"),
     ("finding", "overfitting"),
-    ("finding", "plateau"),
+    ("finding", "true_plateau"),
     ("finding", "loss_spike"),
 ]
 
@@ -163,8 +164,31 @@ def test_the_worse_mutes_the_rest(policy, feed, higher, lower):
     assert told.event_ids == (event_id("key", events[1]),)
 
 
+def test_a_finding_never_silences_a_more_urgent_one(policy, feed):
+    events = [
+        feed("finding", "eval_not_finite", Severity.WARNING),
+        feed("finding", "loss_explosion", Severity.CRITICAL),
+    ]
+    (told,) = run(policy, events, 0, 40)
+    assert told.title.startswith("🔴 LOSS EXPLODED")
+    later = run(policy, [feed("finding", "loss_nan")], 100)
+    assert [message.title for message in later] == ["🔴 LOSS IS NaN   my_run"]
+
+
+def test_the_rank_is_what_a_diagnosis_states_and_not_how_it_is_called(feed):
+    assert rules.trouble_of(feed("finding", "steps_skipped")) == "nan"
+    assert rules.trouble_of(feed("finding", "dominant_class")) is None
+
+
+def test_every_trouble_that_a_diagnosis_states_has_a_rank(feed):
+    found = discover("copilot_analytics.diagnoses", "DIAGNOSIS").values()
+    stated = {rule.name for rule in found if rule.trouble is not None}
+    assert {"crash", "loss_nan", "true_plateau", "slowdown"} <= stated
+    assert all(rules.rank_of(feed("finding", name)) > 0 for name in stated)
+
+
 def test_what_was_muted_is_told_when_the_worse_is_over(policy, feed):
-    run(policy, [feed("status", "stalled"), feed("finding", "plateau")], 0, 40)
+    run(policy, [feed("status", "stalled"), feed("finding", "true_plateau")], 0, 40)
     (told,) = run(policy, [feed("status", "running")], 4000)
     assert told.kind == "news" and len(told.event_ids) == 2
 

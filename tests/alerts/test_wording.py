@@ -240,3 +240,13 @@ def test_what_a_plateau_rests_on_is_not_said_twice(analysis):
     )  # fmt: skip
     text = told(replace(analysis, findings=(found,)), Tiding("opened", FLAT))
     assert text.count("0.1 ± 0.3 pt") == 1 and len(text.splitlines()) == 4
+
+
+def test_the_name_of_a_metric_keeps_its_letters(analysis):
+    for text, title in (
+        ("coco/bbox_mAP is nan in the newest 2 evaluations", "🟠 coco/bbox_mAP is nan in"),
+        ("the gradient norm is 0", "🟠 The gradient norm is 0"),
+        ("mIoU went from 0.7 to 0.1", "🟠 mIoU went from"),
+    ):
+        event = Event("finding", "new_here", 80, None, 9, text, Severity.WARNING)
+        assert told(analysis, Tiding("opened", event)).startswith(title)
