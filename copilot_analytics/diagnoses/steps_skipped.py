@@ -8,7 +8,8 @@ import numpy as np
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, way_back, where
+from copilot_analytics.diagnoses._gradient_norms import newest_norms
+from copilot_analytics.diagnoses._shown import way_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
-_NAME = "grad_norm"
-_ROWS = 30
+_FEWEST = 30
 
 
 class StepsSkipped(Diagnosis):
@@ -33,36 +33,29 @@ class StepsSkipped(Diagnosis):
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while no step counts."""
-        log = run.train_log
-        if _NAME not in log.metric_names or len(log) < _ROWS:
-            return None
         # NaN among them is a hidden NaN, and told as that.
         if results.of(DivergenceAnalyzer).state != "healthy":
             return None
-        norm = log.column(_NAME)
-        if not bool(np.all(np.isposinf(norm[-_ROWS:]))):
+        found = newest_norms(run, _FEWEST, np.isposinf)
+        if found is None:
             return None
-        finite = np.flatnonzero(np.isfinite(norm))
-        row = int(finite[-1]) + 1 if len(finite) else 0
-        since = int(log.step[row])
-        good = int(log.step[row - 1]) if row else None
         return Finding(
             self.name,
             Severity.WARNING,
-            since,
-            f"every gradient norm is infinite since {where(run, since)}",
+            found.since,
+            f"every gradient norm is infinite since {where(run, found.since)}",
             "A trainer in mixed precision skips a step whose gradient is not finite; when all "
             "are, nothing is learned any more, though the loss looks well.",
             (
                 Evidence(
                     "gradient norm",
-                    f"inf in {len(norm) - row} records in a row",
-                    f"fewer than {_ROWS}",
-                    lines(int(log.line[row]), int(log.line[-1])),
+                    f"inf in {len(found.norms)} records in a row",
+                    f"fewer than {_FEWEST}",
+                    found.lines,
                 ),
             ),
-            f"Go back to {way_back(run, good)}; use bfloat16, a smaller first loss scale, or a "
-            "lower learning rate.",
+            f"Go back to {way_back(run, found.last_good)}; use bfloat16, a smaller first loss "
+            "scale, or a lower learning rate.",
         )
 
 

@@ -124,9 +124,13 @@ def test_a_gradient_that_is_gone() -> None:
         "grad_norm",
         lambda share, _, norm: 0.0 if share > 0.5 else norm,
     )
-    finding = found(made.session(0.8))["gradient_vanished"]
+    session = made.session(0.8)
+    finding = found(session)["gradient_vanished"]
     assert finding.severity is Severity.WARNING
-    assert "at most 0 in 20 records" in finding.evidence[0].observed
+    assert finding.step == 2010
+    assert "at most 0 in 120 records" in finding.evidence[0].observed
+    heard = [event.kind for event in session.events if event.key == "gradient_vanished"]
+    assert heard == ["finding"]
 
 
 def test_a_gradient_printed_as_zero_under_a_falling_loss_is_well() -> None:
