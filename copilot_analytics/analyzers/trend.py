@@ -190,16 +190,20 @@ class TrendAnalyzer(Analyzer[Trend]):
         return found, used
 
     def _room(self, results: Results, least: float) -> float:
-        """Return the steps since the newest drop of the learning rate that leaves enough."""
+        """Return the steps since the newest drop of the learning rate that lies so far back."""
         last = float(self._course.step[-1])
         after = [last - drop.step for drop in results.of(LearningRateAnalyzer).drops]
         return next((back for back in reversed(after) if back > least), math.inf)
 
     def _bend(self, results: Results) -> float:
-        """Return how fast the fall of the loss dies away, from two stretches of equal length."""
+        """Return how fast the fall of the loss dies away, from two stretches of equal length.
+
+        Both lie after the newest drop of the rate: across one, the pace says nothing of what
+        follows. While they hold too few points, a logarithm is as good a guess as any.
+        """
         step, value = self._course.step, self._course.value
         first, last = float(step[0]), float(step[-1])
-        window = min(_WINDOWS[-1] * (last - first), self._room(results, float(2 * _FEWEST)))
+        window = min(_WINDOWS[-1] * (last - first), self._room(results, 0.0))
         middle = last - window / 2.0
         older = (step > last - window) & (step <= middle)
         newer = step > middle
@@ -324,7 +328,8 @@ def _epoch_velocity(stairs: Staircase, value: Floats) -> Velocity:
     level = float(stairs.levels[-1])
     scale = level if level > 0 else max(float(np.ptp(stairs.levels)), 1e-300)
     fall = 100.0 * float(stairs.levels[-2] - stairs.levels[-1]) / scale
-    error = 200.0 * math.sqrt(2.0) * stairs.level_error / scale
+    # Two standard errors of the difference of two levels.
+    error = 100.0 * 2.0 * math.sqrt(2.0) * stairs.level_error / scale
     measure = level if level > 0 and float(value.min()) > 0 else math.nan
     return Velocity(fall, fall - error, fall + error, len(stairs.levels), scale, measure)
 
