@@ -84,7 +84,11 @@ _MANY = 10.0
 
 
 def _got_worse(run: Run, main: MainMetric, since_step: int) -> bool:
-    """Tell whether the metric failed to improve while the loss rose from its best."""
+    """Tell whether the newest evaluation is worse than the best by more than noise.
+
+    Where the best lies in the newest quarter of the run and after that of the loss, the metric
+    still improves.
+    """
     if main.best_step is None or main.best is None or main.last is None:
         return True
     noise = main.noise or 0.0

@@ -47,8 +47,8 @@ class EpochStaircase(Diagnosis):
                     line_at(run.train_log, newest),
                 ),
             ),
-            "Judge by held-out data alone, and evaluate after every epoch; where there is none, "
-            f"one or two epochs are usual (the steps begin at {where(run, first)} at the latest).",
+            "Judge by held-out data alone, and evaluate after every epoch. Without such data one "
+            f"or two epochs are usual; the steps were there by {where(run, first)}.",
         )
 
 

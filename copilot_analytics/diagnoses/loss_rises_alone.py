@@ -58,8 +58,8 @@ class LossRisesAlone(Diagnosis):
                     last_line(run.eval_log),
                 ),
             ),
-            f"Check what changes at {since}; if nothing does, keep its checkpoint and lower the "
-            "learning rate.",
+            f"Check what changes at {since}; if nothing does, keep the checkpoint of that place "
+            "and lower the learning rate.",
         )
 
 

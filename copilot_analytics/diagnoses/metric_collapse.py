@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _FEWEST = 6
 _NEWEST = 3
 _LOST = 0.5
+# Sudden: the evaluation before the fall had lost no more than this share of what was lost.
 _STILL_WELL = 0.25
 _GAINED = 3.0
 _SIGMAS = 6.0
@@ -30,8 +31,9 @@ class MetricCollapse(Diagnosis):
     """The newest evaluations are all worse than half of the way from the first to the best one.
 
     Overfitting creeps, and is told as such; this is a model that lost what it knew: a divergence
-    that the training loss
-    does not show, a broken evaluation, or weights that were not loaded after a resume.
+    that the training loss does not show, a broken evaluation, or weights that were not loaded after
+    a resume. What was gained must exceed noise, and what was lost be far beyond it. The return of
+    an agent falls and recovers in healthy runs, so it is left out.
     """
 
     name: ClassVar[str] = "metric_collapse"

@@ -28,7 +28,10 @@ RateSchedule: TypeAlias = "Callable[[float], float] | tuple[ArrayLike, ArrayLike
 Stage: TypeAlias = Literal["before", "dropped", "settled", "decaying", "none"]
 
 DROP = float(np.log(1.8))
+"""Fall of the logarithm of the rate between two evaluations that may be a step: usual ones divide
+it by 2 to 10, and a smooth decay falls less from one evaluation to the next until its end."""
 ISOLATED = 0.25
+"""A step stands alone: the rate moves less than this share of it before and after."""
 SETTLED_AFTER = 6
 """Evaluations after a drop in which its jump still stands out among the newest values."""
 UPWARD = 1.3
@@ -139,12 +142,9 @@ def standing(past: FloatArray, future: FloatArray) -> Standing:
 
 
 def _falls(past: FloatArray) -> bool:
-    """Tell whether the newest rates fall, and in more than one step."""
+    """Tell whether the newest rates never rise, and fall more often than not."""
     moves = np.diff(past[-max(past.size // 3, 4) :])
-    total = -float(moves.sum()) if moves.size else 0.0
-    if total <= 0.0 or (moves > 0.0).any():
-        return False
-    return bool((moves < 0.0).mean() >= 0.6)
+    return bool(moves.size and not (moves > 0.0).any() and (moves < 0.0).mean() >= 0.6)
 
 
 def adjusted(quantiles: FloatArray, scale: float, at: Standing) -> FloatArray:
@@ -157,6 +157,7 @@ def adjusted(quantiles: FloatArray, scale: float, at: Standing) -> FloatArray:
     scale : float
         The forecast's scale.
     at : Standing
+        Where the run stands in its schedule.
     """
     if at.stage == "none":
         return quantiles

@@ -51,7 +51,7 @@ def staircase(steps: FloatArray, y: FloatArray, steps_per_epoch: float) -> Stair
     steps, y : array_like, shape (n,)
         The curve, averaged or not; points that are not finite in both are dropped.
     steps_per_epoch : float
-        Above 0; boundaries lie at its multiples.
+        Boundaries lie at its multiples; no staircase is found if it is not above 0.
 
     Returns
     -------
@@ -126,6 +126,7 @@ _FEWEST_DROPS = 2
 _FEWEST_POINTS = 20
 _FEWEST_SIDE = 2
 _LEVELS = 3
+# Parts of an epoch: what is averaged on each side of a boundary, and what is left out next to it.
 _SIDE = 0.25
 _MARGIN = 0.03
 _SURE = 3.0
