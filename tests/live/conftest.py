@@ -1,4 +1,4 @@
-"""A libnvidia-ml.so.1 for the real pynvml, built from `fake_nvml.c` when a test needs it."""
+"""Tailers that are closed, and a libnvidia-ml.so.1 for the real pynvml from `fake_nvml.c`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,34 @@ import sys
 from pathlib import Path
 
 import pytest
+from tailing import Clock
+
+from copilot_analytics.live.tail import Tailer
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "train.log"
+
+
+@pytest.fixture(params=[False, True], ids=["open", "lean"])
+def tail(request, clock):
+    tailers = []
+
+    def make(path, **options):
+        tailers.append(Tailer(path, clock=clock, lean=request.param, **options))
+        return tailers[-1]
+
+    yield make
+    for tailer in tailers:
+        tailer.close()
 
 
 class FakeDriver:
