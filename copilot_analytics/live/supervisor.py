@@ -14,6 +14,7 @@ from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.signals import catch_signals
+from copilot_analytics.live.steady_clock import SteadyClock
 from copilot_analytics.live.telling import Telling
 from copilot_analytics.live.watched import (
     BROKEN_OFF,
@@ -113,6 +114,7 @@ class Supervisor:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
+        self._wall = SteadyClock(wall)
         self.runs = [Watched(one, Policy(options)) for one in followings]
         self._ledger = ledger
         self._screen = screen
@@ -120,7 +122,7 @@ class Supervisor:
         far = [one for one in channels if one.name != "console"]
         self._console = Delivery(ledger, near, Random(), floors=floors)  # noqa: S311  # it spreads pauses
         self._courier = Courier(
-            ledger, far, floors=floors, draw=self._draw, heartbeat=heartbeat, wall=wall
+            ledger, far, floors=floors, draw=self._draw, heartbeat=heartbeat, wall=self._wall
         )
         names = (*self._console.names, *self._courier.names)
         self._telling = Telling(
@@ -136,8 +138,7 @@ class Supervisor:
         self._find_more, self._find_other = find_more, find_other
         self._wait_s = wait_s
         self._misuse: UsageError | None = None
-        self._wall = wall
-        self._now = self._began_at = wall()
+        self._now = self._began_at = self._wall()
         self._stopped_by: int | None = None
         self._unsent = True  # there may be what one that was killed had not shown yet
         self._next: dict[str, float] = {}
@@ -183,7 +184,7 @@ class Supervisor:
 
     def pass_once(self) -> None:
         """Do all that is due now; nothing that a log or a channel does makes it fail."""
-        now = self._tick()
+        now = self._now = self._wall()
         until = time.monotonic() + _PASS_S
         for watched in sorted(self.runs, key=lambda watched: watched.due):
             if now < watched.due or time.monotonic() > until:
@@ -251,11 +252,6 @@ class Supervisor:
         if self._wait_s is not None and waited_s >= self._wait_s and watched.following.is_unknown:
             lines = watched.following.log.lines
             self._give_up(watched, f"no training seen in {lines} lines; `copilot find` tells more")
-
-    def _tick(self) -> float:
-        """Return the time, which never runs backwards here."""
-        self._now = max(self._now, self._wall())
-        return self._now
 
     def _is_due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next.get(what, 0.0):
@@ -375,7 +371,7 @@ class Supervisor:
 
     def _end(self) -> None:
         """Say how it ended, and send what is left."""
-        now = self._tick()
+        now = self._now = self._wall()
         for watched in self.runs:
             self._part_from(watched, now)
         self._courier.show_card(answers.card(self.runs, now))

@@ -146,6 +146,23 @@ def test_a_finished_run_ends_the_watch(ledger, half):
     assert pigeon.cards
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up(ledger, half):
+    """Neither the log nor a channel that rests waits until the clock is where it was."""
+    log, rest = half
+    shift = [0.0]
+    pigeon = Pigeon(Transient("busy", 0.2))
+    watch = supervisor(ledger, [log], [pigeon], wall=lambda: time.time() + shift[0])
+    thread, codes = in_thread(watch)
+    wait_for(lambda: not pigeon._moods)
+    assert not pigeon.sent
+    shift[0] = -7200.0
+    with log.open("ab") as file:
+        file.write(rest)
+    thread.join(30)
+    assert codes == [FINISHED]
+    assert (pigeon.sent[0].kind, pigeon.sent[-1].kind) == ("attached", "summary")
+
+
 def test_commands_are_answered_with_what_is_known(ledger, half):
     log, _ = half
     pigeon = Pigeon()
