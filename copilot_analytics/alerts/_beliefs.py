@@ -120,7 +120,7 @@ class Beliefs:
         else:
             for key in {event.key if began else None, truth.key if truth else None} - {None}:
                 times = subject.changes.setdefault(str(key), [])
-                if key in subject.unstable and now - times[-1] >= self.options.calm_s:
+                if key in subject.unstable and not 0.0 <= now - times[-1] < self.options.calm_s:
                     subject.unstable.discard(str(key))
                     times.clear()
                 times.append(now)

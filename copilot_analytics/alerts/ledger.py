@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 _FREE = (
-    "((o.state = 'new' AND o.due <= ?)"
+    "((o.state = 'new' AND (o.due <= ? OR o.updated > ?))"
     " OR (o.state = 'sending' AND (o.lease_until <= ? OR is_gone(o.owner))))"
 )
 _MINE = (
@@ -56,6 +56,7 @@ _MINE = (
     " (NOT o.private OR is_gone(o.queued_by) OR (o.queued_by LIKE '/%' AND o.updated <= ?))))"
 )
 _ABANDONED_S = 300.0
+_SET_BACK_S = 300.0  # what was noted so far in the future was noted by a clock that was wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ class Ledger(DiskOrMemory):
                 " o.attempts + (o.state = 'sending') FROM outbox o"
                 f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {_FREE}"
                 f" AND {_MINE} ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
-                (channel, now, now, *mine, limit),
+                (channel, now, now + _SET_BACK_S, now, *mine, limit),
             ).fetchall()
             connection.executemany(
                 "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, updated = ?,"
@@ -257,7 +258,7 @@ class Ledger(DiskOrMemory):
         found = self._read(
             "SELECT count(*) FROM outbox o JOIN messages m ON m.id = o.message_id"  # noqa: S608  # a constant
             f" WHERE o.channel = ? AND {_FREE} AND {_MINE}",
-            (channel, now, now, *self._mine(now)),
+            (channel, now, now + _SET_BACK_S, now, *self._mine(now)),
         )
         return int(found[0][0])
 

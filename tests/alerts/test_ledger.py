@@ -416,3 +416,13 @@ def test_two_processes_share_the_work_without_overlap(place, opened):
     for worker in workers:
         worker.join(10)
     assert sorted(found) == sorted(names)
+
+
+def test_what_was_put_off_by_a_clock_that_was_wrong_is_sent(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    ledger.put([make_message()], [], 0.0, ["slack"])
+    (entry,) = ledger.claim("slack", 1e6)
+    ledger.give_back([entry.message.id], "slack", 1e6, error="busy", due=1e6 + 60.0)
+    assert ledger.claim("slack", 1e6 - 200.0) == []  # two watches need not agree to the minute
+    assert len(ledger.claim("slack", 1e6 - 7200.0)) == 1
+    ledger.close()

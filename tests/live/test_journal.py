@@ -145,7 +145,7 @@ def test_no_peak_and_no_error_is_lost_where_samples_are_thinned(tmp_path):
 
 @pytest.mark.parametrize("place", [40, 41])
 def test_what_is_seldom_is_kept_where_samples_are_thinned(place):
-    """At an even place and at an odd one, and though the error is neither the highest nor lowest."""
+    """At even places and at odd ones, also an error that is neither the highest nor the lowest."""
     facts = [{"lost": True} if at == place else {} for at in range(200)]
     errors = np.full(200, np.nan)
     errors[[place + 20, place + 31, place + 43]] = 13.0, 31.0, 79.0
