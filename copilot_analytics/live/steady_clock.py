@@ -35,6 +35,7 @@ class SteadyClock:
         self._now = self._seen = float("-inf")
 
     def __call__(self) -> float:
+        """Return the seconds since 1970."""
         with self._lock:
             wall = self._wall()
             passed_s = max(wall - self._seen, 0.0) if self._seen > float("-inf") else 0.0

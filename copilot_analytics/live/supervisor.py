@@ -287,7 +287,7 @@ class Supervisor:
                 if following.path not in known:
                     self.runs.append(Watched(following, Policy(self._options)))
                     self._screen.note(f"also watching {following.path}")
-        except CopilotError:
+        except (CopilotError, OSError):  # the directory may be gone; it may come back
             return
 
     def _look_for_another(self, now: float) -> None:
@@ -302,7 +302,10 @@ class Supervisor:
             return
         if now < self._next.get("other", 0.0):
             return
-        other = self._find_other(following)
+        try:
+            other = self._find_other(following)
+        except (CopilotError, OSError):  # as above
+            other = None
         took_s = max(self._wall() - now, 0.0)
         self._next["other"] = now + took_s + max(_OTHER_S, _OTHER_SHARE * took_s)
         if other is None:

@@ -163,6 +163,31 @@ def test_a_clock_that_is_set_back_holds_nothing_up(ledger, half):
     assert (pigeon.sent[0].kind, pigeon.sent[-1].kind) == ("attached", "summary")
 
 
+def test_a_search_that_fails_is_made_again_and_does_not_end_the_watch(ledger, half, tmp_path):
+    """The directory that is searched may be gone for a while."""
+    log, rest = half
+    log.write_bytes(log.read_bytes() + rest)  # it has finished, so another may take its place
+    other = tmp_path / "other.log"
+    other.write_bytes(log.read_bytes())
+    answers = [FileNotFoundError("gone"), Following(other)]
+
+    def find(current):
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    watch = supervisor(ledger, [log], find_other=find)
+    passes(watch, lambda: watch.runs[0].following.path == str(other))
+    assert any("going over to it" in note for note in watch._screen.notes)
+    answers = [FileNotFoundError("gone"), [Following(other), Following(log)]]
+    several = supervisor(ledger, [log], find_more=lambda: find(None))
+    several.pass_once()
+    several._next["more"] = 0.0
+    several.pass_once()
+    assert [watched.following.path for watched in several.runs] == [str(log), str(other)]
+
+
 def test_commands_are_answered_with_what_is_known(ledger, half):
     log, _ = half
     pigeon = Pigeon()
