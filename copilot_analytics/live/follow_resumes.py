@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.live.log_families import later_logs
-from copilot_analytics.live.starts import judge_next
+from copilot_analytics.live.resumes import judge_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -12,9 +12,9 @@ import sys
 import pytest
 
 from copilot_analytics.api import analyze
+from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.processes import ProcessState, Writers
-from copilot_analytics.live.sources import source_of
 from copilot_analytics.records import Record
 
 NOW = 1.9e9

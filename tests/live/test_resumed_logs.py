@@ -8,12 +8,14 @@ import shutil
 import pytest
 
 from copilot_analytics import analyze
+from copilot_analytics.errors import UnreadableLogError
+from copilot_analytics.live import resumes
+from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.live.replay import Replay
-from copilot_analytics.live.sources import named
-from copilot_analytics.live.starts import judge_next, starts_of
+from copilot_analytics.live.resumes import judge_next, starts_of
 
 NOW = 1.9e9
 NAMES = [
@@ -119,7 +121,7 @@ def test_what_is_no_resume_is_told_once_with_how_to_watch_it(tmp_path, clock):
     assert "a run of its own, it begins at step 1, the start" in note
     assert f"`copilot live {new}` watches it" in note
     assert following.file == str(old) and starts_of(new) == [new]
-    assert named(new) == str(new)
+    assert followed_path(new) == str(new)
 
 
 def test_what_was_there_before_the_watch_and_is_no_resume_is_not_spoken_of(tmp_path, clock):
@@ -150,6 +152,24 @@ def test_what_speaks_against_a_resume(lines, why, tmp_path, clock):
     write(new, lines, clock)
     judgement, told = judge_next(old, new)
     assert judgement == "apart" and why in told
+
+
+@pytest.mark.parametrize("name", ["train.log", "train2.log"])
+def test_a_log_that_cannot_be_read_for_a_while_is_judged_later(name, tmp_path, clock, monkeypatch):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    write(new, rows(16, 30), clock)
+    read = resumes.read_chunks
+
+    def refuse(path, size):
+        if path.name == name:
+            raise UnreadableLogError(f"{path} cannot be read: stale file handle")
+        return read(path, size)
+
+    monkeypatch.setattr(resumes, "read_chunks", refuse)
+    assert judge_next(old, new)[0] == "open"
+    monkeypatch.undo()
+    assert judge_next(old, new)[0] == "continues"
 
 
 def test_a_run_that_had_come_to_its_end_is_not_resumed(tmp_path, clock):
