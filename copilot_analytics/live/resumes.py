@@ -19,6 +19,7 @@ from copilot_analytics.errors import LogError, NotATrainingLogError
 from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.log_families import earlier_logs, later_logs
+from copilot_analytics.live.log_session import NEAR_THE_END
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import CHUNK, read_chunks
 from copilot_analytics.records import Block, records_of
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 Judgement: TypeAlias = Literal["continues", "apart", "open"]
 
 _MOST_STARTS = 100
-_OPENING_BYTES = 1 << 14
+_OPENING_BYTES = 1 << 14  # read at once, until two rows were found
+# A judgement: who keeps checkpoints so seldom that a crash costs half of the run? What goes back
+# further is as likely another run with another name for its warm-up.
 _FURTHEST_BACK = 0.5
-_DONE = 0.995
 _ROTATED = frozenset(f".{number}" for number in range(1, 100))
 _BY_LINES = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
 
@@ -282,7 +284,7 @@ def _standing_as(parts: tuple[_Part, ...]) -> _Standing | None:
     if run.meta.log_format is None or not len(table):
         return None
     spacing = int(table.step[-1]) - int(table.step[-2]) if len(table) > 1 else 1
-    done = run.progress is not None and run.progress >= _DONE
+    done = run.progress is not None and run.progress >= NEAR_THE_END
     return _Standing(
         run.meta.log_format,
         run.last_step,

@@ -250,7 +250,7 @@ def sampler_clock(sampler: GpuSampler, supervisor: Supervisor) -> None:
         utc = bool(runs) and runs[0].following.log.run.meta.time_is_utc
         return now_in_log_time(time_is_utc=utc)
 
-    sampler._clock = clock  # the log is known only once it is read
+    sampler.clock = clock  # the log is known only once it is read
 
 
 def _sampler() -> GpuSampler:
