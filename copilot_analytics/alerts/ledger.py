@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts import _storage
 from copilot_analytics.alerts._disk import DiskOrMemory
 from copilot_analytics.alerts.message import Decision, Message
+from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.process_identity import name_of_this_process
@@ -87,7 +88,7 @@ class Ledger(DiskOrMemory):
     Parameters
     ----------
     path
-        The file; None means `default_path`. ``":memory:"`` keeps nothing.
+        The file; None means ``ledger.sqlite3`` in `state_folder`. ``":memory:"`` keeps nothing.
     owner
         Names this supervisor among several; None makes one up from the process, so that others
         can tell when it is gone.
@@ -133,7 +134,7 @@ class Ledger(DiskOrMemory):
         self.owner = owner or f"{name_of_this_process()}/{os.urandom(4).hex()}"
         self._followed: set[str] = set()
         self._private: set[str] = set()
-        default = _storage.default_path(environment or os.environ)
+        default = state_folder(environment or os.environ) / "ledger.sqlite3"
         super().__init__(default if path is None else path, busy_s)
         if (notice := self.noted("notice")) is not None:
             self.notices.append(notice)

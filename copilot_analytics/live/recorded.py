@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from copilot_analytics.alerts._storage import default_path
+from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.errors import NotATrainingLogError, UsageError
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.log_session import LogSession
@@ -34,7 +34,7 @@ def journals_folder(environment: Mapping[str, str] = os.environ) -> Path:
     >>> str(journals_folder({"XDG_STATE_HOME": "/state"}))
     '/state/copilot/journals'
     """
-    return default_path(environment).parent / "journals"
+    return state_folder(environment) / "journals"
 
 
 def recorded(

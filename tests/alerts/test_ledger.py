@@ -18,6 +18,7 @@ from copilot_analytics.alerts import _storage
 from copilot_analytics.alerts._disk import LedgerError
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 
@@ -55,9 +56,8 @@ def test_it_lies_in_the_state_directory_and_is_private(tmp_path, opened):
     assert ledger.path == path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert _storage.default_path({"HOME": "/home/x", "XDG_STATE_HOME": "relative"}) == Path(
-        "/home/x/.local/state/copilot/ledger.sqlite3"
-    )
+    relative = state_folder({"HOME": "/home/x", "XDG_STATE_HOME": "relative"})
+    assert relative == Path("/home/x/.local/state/copilot")
 
 
 def test_a_loose_directory_is_closed(place, opened):
