@@ -212,6 +212,19 @@ def test_a_second_resume_after_one_that_never_trained(tmp_path, clock):
     assert starts_of(logs[2]) == [logs[0], logs[2]]
 
 
+def test_of_two_resumes_of_one_log_the_first_is_taken(tmp_path, clock):
+    logs = [tmp_path / f"train{number}.log" for number in (1, 2, 3)]
+    for log, lines in zip(
+        logs, (rows(1, 16), rows(16, 40), rows(14, 20, begins=7200)), strict=True
+    ):
+        write(log, lines, clock)
+    assert judge_next(logs[0], logs[2])[0] == "continues"
+    assert starts_of(logs[2]) == [logs[2]] and starts_of(logs[1]) == logs[:2]
+    following = follow(logs[0], clock)
+    settle(following, clock)
+    assert following.file == str(logs[1])
+
+
 def test_starts_of_the_past_are_read_without_waiting_for_their_last_words(tmp_path, clock):
     for start in range(8):
         write(tmp_path / f"train{start + 1}.log", rows(1 + 4 * start, 5 + 4 * start), clock)
