@@ -66,11 +66,6 @@ class Beliefs:
         """
         return list(self._noted.values())
 
-    @property
-    def open_events(self) -> list[Event]:
-        """What is true now, told or not."""
-        return [s.truth for s in self._subjects.values() if s.truth is not None]
-
     def _reset(self, run_key: str) -> None:
         self._run_key = run_key
         self._tick = 0
