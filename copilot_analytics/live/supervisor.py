@@ -45,6 +45,7 @@ _MORE_S = 60.0
 _OTHER_S, _OTHER_SHARE = 4.0, 10.0
 _AT_REST_S = 60.0
 _CARD_S = 30.0
+_UNSAID_S = 60.0  # another watch of the run may have been killed before it said all
 _LONGEST_SLEEP_S = 5.0
 _GRIDS_S = (0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
 _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
@@ -142,7 +143,6 @@ class Supervisor:
         self._stopped_by: int | None = None
         self._unsent = True  # there may be what one that was killed had not shown yet
         self._next: dict[str, float] = {}
-        self._drawn: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
 
     def run(self) -> int:
         """Watch; return an exit code that tells how it ended.
@@ -327,7 +327,7 @@ class Supervisor:
 
     def _deliver(self, now: float) -> None:
         self._say(self._courier.notices)
-        if self._unsent:
+        if self._is_due("unsaid", now, _UNSAID_S) or self._unsent:
             done = self._console.work(now)
             self._say(done.notices)
             self._unsent = bool(set(done.undelivered) - set(self._console.parked))

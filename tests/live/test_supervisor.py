@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -374,3 +376,28 @@ def test_what_a_killed_watch_had_not_shown_yet_is_shown_by_the_next(ledger, tmp_
     watch = supervisor(ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()])
     watch.pass_once()
     assert "LEFT BEHIND" in capsys.readouterr().out
+
+
+def test_what_another_watch_was_killed_with_is_shown_by_the_one_that_goes_on(tmp_path, capsys):
+    place, shift = tmp_path / "ledger.sqlite3", [0.0]
+    ledger = Ledger(place)
+    watch = supervisor(
+        ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()], wall=lambda: time.time() + shift[0]
+    )
+    watch.pass_once()
+    ledger.follow("key")
+    put = (
+        "import sys, time\n"
+        "from copilot_analytics.alerts.ledger import Ledger\n"
+        "from copilot_analytics.alerts.message import Message\n"
+        "from copilot_analytics.findings import Severity\n"
+        "ledger = Ledger(sys.argv[1])\n"
+        "ledger.keep_private('console')\n"
+        "left = Message('ab12cd', 'key', 'my_run', 'news', Severity.WARNING, 'LEFT BEHIND')\n"
+        "ledger.put([left], [], time.time(), ['console'])\n"
+    )
+    subprocess.run([sys.executable, "-c", put, str(place)], check=True)
+    shift[0] = 61.0
+    watch.pass_once()
+    assert "LEFT BEHIND" in capsys.readouterr().out
+    ledger.close()
