@@ -14,6 +14,7 @@ from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import earlier_logs, later_logs
+from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.resumes import judge_next, starts_of
 
@@ -210,6 +211,19 @@ def test_a_second_resume_after_one_that_never_trained(tmp_path, clock):
     settle(following, clock)
     assert following.file == str(logs[2]) and following.status == "finished"
     assert starts_of(logs[2]) == [logs[0], logs[2]]
+
+
+def test_a_resume_that_has_trained_did_not_die_at_its_start(tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    settle(following, clock)
+    write(new, rows(16, 30), clock)
+    events = settle(following, clock)
+    following.process = ProcessState("gone", 4_194_305)
+    events += settle(following, clock, 120.0)
+    (told,) = [event.text for event in events if event.key == "crashed"]
+    assert "died before its first step" not in told and "log has no end" in told
 
 
 def test_of_two_resumes_of_one_log_the_first_is_taken(tmp_path, clock):
