@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 
+import followed_logs
 import pytest
+from followed_logs import NOW, Clock, follow, touch
 
 from copilot_analytics import analyze
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.live import resumes
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.resumes import judge_next, starts_of
 
-NOW = 1.9e9
 NAMES = [
     ("train.log", "train2.log"),
     ("train.log", "train_resume.log"),
@@ -27,17 +27,6 @@ NAMES = [
     ("console.log", "console2.log"),
     ("version_0/train.log", "version_1/train.log"),
 ]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    @property
-    def wall(self):
-        return NOW + self.now
 
 
 @pytest.fixture
@@ -60,19 +49,12 @@ def write(path, lines, clock, mode="a"):
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open(mode) as file:
         file.write("".join(f"{line}\n" for line in lines))
-    os.utime(path, (clock.wall, clock.wall))
-
-
-def follow(path, clock, **more):
-    return Following(path, clock=clock, wall=lambda: clock.wall, **more)
+    touch(path, clock)
 
 
 def settle(following, clock, seconds=40.0):
-    events, until = [], clock.now + seconds
-    while clock.now < until:
-        events += following.step(clock.wall)
-        clock.now += max(following.wait_s, 0.05)
-    return events
+    """Step until a log is taken to be at rest, and what goes on from it was looked for."""
+    return followed_logs.settle(following, clock, seconds)
 
 
 @pytest.mark.parametrize("stamp", [True, False])
