@@ -1,8 +1,7 @@
 """Follows one log that grows, is rotated, truncated, replaced or moved.
 
-Polling is all it does: nothing else works on every file system. What is read carries its identity
-with it (device, inode, its first bytes and those before the offset), so that a file is known again
-under another name, and another file under the same name is not taken for it.
+Polling is all it does: nothing else works on every file system. Which file comes after the one
+that is read is for `_succession` to say.
 """
 
 from __future__ import annotations
@@ -67,7 +66,8 @@ class Tailer(Succession):
     Parameters
     ----------
     path
-        The log, which need not exist yet, or a `RunDirectory`.
+        The log, which need not exist yet, or what names one log after the other: a `RunDirectory`
+        or `ResumedLogs`.
     clock
         Seconds that never run backwards.
     from_byte
