@@ -14,12 +14,12 @@ from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
+from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start, process_of
+from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.pieces import Began, Bytes
-from copilot_analytics.live.processes import ProcessState, Writers
-from copilot_analytics.live.sources import source_of
+from copilot_analytics.live.processes import ProcessState, Writers, process_of
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.records import Record
 

@@ -9,27 +9,14 @@ import signal
 import subprocess
 import sys
 
+import followed_logs
 import pytest
+from followed_logs import Clock, follow, touch
 
 from copilot_analytics.api import analyze
-from copilot_analytics.live.following import Following
+from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.processes import ProcessState, Writers
-from copilot_analytics.live.sources import source_of
 from copilot_analytics.records import Record
-
-NOW = 1.9e9
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    @property
-    def wall(self):
-        return NOW + self.now
 
 
 @pytest.fixture
@@ -43,21 +30,9 @@ def sample(sample_logs):
     return path
 
 
-def follow(path, clock, **more):
-    return Following(path, clock=clock, wall=lambda: clock.wall, **more)
-
-
 def settle(following, clock, seconds=12.0):
     """Step until all that is there has been read."""
-    events, until = [], clock.now + seconds
-    while clock.now < until:
-        events += following.step(clock.wall)
-        clock.now += max(following.wait_s, 0.05)
-    return events
-
-
-def touch(path, clock):
-    os.utime(path, (clock.wall, clock.wall))
+    return followed_logs.settle(following, clock, seconds)
 
 
 def write(path, data, clock, mode="ab"):

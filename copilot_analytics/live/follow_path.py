@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.starts import starts_of
+from copilot_analytics.live.resumes import starts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +26,21 @@ def source_of(path: str | Path, apart: Collection[str] = ()) -> str | RunDirecto
         A log or a directory of runs.
     apart
         See `ResumedLogs`.
+
+    Returns
+    -------
+    str, RunDirectory or ResumedLogs
+        The path alone if it is an older log of a directory: nothing goes on from it.
+
+    Raises
+    ------
+    LogError
+        If a directory holds no log.
+
+    Examples
+    --------
+    >>> source_of("/no/such.log").path
+    '/no/such.log'
     """
     whole = Path(path).absolute()
     if whole.is_dir():
@@ -45,12 +60,22 @@ def source_of(path: str | Path, apart: Collection[str] = ()) -> str | RunDirecto
     return str(whole)
 
 
-def named(path: str | Path) -> str:
-    """Return what names the runs of a log: itself, or the directory by way of which it is followed.
+def followed_path(path: str | Path) -> str:
+    """Return what names the runs of a log: the path by way of which it is followed.
+
+    Parameters
+    ----------
+    path
+        A log or a directory of runs.
+
+    Returns
+    -------
+    str
+        The first log of its run, or the directory of its runs.
 
     Examples
     --------
-    >>> named("/no/such.log")
+    >>> followed_path("/no/such.log")
     '/no/such.log'
     """
     source = source_of(path)
