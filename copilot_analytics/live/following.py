@@ -20,6 +20,7 @@ from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, jud
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.processes import ProcessState, Writers, process_of
+from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.records import Record
 
@@ -114,6 +115,7 @@ class Following:
         self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
         self._options = options
         self._pid, self._writers, self._wall = pid, writers, wall
+        self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=_position(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
@@ -181,6 +183,9 @@ class Following:
             While the log is read for the first time (`caught_up` is False), events of the past.
         """
         events: list[Event] = []
+        slept_s = self._slept_s(now)
+        if self.grown_at is not None:
+            self.grown_at += slept_s  # a training on this machine slept too
         try:
             pieces = self._tailer.poll()
         except UnreadableLogError as error:

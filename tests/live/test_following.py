@@ -191,6 +191,20 @@ def test_a_silence_is_a_stall_once_and_ends_with_news(tmp_path, clock, sample):
     assert following.status == "finished"
 
 
+def test_a_machine_that_slept_is_no_silence(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    following = follow(log, clock)
+    settle(following, clock)
+    following.process = ProcessState("alive", os.getpid(), start_ticks=None)
+    slept_s = 7200.0
+    assert following.step(clock.wall + slept_s) == []
+    assert following.silence_s(clock.wall + slept_s) < 60.0
+    clock.now += slept_s  # now both clocks tell that it is awake
+    events = [event for _ in range(3) for event in following.step(clock.wall + slept_s)]
+    assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
+
+
 def test_how_often_one_looks_changes_nothing(tmp_path, sample):
     told = []
     for pause in (0.3, 4.0):
