@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -334,8 +335,9 @@ def _progress(progress: float | None, extent: str) -> str:
     if progress is None:
         return f"{extent}; the plan is unknown"
     done = min(max(progress, 0.0), 1.0)
-    full = round(30 * done)
-    return f"{'━' * full}{'╌' * (30 - full)}  {100 * done:.0f} %   {extent}"
+    full = math.floor(30 * done + 1e-6)
+    percent = math.floor(100 * done + 1e-6)  # it is at the end only where nothing is left
+    return f"{'━' * full}{'╌' * (30 - full)}  {percent} %   {extent}"
 
 
 def _time_left(analysis: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.message import digest_of
@@ -105,7 +106,8 @@ class Telling:
             self._take_up(watched, now, again=False)
         watched.policy = Policy(self._options)
         news, past = (past, []) if watched.begins_here else ([], past)
-        messages = watched.policy.attach(past, now, watched.context, tell_past=self._tell_past)
+        context = replace(watched.context, silence_s=watched.following.silence_s(now))
+        messages = watched.policy.attach(past, now, context, tell_past=self._tell_past)
         self.put(watched, messages, now)
         if news:
             self.decide(watched, news, now)

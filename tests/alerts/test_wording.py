@@ -120,6 +120,15 @@ def test_attached_is_short_and_says_what_is_watched(analysis):
     )
 
 
+def test_a_silent_log_is_met_with_its_silence_and_no_promise(analysis):
+    words = wording.attached(Context("key", "my_run", lambda: analysis, silence_s=2404.0))
+    assert words.body[0] == (
+        "16 of 24 epochs, stable convergence · ⏱ silent for 40 min; 40 min would be left if it "
+        "goes on"
+    )
+    assert "Silence" not in "".join(words.body)
+
+
 @pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "unknown"])
 def test_a_run_that_is_over_is_met_with_its_verdict(analysis, status):
     over = replace(analysis, life=replace(analysis.life, status=status))
