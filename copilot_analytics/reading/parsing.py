@@ -173,7 +173,7 @@ class LogReader:
         may go on all the same.
         """
         reader = self._byte_reader or self._reader
-        return [] if reader is None else self._counted(reader.close())
+        return [] if reader is None else self._counted(list(reader.close()))
 
     def _close_lines(self) -> list[Item]:
         tail = self._splitter.close()
