@@ -42,6 +42,8 @@ class Telling:
         Shows how a run stands that was met with a past, see `Screen.take_up`.
     on_messages
         Called when messages were written to the ledger.
+    echo
+        Shows those messages here that another watch of the run has queued.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Telling:
         tell_past: bool,
         take_up: Callable[..., None],
         on_messages: Callable[[], None],
+        echo: Callable[[list[Message]], None],
     ) -> None:
         self._ledger, self._channels, self._options = ledger, tuple(channels), options
         self._tell_past, self._take_up, self._on_messages = tell_past, take_up, on_messages
+        self._echo = echo
 
     def judge(self, watched: Watched, events: list[Event], now: float) -> None:
         """Take what a log said in one look; begin with its run if it is to be introduced."""
@@ -165,6 +169,7 @@ class Telling:
         decide: Callable[[Policy], list[Message]],
     ) -> Policy:
         """Write down what was decided; decide anew if another supervisor was faster."""
+        decided = messages
         for _ in range(_MOST_CONFLICTS):
             if self._ledger.put(messages, policy.decisions, now, self._channels):
                 break
@@ -174,4 +179,6 @@ class Telling:
             messages = decide(policy)
         if messages:
             self._on_messages()
+        if decided:
+            self._echo(decided)
         return policy
