@@ -365,11 +365,10 @@ class Following:
             events = self.log.settle()
             if self.status in ENDED:
                 return events
-        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
-        facts["reason"] = self.silence.reason
+        reason = self.silence.reason
+        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict, "reason": reason}
         facts["process"] = self.process.state
-        busy = self._recent_gpu()
-        if busy is not None:
+        if (busy := self._recent_gpu()) is not None:
             facts["gpu_utilization_pct"] = busy
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
             events += self.log.add(self._tick(facts))

@@ -186,7 +186,7 @@ def waits_for(watched: Watched) -> str:
     if watched.given_up or following.log.run_key:
         return ""
     if following.missing:
-        return "waiting for the log"
+        return "" if os.path.exists(following.path) else "waiting for the log"  # noqa: PTH110
     if not following.caught_up:
         return ""
     if following.is_unknown:

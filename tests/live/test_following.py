@@ -143,9 +143,11 @@ def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
     assert len(following.log.run.resumes) == 1
     expected = [(e.kind, e.key, e.step) for e in analyze(whole, now=4e9).events]
     assert told == expected[: len(told)]
-    again = follow(work, clock, first=following.first)
-    settle(again, clock)
-    assert repr(again.log.session.events) == repr(events)
+    for path, first in ((work, following.first), (work, ""), (target, "")):
+        again = follow(path, clock, first=first)
+        settle(again, clock)
+        assert again.log.run_key == following.log.run_key
+        assert repr(again.log.session.events) == repr(events)
 
 
 @pytest.mark.parametrize("how", ["rename", "copy"])
