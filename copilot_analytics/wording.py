@@ -141,12 +141,13 @@ def epochs(value: float) -> str:
 
     Examples
     --------
-    >>> epochs(12.0), epochs(7.99), epochs(12.3), epochs(0.3)
-    ('12', '7.9', '12.3', '0.3')
+    >>> epochs(12.0), epochs(7.99), epochs(12.3), epochs(0.05)
+    ('12', '7.9', '12.3', '0.05')
     """
     if abs(value - round(value)) < 0.005:
         return f"{round(value)}"
-    return f"{math.floor(10 * value + 1e-6) / 10:.1f}"
+    digits = 1 if value >= 0.1 else 2
+    return f"{math.floor(10**digits * value + 1e-6) / 10**digits:.{digits}f}"
 
 
 def plural(count: int, noun: str) -> str:

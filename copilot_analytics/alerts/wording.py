@@ -130,9 +130,8 @@ def attached(context: Context) -> Words:
     run = analysis.run
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
-    silence_s = context.silence_s or 0.0
-    is_silent = silence_s >= _LONG_SILENCE_S and analysis.life.status != "stalled"
-    left = _if_it_goes_on(analysis, silence_s) if is_silent else _time_left(analysis, where=False)
+    silent = is_silent(context) and analysis.life.status != "stalled"
+    left = _if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
     lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
@@ -154,7 +153,7 @@ def attached(context: Context) -> Words:
     ]
     if gaps:
         lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
-    if analysis.life.status != "stalled" and not is_silent:
+    if analysis.life.status != "stalled" and not silent:
         lines.append("Silence means that all is well.")
     return Words(name, title, _on_a_phone(lines))
 
@@ -319,11 +318,16 @@ def _situation(analysis: Analysis) -> list[str]:
     return [line]
 
 
-def _if_it_goes_on(analysis: Analysis, silence_s: float) -> str:
+def is_silent(context: Context) -> bool:
+    """Tell whether a log has said nothing for so long that it may have stalled."""
+    return (context.silence_s or 0.0) >= _LONG_SILENCE_S
+
+
+def _if_it_goes_on(analysis: Analysis, context: Context) -> str:
     """Say what is left of a run whose log is silent: whether it still runs is not judged yet."""
     from copilot_analytics.wording import duration
 
-    text = f"⏱ silent for {duration(silence_s)}"
+    text = f"⏱ silent for {duration(context.silence_s)}"
     left_s = analysis.eta.remaining_s
     return text if not left_s else f"{text}; {duration(left_s)} would be left if it goes on"
 

@@ -391,7 +391,7 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
             harmless(watched.name),
             Text(life, style=_COLOURS.get(life, "")),
             Text(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, "")),
-            "–" if done is None else f"{100 * min(done, 1.0):.0f} %",
+            "–" if done is None else f"{math.floor(100 * min(done, 1.0) + 1e-6)} %",
             "–" if left is None else duration(left),
             number(best),
         )

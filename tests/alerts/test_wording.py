@@ -10,6 +10,7 @@ from made_runs import make_analysis, make_run
 from copilot_analytics.alerts import wording
 from copilot_analytics.alerts.message import Tiding
 from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.so_far import so_far
 from copilot_analytics.analyzers.eta import Eta
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
@@ -127,6 +128,8 @@ def test_a_silent_log_is_met_with_its_silence_and_no_promise(analysis):
         "goes on"
     )
     assert "Silence" not in "".join(words.body)
+    calm, silent = (so_far([], Context("key", "my_run", silence_s=s)).body for s in (3.0, 2404.0))
+    assert calm == ("no trouble so far",) and silent == ()
 
 
 @pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "unknown"])
