@@ -201,6 +201,11 @@ class Ledger(DiskOrMemory):
 
         return self._write(work, now)
 
+    def is_queued_here(self, message_id: str, channel: str) -> bool:
+        """Tell whether it is this process that queued a message for a channel."""
+        sql = "SELECT 1 FROM outbox WHERE message_id = ? AND channel = ? AND queued_by = ?"
+        return bool(self._read(sql, (message_id, channel, self.owner)))
+
     def rows(self, run_key: str) -> list[Decision]:
         """Return the decisions about a run, for `Policy.restore`."""
         found = self._read(

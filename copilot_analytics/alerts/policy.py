@@ -43,11 +43,14 @@ class Context:
     analysis
         Returns the analysis as of now; called only when a message is written. None: words come
         from the events alone.
+    silence_s
+        For how long the log has said nothing; None where nobody looked.
     """
 
     run_key: str
     run_name: str
     analysis: Callable[[], Analysis] | None = None
+    silence_s: float | None = None
 
 
 class Policy(Beliefs):

@@ -124,7 +124,7 @@ class Outlook:
 
     def beginning(self, run: Run, record: Record) -> tuple[str, tuple[Evidence, ...]]:
         """Say why a run begins as initializing."""
-        seen = f"{len(run.train_log)} training records, {len(run.eval_log)} evaluations"
+        seen = _so_far(len(run.train_log), len(run.eval_log))
         lines = (record.line,) if record.line else ()
         return "too few records to judge", (Evidence("seen", seen, "20 records", lines),)
 
@@ -162,7 +162,7 @@ class _Judge:
             seen = Evidence("learning rate", rate, f"highest so far {peak or 0.0:.3g}", line)
             return self._with(Phase.WARMUP, reason, (seen,))
         if not self._ready(rows, evals):
-            reason, evidence = f"{rows} training records and {evals} evaluations so far", ()
+            reason, evidence = f"{_so_far(rows, evals)} so far", ()
             seen = Evidence("training records", str(rows), f"{_FEWEST_ROWS}", self._line())
             return self._with(Phase.INITIALIZING, reason, (*evidence, seen))
         if self.over.overfitting:
@@ -535,6 +535,10 @@ class _Judge:
         drop = self.rate.drops[-1].step if self.rate.drops else None
         waits, over = self.rate.next_drop is not None, self._finished()
         return Outlook(phase, reason, evidence, at_once, waits, over, gaps, seen, drop)
+
+
+def _so_far(rows: int, evals: int) -> str:
+    return f"{plural(rows, 'training record')} and {plural(evals, 'evaluation')}"
 
 
 _FEWEST_ROWS = 20

@@ -98,7 +98,11 @@ def named_logs(
             if waiting.is_over:
                 within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
                 if log.exists():
-                    msg = f"{log} has no line{within}"
+                    msg = (
+                        f"{log} holds no log{within}"
+                        if log.is_dir()
+                        else f"{log} has no line{within}"
+                    )
                     raise LogError(msg)
                 msg = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
                 raise LogNotFoundError(msg)

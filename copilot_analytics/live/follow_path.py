@@ -46,18 +46,23 @@ def source_of(path: str | Path, apart: Collection[str] = ()) -> str | RunDirecto
     if whole.is_dir():
         from copilot_analytics.reading.run_folders import find_run
 
-        directory = RunDirectory(whole)
+        directory = RunDirectory(whole, begins=_beginning)
         if directory.newest() is not None or not any(whole.iterdir()):
             return directory
         whole = Path(find_run(whole)).absolute()
     if not is_stamped(whole.name):
         return ResumedLogs(starts_of(whole)[0], apart)
     parent = whole.parent
-    directory = RunDirectory(parent.parent if whole.name.startswith(parent.name) else parent)
+    above = parent.parent if whole.name.startswith(parent.name) else parent
+    directory = RunDirectory(above, begins=_beginning)
     newest = directory.newest()
     if newest is not None and Path(newest) == whole:
         return directory
     return str(whole)
+
+
+def _beginning(log: str) -> str:
+    return str(starts_of(Path(log))[0])
 
 
 def followed_path(path: str | Path) -> str:

@@ -296,7 +296,9 @@ class Following:
         dead = self.silence_s(now) > over_s and self.process.state != "alive"
         if dead and self._pid is None and self.log.run_key and self.status not in ENDED:
             # Nobody writes it and nobody has for long: it is a log of the past.
-            self.log.add(self._tick({"final": True}))
+            self.log.settle()
+            if self.status not in ENDED:
+                self.log.add(self._tick({"final": True}))
 
     def _check_metric(self) -> None:
         """Complain at once about a metric that was asked for and is not among those logged."""
@@ -362,15 +364,20 @@ class Following:
                 self.notices.append(f"{self.path}: {died.reason}")
                 self._told_died = died.reason
             return []
-        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
-        facts["reason"] = self.silence.reason
+        events: list[Event] = []
+        unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
+        if verdict == "crashed" or unheard:
+            events = self.log.settle()
+            if self.status in ENDED:
+                return events
+        reason = self.silence.reason
+        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict, "reason": reason}
         facts["process"] = self.process.state
-        busy = self._recent_gpu()
-        if busy is not None:
+        if (busy := self._recent_gpu()) is not None:
             facts["gpu_utilization_pct"] = busy
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
-            return self.log.add(self._tick(facts))
-        return []
+            events += self.log.add(self._tick(facts))
+        return events
 
     def _died_at_its_start(self, silence_s: float) -> Silence | None:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.wording import duration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -182,10 +184,9 @@ def judge_silence(
         return Silence(ended[0], (ended[1],), limit_s)
     calm: Verdict = "evaluating" if phase == "eval" else "running"
     if age_s <= limit_s:
-        return Silence(
-            calm, (f"silent for {age_s:.0f} s, up to {limit_s:.0f} s is usual",), limit_s
-        )
-    silent = f"silent for {age_s:.0f} s, over {limit_s:.0f} s ({why_limit})"
+        usual = f"silent for {duration(age_s)}, up to {duration(limit_s)} is usual"
+        return Silence(calm, (usual,), limit_s)
+    silent = f"silent for {duration(age_s)}, over {duration(limit_s)} ({why_limit})"
     lives = f"process {process.pid} is alive" if process.state == "alive" else "process unknown"
     if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
         busy = f"the GPU is {gpu_utilization:.0f} % busy"
@@ -280,7 +281,7 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
     else:
         p99 = float(np.quantile(known, 0.99))
         limit_s = max(_LEAST_SILENCE_S, _PATIENCE * p99)
-        why = f"5 × its p99 gap of {p99:.0f} s, at least 180 s"
+        why = f"5 × its p99 gap of {duration(p99)}, at least 3 min"
     if network:
         return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"
     return limit_s, why

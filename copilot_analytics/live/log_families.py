@@ -1,7 +1,8 @@
 """Which logs are named as if one process after the other had written them.
 
 ``train.log`` and ``train2.log``, ``slurm-123.out`` and ``slurm-124.out``, ``version_0/metrics.csv``
-and ``version_1/metrics.csv``: a name and a number, or a word for going on. Whether one of them
+and ``version_1/metrics.csv``, a ``train.log`` in each folder named by a time: a name and a number,
+or a word for going on. Whether one of them
 really goes on from another is told by their content.
 """
 
@@ -27,7 +28,6 @@ _NAME = re.compile(
     r"(?P<number>\d{0,18})",
     re.IGNORECASE,
 )
-_STAMPED = re.compile(r"\d{8}_\d{6}")
 _DIGITS = re.compile(r"\d{1,18}")
 _MOST_MEMBERS = 8  # each is opened to be judged
 _MOST_ENTRIES = 5000  # of a folder: a listing must not hold up the watch of other logs
@@ -92,7 +92,7 @@ def _placed(log: Path, comes: Callable[[_Place, _Place], bool]) -> list[tuple[_P
 
 def _family(log: Path) -> tuple[dict[str, _Place], dict[str, _Place]]:
     """Return the names in the folder of a log that are like its own, and those of like folders."""
-    if is_stamped(log.name) or _STAMPED.fullmatch(log.parent.name):
+    if is_stamped(log.name):
         return {}, {}  # the logs of a `RunDirectory`
     named = _key(log.stem) if log.suffix.lower() in _ENDINGS else None
     beside: dict[str, _Place] = {}

@@ -197,6 +197,12 @@ class LogSession:
         for record in waiting:
             self._take(record)
 
+    def settle(self) -> list[Event]:
+        """Take what waits for a next line that may never come; return the events that it causes."""
+        before = len(self.session.events)
+        self._take_items(self._woven(self._reader.settle()))
+        return self.session.events[before:]
+
     def end(self) -> None:
         """Take what is left: the log has no more bytes. How it ended is for `close` to say."""
         try:

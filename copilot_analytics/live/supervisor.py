@@ -133,6 +133,7 @@ class Supervisor:
             tell_past=tell_past,
             take_up=screen.take_up,
             on_messages=self._owe,
+            echo=self._console.echo,
         )
         self._sampler = sampler
         self._linger_s = linger_s

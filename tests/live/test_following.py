@@ -118,9 +118,11 @@ def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
     assert len(following.log.run.resumes) == 1
     expected = [(e.kind, e.key, e.step) for e in analyze(whole, now=4e9).events]
     assert told == expected[: len(told)]
-    again = follow(work, clock, first=following.first)
-    settle(again, clock)
-    assert repr(again.log.session.events) == repr(events)
+    for path, first in ((work, following.first), (work, ""), (target, "")):
+        again = follow(path, clock, first=first)
+        settle(again, clock)
+        assert again.log.run_key == following.log.run_key
+        assert repr(again.log.session.events) == repr(events)
 
 
 @pytest.mark.parametrize("how", ["rename", "copy"])
@@ -442,3 +444,19 @@ def test_a_resume_that_dies_without_a_word_of_its_end(held, tmp_path, clock, sam
     assert f"the resume in {second.name} died before its first step" in told
     assert told.endswith("Error: no such checkpoint")
     assert not [event for event in events if event.key == "stalled"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_last_row_counts_once_nobody_writes_on(named, tmp_path, clock):
+    """A bar is held until its last frame is known, which a log that ends cannot show."""
+    log = tmp_path / "train.log"
+    bar = "\r20/20 ━━━━━━━━━━━━━━━━━━━━ 0s 9ms/step - accuracy: 0.{0}5 - loss: {1}.5000"
+    epochs = [f"Epoch {e + 1}/9\n{bar.format(e, 9 - e)}\n" for e in range(9)]
+    write(log, "".join(epochs).encode(), clock)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        following = follow(log, clock, pid=process.pid if named else None)
+        settle(following, clock)
+        assert following.status == "running" and following.log.run.last_epoch == 8
+        process.communicate(b"\n")
+    settle(following, clock, 60.0 if named else 2000.0)
+    assert following.log.run.last_epoch == 9 and following.status == "finished"

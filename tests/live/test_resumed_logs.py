@@ -26,6 +26,8 @@ NAMES = [
     ("slurm-123.out", "slurm-124.out"),
     ("console.log", "console2.log"),
     ("version_0/train.log", "version_1/train.log"),
+    ("20300102_030405/train.log", "20300102_040506/train.log"),
+    ("2030-01-02_03-04-05/log.txt", "2030-01-02_04-05-06/log.txt"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import threading
@@ -261,6 +262,25 @@ def test_two_supervisors_tell_each_thing_once(tmp_path, half):
     assert len(told) == len(set(told))
     names = [e for p in pigeons for message in p.sent for e in message.event_ids]
     assert len(names) == len(set(names))
+
+
+def test_each_of_two_watches_shows_the_end_on_its_own_terminal(tmp_path, half):
+    log, rest = half
+    screens = [io.StringIO(), io.StringIO()]
+    with log.open("ab") as file:
+        ledgers = [Ledger(tmp_path / "ledger.sqlite3") for _ in screens]
+        watches = [
+            supervisor(one, [log], [ConsoleChannel(screen)])
+            for one, screen in zip(ledgers, screens, strict=True)
+        ]
+        threads = [in_thread(watch)[0] for watch in watches]
+        wait_for(lambda: all(watch.runs[0].run_key for watch in watches))
+        file.write(rest)
+    for thread in threads:
+        thread.join(60)
+    for one in ledgers:
+        one.close()
+    assert [screen.getvalue().count("FINISHED") for screen in screens] == [1, 1]
 
 
 def test_a_new_training_in_the_same_log_is_introduced_anew(ledger, half, sample_logs):
