@@ -44,8 +44,8 @@ from copilot_analytics.alerts.rules import SUBJECTS
 from copilot_analytics.live import courier, following, starting, supervisor
 from copilot_analytics.live._succession import GRACE_S
 from copilot_analytics.live.follow_directory import RunDirectory
+from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.live.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats, Ints
 
 
-_SELDOM = 0.05  # of the samples of a device
+# Of the samples of a device. What is told more often than in one of twenty is no exception, and to
+# keep all of it would leave little to thin.
+_SELDOM = 0.05
 MOST_ROWS = 100_000
 """So many samples are kept in memory, of a device that is sampled every 10 s those of eleven days.
 Where there are more, the older half is thinned again and again."""
@@ -31,7 +33,7 @@ def worth_keeping(
 
     Of the older ones that is every second one of a device, and besides those in which a metric of
     the device was highest or lowest of all, those with a metric that is seldom told (an Xid error),
-    and those where its facts change (it was lost): no peak and no error is lost.
+    and those where its facts change if that is seldom (it was lost): no peak and no error is lost.
 
     Parameters
     ----------
@@ -43,6 +45,11 @@ def worth_keeping(
         Metrics, each of shape ``(n,)``, NaN where a sample has none.
     older
         How many samples from the first on are thinned.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape ``(n,)``.
 
     Examples
     --------
@@ -61,8 +68,9 @@ def worth_keeping(
         rows = np.array(mine)
         chosen = np.arange(len(rows)) % 2 == 0
         changed = np.array([facts[a] != facts[b] for a, b in pairwise(mine)], dtype=np.bool_)
-        chosen[1:] |= changed
-        chosen[:-1] |= changed
+        if np.count_nonzero(changed) <= _SELDOM * len(rows):
+            chosen[1:] |= changed
+            chosen[:-1] |= changed
         for column in known:
             part = column[rows]
             told = np.isfinite(part)
@@ -95,8 +103,7 @@ class GpuSamples(Table):
     def append(self, record: Record, step: int, segment: int = 0) -> None:
         """Add one sample, taken at a step of the training; equal facts are kept once."""
         super().append(record, step, segment)
-        named = repr(sorted(record.facts.items()))
-        self._facts.append(self._known.setdefault(named, record.facts))
+        self._facts.append(self._known.setdefault(_named(record.facts), record.facts))
 
     def thin(self) -> Ints:
         """Thin the older half; return for each old row how many of the new ones precede it.
@@ -111,6 +118,7 @@ class GpuSamples(Table):
         columns = (self.column(name) for name in self.metric_names)
         keep = worth_keeping(devices, marks, columns, len(self) // 2)
         self._facts = list(compress(self._facts, keep.tolist()))
+        self._known = {_named(facts): facts for facts in self._facts}
         self._keep_rows(keep)
         return np.concatenate([[0], np.cumsum(keep)])
 
@@ -140,3 +148,8 @@ class GpuSamples(Table):
                 line=int(self.line[row]),
                 file=file,
             )
+
+
+def _named(facts: Mapping[str, Any]) -> str:
+    """Return what is the same for equal facts."""
+    return repr(sorted(facts.items()))

@@ -129,12 +129,25 @@ def place(step: int | None, epoch: float | None = None) -> str:
     Examples
     --------
     >>> place(1200, 3.0), place(1200, 8.263), place(1200), place(None)
-    ('epoch 3', 'epoch 8.3', 'step 1,200', 'an unknown place')
+    ('epoch 3', 'epoch 8.2', 'step 1,200', 'an unknown place')
     """
     if epoch is not None and math.isfinite(epoch):
-        near = abs(epoch - round(epoch)) < 0.005
-        return f"epoch {round(epoch)}" if near else f"epoch {epoch:.1f}"
+        return f"epoch {epochs(epoch)}"
     return "an unknown place" if step is None else f"step {step:,}"
+
+
+def epochs(value: float) -> str:
+    """Write a number of epochs, rounded down: one that is not over is never said to be.
+
+    Examples
+    --------
+    >>> epochs(12.0), epochs(7.99), epochs(12.3), epochs(0.05)
+    ('12', '7.9', '12.3', '0.05')
+    """
+    if abs(value - round(value)) < 0.005:
+        return f"{round(value)}"
+    digits = 1 if value >= 0.1 else 2
+    return f"{math.floor(10**digits * value + 1e-6) / 10**digits:.{digits}f}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -66,11 +66,6 @@ class Beliefs:
         """
         return list(self._noted.values())
 
-    @property
-    def open_events(self) -> list[Event]:
-        """What is true now, told or not."""
-        return [s.truth for s in self._subjects.values() if s.truth is not None]
-
     def _reset(self, run_key: str) -> None:
         self._run_key = run_key
         self._tick = 0
@@ -120,7 +115,7 @@ class Beliefs:
         else:
             for key in {event.key if began else None, truth.key if truth else None} - {None}:
                 times = subject.changes.setdefault(str(key), [])
-                if key in subject.unstable and now - times[-1] >= self.options.calm_s:
+                if key in subject.unstable and not 0.0 <= now - times[-1] < self.options.calm_s:
                     subject.unstable.discard(str(key))
                     times.clear()
                 times.append(now)

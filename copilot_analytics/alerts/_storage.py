@@ -1,4 +1,4 @@
-"""The file under the ledger: where it lies, its tables, and what to do when the disk fails."""
+"""The file under the ledger: how it is opened, its tables, and what to do when the disk fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from copilot_analytics.process_identity import is_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -68,24 +68,6 @@ class NewerSchemaError(Exception):
 
 class ForeignFileError(Exception):
     """Something is there that is no file of the user."""
-
-
-def default_path(environment: Mapping[str, str]) -> Path:
-    """Return where the ledger lies: in ``$XDG_STATE_HOME/copilot`` or ``~/.local/state/copilot``.
-
-    Examples
-    --------
-    >>> str(default_path({"XDG_STATE_HOME": "/state"}))
-    '/state/copilot/ledger.sqlite3'
-    """
-    base = environment.get("XDG_STATE_HOME", "")
-    home = environment.get("HOME")
-    root = Path(base) if base.startswith("/") else _home(home) / ".local" / "state"
-    return root / "copilot" / "ledger.sqlite3"
-
-
-def _home(named: str | None) -> Path:
-    return Path(named) if named else Path.home()
 
 
 def is_local_disk(path: Path, mounts: str | None = None) -> bool:

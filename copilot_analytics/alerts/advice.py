@@ -23,7 +23,20 @@ _ADVICE = {
 
 
 def advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
-    """Say what to do, in one voice: what is told counts for more than the forecast."""
+    """Say what to do, in one voice: what is told counts for more than the forecast.
+
+    Parameters
+    ----------
+    analysis
+        The answers as of now.
+    tidings
+        What the message tells; none for a summary.
+
+    Returns
+    -------
+    list of str
+        One line, or none where there is nothing to advise.
+    """
     stop, status = analysis.stop, analysis.life.status
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
     told = [f for f in analysis.findings if f.id in named and f.recommendation]
@@ -110,7 +123,15 @@ def _lead(reason: str) -> str:
 
 
 def savings(analysis: Analysis, *, past: bool = False) -> str:
-    """Say what stopping saves, or would have saved; empty if that is next to nothing."""
+    """Say what stopping saves; empty if that is unknown or less than a minute.
+
+    Parameters
+    ----------
+    analysis
+        The answers as of now.
+    past
+        Whether the run has ended, so that it is said what would have been saved.
+    """
     from copilot_analytics.wording import duration, number
 
     stop = analysis.stop
@@ -139,7 +160,13 @@ def _record(analysis: Analysis) -> str:
 
 
 def checkpoint(analysis: Analysis) -> str:
-    """Name the checkpoint to use and those that are as good."""
+    """Name the checkpoint to use and those that are as good; empty if none is known.
+
+    Parameters
+    ----------
+    analysis
+        The answers as of now.
+    """
     from copilot_analytics.report.wording import place
 
     run, choices = analysis.run, analysis.stop.checkpoints

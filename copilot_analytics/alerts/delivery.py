@@ -7,7 +7,8 @@ piles up meanwhile is sent as one digest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -163,6 +164,17 @@ class Delivery:
             except Exception as error:  # noqa: BLE001  # supervision must outlive any channel
                 self._pause(lane, now, f"unexpected {type(error).__name__}", None)
         return Progress(sent, self.undelivered(), self._take_notices())
+
+    def echo(self, messages: Iterable[Message]) -> None:
+        """Show on this terminal what another watch of the run, with its own one, has queued."""
+        for lane in self._lanes.values():
+            name = lane.channel.ledger_name
+            for message in messages if lane.channel.is_private and not lane.parked else ():
+                if message.severity >= lane.floor and not self._ledger.is_queued_here(
+                    message.id, name
+                ):
+                    with suppress(Fatal):  # nobody reads any more; the next message will tell
+                        lane.channel.send(message)
 
     def undelivered(self) -> dict[str, int]:
         """Return how many messages each channel still owes."""

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts import _storage
 from copilot_analytics.alerts._disk import DiskOrMemory
 from copilot_analytics.alerts.message import Decision, Message
+from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.process_identity import name_of_this_process
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 
 _FREE = (
-    "((o.state = 'new' AND o.due <= ?)"
+    "((o.state = 'new' AND (o.due <= ? OR o.updated > ?))"
     " OR (o.state = 'sending' AND (o.lease_until <= ? OR is_gone(o.owner))))"
 )
 _MINE = (
@@ -56,6 +57,7 @@ _MINE = (
     " (NOT o.private OR is_gone(o.queued_by) OR (o.queued_by LIKE '/%' AND o.updated <= ?))))"
 )
 _ABANDONED_S = 300.0
+_SET_BACK_S = 300.0  # what was noted so far in the future was noted by a clock that was wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Ledger(DiskOrMemory):
     Parameters
     ----------
     path
-        The file; None means `default_path`. ``":memory:"`` keeps nothing.
+        The file; None means ``ledger.sqlite3`` in `state_folder`. ``":memory:"`` keeps nothing.
     owner
         Names this supervisor among several; None makes one up from the process, so that others
         can tell when it is gone.
@@ -132,7 +134,7 @@ class Ledger(DiskOrMemory):
         self.owner = owner or f"{name_of_this_process()}/{os.urandom(4).hex()}"
         self._followed: set[str] = set()
         self._private: set[str] = set()
-        default = _storage.default_path(environment or os.environ)
+        default = state_folder(environment or os.environ) / "ledger.sqlite3"
         super().__init__(default if path is None else path, busy_s)
         if (notice := self.noted("notice")) is not None:
             self.notices.append(notice)
@@ -199,6 +201,11 @@ class Ledger(DiskOrMemory):
 
         return self._write(work, now)
 
+    def is_queued_here(self, message_id: str, channel: str) -> bool:
+        """Tell whether it is this process that queued a message for a channel."""
+        sql = "SELECT 1 FROM outbox WHERE message_id = ? AND channel = ? AND queued_by = ?"
+        return bool(self._read(sql, (message_id, channel, self.owner)))
+
     def rows(self, run_key: str) -> list[Decision]:
         """Return the decisions about a run, for `Policy.restore`."""
         found = self._read(
@@ -241,7 +248,7 @@ class Ledger(DiskOrMemory):
                 " o.attempts + (o.state = 'sending') FROM outbox o"
                 f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {_FREE}"
                 f" AND {_MINE} ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
-                (channel, now, now, *mine, limit),
+                (channel, now, now + _SET_BACK_S, now, *mine, limit),
             ).fetchall()
             connection.executemany(
                 "UPDATE outbox SET state = 'sending', owner = ?, lease_until = ?, updated = ?,"
@@ -257,7 +264,7 @@ class Ledger(DiskOrMemory):
         found = self._read(
             "SELECT count(*) FROM outbox o JOIN messages m ON m.id = o.message_id"  # noqa: S608  # a constant
             f" WHERE o.channel = ? AND {_FREE} AND {_MINE}",
-            (channel, now, now, *self._mine(now)),
+            (channel, now, now + _SET_BACK_S, now, *self._mine(now)),
         )
         return int(found[0][0])
 

@@ -43,11 +43,14 @@ class Context:
     analysis
         Returns the analysis as of now; called only when a message is written. None: words come
         from the events alone.
+    silence_s
+        For how long the log has said nothing; None where nobody looked.
     """
 
     run_key: str
     run_name: str
     analysis: Callable[[], Analysis] | None = None
+    silence_s: float | None = None
 
 
 class Policy(Beliefs):
@@ -101,7 +104,8 @@ class Policy(Beliefs):
             Events since the last call. Those that were met before are left out, so after a
             restart or a conflict all events of the session may be given again.
         now
-            Seconds since 1970; it must not run backwards.
+            Seconds since 1970. Within a watch it must not run backwards; what an earlier one noted
+            in the future, by a clock that was wrong, keeps nothing waiting.
         context
             The run, and its analysis for the words.
         """
@@ -214,7 +218,7 @@ class Policy(Beliefs):
             for _, tiding in ready
         )
         oldest = min((held.seen_at for held, _ in ready), default=now)
-        patient = wait and now - oldest < self.options.group_s
+        patient = wait and 0.0 <= now - oldest < self.options.group_s
         if not urgent and (not ready or patient):
             return []
         ready = _without_doubles(sorted(ready, key=lambda pair: _order(pair[1])))
@@ -257,7 +261,7 @@ class Policy(Beliefs):
         key = event.key if began or belief is None else belief.key
         times = subject.changes.get(key, [])
         if key in subject.unstable:
-            if now - times[-1] < self.options.calm_s:
+            if 0.0 <= now - times[-1] < self.options.calm_s:
                 return None
         elif began and self._flaps(times):
             return Tiding("unstable", event)
@@ -302,13 +306,13 @@ class Policy(Beliefs):
     def _flaps(self, times: list[float]) -> bool:
         if len(times) < self.options.flap_changes:
             return False
-        return times[-1] - times[0] <= self.options.flap_window_s
+        return 0.0 <= times[-1] - times[0] <= self.options.flap_window_s
 
     def _is_cooling(self, subject: Subject, event: Event, now: float) -> bool:
         told_at = subject.told_at.get(event.key)
         pace = trouble_of(event) == "pace"
         wait_s = self.options.pace_cooldown_s if pace else self.options.cooldown_s
-        if told_at is None or now - told_at >= wait_s:
+        if told_at is None or not 0.0 <= now - told_at < wait_s:
             return False
         # What is urgent and worse than the reader believes must not wait.
         worse = subject.belief is None or subject.belief.severity < event.severity

@@ -63,7 +63,8 @@ def so_far(past: Sequence[Event], context: Context) -> wording.Words:
     if run is not None and metric is not None and metric.best is not None:
         where = place(metric.best_step, metric.best_epoch)
         lines.append(f"best so far: {metric.name} {number(metric.best)} at {where}")
-    lines += _troubles(past, at)[-_MOST_TROUBLES:] or ["no trouble so far"]
+    calm = [] if wording.is_silent(context) else ["no trouble so far"]
+    lines += _troubles(past, at)[-_MOST_TROUBLES:] or calm
     name = wording.plain(context.run_name, 80)
     return wording.Words(name, f"📋 SO FAR   {name}", tuple(wording.plain(one) for one in lines))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 600
 _LONGEST_ON_A_PHONE = 220
 _MOST_ITEMS = 20
+_LONG_SILENCE_S = 180.0  # the least that can be a stall
 _MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _TITLES = {
     ("phase", "OVERFITTING_RISK"): "🟠 OVERFITTING RISK",
@@ -125,7 +126,9 @@ def attached(context: Context) -> Words:
     run = analysis.run
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
-    lines = [f"{extent(run)}, {_phase(analysis)} · {_time_left(analysis, where=False)}"]
+    silent = is_silent(context) and analysis.life.status != "stalled"
+    left = _if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
+    lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
         for found in analysis.findings
@@ -146,7 +149,7 @@ def attached(context: Context) -> Words:
     ]
     if gaps:
         lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
-    if analysis.life.status != "stalled":
+    if analysis.life.status != "stalled" and not silent:
         lines.append("Silence means that all is well.")
     return Words(name, title, _on_a_phone(lines))
 
@@ -270,7 +273,9 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         return plain(said, _LONGEST_ON_A_PHONE)
     if event.kind == "advice" and analysis is not None and analysis.stop.advice == event.key:
         return ""  # the advice says it
-    return event.text.removeprefix(f"{event.key}: ")
+    said = event.text.removeprefix(f"{event.key}: ")
+    went_on = about is not None and about.kind == "status" and event.key == "running"
+    return f"it went on {said}" if went_on else said
 
 
 def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
@@ -320,6 +325,20 @@ def _situation(analysis: Analysis) -> list[str]:
         at = place(run, metric.best_step, metric.best_epoch)
         line += f" · best {metric.name} {number(metric.best)} at {at}"
     return [line]
+
+
+def is_silent(context: Context) -> bool:
+    """Tell whether a log has said nothing for so long that it may have stalled."""
+    return (context.silence_s or 0.0) >= _LONG_SILENCE_S
+
+
+def _if_it_goes_on(analysis: Analysis, context: Context) -> str:
+    """Say what is left of a run whose log is silent: whether it still runs is not judged yet."""
+    from copilot_analytics.wording import duration
+
+    text = f"⏱ silent for {duration(context.silence_s)}"
+    left_s = analysis.eta.remaining_s
+    return text if not left_s else f"{text}; {duration(left_s)} would be left if it goes on"
 
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:

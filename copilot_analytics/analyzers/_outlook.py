@@ -82,8 +82,7 @@ class Outlook:
 
     def beginning(self, run: Run, record: Record) -> tuple[str, tuple[Evidence, ...]]:
         """Say why a run begins as initializing."""
-        rows, evals = len(run.train_log), len(run.eval_log)
-        seen = f"{plural(rows, 'training record')}, {plural(evals, 'evaluation')}"
+        seen = _so_far(len(run.train_log), len(run.eval_log))
         lines = (record.line,) if record.line else ()
         return "too few records to judge", (Evidence("seen", seen, "20 records", lines),)
 
@@ -123,9 +122,8 @@ class _Judge:
             seen = Evidence("learning rate", rate, f"highest so far {peak or 0.0:.3g}", line)
             return self._with(Phase.WARMUP, reason, (seen,))
         if not self._ready(rows, evals):
-            told = f"{plural(rows, 'training record')} and {plural(evals, 'evaluation')}"
             seen = Evidence("training records", str(rows), f"{_FEWEST_ROWS}", self._line())
-            return self._with(Phase.INITIALIZING, f"{told} so far", (seen,))
+            return self._with(Phase.INITIALIZING, f"{_so_far(rows, evals)} so far", (seen,))
         if self.over.overfitting:
             return self._overfits()
         return self._by_trend()
@@ -375,6 +373,10 @@ class _Judge:
         drop = self.rate.drops[-1].step if self.rate.drops else None
         waits, over = self.rate.next_drop is not None, self._finished()
         return Outlook(phase, reason, evidence, at_once, waits, over, gaps, seen, drop)
+
+
+def _so_far(rows: int, evals: int) -> str:
+    return f"{plural(rows, 'training record')} and {plural(evals, 'evaluation')}"
 
 
 _FEWEST_ROWS = 20

@@ -291,7 +291,8 @@ class EtaAnalyzer(Analyzer[Eta]):
         if found.unmeasured:
             high *= _UNMEASURED
         if found.unmeasured and clock is not self._evals:
-            source += f"; {found.unmeasured:.0f} evaluations to come are not measured yet"
+            to_come = plural(round(found.unmeasured), "evaluation")
+            source += f"; {to_come} to come not measured yet"
         if status in {"crashed", "interrupted"}:
             source += "; what the rest would take if training went on"
         return Eta(

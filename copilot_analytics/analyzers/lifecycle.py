@@ -14,7 +14,7 @@ from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import printed_eta
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
-from copilot_analytics.wording import duration, place
+from copilot_analytics.wording import duration, place, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -216,7 +216,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             longest_s = max(self._eval_waits, default=0.0)
             limit_s = max(limit_s, unseen_s, _PATIENCE * longest_s)
         if silence_s > limit_s:
-            why = f"silent for {silence_s:.0f} s, over {limit_s:.0f} s, at {_reached(run)}"
+            why = f"silent for {duration(silence_s)}, over {duration(limit_s)}, at {_reached(run)}"
             return "stalled", why, line
         if evaluating:
             return "evaluating", f"an evaluation is due at {_reached(run)}", line
@@ -282,8 +282,8 @@ def _ends_with_eval(run: Run) -> bool:
 
 def _planned(run: Run) -> str | None:
     if run.meta.planned_epochs and (run.last_epoch is not None or run.counts_epochs):
-        return f"{run.meta.planned_epochs} epochs"
-    return f"{run.planned_steps} steps" if run.planned_steps else None
+        return plural(run.meta.planned_epochs, "epoch")
+    return plural(run.planned_steps, "step") if run.planned_steps else None
 
 
 def _reached(run: Run) -> str:

@@ -132,9 +132,11 @@ class HFConsoleParser(LineParser):
 
     def _per_epoch(self) -> float | None:
         header = self._header
-        if not {"steps", "epochs", "examples", "batch"} <= header.keys() or not header["batch"]:
+        if not {"steps", "epochs"} <= header.keys():
             return None
         whole = header["steps"] / max(header["epochs"], 1)
+        if "examples" not in header or not header.get("batch"):
+            return whole if header["epochs"] and whole else None
         share = header["examples"] / header["batch"]
         return whole if abs(whole - share) <= 1 else max(share, 1.0)
 

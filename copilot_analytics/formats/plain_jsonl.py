@@ -61,7 +61,7 @@ _SERVER = frozenset(
     " url remote_addr user_agent latency latency_ms duration_ms trace_id span_id".split()
 )
 _LEAST_ROWS = 2
-_MANY_ROWS = 100  # of which a trainer that is known would have claimed one
+_MANY_ROWS = 7  # of which a trainer that is known would have claimed one
 _IS_EPOCH = 1e8  # a time stamp is larger than any step
 
 

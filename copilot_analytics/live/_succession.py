@@ -72,7 +72,7 @@ class Succession:
         self._known: dict[tuple[int, int], LogFile] = {}
         self._siblings: frozenset[Key] = frozenset(resume.siblings if resume else ())
         self._waiting: list[tuple[str, int, int]] = []  # seen at the path, not yet opened
-        self._restored = False  # and has not come to the live file yet
+        self._in_past = False  # it has not come to the live file yet
         self._due: float | None = None
         self._device: int | None = None
         self.gone: Trouble | None = None
@@ -161,7 +161,7 @@ class Succession:
 
     def _was_left_long_ago(self, file: LogFile, status: os.stat_result | None) -> bool:
         """Tell whether the next file was written long after the last word of one of the past."""
-        if not self._restored or status is None:
+        if not self._in_past or status is None:
             return False
         with suppress(OSError, UnreadableLogError):
             return status.st_mtime - os.fstat(self._open_left(file)).st_mtime > GRACE_S

@@ -26,7 +26,7 @@ MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
 _SAY_EVERY_S = 60.0
 _GROWTH_S = 1.0
-_CHUNK = 1 << 18
+_CHUNK = 1 << 18  # of what tells the format, which stands at the beginning
 
 
 class Waiting:
@@ -98,7 +98,11 @@ def named_logs(
             if waiting.is_over:
                 within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
                 if log.exists():
-                    msg = f"{log} has no line{within}"
+                    msg = (
+                        f"{log} holds no log{within}"
+                        if log.is_dir()
+                        else f"{log} has no line{within}"
+                    )
                     raise LogError(msg)
                 msg = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
                 raise LogNotFoundError(msg)

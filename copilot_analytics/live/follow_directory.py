@@ -45,6 +45,8 @@ class RunDirectory:
         The directory, which need not exist yet.
     clock
         Seconds that never run backwards.
+    begins
+        Returns the log with which the run began that a log ends; None: with that log itself.
 
     Examples
     --------
@@ -62,10 +64,14 @@ class RunDirectory:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.monotonic
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        begins: Callable[[str], str] | None = None,
     ) -> None:
         self.path = str(Path(path).absolute())
-        self._clock = clock
+        self._clock, self._begins = clock, begins
         self._listed_at = float("-inf")
         self._changed_ns = -1
         self._stamps: list[str] = []
@@ -88,14 +94,14 @@ class RunDirectory:
         Parameters
         ----------
         current
-            A log of this directory; None asks for the newest, or for the oldest if there was none
-            when it was first asked for.
+            A log of this directory; None asks for the beginning of the newest run, or for the
+            oldest log if there was none when it was first asked for.
         """
         stamp = self._stamp(current) if current else None
         if stamp is None and not self._waited:
             newest = self.newest()
             self._waited = newest is None
-            return newest
+            return newest if newest is None or self._begins is None else self._begins(newest)
         self._list()
         stamp = stamp or ""
         later = self._stamps[bisect_right(self._stamps, stamp) :]

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.live.log_families import later_logs
-from copilot_analytics.live.starts import judge_next
+from copilot_analytics.live.resumes import judge_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-_LOOK_S = 5.0
+_LOOK_S = 5.0  # a look lists folders
+# What a log says tells whether it was resumed; to wait until it rests saves the looks at one that
+# grows. A process that has ended is given the same time to say its last words.
 _REST_S = 15.0
 
 

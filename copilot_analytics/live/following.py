@@ -14,12 +14,13 @@ from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import _files
+from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start, process_of
+from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.pieces import Began, Bytes
-from copilot_analytics.live.processes import ProcessState, Writers
-from copilot_analytics.live.sources import source_of
+from copilot_analytics.live.processes import ProcessState, Writers, process_of
+from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.records import Record
 
@@ -114,6 +115,7 @@ class Following:
         self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
         self._options = options
         self._pid, self._writers, self._wall = pid, writers, wall
+        self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=_position(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
@@ -181,6 +183,9 @@ class Following:
             While the log is read for the first time (`caught_up` is False), events of the past.
         """
         events: list[Event] = []
+        slept_s = self._slept_s(now)
+        if self.grown_at is not None:
+            self.grown_at += slept_s  # a training on this machine slept too
         try:
             pieces = self._tailer.poll()
         except UnreadableLogError as error:
@@ -291,7 +296,9 @@ class Following:
         dead = self.silence_s(now) > over_s and self.process.state != "alive"
         if dead and self._pid is None and self.log.run_key and self.status not in ENDED:
             # Nobody writes it and nobody has for long: it is a log of the past.
-            self.log.add(self._tick({"final": True}))
+            self.log.settle()
+            if self.status not in ENDED:
+                self.log.add(self._tick({"final": True}))
 
     def _check_metric(self) -> None:
         """Complain at once about a metric that was asked for and is not among those logged."""
@@ -357,15 +364,20 @@ class Following:
                 self.notices.append(f"{self.path}: {died.reason}")
                 self._told_died = died.reason
             return []
-        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
-        facts["reason"] = self.silence.reason
+        events: list[Event] = []
+        unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
+        if verdict == "crashed" or unheard:
+            events = self.log.settle()
+            if self.status in ENDED:
+                return events
+        reason = self.silence.reason
+        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict, "reason": reason}
         facts["process"] = self.process.state
-        busy = self._recent_gpu()
-        if busy is not None:
+        if (busy := self._recent_gpu()) is not None:
             facts["gpu_utilization_pct"] = busy
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
-            return self.log.add(self._tick(facts))
-        return []
+            events += self.log.add(self._tick(facts))
+        return events
 
     def _died_at_its_start(self, silence_s: float) -> Silence | None:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""

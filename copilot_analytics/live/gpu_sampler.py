@@ -71,7 +71,7 @@ class GpuSampler:
     clock
         Time of the samples in seconds since 1970. Records of a log without time zone are in local
         time read as if it were UTC, so give a clock that speaks the time of the log; see
-        :func:`copilot_analytics.live.log_time.now_in_log_time`.
+        :func:`copilot_analytics.live.log_time.now_in_log_time`. May be set later.
     pids
         Processes of the training, for the memory that is theirs; may be set later. In a container
         NVML may number processes as the host does; then none is found and nothing is said.
@@ -97,7 +97,7 @@ class GpuSampler:
     ) -> None:
         self.pids = frozenset(pids)
         self.state = "no sample was taken yet"
-        self._clock = clock
+        self.clock = clock
         self._nvml: Any = None
         self._devices: list[_Device] = []
         self._errors: XidListener | None = None
@@ -115,7 +115,7 @@ class GpuSampler:
         A device that is lost, or whose telemetry is, gets one record that says so; it is asked
         again after 10 s, then ever more rarely, and gets records again once it answers.
         """
-        now = self._clock()
+        now = self.clock()
         if not self._devices and not self._open(now):
             return []
         if self._errors is not None:

@@ -1,4 +1,4 @@
-"""Whether the training lives: the process that writes the log, and what a silence means."""
+"""What a silence of the log means: an evaluation, a stall, or the end of the process."""
 
 from __future__ import annotations
 
@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from copilot_analytics.live.processes import ProcessState, on_network, process_of
+from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from copilot_analytics.live.processes import ProcessState
     from copilot_analytics.run import Run
-
-__all__ = [
-    "ProcessState",
-    "Silence",
-    "gaps_of",
-    "judge_silence",
-    "judge_start",
-    "on_network",
-    "process_of",
-]
 
 Verdict: TypeAlias = Literal["running", "evaluating", "buffered", "stalled", "crashed", "unknown"]
 
@@ -165,6 +156,7 @@ def judge_silence(
 
     Examples
     --------
+    >>> from copilot_analytics.live.processes import ProcessState
     >>> alive, gone = ProcessState("alive", 7), ProcessState("gone", 7)
     >>> gaps = {"train": [10.0] * 50, "eval": [60.0]}
     >>> judge_silence(100, gaps, alive, None, "train", evaluation_due=False).verdict
@@ -192,10 +184,9 @@ def judge_silence(
         return Silence(ended[0], (ended[1],), limit_s)
     calm: Verdict = "evaluating" if phase == "eval" else "running"
     if age_s <= limit_s:
-        return Silence(
-            calm, (f"silent for {age_s:.0f} s, up to {limit_s:.0f} s is usual",), limit_s
-        )
-    silent = f"silent for {age_s:.0f} s, over {limit_s:.0f} s ({why_limit})"
+        usual = f"silent for {duration(age_s)}, up to {duration(limit_s)} is usual"
+        return Silence(calm, (usual,), limit_s)
+    silent = f"silent for {duration(age_s)}, over {duration(limit_s)} ({why_limit})"
     lives = f"process {process.pid} is alive" if process.state == "alive" else "process unknown"
     if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
         busy = f"the GPU is {gpu_utilization:.0f} % busy"
@@ -229,6 +220,21 @@ def judge_start(
         Whether the logger of this run holds its log open, so that one which nobody holds is left.
     network
         As in `judge_silence`.
+
+    Returns
+    -------
+    Silence or None
+        Its verdict is ``crashed``: once the process is known to have ended; where none is known,
+        after 180 s without a writer if the logger holds its log, and otherwise after half an hour.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from copilot_analytics.live.processes import ProcessState
+    >>> judge_start(60, ProcessState("gone", 7), Path("train2.log"), was_held=True).reason
+    'the resume in train2.log died before its first step; process 7 has ended'
+    >>> judge_start(60, ProcessState("alive", 7), Path("train2.log"), was_held=True) is None
+    True
     """
     settled = age_s >= _SETTLE_S + (_NETWORK_S if network else 0.0)
     ended = process.state in {"gone", "zombie"}
@@ -275,7 +281,7 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
     else:
         p99 = float(np.quantile(known, 0.99))
         limit_s = max(_LEAST_SILENCE_S, _PATIENCE * p99)
-        why = f"5 × its p99 gap of {p99:.0f} s, at least 180 s"
+        why = f"5 × its p99 gap of {duration(p99)}, at least 3 min"
     if network:
         return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"
     return limit_s, why

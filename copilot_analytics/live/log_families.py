@@ -1,12 +1,14 @@
 """Which logs are named as if one process after the other had written them.
 
 ``train.log`` and ``train2.log``, ``slurm-123.out`` and ``slurm-124.out``, ``version_0/metrics.csv``
-and ``version_1/metrics.csv``: a name and a number, or a word for going on. Whether one of them
+and ``version_1/metrics.csv``, a ``train.log`` in each folder named by a time: a name and a number,
+or a word for going on. Whether one of them
 really goes on from another is told by their content.
 """
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from contextlib import suppress
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.live.follow_directory import is_stamped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _ENDINGS = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
@@ -25,10 +28,9 @@ _NAME = re.compile(
     r"(?P<number>\d{0,18})",
     re.IGNORECASE,
 )
-_STAMPED = re.compile(r"\d{8}_\d{6}")
 _DIGITS = re.compile(r"\d{1,18}")
-_MOST_MEMBERS = 8
-_MOST_ENTRIES = 5000
+_MOST_MEMBERS = 8  # each is opened to be judged
+_MOST_ENTRIES = 5000  # of a folder: a listing must not hold up the watch of other logs
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,36 +46,53 @@ def later_logs(log: Path) -> list[Path]:
     """Return the logs whose names come after that of `log`, the next one first; 8 at most.
 
     They lie in its folder, or under the same name in a folder beside its own.
+
+    Parameters
+    ----------
+    log
+        It need not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("train.log", "train_resume.log", "train2.log", "val.log"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in later_logs(Path(folder, "train.log"))]
+    ['train_resume.log', 'train2.log']
     """
-    beside, folders = _family(log)
-    own, own_folder = beside.pop(log.name, None), folders.pop(log.parent.name, None)
-    later = [(place, log.parent / name) for name, place in beside.items() if own and place > own]
-    if own_folder is not None:
-        root = log.parent.parent
-        inner = (
-            (place, root / name / log.name) for name, place in folders.items() if place > own_folder
-        )
-        later += [one for one in inner if one[1].is_file()]
-    return [path for _, path in sorted(later)[:_MOST_MEMBERS]]
+    return [path for _, path in sorted(_placed(log, operator.gt))[:_MOST_MEMBERS]]
 
 
 def earlier_logs(log: Path) -> list[Path]:
-    """Return the logs whose names come before that of `log`, the nearest first; 8 at most."""
+    """Return the logs whose names come before that of `log`, the nearest first; 8 at most.
+
+    Parameters
+    ----------
+    log
+        As in `later_logs`.
+    """
+    return [path for _, path in sorted(_placed(log, operator.lt), reverse=True)[:_MOST_MEMBERS]]
+
+
+def _placed(log: Path, comes: Callable[[_Place, _Place], bool]) -> list[tuple[_Place, Path]]:
+    """Return the logs of a family whose places come before or after that of `log`."""
     beside, folders = _family(log)
     own, own_folder = beside.pop(log.name, None), folders.pop(log.parent.name, None)
-    before = [(place, log.parent / name) for name, place in beside.items() if own and place < own]
+    found: list[tuple[_Place, Path]] = []
+    if own is not None:
+        found += [(one, log.parent / name) for name, one in beside.items() if comes(one, own)]
     if own_folder is not None:
         root = log.parent.parent
-        inner = (
-            (place, root / name / log.name) for name, place in folders.items() if place < own_folder
-        )
-        before += [one for one in inner if one[1].is_file()]
-    return [path for _, path in sorted(before, reverse=True)[:_MOST_MEMBERS]]
+        like = ((one, root / name / log.name) for name, one in folders.items())
+        found += [(one, path) for one, path in like if comes(one, own_folder) and path.is_file()]
+    return found
 
 
 def _family(log: Path) -> tuple[dict[str, _Place], dict[str, _Place]]:
     """Return the names in the folder of a log that are like its own, and those of like folders."""
-    if is_stamped(log.name) or _STAMPED.fullmatch(log.parent.name):
+    if is_stamped(log.name):
         return {}, {}  # the logs of a `RunDirectory`
     named = _key(log.stem) if log.suffix.lower() in _ENDINGS else None
     beside: dict[str, _Place] = {}

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.run import Run
 
-_NEAR_THE_END = 0.995
+NEAR_THE_END = 0.995
+"""From this progress on a run has come to its end: its last line may be one short of the plan."""
 
 
 class LogSession:
@@ -196,6 +197,12 @@ class LogSession:
         for record in waiting:
             self._take(record)
 
+    def settle(self) -> list[Event]:
+        """Take what waits for a next line that may never come; return the events that it causes."""
+        before = len(self.session.events)
+        self._take_items(self._woven(self._reader.settle()))
+        return self.session.events[before:]
+
     def end(self) -> None:
         """Take what is left: the log has no more bytes. How it ended is for `close` to say."""
         try:
@@ -342,7 +349,7 @@ def _as_said(item: Item, run: Run) -> Item:
     """Return what a tick means: that the process is gone without a word is a crash."""
     if isinstance(item, Block) or item.kind != "tick" or item.facts.get("verdict") != "crashed":
         return item
-    if run.progress is None or run.progress >= _NEAR_THE_END:
+    if run.progress is None or run.progress >= NEAR_THE_END:
         return replace(item, facts={**item.facts, "final": True, "silence_s": None})
     message = str(item.facts.get("reason") or "its process is gone")
     return replace(item, kind="crash", facts={"message": message, "unsaid": True})

@@ -23,7 +23,6 @@ Life: TypeAlias = Literal["alive", "gone", "zombie", "stopped", "unknown"]
 _PROC = Path("/proc")
 _BUDGET_S = 0.25
 _SHELLS = frozenset("sh bash dash zsh fish ksh tee nohup script screen".split())
-_NETWORK = tuple("nfs cifs smb fuse lustre ceph gpfs beegfs 9p afs gluster".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,39 +112,6 @@ def _as_gone(known: ProcessState | None) -> ProcessState | None:
     if known is None:
         return None
     return replace(known, state="gone", holders=(), reason=f"process {known.pid} has ended")
-
-
-def on_network(path: str | os.PathLike[str], mounts: str | None = None) -> bool:
-    r"""Tell whether a file lies on a network or FUSE file system, as far as the system tells.
-
-    Parameters
-    ----------
-    path
-        The file.
-    mounts
-        Text in the manner of ``/proc/mounts``; None reads that.
-
-    Examples
-    --------
-    >>> mounts = "server:/home /home nfs4 rw 0 0\\n/dev/sda1 / ext4 rw 0 0\\n"
-    >>> on_network("/home/me/train.log", mounts), on_network("/tmp/train.log", mounts)
-    (True, False)
-    """
-    if mounts is None:
-        try:
-            mounts = (_PROC / "mounts").read_text("utf-8", "replace")
-        except OSError:
-            return False
-    whole = Path(os.path.realpath(path))
-    best, kind = -1, ""
-    for line in mounts.splitlines():
-        parts = line.split()
-        if len(parts) < 3:
-            continue
-        point = parts[1].replace("\\040", " ")
-        if whole.is_relative_to(point) and len(point) >= best:
-            best, kind = len(point), parts[2]
-    return kind.startswith(_NETWORK)
 
 
 def _ask(known: ProcessState) -> ProcessState:

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from copilot_analytics.alerts._storage import default_path
+from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.errors import NotATrainingLogError, UsageError
+from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.live.sources import named
-from copilot_analytics.live.starts import starts_of
+from copilot_analytics.live.resumes import starts_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.run_folders import find_run, logs_beside
 from copilot_analytics.reading.sources import CHUNK, read_chunks
@@ -34,7 +34,7 @@ def journals_folder(environment: Mapping[str, str] = os.environ) -> Path:
     >>> str(journals_folder({"XDG_STATE_HOME": "/state"}))
     '/state/copilot/journals'
     """
-    return default_path(environment).parent / "journals"
+    return state_folder(environment) / "journals"
 
 
 def recorded(
@@ -102,7 +102,7 @@ def recorded(
         journals=folder if folder is not None and folder.is_dir() else None,
         journal=file,
         launch=launch,
-        named=named(log),
+        named=followed_path(log),
         light=light,
         beside=beside,
         earlier=starts[:-1],

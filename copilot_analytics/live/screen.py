@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -185,7 +186,7 @@ def waits_for(watched: Watched) -> str:
     if watched.given_up or following.log.run_key:
         return ""
     if following.missing:
-        return "waiting for the log"
+        return "" if os.path.exists(following.path) else "waiting for the log"  # noqa: PTH110
     if not following.caught_up:
         return ""
     if following.is_unknown:
@@ -334,8 +335,9 @@ def _progress(progress: float | None, extent: str) -> str:
     if progress is None:
         return f"{extent}; the plan is unknown"
     done = min(max(progress, 0.0), 1.0)
-    full = round(30 * done)
-    return f"{'━' * full}{'╌' * (30 - full)}  {100 * done:.0f} %   {extent}"
+    full = math.floor(30 * done + 1e-6)
+    percent = math.floor(100 * done + 1e-6)  # it is at the end only where nothing is left
+    return f"{'━' * full}{'╌' * (30 - full)}  {percent} %   {extent}"
 
 
 def _time_left(analysis: Any) -> str:
@@ -389,7 +391,7 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
             harmless(watched.name),
             Text(life, style=_COLOURS.get(life, "")),
             Text(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, "")),
-            "–" if done is None else f"{100 * min(done, 1.0):.0f} %",
+            "–" if done is None else f"{math.floor(100 * min(done, 1.0) + 1e-6)} %",
             "–" if left is None else duration(left),
             number(best),
         )

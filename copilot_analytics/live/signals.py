@@ -15,10 +15,19 @@ def catch_signals(
 ) -> dict[int, signal._HANDLER]:
     """Let signals that ask to end call `stop`, and one that comes again interrupt at once.
 
+    Signals that were ignored before, as under ``nohup``, stay ignored.
+
+    Parameters
+    ----------
+    stop
+        Called with the number of the signal.
+    is_stopping
+        Tells whether it was called before; then the next signal raises KeyboardInterrupt.
+
     Returns
     -------
     dict
-        The handlers before, to be put back.
+        The handlers before, by signal, to be put back; none outside the main thread.
     """
 
     def handle(signum: int, _: FrameType | None) -> None:

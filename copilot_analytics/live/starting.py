@@ -19,13 +19,13 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
+from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
+from copilot_analytics.live.resumes import judge_next
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
-from copilot_analytics.live.sources import named
-from copilot_analytics.live.starts import judge_next
 from copilot_analytics.live.supervisor import Supervisor
 from copilot_analytics.wording import duration
 
@@ -142,7 +142,7 @@ def watch(options: LiveOptions) -> int:
         single = options.auto and not options.every
         many = len(paths) >= _LEAN_FROM or options.every
         writers = Writers()
-        distinct = {named(path): path for path in paths}
+        distinct = {followed_path(path): path for path in paths}
         apart = set(distinct)
         followings = [
             _follow(path, options, ledger, writers, lean=many, apart=apart)
@@ -250,7 +250,7 @@ def sampler_clock(sampler: GpuSampler, supervisor: Supervisor) -> None:
         utc = bool(runs) and runs[0].following.log.run.meta.time_is_utc
         return now_in_log_time(time_is_utc=utc)
 
-    sampler._clock = clock  # the log is known only once it is read
+    sampler.clock = clock  # the log is known only once it is read
 
 
 def _sampler() -> GpuSampler:
@@ -291,7 +291,7 @@ def _follow(
 
 def _first(path: Path, ledger: Ledger) -> str:
     """Return where the run began that an earlier watch followed there; empty if none did."""
-    return ledger.noted(f"first:{digest_of(named(path))}") or ""
+    return ledger.noted(f"first:{digest_of(followed_path(path))}") or ""
 
 
 def _journals() -> Path | None:
@@ -312,7 +312,7 @@ def _finder(
         found: list[Following] = []
         for one in find_logs(options.base, look_s=0.5).growing[:MOST_LOGS]:
             try:
-                name = named(one.path)
+                name = followed_path(one.path)
                 if name not in followed:
                     path = Path(one.path)
                     found.append(_follow(path, options, ledger, writers, lean=True, apart=followed))
@@ -343,7 +343,7 @@ def _other(
 
 def _may_continue(current: Following, path: str) -> bool:
     """Tell whether a log is of the run that is followed, or may yet show that it is."""
-    if named(path) == current.path:
+    if followed_path(path) == current.path:
         return True
     whole = Path(path).absolute()
     file = Path(current.file or current.path)

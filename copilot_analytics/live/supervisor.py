@@ -14,6 +14,7 @@ from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.signals import catch_signals
+from copilot_analytics.live.steady_clock import SteadyClock
 from copilot_analytics.live.telling import Telling
 from copilot_analytics.live.watched import (
     BROKEN_OFF,
@@ -44,6 +45,7 @@ _MORE_S = 60.0
 _OTHER_S, _OTHER_SHARE = 4.0, 10.0
 _AT_REST_S = 60.0
 _CARD_S = 30.0
+_UNSAID_S = 60.0  # another watch of the run may have been killed before it said all
 _LONGEST_SLEEP_S = 5.0
 _GRIDS_S = (0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
 _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
@@ -113,6 +115,7 @@ class Supervisor:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._options = options
+        self._wall = SteadyClock(wall)
         self.runs = [Watched(one, Policy(options)) for one in followings]
         self._ledger = ledger
         self._screen = screen
@@ -120,7 +123,7 @@ class Supervisor:
         far = [one for one in channels if one.name != "console"]
         self._console = Delivery(ledger, near, Random(), floors=floors)  # noqa: S311  # it spreads pauses
         self._courier = Courier(
-            ledger, far, floors=floors, draw=self._draw, heartbeat=heartbeat, wall=wall
+            ledger, far, floors=floors, draw=self._draw, heartbeat=heartbeat, wall=self._wall
         )
         names = (*self._console.names, *self._courier.names)
         self._telling = Telling(
@@ -130,18 +133,17 @@ class Supervisor:
             tell_past=tell_past,
             take_up=screen.take_up,
             on_messages=self._owe,
+            echo=self._console.echo,
         )
         self._sampler = sampler
         self._linger_s = linger_s
         self._find_more, self._find_other = find_more, find_other
         self._wait_s = wait_s
         self._misuse: UsageError | None = None
-        self._wall = wall
-        self._now = self._began_at = wall()
+        self._now = self._began_at = self._wall()
         self._stopped_by: int | None = None
         self._unsent = True  # there may be what one that was killed had not shown yet
         self._next: dict[str, float] = {}
-        self._drawn: dict[tuple[str, str], tuple[tuple[int, int], bytes | None]] = {}
 
     def run(self) -> int:
         """Watch; return an exit code that tells how it ended.
@@ -183,7 +185,7 @@ class Supervisor:
 
     def pass_once(self) -> None:
         """Do all that is due now; nothing that a log or a channel does makes it fail."""
-        now = self._tick()
+        now = self._now = self._wall()
         until = time.monotonic() + _PASS_S
         for watched in sorted(self.runs, key=lambda watched: watched.due):
             if now < watched.due or time.monotonic() > until:
@@ -252,11 +254,6 @@ class Supervisor:
             lines = watched.following.log.lines
             self._give_up(watched, f"no training seen in {lines} lines; `copilot find` tells more")
 
-    def _tick(self) -> float:
-        """Return the time, which never runs backwards here."""
-        self._now = max(self._now, self._wall())
-        return self._now
-
     def _is_due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next.get(what, 0.0):
             return False
@@ -291,7 +288,7 @@ class Supervisor:
                 if following.path not in known:
                     self.runs.append(Watched(following, Policy(self._options)))
                     self._screen.note(f"also watching {following.path}")
-        except CopilotError:
+        except (CopilotError, OSError):  # the directory may be gone; it may come back
             return
 
     def _look_for_another(self, now: float) -> None:
@@ -306,7 +303,10 @@ class Supervisor:
             return
         if now < self._next.get("other", 0.0):
             return
-        other = self._find_other(following)
+        try:
+            other = self._find_other(following)
+        except (CopilotError, OSError):  # as above
+            other = None
         took_s = max(self._wall() - now, 0.0)
         self._next["other"] = now + took_s + max(_OTHER_S, _OTHER_SHARE * took_s)
         if other is None:
@@ -328,7 +328,7 @@ class Supervisor:
 
     def _deliver(self, now: float) -> None:
         self._say(self._courier.notices)
-        if self._unsent:
+        if self._is_due("unsaid", now, _UNSAID_S) or self._unsent:
             done = self._console.work(now)
             self._say(done.notices)
             self._unsent = bool(set(done.undelivered) - set(self._console.parked))
@@ -375,7 +375,7 @@ class Supervisor:
 
     def _end(self) -> None:
         """Say how it ended, and send what is left."""
-        now = self._tick()
+        now = self._now = self._wall()
         for watched in self.runs:
             self._part_from(watched, now)
         self._courier.show_card(answers.card(self.runs, now))

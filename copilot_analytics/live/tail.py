@@ -1,8 +1,7 @@
 """Follows one log that grows, is rotated, truncated, replaced or moved.
 
-Polling is all it does: nothing else works on every file system. What is read carries its identity
-with it (device, inode, its first bytes and those before the offset), so that a file is known again
-under another name, and another file under the same name is not taken for it.
+Polling is all it does: nothing else works on every file system. Which file comes after the one
+that is read is for `_succession` to say.
 """
 
 from __future__ import annotations
@@ -67,7 +66,8 @@ class Tailer(Succession):
     Parameters
     ----------
     path
-        The log, which need not exist yet, or a `RunDirectory`.
+        The log, which need not exist yet, or what names one log after the other: a `RunDirectory`
+        or `ResumedLogs`.
     clock
         Seconds that never run backwards.
     from_byte
@@ -111,6 +111,7 @@ class Tailer(Succession):
         if isinstance(path, str | os.PathLike):
             path = _OnePath(str(Path(path).absolute()))
         super().__init__(path, clock, from_byte, resume)
+        self._in_past = not isinstance(path, _OnePath)  # it may begin at the start before the last
         self._lean = lean
         self._room = MOST_BYTES
         self._more = False
@@ -240,7 +241,7 @@ class Tailer(Succession):
         pieces: list[Piece],
     ) -> bool:
         """Find the file of an earlier tailer, which may have been rotated since."""
-        self._restored = True
+        self._in_past = True
         renamed = find_inode(position.home, position.device, position.inode)
         places = [renamed]
         if position.offset:
@@ -289,7 +290,7 @@ class Tailer(Succession):
         pieces: list[Piece],
     ) -> bool:
         self.size = status.st_size
-        self._restored = False
+        self._in_past = False
         if self.is_network and now - file.opened_at >= _REOPEN_S:
             file.close()  # opening anew refreshes what the client of a network drive remembers
             file.opened_at, file.seen = now, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.message import digest_of
@@ -41,6 +42,8 @@ class Telling:
         Shows how a run stands that was met with a past, see `Screen.take_up`.
     on_messages
         Called when messages were written to the ledger.
+    echo
+        Shows those messages here that another watch of the run has queued.
     """
 
     def __init__(
@@ -52,9 +55,11 @@ class Telling:
         tell_past: bool,
         take_up: Callable[..., None],
         on_messages: Callable[[], None],
+        echo: Callable[[list[Message]], None],
     ) -> None:
         self._ledger, self._channels, self._options = ledger, tuple(channels), options
         self._tell_past, self._take_up, self._on_messages = tell_past, take_up, on_messages
+        self._echo = echo
 
     def judge(self, watched: Watched, events: list[Event], now: float) -> None:
         """Take what a log said in one look; begin with its run if it is to be introduced."""
@@ -105,7 +110,8 @@ class Telling:
             self._take_up(watched, now, again=False)
         watched.policy = Policy(self._options)
         news, past = (past, []) if watched.begins_here else ([], past)
-        messages = watched.policy.attach(past, now, watched.context, tell_past=self._tell_past)
+        context = replace(watched.context, silence_s=watched.following.silence_s(now))
+        messages = watched.policy.attach(past, now, context, tell_past=self._tell_past)
         self.put(watched, messages, now)
         if news:
             self.decide(watched, news, now)
@@ -163,6 +169,7 @@ class Telling:
         decide: Callable[[Policy], list[Message]],
     ) -> Policy:
         """Write down what was decided; decide anew if another supervisor was faster."""
+        decided = messages
         for _ in range(_MOST_CONFLICTS):
             if self._ledger.put(messages, policy.decisions, now, self._channels):
                 break
@@ -172,4 +179,6 @@ class Telling:
             messages = decide(policy)
         if messages:
             self._on_messages()
+        if decided:
+            self._echo(decided)
         return policy

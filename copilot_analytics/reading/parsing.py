@@ -166,6 +166,15 @@ class LogReader:
             return items
         return items + self._close_lines()
 
+    def settle(self) -> list[Item]:
+        """Return what waits for the next line, of a log that nobody seems to write any more.
+
+        The last row of a bar or of a table is held until it is clear that it was the last. The log
+        may go on all the same.
+        """
+        reader = self._byte_reader or self._reader
+        return [] if reader is None else self._counted(list(reader.close()))
+
     def _close_lines(self) -> list[Item]:
         tail = self._splitter.close()
         if self._reader is None:

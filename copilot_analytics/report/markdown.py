@@ -9,7 +9,7 @@ from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.looking_back import rows_in_words, tally
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
 from copilot_analytics.report.wording import defused, escaped, extent, place
-from copilot_analytics.wording import duration, interval, moment, number, share
+from copilot_analytics.wording import duration, interval, moment, number, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -299,6 +299,9 @@ def _footer(analysis: Analysis) -> str:
         parts.append(escaped(run.meta.framework))
     if run.meta.gpu_name:
         parts.append(escaped(run.meta.gpu_name))
-    parts.append(f"{len(run.train_log):,} training records, {len(run.eval_log):,} evaluations")
+    parts.append(
+        f"{plural(len(run.train_log), 'training record')}, "
+        f"{plural(len(run.eval_log), 'evaluation')}"
+    )
     parts += [escaped(note) for note in run.meta.notes]
     return "---\n\n" + "; ".join(parts) + "."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics import wording
-from copilot_analytics.wording import plural
+from copilot_analytics.wording import epochs, plural
 
 if TYPE_CHECKING:
     from copilot_analytics.run import Run
@@ -73,9 +72,10 @@ def extent(run: Run) -> str:
     """
     epoch, planned = run.last_epoch, run.meta.planned_epochs
     if epoch is not None and (planned or run.counts_epochs or not run.last_step):
-        whole = abs(epoch - round(epoch)) < 0.005
-        done = f"{round(epoch)}" if whole else f"{math.floor(10 * epoch) / 10:.1f}"
-        return f"{done} of {plural(planned, 'epoch')}" if planned else f"{done} epochs"
+        done = epochs(epoch)
+        if planned:
+            return f"{done} of {plural(planned, 'epoch')}"
+        return f"{done} epoch" + ("" if done == "1" else "s")
     if run.last_step:
         steps = run.planned_steps
         return f"{run.last_step:,} of {steps:,} steps" if steps else plural(run.last_step, "step")

@@ -10,6 +10,7 @@ from made_runs import make_analysis, make_run
 from copilot_analytics.alerts import wording
 from copilot_analytics.alerts.message import Tiding
 from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.so_far import so_far
 from copilot_analytics.analyzers.eta import Eta
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
@@ -118,6 +119,17 @@ def test_attached_is_short_and_says_what_is_watched(analysis):
         "metric: coco/bbox_mAP, higher is better · schedule: drops ×0.1 at epochs 8, 22",
         "Silence means that all is well.",
     )
+
+
+def test_a_silent_log_is_met_with_its_silence_and_no_promise(analysis):
+    words = wording.attached(Context("key", "my_run", lambda: analysis, silence_s=2404.0))
+    assert words.body[0] == (
+        "16 of 24 epochs, stable convergence · ⏱ silent for 40 min; 40 min would be left if it "
+        "goes on"
+    )
+    assert "Silence" not in "".join(words.body)
+    calm, silent = (so_far([], Context("key", "my_run", silence_s=s)).body for s in (3.0, 2404.0))
+    assert calm == ("no trouble so far",) and silent == ()
 
 
 @pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "unknown"])

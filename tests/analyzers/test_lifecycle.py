@@ -153,6 +153,7 @@ def test_half_way_is_interrupted_or_running_or_stalled_by_silence():
     assert judge(half, silence_s=30.0)[0].status in {"running", "evaluating"}
     life, events = judge(half, silence_s=90_000.0)
     assert life.status == "stalled"
+    assert life.reason.startswith("silent for ") and " s," not in life.reason
     assert str(events[-1].severity) == "critical"
 
 

@@ -87,6 +87,12 @@ def test_without_a_bar_the_header_tells_the_steps_of_an_epoch():
     assert steps(read(text)) == list(range(10, 201, 10))
 
 
+def test_a_header_without_a_batch_size_places_lines_by_its_plan():
+    header = "***** Running training *****\n  Num Epochs = 4\n  Total optimization steps = 200\n"
+    rows = "".join(f"{row(step, 50)}\n" for step in range(10, 201, 10))
+    assert steps(read(header + rows)) == list(range(10, 201, 10))
+
+
 def test_with_nothing_but_epochs_lines_are_counted():
     records = read("".join(f"{row(step, 50)}\n" for step in (10, 20, 30)))
     assert [(r.step, r.epoch) for r in records if r.kind == "train"] == [

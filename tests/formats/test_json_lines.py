@@ -32,6 +32,13 @@ def test_an_epoch_with_a_fraction_is_progress():
     assert repr([*records_of(_in_one(text))]) == repr([*records_of(read_text(PLAIN, text))])
 
 
+def test_a_few_rows_settle_the_format():
+    """A watch says nothing of a log before, and an epoch may take an hour."""
+    reader = LogReader("log")
+    reader.feed(lines(*({"epoch": n, "train_loss": 1 / n} for n in range(1, 8))).encode())
+    assert reader.detection is not None and reader.detection.format == "plain_jsonl"
+
+
 def _in_one(text: str):
     reader = LogReader("", "plain_jsonl")
     items = [*reader.feed(text.encode()), *reader.close()]

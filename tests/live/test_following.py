@@ -9,27 +9,14 @@ import signal
 import subprocess
 import sys
 
+import followed_logs
 import pytest
+from followed_logs import Clock, follow, touch
 
 from copilot_analytics.api import analyze
-from copilot_analytics.live.following import Following
+from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.processes import ProcessState, Writers
-from copilot_analytics.live.sources import source_of
 from copilot_analytics.records import Record
-
-NOW = 1.9e9
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    @property
-    def wall(self):
-        return NOW + self.now
 
 
 @pytest.fixture
@@ -43,21 +30,9 @@ def sample(sample_logs):
     return path
 
 
-def follow(path, clock, **more):
-    return Following(path, clock=clock, wall=lambda: clock.wall, **more)
-
-
 def settle(following, clock, seconds=12.0):
     """Step until all that is there has been read."""
-    events, until = [], clock.now + seconds
-    while clock.now < until:
-        events += following.step(clock.wall)
-        clock.now += max(following.wait_s, 0.05)
-    return events
-
-
-def touch(path, clock):
-    os.utime(path, (clock.wall, clock.wall))
+    return followed_logs.settle(following, clock, seconds)
 
 
 def write(path, data, clock, mode="ab"):
@@ -143,9 +118,11 @@ def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
     assert len(following.log.run.resumes) == 1
     expected = [(e.kind, e.key, e.step) for e in analyze(whole, now=4e9).events]
     assert told == expected[: len(told)]
-    again = follow(work, clock, first=following.first)
-    settle(again, clock)
-    assert repr(again.log.session.events) == repr(events)
+    for path, first in ((work, following.first), (work, ""), (target, "")):
+        again = follow(path, clock, first=first)
+        settle(again, clock)
+        assert again.log.run_key == following.log.run_key
+        assert repr(again.log.session.events) == repr(events)
 
 
 @pytest.mark.parametrize("how", ["rename", "copy"])
@@ -214,6 +191,20 @@ def test_a_silence_is_a_stall_once_and_ends_with_news(tmp_path, clock, sample):
     events = settle(following, clock)
     assert ("status", "running") in {(e.kind, e.key) for e in events}
     assert following.status == "finished"
+
+
+def test_a_machine_that_slept_is_no_silence(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    following = follow(log, clock)
+    settle(following, clock)
+    following.process = ProcessState("alive", os.getpid(), start_ticks=None)
+    slept_s = 7200.0
+    assert following.step(clock.wall + slept_s) == []
+    assert following.silence_s(clock.wall + slept_s) < 60.0
+    clock.now += slept_s  # now both clocks tell that it is awake
+    events = [event for _ in range(3) for event in following.step(clock.wall + slept_s)]
+    assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
 
 
 def test_how_often_one_looks_changes_nothing(tmp_path, sample):
@@ -453,3 +444,19 @@ def test_a_resume_that_dies_without_a_word_of_its_end(held, tmp_path, clock, sam
     assert f"the resume in {second.name} died before its first step" in told
     assert told.endswith("Error: no such checkpoint")
     assert not [event for event in events if event.key == "stalled"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_last_row_counts_once_nobody_writes_on(named, tmp_path, clock):
+    """A bar is held until its last frame is known, which a log that ends cannot show."""
+    log = tmp_path / "train.log"
+    bar = "\r20/20 ━━━━━━━━━━━━━━━━━━━━ 0s 9ms/step - accuracy: 0.{0}5 - loss: {1}.5000"
+    epochs = [f"Epoch {e + 1}/9\n{bar.format(e, 9 - e)}\n" for e in range(9)]
+    write(log, "".join(epochs).encode(), clock)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        following = follow(log, clock, pid=process.pid if named else None)
+        settle(following, clock)
+        assert following.status == "running" and following.log.run.last_epoch == 8
+        process.communicate(b"\n")
+    settle(following, clock, 60.0 if named else 2000.0)
+    assert following.log.run.last_epoch == 9 and following.status == "finished"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_analytics.engine import Session
+from copilot_analytics.gpu_samples import worth_keeping
 from copilot_analytics.live.journal import Journal, merged, read_journal
 from copilot_analytics.records import Block, Record
 
@@ -140,6 +141,26 @@ def test_no_peak_and_no_error_is_lost_where_samples_are_thinned(tmp_path):
         assert [r.time for r in kept if "gpu_xid" in r.metrics] == [place + 9.0]
         mean = np.mean([record.metrics["gpu_power_w"] for record in kept])
         assert mean == pytest.approx(203.0, abs=3.0)
+
+
+@pytest.mark.parametrize("place", [40, 41])
+def test_what_is_seldom_is_kept_where_samples_are_thinned(place):
+    """At even places and at odd ones, also an error that is neither the highest nor the lowest."""
+    facts = [{"lost": True} if at == place else {} for at in range(200)]
+    errors = np.full(200, np.nan)
+    errors[[place + 20, place + 31, place + 43]] = 13.0, 31.0, 79.0
+    keep = worth_keeping(["GPU-1"] * 200, facts, [np.ones(200), errors], 150)
+    kept = {*range(0, 150, 2), *range(150, 200), *range(place - 1, place + 2)}
+    assert set(np.flatnonzero(keep).tolist()) == kept | {place + 20, place + 31, place + 43}
+
+
+def test_facts_that_change_at_every_sample_do_not_keep_a_journal_from_being_thinned(tmp_path):
+    journal = Journal(tmp_path / "gpu.jsonl", most_bytes=20_000)
+    for at in range(2000):
+        facts = {"uuid": "GPU-1", "pid": at % 3}
+        journal.append(Record("gpu", time=float(at), metrics={"gpu_power_w": 200.0}, facts=facts))
+    journal.close()
+    assert journal.path.stat().st_size <= 20_000
 
 
 def test_a_full_disk_is_said_and_forgotten_once_there_is_room(tmp_path, monkeypatch):

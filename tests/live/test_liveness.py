@@ -32,6 +32,11 @@ def test_three_minutes_are_the_least(age_s, wanted):
     assert verdict(age_s) == wanted
 
 
+def test_a_long_silence_is_told_in_minutes():
+    found = judge_silence(2404.0, GAPS, ALIVE, None, "train", evaluation_due=False)
+    assert found.reason.startswith("silent for 40 min, over 3 min (5 × its p99 gap of 10 s")
+
+
 def test_a_slow_run_is_judged_by_its_own_gaps():
     slow = {"train": [100.0] * 50}
     assert verdict(499, gaps=slow) == "running"

@@ -13,7 +13,7 @@ import pytest
 
 from copilot_analytics import process_identity
 from copilot_analytics.live import processes
-from copilot_analytics.live.processes import ProcessState, Writers, on_network, process_of
+from copilot_analytics.live.processes import ProcessState, Writers, process_of
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -198,21 +198,3 @@ def test_without_proc_only_a_named_process_is_known(log, monkeypatch, tmp_path):
     ended.wait()
     assert find(log, ended.pid).state == "gone"
     assert find(log, before=ProcessState("alive", ended.pid)).state == "gone"
-
-
-@pytest.mark.parametrize(
-    ("path", "network"),
-    [
-        ("/data/set/train.log", True),
-        ("/data/local/train.log", False),
-        ("/database/train.log", False),
-        ("/my disk/train.log", True),
-        ("/train.log", False),
-    ],
-)
-def test_network_file_systems(path, network):
-    mounts = (
-        "/dev/a / ext4 rw 0 0\nbox:/x /data nfs4 rw 0 0\n/dev/b /data/local xfs rw 0 0\n"
-        "sshfs /my\\040disk fuse.sshfs rw 0 0\nnonsense\n"
-    )
-    assert on_network(path, mounts) is network

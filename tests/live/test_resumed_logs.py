@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 
+import followed_logs
 import pytest
+from followed_logs import NOW, Clock, follow, touch
 
 from copilot_analytics import analyze
+from copilot_analytics.errors import UnreadableLogError
+from copilot_analytics.live import resumes
+from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.following import Following
 from copilot_analytics.live.log_families import earlier_logs, later_logs
+from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.replay import Replay
-from copilot_analytics.live.sources import named
-from copilot_analytics.live.starts import judge_next, starts_of
+from copilot_analytics.live.resumes import judge_next, starts_of
 
-NOW = 1.9e9
 NAMES = [
     ("train.log", "train2.log"),
     ("train.log", "train_resume.log"),
@@ -23,18 +26,9 @@ NAMES = [
     ("slurm-123.out", "slurm-124.out"),
     ("console.log", "console2.log"),
     ("version_0/train.log", "version_1/train.log"),
+    ("20300102_030405/train.log", "20300102_040506/train.log"),
+    ("2030-01-02_03-04-05/log.txt", "2030-01-02_04-05-06/log.txt"),
 ]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-    @property
-    def wall(self):
-        return NOW + self.now
 
 
 @pytest.fixture
@@ -57,19 +51,12 @@ def write(path, lines, clock, mode="a"):
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open(mode) as file:
         file.write("".join(f"{line}\n" for line in lines))
-    os.utime(path, (clock.wall, clock.wall))
-
-
-def follow(path, clock, **more):
-    return Following(path, clock=clock, wall=lambda: clock.wall, **more)
+    touch(path, clock)
 
 
 def settle(following, clock, seconds=40.0):
-    events, until = [], clock.now + seconds
-    while clock.now < until:
-        events += following.step(clock.wall)
-        clock.now += max(following.wait_s, 0.05)
-    return events
+    """Step until a log is taken to be at rest, and what goes on from it was looked for."""
+    return followed_logs.settle(following, clock, seconds)
 
 
 @pytest.mark.parametrize("stamp", [True, False])
@@ -113,12 +100,22 @@ def test_what_is_no_resume_is_told_once_with_how_to_watch_it(tmp_path, clock):
     write(new, rows(2, 9, begins=3600), clock)
     settle(following, clock)
     write(new, rows(9, 12, begins=3600), clock)
+    (tmp_path / "notes.txt").touch()  # all is looked at again
     settle(following, clock)
     (note,) = following.notices
     assert "a run of its own, it begins at step 1, the start" in note
     assert f"`copilot live {new}` watches it" in note
     assert following.file == str(old) and starts_of(new) == [new]
-    assert named(new) == str(new)
+    assert followed_path(new) == str(new)
+
+
+def test_what_was_there_before_the_watch_and_is_no_resume_is_not_spoken_of(tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    write(new, rows(1, 9, begins=3600), clock)
+    following = follow(old, clock)
+    settle(following, clock)
+    assert following.file == str(old) and following.notices == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +125,10 @@ def test_what_is_no_resume_is_told_once_with_how_to_watch_it(tmp_path, clock):
         (rows(33, 40), "it begins at step 33, and the other one stopped at step 15"),
         (rows(5, 12, begins=7200), "it begins at step 5, and the other one stopped at step 15"),
         (rows(15, 30, begins=-600), "it began while the other one was written"),
-        ([f"step {n} loss {1 / n:.3f} lr 0.1" for n in range(500, 900, 10)], "another format"),
+        (
+            [f'{{"step": {n}, "loss": {1 / n:.3f}}}' for n in range(16, 60)],
+            "it is of another format",
+        ),
     ],
 )
 def test_what_speaks_against_a_resume(lines, why, tmp_path, clock):
@@ -136,8 +136,25 @@ def test_what_speaks_against_a_resume(lines, why, tmp_path, clock):
     write(old, rows(1, 16), clock)
     write(new, lines, clock)
     judgement, told = judge_next(old, new)
-    assert judgement == "apart"
-    assert why in told or "of another format" in told or "stopped at" in told
+    assert judgement == "apart" and why in told
+
+
+@pytest.mark.parametrize("name", ["train.log", "train2.log"])
+def test_a_log_that_cannot_be_read_for_a_while_is_judged_later(name, tmp_path, clock, monkeypatch):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    write(new, rows(16, 30), clock)
+    read = resumes.read_chunks
+
+    def refuse(path, size):
+        if path.name == name:
+            raise UnreadableLogError(f"{path} cannot be read: stale file handle")
+        return read(path, size)
+
+    monkeypatch.setattr(resumes, "read_chunks", refuse)
+    assert judge_next(old, new)[0] == "open"
+    monkeypatch.undo()
+    assert judge_next(old, new)[0] == "continues"
 
 
 def test_a_run_that_had_come_to_its_end_is_not_resumed(tmp_path, clock):
@@ -178,6 +195,45 @@ def test_a_second_resume_after_one_that_never_trained(tmp_path, clock):
     settle(following, clock)
     assert following.file == str(logs[2]) and following.status == "finished"
     assert starts_of(logs[2]) == [logs[0], logs[2]]
+
+
+def test_a_resume_that_has_trained_did_not_die_at_its_start(tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    settle(following, clock)
+    write(new, rows(16, 30), clock)
+    events = settle(following, clock)
+    following.process = ProcessState("gone", 4_194_305)
+    events += settle(following, clock, 120.0)
+    (told,) = [event.text for event in events if event.key == "crashed"]
+    assert "died before its first step" not in told and "log has no end" in told
+
+
+def test_of_two_resumes_of_one_log_the_first_is_taken(tmp_path, clock):
+    logs = [tmp_path / f"train{number}.log" for number in (1, 2, 3)]
+    for log, lines in zip(
+        logs, (rows(1, 16), rows(16, 40), rows(14, 20, begins=7200)), strict=True
+    ):
+        write(log, lines, clock)
+    assert judge_next(logs[0], logs[2])[0] == "continues"
+    assert starts_of(logs[2]) == [logs[2]] and starts_of(logs[1]) == logs[:2]
+    following = follow(logs[0], clock)
+    settle(following, clock)
+    assert following.file == str(logs[1])
+
+
+def test_starts_of_the_past_are_read_without_waiting_for_their_last_words(tmp_path, clock):
+    for start in range(8):
+        write(tmp_path / f"train{start + 1}.log", rows(1 + 4 * start, 5 + 4 * start), clock)
+        clock.now += 3600.0
+    following, began = follow(tmp_path / "train8.log", clock), clock.now
+    while not following.caught_up:
+        following.step(clock.wall)
+        clock.now += following.wait_s
+        assert clock.now - began < 5.0
+    assert following.log.run.train_log.epoch.tolist() == list(range(1, 33))
+    assert len(following.log.run.resumes) == 7
 
 
 def test_names_of_one_family(tmp_path):

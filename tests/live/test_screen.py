@@ -15,7 +15,14 @@ from copilot_analytics.findings import Severity
 from copilot_analytics.live import answers
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.following import Following
-from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal, sparkline
+from copilot_analytics.live.screen import (
+    PanelScreen,
+    PlainScreen,
+    _progress,
+    is_terminal,
+    sparkline,
+    waits_for,
+)
 from copilot_analytics.live.watched import Watched
 
 
@@ -73,6 +80,21 @@ def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):
     assert " s " not in row and " min" not in row
     following.log.add(following._tick({"final": True}))
     assert following.status == "interrupted" and "silent for" in answers.status(watched, now)
+
+
+def test_a_log_that_is_there_is_not_waited_for(tmp_path):
+    log = tmp_path / "train.log"
+    following = Following(log)
+    watched = Watched(following, Policy())
+    assert waits_for(watched) == "waiting for the log"
+    log.write_text("epoch 1\n")
+    assert waits_for(watched) == ""  # it is read with the next step
+
+
+def test_a_run_is_at_its_end_only_where_nothing_is_left():
+    assert _progress(0.998, "7.9 of 8 epochs").endswith(" 99 %   7.9 of 8 epochs")
+    assert "╌" in _progress(0.998, "")
+    assert _progress(1.0, "8 of 8 epochs") == "━" * 30 + "  100 %   8 of 8 epochs"
 
 
 def test_a_narrow_panel_keeps_its_frame(watched):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
 import threading
 import time
 
@@ -146,6 +149,48 @@ def test_a_finished_run_ends_the_watch(ledger, half):
     assert pigeon.cards
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up(ledger, half):
+    """Neither the log nor a channel that rests waits until the clock is where it was."""
+    log, rest = half
+    shift = [0.0]
+    pigeon = Pigeon(Transient("busy", 0.2))
+    watch = supervisor(ledger, [log], [pigeon], wall=lambda: time.time() + shift[0])
+    thread, codes = in_thread(watch)
+    wait_for(lambda: not pigeon._moods)
+    assert not pigeon.sent
+    shift[0] = -7200.0
+    with log.open("ab") as file:
+        file.write(rest)
+    thread.join(30)
+    assert codes == [FINISHED]
+    assert (pigeon.sent[0].kind, pigeon.sent[-1].kind) == ("attached", "summary")
+
+
+def test_a_search_that_fails_is_made_again_and_does_not_end_the_watch(ledger, half, tmp_path):
+    """The directory that is searched may be gone for a while."""
+    log, rest = half
+    log.write_bytes(log.read_bytes() + rest)  # it has finished, so another may take its place
+    other = tmp_path / "other.log"
+    other.write_bytes(log.read_bytes())
+    answers = [FileNotFoundError("gone"), Following(other)]
+
+    def find(current):
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    watch = supervisor(ledger, [log], find_other=find)
+    passes(watch, lambda: watch.runs[0].following.path == str(other))
+    assert any("going over to it" in note for note in watch._screen.notes)
+    answers = [FileNotFoundError("gone"), [Following(other), Following(log)]]
+    several = supervisor(ledger, [log], find_more=lambda: find(None))
+    several.pass_once()
+    several._next["more"] = 0.0
+    several.pass_once()
+    assert [watched.following.path for watched in several.runs] == [str(log), str(other)]
+
+
 def test_commands_are_answered_with_what_is_known(ledger, half):
     log, _ = half
     pigeon = Pigeon()
@@ -217,6 +262,25 @@ def test_two_supervisors_tell_each_thing_once(tmp_path, half):
     assert len(told) == len(set(told))
     names = [e for p in pigeons for message in p.sent for e in message.event_ids]
     assert len(names) == len(set(names))
+
+
+def test_each_of_two_watches_shows_the_end_on_its_own_terminal(tmp_path, half):
+    log, rest = half
+    screens = [io.StringIO(), io.StringIO()]
+    with log.open("ab") as file:
+        ledgers = [Ledger(tmp_path / "ledger.sqlite3") for _ in screens]
+        watches = [
+            supervisor(one, [log], [ConsoleChannel(screen)])
+            for one, screen in zip(ledgers, screens, strict=True)
+        ]
+        threads = [in_thread(watch)[0] for watch in watches]
+        wait_for(lambda: all(watch.runs[0].run_key for watch in watches))
+        file.write(rest)
+    for thread in threads:
+        thread.join(60)
+    for one in ledgers:
+        one.close()
+    assert [screen.getvalue().count("FINISHED") for screen in screens] == [1, 1]
 
 
 def test_a_new_training_in_the_same_log_is_introduced_anew(ledger, half, sample_logs):
@@ -332,3 +396,28 @@ def test_what_a_killed_watch_had_not_shown_yet_is_shown_by_the_next(ledger, tmp_
     watch = supervisor(ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()])
     watch.pass_once()
     assert "LEFT BEHIND" in capsys.readouterr().out
+
+
+def test_what_another_watch_was_killed_with_is_shown_by_the_one_that_goes_on(tmp_path, capsys):
+    place, shift = tmp_path / "ledger.sqlite3", [0.0]
+    ledger = Ledger(place)
+    watch = supervisor(
+        ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()], wall=lambda: time.time() + shift[0]
+    )
+    watch.pass_once()
+    ledger.follow("key")
+    put = (
+        "import sys, time\n"
+        "from copilot_analytics.alerts.ledger import Ledger\n"
+        "from copilot_analytics.alerts.message import Message\n"
+        "from copilot_analytics.findings import Severity\n"
+        "ledger = Ledger(sys.argv[1])\n"
+        "ledger.keep_private('console')\n"
+        "left = Message('ab12cd', 'key', 'my_run', 'news', Severity.WARNING, 'LEFT BEHIND')\n"
+        "ledger.put([left], [], time.time(), ['console'])\n"
+    )
+    subprocess.run([sys.executable, "-c", put, str(place)], check=True)
+    shift[0] = 61.0
+    watch.pass_once()
+    assert "LEFT BEHIND" in capsys.readouterr().out
+    ledger.close()

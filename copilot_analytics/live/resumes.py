@@ -15,10 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from copilot_analytics.errors import CopilotError
+from copilot_analytics.errors import LogError, NotATrainingLogError
 from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.log_families import earlier_logs, later_logs
+from copilot_analytics.live.log_session import NEAR_THE_END
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import CHUNK, read_chunks
 from copilot_analytics.records import Block, records_of
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
 Judgement: TypeAlias = Literal["continues", "apart", "open"]
 
 _MOST_STARTS = 100
-_OPENING_BYTES = 1 << 14
+_OPENING_BYTES = 1 << 14  # read at once, until two rows were found
+# A judgement: who keeps checkpoints so seldom that a crash costs half of the run? What goes back
+# further is as likely another run with another name for its warm-up.
 _FURTHEST_BACK = 0.5
-_DONE = 0.995
 _ROTATED = frozenset(f".{number}" for number in range(1, 100))
 _BY_LINES = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
 
@@ -84,7 +86,7 @@ def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
     Returns
     -------
     judgement : {"continues", "apart", "open"}
-        ``open``: it has not said enough yet.
+        ``open``: it has not said enough yet, or one of them cannot be read now.
     why : str
         In half a sentence.
     """
@@ -93,7 +95,10 @@ def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
         return "open", "it has not trained yet"
     if not (opening.resumes or opening.is_in_the_middle):
         return "apart", f"it begins at {opening.place}, the start"
-    before = _standing(log)
+    try:
+        before = _standing(log)
+    except LogError:
+        return "open", "the other one cannot be read now"
     if before is None or before.log_format != opening.log_format:
         return "apart", "it is of another format"
     if before.time is not None and opening.time is not None and opening.time < before.time:
@@ -111,7 +116,7 @@ def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
     return "continues", f"it goes on at {opening.place}"
 
 
-class _Piece(NamedTuple):
+class _Part(NamedTuple):
     """A file that holds a part of a log, as it was met."""
 
     path: Path
@@ -204,11 +209,13 @@ def _is_next(log: Path, later: Path) -> bool:
 
 
 def _opening(log: Path) -> _Opening | None:
-    """Return how a log begins; None if it holds nothing that copilot knows."""
-    return _opening_as(_pieces(log))
+    """Return how a log begins; None if it cannot be read or holds nothing that copilot knows."""
+    with suppress(LogError):
+        return _opening_as(_parts(log))
+    return None
 
 
-def _pieces(log: Path) -> tuple[_Piece, ...]:
+def _parts(log: Path) -> tuple[_Part, ...]:
     """Return what was rotated of a log, the oldest first, and the log; none that is empty."""
     rotated = [Path(sibling.path) for sibling in rotated_siblings(os.path.realpath(log))]
     found = []
@@ -216,23 +223,23 @@ def _pieces(log: Path) -> tuple[_Piece, ...]:
         with suppress(OSError):
             status = path.stat()
             if status.st_size:
-                found.append(_Piece(path, status.st_ino, status.st_size, status.st_mtime_ns))
+                found.append(_Part(path, status.st_ino, status.st_size, status.st_mtime_ns))
     return tuple(found)
 
 
 @lru_cache(maxsize=512)
-def _opening_as(pieces: tuple[_Piece, ...]) -> _Opening | None:
+def _opening_as(parts: tuple[_Part, ...]) -> _Opening | None:
     run, rows = Run(), 0
     try:
-        for item in _items(pieces, _OPENING_BYTES):
+        for item in _items(parts, _OPENING_BYTES):
             for record in records_of([item[:2] if isinstance(item, Block) else item]):
                 if record.kind in {"train", "eval"} or record.kind in {"config", "resume"}:
                     run.append(record)
                 rows += record.kind == "train"
             if rows > 1 or (rows and run.resumes):
                 break
-    except CopilotError:
-        pass
+    except NotATrainingLogError:
+        pass  # what else keeps it from being read may pass, and must not be remembered
     if run.meta.log_format is None:
         return None
     table = run.train_log if len(run.train_log) else run.eval_log
@@ -253,7 +260,7 @@ def _opening_as(pieces: tuple[_Piece, ...]) -> _Opening | None:
 def _standing(log: Path) -> _Standing | None:
     """Return where a log stopped, or one that it goes on from if it holds no training itself."""
     for one in (log, *earlier_logs(log)):
-        found = _standing_as(_pieces(one))
+        found = _standing_as(_parts(one))
         if found is not None:
             return found
         if not begins_in_the_middle(one):
@@ -262,22 +269,22 @@ def _standing(log: Path) -> _Standing | None:
 
 
 @lru_cache(maxsize=64)
-def _standing_as(pieces: tuple[_Piece, ...]) -> _Standing | None:
+def _standing_as(parts: tuple[_Part, ...]) -> _Standing | None:
     run, has_ended = Run(), False
     try:
-        for item in _items(pieces):
+        for item in _items(parts):
             if isinstance(item, Block):
                 run.extend(item)
                 continue
             run.append(item)
             has_ended = item.kind == "end" or (has_ended and item.kind != "train")
-    except CopilotError:
-        pass
+    except NotATrainingLogError:
+        pass  # as above
     table = run.train_log if len(run.train_log) else run.eval_log
     if run.meta.log_format is None or not len(table):
         return None
     spacing = int(table.step[-1]) - int(table.step[-2]) if len(table) > 1 else 1
-    done = run.progress is not None and run.progress >= _DONE
+    done = run.progress is not None and run.progress >= NEAR_THE_END
     return _Standing(
         run.meta.log_format,
         run.last_step,
@@ -295,11 +302,11 @@ def _plan(run: Run) -> frozenset[tuple[str, object]]:
     return frozenset((name, planned) for name, planned in plan if planned is not None)
 
 
-def _items(pieces: tuple[_Piece, ...], size: int = CHUNK) -> Iterator[Item]:
-    if not pieces or pieces[-1].path.suffix.lower() not in _BY_LINES | _ROTATED:
+def _items(parts: tuple[_Part, ...], size: int = CHUNK) -> Iterator[Item]:
+    if not parts or parts[-1].path.suffix.lower() not in _BY_LINES | _ROTATED:
         return
-    reader = LogReader(str(pieces[-1].path))
-    for piece in pieces:
-        for chunk in read_chunks(piece.path, size):
+    reader = LogReader(str(parts[-1].path))
+    for part in parts:
+        for chunk in read_chunks(part.path, size):
             yield from reader.feed(chunk)
     yield from reader.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.starts import starts_of
+from copilot_analytics.live.resumes import starts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,31 +26,61 @@ def source_of(path: str | Path, apart: Collection[str] = ()) -> str | RunDirecto
         A log or a directory of runs.
     apart
         See `ResumedLogs`.
+
+    Returns
+    -------
+    str, RunDirectory or ResumedLogs
+        The path alone if it is an older log of a directory: nothing goes on from it.
+
+    Raises
+    ------
+    LogError
+        If a directory holds no log.
+
+    Examples
+    --------
+    >>> source_of("/no/such.log").path
+    '/no/such.log'
     """
     whole = Path(path).absolute()
     if whole.is_dir():
         from copilot_analytics.reading.run_folders import find_run
 
-        directory = RunDirectory(whole)
+        directory = RunDirectory(whole, begins=_beginning)
         if directory.newest() is not None or not any(whole.iterdir()):
             return directory
         whole = Path(find_run(whole)).absolute()
     if not is_stamped(whole.name):
         return ResumedLogs(starts_of(whole)[0], apart)
     parent = whole.parent
-    directory = RunDirectory(parent.parent if whole.name.startswith(parent.name) else parent)
+    above = parent.parent if whole.name.startswith(parent.name) else parent
+    directory = RunDirectory(above, begins=_beginning)
     newest = directory.newest()
     if newest is not None and Path(newest) == whole:
         return directory
     return str(whole)
 
 
-def named(path: str | Path) -> str:
-    """Return what names the runs of a log: itself, or the directory by way of which it is followed.
+def _beginning(log: str) -> str:
+    return str(starts_of(Path(log))[0])
+
+
+def followed_path(path: str | Path) -> str:
+    """Return what names the runs of a log: the path by way of which it is followed.
+
+    Parameters
+    ----------
+    path
+        A log or a directory of runs.
+
+    Returns
+    -------
+    str
+        The first log of its run, or the directory of its runs.
 
     Examples
     --------
-    >>> named("/no/such.log")
+    >>> followed_path("/no/such.log")
     '/no/such.log'
     """
     source = source_of(path)

@@ -7,7 +7,7 @@ import pytest
 from copilot_analytics import analyze
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
-from copilot_analytics.live.starts import starts_of
+from copilot_analytics.live.resumes import starts_of
 
 RESUMED = Path(__file__).parents[2] / "sample_logs" / "digits_resumed"
 
