@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tailing import Clock
+from followed_logs import Clock
 
 from copilot_analytics.live.tail import Tailer
 

@@ -1,18 +1,10 @@
-"""A clock to turn, a writer whose time stamps differ, and what a tailer gave."""
+"""A writer whose time stamps differ, and what a tailer gave."""
 
 from __future__ import annotations
 
 import os
 
 from copilot_analytics.live.pieces import Began, Bytes
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 def write(path, content, ticks=[1_900_000_000_000_000_000]):  # noqa: B006  # a counter on purpose
