@@ -112,7 +112,7 @@ def test_a_script_may_train_one_model_after_the_other() -> None:
         "{'loss': 1.5, 'learning_rate': 1e-05, 'epoch': 0.5}\n"
         "{'eval_loss': 1.25, 'eval_runtime': 2.0, 'epoch': 1.0}\n"
         "{'loss': 1.0, 'learning_rate': 1e-06, 'epoch': 1.5}\n"
-        "{'train_runtime': 20.0, 'train_samples_per_second': 4.0, 'train_loss': 1.2, 'epoch': 2.0}\n"
+        "{'train_runtime': 20.0, 'train_loss': 1.2, 'epoch': 2.0}\n"
         "100%|##########| 40/40 [00:20<00:00,  2.00it/s]\n"
         "{'eval_loss': 1.125, 'eval_runtime': 2.0, 'epoch': 2.0}\n"
         for model in ("small", "large")
