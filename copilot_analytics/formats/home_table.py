@@ -44,8 +44,9 @@ _HEADER_ONLY, _LIKELY, _SURE = 0.3, 0.6, 0.97
 _SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
 _NO_TRAINING = frozenset(
     "prediction predictions pred predicted predictedlabel predlabel ypred ytrue y label labels"
-    " target groundtruth gt truelabel class classname category filename imageid imgid imagepath path"
-    " url link answer question text sentence threshold latency latencyms throughput threads".split()
+    " target groundtruth gt truelabel class classname category filename imageid imgid imagepath"
+    " path url link answer question text sentence threshold latency latencyms throughput"
+    " threads".split()
 )
 _RESULTS = frozenset(
     "model method name architecture arch backbone dataset params flops trial trialid experiment id"
