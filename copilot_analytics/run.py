@@ -32,8 +32,8 @@ _TOTAL_LOSS = re.compile(
 # Regressions and likelihoods go by the name of what they minimise.
 _UNNAMED_LOSS = re.compile(
     r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost"
-    r"|(?:train(?:ing)?[ _/.-]{0,2})?"
-    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|epe|err(?:or)?|ppl|perplexity)",
+    r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
+    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|err(?:or)?|ppl|perplexity)",
     re.IGNORECASE,
 )
 

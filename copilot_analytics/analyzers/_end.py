@@ -151,7 +151,7 @@ def _eval_follows(run: Run) -> bool:
     if not len(evals) or not len(log):
         return len(evals) > 0
     line, last_line = int(evals.line[-1]), int(log.line[-1])
-    if not line and not last_line:  # records without lines
+    if line == last_line:  # one line tells both, frames of a bar do, or there are no lines
         return int(evals.step[-1]) >= int(log.step[-1])
     return line > last_line
 

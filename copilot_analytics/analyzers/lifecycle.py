@@ -74,7 +74,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
     def __init__(self, options: Options | None = None) -> None:
         super().__init__(options)
         self._now = Lifecycle("waiting", "no training is logged yet")
-        self._crash: tuple[Record, int] | None = None
+        self._crash: tuple[Record, int, int] | None = None
         self._end: tuple[Record, int, int] | None = None
         self._spans: dict[int, tuple[float, float]] = {}
         self._segments: set[int] = set()
@@ -84,9 +84,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
-        said = len(run.train_log) + len(run.eval_log)
-        if record.kind == "crash" and not self._was_stopped(said):
-            self._crash = (record, said)
+        if record.kind == "crash" and not self._was_stopped(run):
+            self._crash = (record, len(run.train_log), len(run.eval_log))
         elif record.kind == "end":
             self._end = (record, len(run.train_log), run.last_step)
         self._follow_time(run, record)
@@ -117,10 +116,26 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         """Return the answer as of the last look."""
         return self._now
 
-    def _was_stopped(self, said: int) -> bool:
+    def _was_stopped(self, run: Run) -> bool:
         """Tell whether the run was stopped here: what fails after that fails because of it."""
         crash = self._crash
-        return crash is not None and crash[1] == said and _ending(crash[0])[0] == "interrupted"
+        return crash is not None and self._is_last(run) and _ending(crash[0])[0] == "interrupted"
+
+    def _is_last(self, run: Run) -> bool:
+        """Tell whether nothing was logged behind the crash.
+
+        A parser may hold a row until it knows that it is the last of its kind, so that it and its
+        evaluation may come after the crash although their line is before it.
+        """
+        if self._crash is None:
+            return False
+        crash, trained, judged = self._crash
+        if len(run.train_log) < trained or len(run.eval_log) < judged:
+            return False
+        if len(run.train_log) + len(run.eval_log) > trained + judged + _MOST_HELD:
+            return False
+        lines = (*run.train_log.line[trained:].tolist(), *run.eval_log.line[judged:].tolist())
+        return all(0 < line <= crash.line for line in lines)
 
     def _follow_time(self, run: Run, record: Record) -> None:
         log = run.train_log
@@ -160,7 +175,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if self._end is not None and self._end[1:] == trained and (said or run.last_step):
             why = self._end[0].facts.get("reason") or "the log says that training has finished"
             return "finished", str(why), self._end[0].line, ()
-        if self._crash is not None and self._crash[1] == said:
+        if self._crash is not None and self._is_last(run):
             return (*_ending(self._crash[0]), ())
         if not said:
             return "waiting", "no training is logged yet", 0, ()
@@ -226,6 +241,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
 ANALYZER = LifecycleAnalyzer
 
 _LEAST_SILENCE_S = 180.0
+_MOST_HELD = 2  # records of a row that a parser holds: its training and its evaluation
 _FIRST_EVAL_S = 1800.0
 _PATIENCE = 5.0
 _URGENCY = {

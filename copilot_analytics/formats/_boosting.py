@@ -28,7 +28,8 @@ class BoostingParser(StatementParser):
     """Tells trainings apart, and the best line that is printed again."""
 
     _last = -1.0
-    _repeats = False
+    _repeats = False  # whether the next line is the best one
+    _ended = False
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
         """Turn the numbers of lines into records."""
@@ -37,14 +38,14 @@ class BoostingParser(StatementParser):
         ):
             if self._repeats:
                 self._repeats = False
-                self._last = -1.0
+                self._ended = True
                 continue
-            if step < self._last:
+            if step < self._last or (self._ended and step == self._last):
                 yield self._rows.record(
                     "launch", line, facts={"reason": f"the trees are counted from {step:g} again"}
                 )
                 self._rows.forget()
-            self._last = step
+            self._last, self._ended = step, False
             one = {name: column[row : row + 1] for name, column in columns.items()}
             yield from self.row(one, line, lines[row : row + 1])
 

@@ -111,6 +111,8 @@ class _Scan:
                 self._word(token)
             elif kind == "mark":
                 self._mark(token[0])
+            elif kind == "aside":
+                self._spare(*token.span())  # "Loss (avg over last 100): 0.5"
             elif kind == "clock":
                 self._spare(*token.span())
                 self._forget()

@@ -76,6 +76,7 @@ class HFConsoleParser(LineParser):
         self._held: list[_Row] = []
         self._pace = Pace()
         self._ended = False
+        self._over: float | None = None  # the epoch of a summary that no header followed
         self._epoch = 0.0  # of the last line that nothing but its number places
 
     def fields(self, line: str) -> Sequence[Field] | None:
@@ -112,6 +113,11 @@ class HFConsoleParser(LineParser):
         return _records(self._release(self._last_known()))
 
     def _take(self, row: _Row) -> Iterator[Item]:
+        at = row.numbers.get("epoch")
+        if self._over is not None and at is not None and at < self._over:
+            yield from self._again(at, row.line)
+        if row.kind == "end":
+            self._over = at
         if self._frame is not None and "#step" not in row.numbers:
             self._held.append(row)
             return
@@ -122,6 +128,16 @@ class HFConsoleParser(LineParser):
                 self._rows.axis.last_step = 0  # another training was appended
             self._epoch = epoch
         yield from self._say(row, step if step is not None or row.kind != "train" else -1)
+
+    def _again(self, epoch: float, line: int) -> Iterator[Item]:
+        """Tell that a script trains another model."""
+        yield from self._release(self._last_known())
+        reason = f"the epochs fall from {self._over:g} back to {epoch:g} after a summary"
+        yield self._rows.record("launch", line, facts={"reason": reason})
+        self._rows.forget()
+        self._rows.axis.last_step = 0
+        self._over = self._total = None
+        self._pace, self._epoch, self._ended = Pace(), 0.0, False
 
     def _by_epoch(self, epoch: float | None) -> int | None:
         """Return the step that an epoch means by the plan of the header; None if it has none."""
@@ -232,7 +248,7 @@ class HFConsoleParser(LineParser):
             if self._total != plan["steps"]:
                 self._pace = Pace()
             self._total = plan["steps"]
-            self._ended = False
+            self._ended, self._over = False, None
             yield from self._rows.config({"planned_steps": self._total}, line)
 
 

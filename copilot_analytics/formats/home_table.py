@@ -45,7 +45,8 @@ _SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
 _NO_TRAINING = frozenset(
     "prediction predictions pred predicted predictedlabel predlabel ypred ytrue y label labels"
     " target groundtruth gt truelabel class classname category filename imageid imgid imagepath"
-    " path answer question text sentence threshold latency latencyms throughput threads".split()
+    " path url link answer question text sentence threshold latency latencyms throughput"
+    " threads".split()
 )
 _RESULTS = frozenset(
     "model method name architecture arch backbone dataset params flops trial trialid experiment id"

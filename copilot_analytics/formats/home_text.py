@@ -79,8 +79,12 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 return 0.97
         if parser.says_where and any(kind.is_a_training(2) for kind in kinds.values()):
             return 0.6
-        is_planned = {"planned_epochs", "steps_per_epoch"} & parser.facts.keys()
-        return 0.6 if kinds and is_planned else 0.0
+        if "planned_epochs" in parser.facts:
+            return 0.6 if kinds else 0.0
+        steps = parser.facts.get("steps_per_epoch")
+        # A lone bar at its end may be one of an evaluation.
+        goes_on = any(kind.steps != {steps} for kind in kinds.values())
+        return 0.6 if steps and goes_on else 0.0
 
     def parser(self, file: str) -> HomeTextParser:
         """Return a fresh parser for a log."""

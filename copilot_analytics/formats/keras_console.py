@@ -34,6 +34,10 @@ _OWN = re.compile(
     r"^\s*\d{1,12}/(?:\d{1,12}|Unknown) (?:\[[=>.]{5,80}\] -|[━─]{5,80}|-) (?:ETA: |\d{1,9}s)"
     r".{0,40}? - "
 )
+# Windows notebooks keep all redrawn frames of a bar behind each other.
+_GLUED = re.compile(
+    r" - ETA: .{1,2000} - (?P<clock>\d{1,9}s)(?P<rest>(?: \d{1,9}\w{1,2}/\w{4,6})? - .*)$"
+)
 _BEST = re.compile(
     r"^\s*Epoch (?P<epoch>\d{1,9}): (?P<metric>\S{1,80}) (?:improved from (?P<old>\S{1,30}) to "
     r"(?P<new>[^\s,]{1,30}), saving model to (?P<path>.{1,400}?)"
@@ -65,8 +69,11 @@ class KerasConsoleParser(LineByLine):
         if " - " not in line and "s " not in line:
             return
         line = line.rstrip()
+        glued = _GLUED.search(line)
         found = _FRAME.search(_last_frame(line))
-        if found is not None:
+        if glued is not None and self._epoch is not None:
+            yield from self._said(_numbers(glued["rest"]), number)
+        elif found is not None:
             yield from self._see_frame(found, number)
         elif (found := _LINE.search(line)) is not None and self._epoch is not None:
             yield from self._said(_numbers(found["rest"]), number)
@@ -204,10 +211,12 @@ Epoch 2/2
     )
 
     def confidence(self, lines: Sequence[str]) -> float:
-        """Tell how sure it is: a bar with metrics settles it, or an epoch and its line."""
-        header = False
+        """Tell how sure it is: an epoch and a bar with metrics settle it, or its line."""
+        header = begun = False
         for line in lines:
-            if _OWN.search(line[-_SHORTEST_FRAME:]) and _PAIRS.search(line):
+            begun = begun or _EPOCH.search(line) is not None
+            ends = (line[:_SHORTEST_FRAME], line[-_SHORTEST_FRAME:])
+            if begun and _PAIRS.search(line) and any(map(_OWN.search, ends)):
                 return 1.0
             if header and (found := _LINE.search(line)) and _PAIRS.search(found["rest"]):
                 return 1.0

@@ -108,7 +108,9 @@ class LightningConsoleParser(LineParser):
     def _line(self, line: str, number: int) -> Iterable[Record]:
         frame = find_frame(line)
         if frame is not None:
-            return list(self._see(frame, number))
+            seen = list(self._see(frame, number))
+            # What the Trainer says stands behind the last frame if that ended no line.
+            return [*seen, *self._statement(line[-200:], number)]
         return list(self._statement(line, number)) if len(line) < 2000 else ()
 
     def close(self) -> Iterable[Record]:

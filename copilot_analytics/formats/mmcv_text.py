@@ -39,7 +39,8 @@ _NOW_BEST = re.compile(r"^Now best checkpoint is saved as (\S.*?)\.?\s*$")
 _BEST = re.compile(r"^Best (\S.*?) is (\S+) at (\d{1,9}) (epoch|iter)\.?\s*$")
 _REMOVED = re.compile(r"^The previous best checkpoint (\S.*?) (?:was|is) removed\.?\s*$")
 _ITEM = re.compile(r"[^,\t]+")
-_RATE = re.compile(rf"([A-Za-z_][\w.]*): +({NUMBER})(?= |$)")
+_RATE = re.compile(rf"([A-Za-z_][\w./@-]*): +({NUMBER})(?= |$)")
+_MORE = re.compile(rf": +{NUMBER} +[A-Za-z_]")
 _HEADER = re.compile(
     r"^(?:Environment info:|workflow: \[\('|Start running, (?:host|work_dir)|Set random seed to \d"
     r"|Hooks will be executed in the following order)"
@@ -47,13 +48,13 @@ _HEADER = re.compile(
 
 
 def _pairs(text: str, start: int) -> list[Pair]:
-    """Return the numbers named after a position; neighbours are a comma apart."""
+    """Return the numbers named after a position; neighbours are a comma apart, in forks a blank."""
     pairs: list[Pair] = []
     for item in _ITEM.finditer(text, start):
         lead = len(item[0]) - len(item[0].lstrip())
         content = item[0].strip()
         begin = item.start() + lead
-        if content.startswith("lr"):
+        if content.startswith("lr") or _MORE.search(content):
             pairs.extend(_rates(content, begin))
             continue
         key, separator, number = content.rpartition(": ")
@@ -64,15 +65,21 @@ def _pairs(text: str, start: int) -> list[Pair]:
 
 
 def _rates(content: str, begin: int) -> Iterator[Pair]:
-    """Yield the rates of one or several optimizers, blanks apart; the first is ``lr``."""
+    """Yield the rates of one or several optimizers, blanks apart; the first is ``lr``.
+
+    Forks write no commas, so that measures follow a rate that is named by itself.
+    """
+    found = list(_RATE.finditer(content))
+    by_itself = bool(found) and (found[0][1].startswith("lr") or not content.startswith("lr"))
     key = "lr"
-    for rate in _RATE.finditer(content):
+    for rate in found:
+        span = (begin + rate.start(2), begin + rate.end(2))
         name = rate[1].removeprefix("lr_")
-        yield Pair(
-            key if key == "lr" or name == "lr" else f"lr_{name}",
-            *(begin + position for position in rate.span(2)),
-        )
-        key = ""
+        if by_itself and not rate[1].startswith("lr"):
+            yield Pair(name, *span)
+        else:
+            yield Pair(key if key == "lr" or name == "lr" else f"lr_{name}", *span)
+            key = ""
 
 
 def _is_training(pairs: Sequence[Pair]) -> bool:

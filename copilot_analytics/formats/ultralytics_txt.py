@@ -2,7 +2,8 @@
 
 The epochs are printed as ``0/99``, the last of a hundred. The columns are epoch, memory, box,
 object, class and total loss, targets, image size, precision, recall, two more results, and the
-validation losses. YOLOv3 prints three significant digits and F1 last of the results, the others
+validation losses. Forks that learn landmarks or key points as well have one or two losses more
+before the total. YOLOv3 prints three significant digits and F1 last of the results, the others
 four and the mean of the AP from 0.5 to 0.95.
 """
 
@@ -31,6 +32,8 @@ _NAMES = {
     "box": "train/box_loss",
     "obj": "train/obj_loss",
     "cls": "train/cls_loss",
+    "points": "train/kpt_loss",
+    "visible": "train/kptv_loss",
     "targets": None,
     "size": None,
     "precision": "metrics/precision",
@@ -46,13 +49,18 @@ def _group(name: str) -> str:
     return rf"\s{{1,12}}(?P<{name}>{NUMBER})"
 
 
-_LINE = re.compile(
-    r"^\s{0,12}(?P<epoch>\d{1,7})/(?P<epochs>\d{1,7})"
-    rf"\s{{1,12}}(?P<memory>{NUMBER})G"
-    + "".join(map(_group, ("box", "obj", "cls", "loss", "targets", "size", "precision")))
-    + "".join(map(_group, ("recall", "ap50", _RESULT, "val_box", "val_obj", "val_cls")))
-    + r"\s*$"
-)
+_POINTS = ("points", "visible")  # the losses of key points, and of which of them are seen
+
+
+def _line(points: int) -> re.Pattern[str]:
+    return re.compile(
+        r"^\s{0,12}(?P<epoch>\d{1,7})/(?P<epochs>\d{1,7})"
+        rf"\s{{1,12}}(?P<memory>{NUMBER})G"
+        + "".join(map(_group, ("box", "obj", "cls", *_POINTS[:points], "loss", "targets", "size")))
+        + "".join(map(_group, ("precision", "recall", "ap50", _RESULT)))
+        + "".join(map(_group, ("val_box", "val_obj", "val_cls")))
+        + r"\s*$"
+    )
 
 
 class ResultsParser(StatementParser):
@@ -84,7 +92,9 @@ class UltralyticsTxt(StatementFormat):
     url: ClassVar[str] = "https://github.com/ultralytics/yolov5"
     smoothing: ClassVar[int | None] = None
     naming: ClassVar[Naming] = Naming(_NAMES, evaluations=re.compile(r"^metrics/"))
-    patterns: ClassVar[tuple[Pattern, ...]] = (Pattern("train", _LINE),)
+    patterns: ClassVar[tuple[Pattern, ...]] = tuple(
+        Pattern("train", _line(points)) for points in range(len(_POINTS) + 1)
+    )
 
     def axis(self) -> Axis:
         """Return an axis of epochs, which are counted from 0."""
@@ -115,6 +125,23 @@ class UltralyticsTxt(StatementFormat):
                 ),
                 Record("train", 2, 2.0, metrics={"loss": 0.1251}, line=2),
                 Record("eval", 2, 2.0, metrics={"metrics/mAP_0.5:0.95": 0.06251}, line=2),
+            ),
+        ),
+        Sample(
+            "      0/49     1.75G    0.1125   0.03125         0    0.0625   0.00125    0.20"
+            "75         9       640    0.2511    0.1252    0.0625   0.03125    0.1001   0.0500"
+            "1         0\n",
+            (
+                Record("config", facts={"planned_epochs": 50}, line=1),
+                Record("config", facts={"step_unit": "epoch"}, line=1),
+                Record(
+                    "train",
+                    1,
+                    1.0,
+                    metrics={"loss": 0.2075, "train/kpt_loss": 0.0625, "train/kptv_loss": 0.00125},
+                    line=1,
+                ),
+                Record("eval", 1, 1.0, metrics={"metrics/mAP_0.5:0.95": 0.03125}, line=1),
             ),
         ),
         Sample(

@@ -29,6 +29,7 @@ _CONTROL_SEQUENCE = re.compile(
     | \udc9b [0-9;]+ [A-Za-z]                                 # the same as one byte
     | (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]) [^\x07\x1b\x9c]* (?:\x07|\x1b\\|\x9c)?  # titles, links
     | \x1b [\ -/]* [0-~]?                                     # two characters
+    | (?:\#033|\^\[)\[ [0-9;?]{0,20} [A-Za-z]                 # as syslog and `cat -v` write them
     | [\x00-\x08\x0e-\x1f\x7f]                                # backspaces and the like
     """
 )
@@ -91,9 +92,11 @@ def clean(raw: bytes) -> str:
     --------
     >>> clean(b"\x1b[32mloss\x1b[0m: 1 \x1b]8;;http://a\x07link\x1b]8;;\x07 \xff")
     'loss: 1 link �'
+    >>> clean(b"#033[K 1/50 ^[[1mloss^[[0m 0.5")
+    ' 1/50 loss 0.5'
     """
     text = raw.decode("utf-8", "surrogateescape")
-    if _ANY_CONTROL.search(text):
+    if _ANY_CONTROL.search(text) or "#033[" in text or "^[[" in text:
         text = _CONTROL_SEQUENCE.sub("", text)
     if raw.isascii():
         return text

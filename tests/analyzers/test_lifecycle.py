@@ -288,3 +288,22 @@ def test_a_process_that_went_without_a_word_left_no_line_to_mend():
     assert (life.status, life.line) == ("crashed", 0)
     finding = next(f for f in session.findings if f.id == "crash")
     assert "dmesg" in finding.recommendation and "Mend the cause" not in finding.recommendation
+
+
+def test_a_row_of_an_earlier_line_that_is_told_late_takes_no_crash_back():
+    records = [Record("train", step=s, metrics={"loss": 1.0}, line=s) for s in (1, 2)]
+    held = Record("train", step=3, metrics={"loss": 1.0}, line=3)
+    failure = Record("crash", line=4, facts={"error": "ValueError", "message": "no"})
+    assert judge([*records, failure, held])[0].status == "crashed"
+    later = Record("train", step=4, metrics={"loss": 1.0}, line=5)
+    assert judge([*records, failure, held, later])[0].status != "crashed"
+
+
+def test_one_line_may_tell_the_last_row_and_its_evaluation_one_step_short():
+    records = [Record("config", facts={"planned_steps": 1000})]
+    for step in (0, 500, 999):
+        records += [
+            Record("train", step=step, metrics={"loss": 1.0}, line=step + 2),
+            Record("eval", step=step, metrics={"val_loss": 1.5}, line=step + 2),
+        ]
+    assert judge(records)[0].status == "finished"

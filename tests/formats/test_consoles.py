@@ -210,3 +210,44 @@ def test_results_of_several_trials_of_ray_are_no_run_of_rllib() -> None:
     form, records = _read(block.format(1, 0) + block.format(1, 1))
     assert form == "rllib_text"
     assert _points(records, "eval", "episode_reward_mean") == [(4000, 1.5), (4001, 1.5)]
+
+
+def test_keras_frames_of_windows_are_glued_without_their_bar() -> None:
+    text = "".join(
+        f"Epoch {e}/2\n900/900 [======] - ETA: 1s - loss: 0.9 - acc: 0.25 - ETA: 0s - loss: 0.8 - "
+        f"acc: 0.3 - 4s 5ms/step - loss: 0.{e}5 - acc: 0.5000 - val_loss: 0.{e}25\n"
+        for e in (1, 2)
+    )
+    log_format, records = _read(text)
+    assert log_format == "keras_console"
+    assert _points(records, "train", "loss") == [(1, 0.15), (2, 0.25)]
+    assert _points(records, "eval", "val_loss") == [(1, 0.125), (2, 0.225)]
+
+
+def test_a_lone_evaluation_of_keras_is_no_training() -> None:
+    lines = [
+        "Found 40 images belonging to 4 classes.",
+        "5/5 [======] - 2s 3s/step - loss: 0.5000 - acc: 0.7500",
+        "Test accuracy: 0.75",
+    ]
+    assert all(form.confidence(lines) < 0.5 for form in known_formats().values())
+
+
+def test_every_boosting_that_stops_early_is_a_run() -> None:
+    text = "".join(
+        f"working on: part {part}\n"
+        + "".join(f"[{tree}]\tvalid_0's auc: 0.{part}{tree}\n" for tree in (10, 20, 30))
+        + f"Early stopping, best iteration is:\n[20]\tvalid_0's auc: 0.{part}20\n"
+        for part in (5, 6, 7)
+    )
+    log_format, records = _read(text)
+    assert log_format == "lightgbm_text"
+    assert len([r for r in records if r.kind == "launch"]) == 2
+    assert [s for s, _ in _points(records, "eval", "valid_0's auc")] == [10, 20, 30] * 3
+
+
+def test_the_trainer_may_speak_behind_the_last_frame() -> None:
+    frame = "Epoch 1: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.500]"
+    _, records = _read(f"{frame}`Trainer.fit` stopped: `max_epochs=2` reached.\n")
+    assert any(r.facts.get("planned_epochs") == 2 for r in records)
+    assert any(r.kind == "end" for r in records)

@@ -110,3 +110,23 @@ def test_a_bar_of_an_evaluation_places_nothing():
     assert steps(records) == [50]
     (result,) = [r for r in records if r.kind == "eval"]
     assert (result.step, result.epoch, dict(result.metrics)) == (50, 1.0, {"eval_loss": 0.75})
+
+
+def test_a_script_may_train_one_model_after_the_other() -> None:
+    text = "".join(
+        f"### {model}\n"
+        "{'loss': 1.5, 'learning_rate': 1e-05, 'epoch': 0.5}\n"
+        "{'eval_loss': 1.25, 'eval_runtime': 2.0, 'epoch': 1.0}\n"
+        "{'loss': 1.0, 'learning_rate': 1e-06, 'epoch': 1.5}\n"
+        "{'train_runtime': 20.0, 'train_loss': 1.2, 'epoch': 2.0}\n"
+        "100%|##########| 40/40 [00:20<00:00,  2.00it/s]\n"
+        "{'eval_loss': 1.125, 'eval_runtime': 2.0, 'epoch': 2.0}\n"
+        for model in ("small", "large")
+    )
+    reader = LogReader("toy.log")
+    items = [*reader.feed(text.encode()), *reader.close()]
+    records = [r for i in items for r in (i.records() if isinstance(i, Block) else (i,))]
+    launch = next(n for n, r in enumerate(records) if r.kind == "launch")
+    for half in (records[:launch], records[launch:]):
+        assert [r.metrics["loss"] for r in half if r.kind == "train"] == [1.5, 1.0]
+        assert [r.metrics["eval_loss"] for r in half if r.kind == "eval"] == [1.25, 1.125]

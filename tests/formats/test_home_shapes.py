@@ -342,3 +342,14 @@ def test_a_bar_over_epochs_counts_them() -> None:
 def test_the_total_of_a_game_is_no_loss() -> None:
     lines = [f"Round {i}: player score: 1{i}.5, enemy score: 9.5, total: 2{i}.0" for i in range(20)]
     assert FORMAT.confidence(lines) < 0.5
+
+
+@pytest.mark.parametrize(
+    "aside", ["avg over last 50", "last 50", "EMA 0.99", "mean of last 50 steps"]
+)
+def test_how_a_loss_is_averaged_may_stand_between_it_and_its_number(aside: str) -> None:
+    text = "".join(
+        f"Epoch 2, Batch {i}, Training Loss ({aside}): 1.{i}\n" for i in range(25, 75, 5)
+    )
+    rows = [r.metrics for r in read(text) if r.kind == "train"]
+    assert rows == [{"Training Loss": float(f"1.{i}")} for i in range(25, 75, 5)]

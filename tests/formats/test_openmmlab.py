@@ -609,3 +609,19 @@ def test_a_step_beside_the_plan_is_the_last_line() -> None:
         MMENGINE_TEXT, *CONFIG_BY_STEPS, f"{STAMP}Iter(train) [900/2000]  {PAIRS}", RESULT
     )
     assert kinds(found, "eval")[0].step == 900
+
+
+def test_forks_of_mmcv_may_write_blanks_instead_of_commas() -> None:
+    head = "2021-05-01 10:00:00,000 - cls - INFO - "
+    found = records(
+        MMCV_TEXT,
+        head + "Epoch [1][10/20] lr: 1.000e-02 top-1: 12.5000 top-5: 50.0000 loss: 2.2500",
+        head + "Epoch(val) [1][4] top-1: 25.5000 top-5: 75.0000",
+    )
+    assert dict(kinds(found, "train")[0].metrics) == {
+        "lr": 0.01,
+        "top-1": 12.5,
+        "top-5": 50.0,
+        "loss": 2.25,
+    }
+    assert dict(kinds(found, "eval")[0].metrics) == {"top-1": 25.5, "top-5": 75.0}
