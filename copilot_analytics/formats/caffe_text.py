@@ -8,7 +8,6 @@ from typing import ClassVar
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._parts import Part, PartsFormat
-from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
 
@@ -22,7 +21,6 @@ class CaffeText(PartsFormat):
     title: ClassVar[str] = "Caffe log"
     url: ClassVar[str] = "https://caffe.berkeleyvision.org"
     smoothing: ClassVar[int | None] = None
-    naming: ClassVar[Naming] = Naming(test_is_val=True)
     patterns: ClassVar[tuple[Pattern, ...]] = (
         Pattern("config", re.compile(r"^max_iter: (?P<planned_steps>\d{1,10})\s*$")),
         Pattern(
@@ -65,11 +63,11 @@ class CaffeText(PartsFormat):
             ),
             closes=True,
         ),
+        # What the solver calls its test is watched while it trains: it is the validation here.
         Part(
             Pattern(
                 "eval",
                 re.compile(r"\] Iteration (?P<step>\d{1,10}), Testing net \(#\d{1,3}\)"),
-                split="test",
             ),
             opens=True,
         ),
@@ -78,7 +76,6 @@ class CaffeText(PartsFormat):
                 "eval",
                 re.compile(r"Test net output #\d{1,4}: (?P<rest>\S{1,80} = \S{1,30})"),
                 _OUTPUT,
-                split="test",
             )
         ),
     )
@@ -98,7 +95,7 @@ I0301 10:00:09.250000  1860 solver.cpp:317] Optimization Done.
 """,
             (
                 Record("config", facts={"planned_steps": 200}, line=2),
-                Record("eval", 0, metrics={"accuracy": 0.125, "loss": 2.5}, line=5),
+                Record("eval", 0, None, None, {"accuracy": 0.125}, {"split": "val"}, 5),
                 Record("train", 0, metrics={"loss": 2.25, "accuracy": 0.25, "lr": 0.01}, line=9),
                 Record("end", line=10),
             ),
