@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _EPOCH = re.compile(r"^\s*> EPOCH: (?P<epoch>\d{1,7})/(?P<epochs>\d{1,7})\s*$")
-_STEP = re.compile(r"^\s*--> STEP: \d{1,9}/-?\d{1,9} -- GLOBAL_STEP: (?P<step>\d{1,10})\s*$")
+_STEP = re.compile(
+    r"^\s*--> (?:TIME: [\d: .-]{1,40} -- )?STEP: \d{1,9}/-?\d{1,9} "
+    r"-- GLOBAL_STEP: (?P<step>\d{1,10})\s*$"
+)
 _RESULT = re.compile(r"^\s*--> EVAL PERFORMANCE\s*$")
 _OTHER = re.compile(r"^\s*(?:-->|> TRAINING|> EVALUATION)")
 _METRIC = re.compile(
@@ -107,6 +110,8 @@ class CoquiText(LogFormat):
      | > loss_gen: 1.50000  (1.75000)
      | > current_lr_0: 0.00025
      | > step_time: 0.50000  (0.62500)
+   --> TIME: 2024-03-01 10:00:00 -- STEP: 8/8 -- GLOBAL_STEP: 104
+     | > loss_gen: 1.25000  (1.50000)
  > EVALUATION
    --> STEP: 0
      | > loss_gen: 1.00000  (1.00000)
@@ -119,9 +124,10 @@ class CoquiText(LogFormat):
             (
                 Record("config", facts={"planned_epochs": 10}, line=1),
                 Record("train", 100, metrics={"loss_gen": 1.5, "lr": 0.00025}, line=6),
-                Record("config", facts={"save_best": "avg_loss_1"}, line=13),
-                Record("eval", 100, metrics={"avg_loss_gen": 1.25}, line=13),
-                Record("checkpoint", facts={"path": "toy/best_model_104.pth"}, line=14),
+                Record("train", 104, metrics={"loss_gen": 1.25}, line=8),
+                Record("config", facts={"save_best": "avg_loss_1"}, line=15),
+                Record("eval", 104, metrics={"avg_loss_gen": 1.25}, line=15),
+                Record("checkpoint", facts={"path": "toy/best_model_104.pth"}, line=16),
             ),
         ),
     )
