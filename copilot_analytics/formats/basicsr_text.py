@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import Sample, judges_each_line
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import ANY_PAIRS, ETA
 from copilot_analytics.formats._parts import Part, PartsFormat, PartsParser
@@ -15,11 +15,17 @@ from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.records import Floats, Ints, Item
 
 _ITERATION = r"iter:\s{0,9}(?:(?:(?P<millions>\d{1,3}),)?(?P<thousands>\d{1,3}),)?(?P<ones>\d{1,9})"
+
+_IN_BRACKETS = rf"<epoch:\s{{0,9}}(?P<epoch>\d{{1,7}}), {_ITERATION}"
+_RESULT = re.compile(
+    rf"{_IN_BRACKETS}(?:> (?P<rest>[a-zA-Z]\w{{0,20}}: {NUMBER})\.?|"
+    rf", Average PSNR : (?P<PSNR>{NUMBER})dB)\s*$"
+)
 
 
 class BasicSRParser(PartsParser):
@@ -27,12 +33,22 @@ class BasicSRParser(PartsParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of training lines into blocks."""
-        rest = dict(columns)
-        step = rest.pop("ones")
-        for part, factor in (("thousands", 1e3), ("millions", 1e6)):
-            if part in rest:
-                step = step + rest.pop(part) * factor
-        return super().block({"#step": step, **rest}, lines)
+        return super().block(_with_step(columns), lines)
+
+    def gather(self, part: Part, numbers: Mapping[str, float], line: int) -> Iterator[Record]:
+        """Take what a part of a row tells."""
+        return super().gather(part, _with_step(numbers), line)
+
+
+def _with_step(columns: Mapping[str, Any]) -> dict[str, Any]:
+    rest = dict(columns)
+    if "ones" not in rest:
+        return rest
+    step = rest.pop("ones")
+    for part, factor in (("thousands", 1e3), ("millions", 1e6)):
+        if part in rest:
+            step = step + rest.pop(part) * factor
+    return {"#step": step, **rest}
 
 
 class BasicSRText(PartsFormat):
@@ -62,6 +78,14 @@ class BasicSRText(PartsFormat):
             ),
             ANY_PAIRS,
         ),
+        Pattern(  # MMSR, ESRGAN and KAIR
+            "train",
+            re.compile(
+                rf"{_IN_BRACKETS}, "
+                rf"lr:\(?(?P<lr>{NUMBER})(?:,{NUMBER}){{0,9}},?\)?>\s(?P<rest>.*)$"
+            ),
+            ANY_PAIRS,
+        ),
         Pattern("config", re.compile(r"^\s*(?:total_iter|niter): (?P<planned_steps>\d{1,10})\s*$")),
         Pattern(
             "resume",
@@ -74,6 +98,7 @@ class BasicSRText(PartsFormat):
         ),
     )
     parts: ClassVar[tuple[Part, ...]] = (
+        Part(Pattern("eval", _RESULT, ANY_PAIRS), opens=True),
         Part(
             Pattern(
                 "eval",
@@ -117,7 +142,27 @@ class BasicSRText(PartsFormat):
                 Record("end", line=9),
             ),
         ),
+        Sample(
+            """\
+24-03-01 10:00:10.500 - INFO: <epoch:  2, iter:     900, lr:2.000e-04> l_pix: 5.0000e-01
+24-03-01 10:00:20.500 - INFO: <epoch:  3, iter:   1,400, lr:1.000e-04> l_pix: 2.5000e-01
+24-03-01 10:00:30.500 - INFO: <epoch:  3, iter:   1,400> psnr: 3.0500e+01.
+24-03-01 10:00:40.500 : <epoch:  4, iter:   1,500, Average PSNR : 31.25dB
+""",
+            (
+                Record("train", 900, metrics={"l_pix": 0.5, "lr": 2e-4}, line=1),
+                Record("train", 1400, metrics={"l_pix": 0.25}, line=2),
+                Record("eval", 1400, metrics={"psnr": 30.5}, line=3),
+                Record("eval", 1500, metrics={"PSNR": 31.25}, line=4),
+            ),
+        ),
     )
+
+    @judges_each_line
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: a log of validations alone has no training line."""
+        results = any(_RESULT.search(line) for line in lines)
+        return 1.0 if results else super().confidence(lines)
 
     def axis(self) -> Axis:
         """Return the axis of a log: epochs count from 0."""
