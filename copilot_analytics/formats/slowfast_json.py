@@ -1,4 +1,4 @@
-"""What PySlowFast prints as ``json_stats``, into a file of its own or into its log."""
+"""What PySlowFast and the first Detectron print as ``json_stats``, into a file or a log."""
 
 from __future__ import annotations
 
@@ -34,12 +34,20 @@ class SlowFastJson(JsonTextFormat):
     """Iterations and epochs of training, and results of an epoch, told by ``_type``."""
 
     name: ClassVar[str] = "slowfast_json"
-    title: ClassVar[str] = "PySlowFast json_stats"
+    title: ClassVar[str] = "PySlowFast or Detectron json_stats"
     url: ClassVar[str] = "https://github.com/facebookresearch/SlowFast"
     smoothing: ClassVar[int | None] = 10
     before: ClassVar[re.Pattern[str]] = re.compile(r"\bjson_stats: (?=\{)")
     naming: ClassVar[Naming] = Naming(
-        {"dt": "iter_time_s", "dt_data": "data_time_s", "dt_net": None, "time_diff": None}
+        {
+            "dt": "iter_time_s",
+            "dt_data": "data_time_s",
+            "dt_net": None,
+            "time_diff": None,
+            "time": "iter_time_s",
+            "mem": "memory_mib",
+            "mb_qsize": None,
+        }
     )
 
     def axis(self) -> Axis:
@@ -57,6 +65,8 @@ class SlowFastJson(JsonTextFormat):
             one = number_in(held)
             if key in _PLACES and found is not None:
                 numbers.update(zip(_PLACES[key], map(float, found.groups()), strict=True))
+            elif key == "iter" and not kind and one is not None:  # Detectron counts no epochs
+                numbers["#step"] = one
             elif key in _PLACES and one is not None:
                 numbers[_PLACES[key][0]] = one
             elif key == "eta":
@@ -66,7 +76,7 @@ class SlowFastJson(JsonTextFormat):
                 numbers |= {} if memory is None else {"memory_mib": float(memory[1]) * 1024}
             elif one is not None and key not in _NO_METRICS and not key.startswith(_BEST_SO_FAR):
                 numbers[key] = one
-        if kind in {"train_iter", "train_epoch"}:
+        if kind in {"train_iter", "train_epoch"} or "#step" in numbers:
             if kind == "train_epoch":
                 for key in _NOT_OF_AN_EPOCH:
                     numbers.pop(key, None)
@@ -107,6 +117,20 @@ json_stats: {"_type": "val_epoch", "epoch": "1/9", "gpu_mem": "2.50G", "min_top1
             (
                 Record("config", facts={"planned_epochs": 9, "steps_per_epoch": 20}, line=1),
                 Record("train", 30, 1.5, metrics={"loss": 2.5, "lr": 0.1}, line=1),
+            ),
+        ),
+        Sample(
+            """\
+json_stats: {"accuracy_cls": 0.875, "eta": "0:10:00", "iter": 40, "loss": 1.5, "loss_bbox": 0.25, \
+"lr": 0.01, "mb_qsize": 64, "mem": 2048, "time": 0.5}
+""",
+            (
+                Record(
+                    "train",
+                    40,
+                    metrics={"loss": 1.5, "eta_s": 600.0, "memory_mib": 2048.0, "iter_time_s": 0.5},
+                    line=1,
+                ),
             ),
         ),
     )
