@@ -25,6 +25,10 @@ _SENTENCE = re.compile(
     r"(?i)\btrain(?:ing)?\b[^\d\n]{0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}(?:meta\s)?"
     r"(?P<unit>epoch|step|iteration|update)"
 )
+_HEADING = re.compile(
+    r"(?i)\bstart(?:ing)? train(?:ing)?\b[\s.,:]{1,8}(?P<unit>epoch|step|iter)(?:ation)?s?: "
+    r"(?P<number>\d{1,9})(?![\w.])"
+)
 
 
 def stated_plan(line: str) -> dict[str, int]:
@@ -38,6 +42,8 @@ def stated_plan(line: str) -> dict[str, int]:
     {'planned_steps': 20000}
     >>> stated_plan("Starting training for 5 epoch(s)")
     {'planned_epochs': 5}
+    >>> stated_plan("Starting training..., iters: 600")
+    {'planned_steps': 600}
     """
     plan: dict[str, int] = {}
     line = line[:_LONGEST]
@@ -49,7 +55,7 @@ def stated_plan(line: str) -> dict[str, int]:
         name = "planned_epochs" if found["epochs"] else "planned_steps"
         if number:
             plan.setdefault(name, number)
-    said = _SENTENCE.search(line)
+    said = _SENTENCE.search(line) or _HEADING.search(line)
     if said is not None and int(said["number"]):
         unit = "planned_epochs" if said["unit"].lower() == "epoch" else "planned_steps"
         plan.setdefault(unit, int(said["number"]))
