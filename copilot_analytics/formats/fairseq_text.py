@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
-from copilot_analytics.formats._rows import Name, Naming
-from copilot_analytics.formats._statements import Pattern, StatementFormat
+from copilot_analytics.formats._rows import Name, Naming, RowReader
+from copilot_analytics.formats._statements import Pattern, StatementFormat, StatementParser
 from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _EQUAL = re.compile(rf"(?P<key>[A-Za-z]\w{{0,60}})=(?P<number>{NUMBER})(?![\w.])")
 _BARS = re.compile(rf"\| (?P<key>[A-Za-z]\w{{0,60}}) (?P<number>{NUMBER})(?=\s|$)")
@@ -26,10 +29,31 @@ _COUNTERS = (
     " epoch loss_scale cuda_gb_allocated cuda_gb_reserved"
 ).split()
 _PREFIXES = ("", "train_", "valid_")
-_NAMES: dict[str, Name] = {"update": "#progress", "train_gnorm": "grad_norm", "train_lr": "lr"}
+_NAMES: dict[str, Name] = {
+    "update": "#progress",
+    "train_gnorm": "grad_norm",
+    "train_lr": "lr",
+    "best": None,  # the best valid_loss so far, in the lines of 2018
+}
 for _prefix in _PREFIXES:
     _NAMES[f"{_prefix}num_updates"] = "#step"
     _NAMES.update(dict.fromkeys((f"{_prefix}{counter}" for counter in _COUNTERS), None))
+
+_BEST = re.compile(r"[\s\"](?:valid_)?best(?:_(?P<metric>\w{1,60}))?\"?:?\s")
+
+
+class FairseqParser(StatementParser):
+    """Reads lines by patterns; a result tells by its best so far what chooses the checkpoint."""
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read any other line."""
+        records = list(super().parse(line, number))
+        found = _BEST.search(line) if any(record.kind == "eval" for record in records) else None
+        if found is None:
+            return records
+        # In the lines of 2018 it has no name: only the loss could choose then.
+        facts = {"save_best": found["metric"] or "loss"}
+        return [*self._rows.config(facts, number), *records]
 
 
 class FairseqText(StatementFormat):
@@ -153,6 +177,7 @@ train_wall=5, wall=9
 """,
             (
                 Record("train", 10, 0.5, metrics={"loss": 9.25, "grad_norm": 2.125}, line=1),
+                Record("config", facts={"save_best": "loss"}, line=2),
                 Record("eval", 20, metrics={"valid_loss": 8.125}, line=2),
                 Record("train", 20, metrics={"train_loss": 8.75, "lr": 2e-5}, line=3),
             ),
@@ -162,16 +187,22 @@ train_wall=5, wall=9
 | epoch 001:     10 / 20 loss=9.250, nll_loss=8.500, ppl=400.25, wps=9000, num_updates=10, \
 lr=1e-05, gnorm=2.125, clip=0.000, oom=0.000, wall=9
 | epoch 001 | loss 8.750 | nll_loss 8.250 | ppl 300.50 | num_updates 20 | lr 2e-05 | gnorm 2.500
-| epoch 001 | valid on 'valid' subset | loss 8.125 | nll_loss 7.250 | ppl 150.50 | num_updates 20
+| epoch 001 | valid on 'valid' subset | loss 8.125 | nll_loss 7.250 | ppl 150.50 | num_updates 20 \
+| best 8.125
 """,
             (
                 Record("config", facts={"steps_per_epoch": 20}, line=1),
                 Record("train", 10, 0.5, metrics={"loss": 9.25, "lr": 1e-5}, line=1),
                 Record("train", 20, metrics={"train_loss": 8.75}, line=2),
+                Record("config", facts={"save_best": "loss"}, line=3),
                 Record("eval", 20, metrics={"loss": 8.125}, line=3),
             ),
         ),
     )
+
+    def parser(self, file: str) -> FairseqParser:
+        """Return a fresh parser for a log."""
+        return FairseqParser(self.patterns, RowReader(file, self.axis(), self.naming), self.naming)
 
 
 FORMAT = FairseqText()
