@@ -21,7 +21,7 @@ _PAIRS = re.compile(
 )
 
 
-_SCORE = re.compile(r"score|accuracy|(?:micro-|macro-)?f1|f1-score")
+_SCORE = re.compile(r"(?:f-)?score|accuracy|(?:micro-|macro-)?f1|f1-score")
 _PATTERNS = (
     Pattern(
         "train",
@@ -31,7 +31,7 @@ _PATTERNS = (
         ),
         _PAIRS,
     ),
-    Pattern("eval", re.compile(r"(?:^|\s)DEV : (?P<rest>.*)$"), _PAIRS),
+    Pattern("eval", re.compile(r"(?:^|\s)DEV\s{1,2}: (?P<rest>.*)$"), _PAIRS),
     Pattern("config", re.compile(r'- max_epochs: "(?P<planned_epochs>\d{1,7})"')),
     Pattern("end", re.compile(r"Exiting from training early"), facts={"reason": "interrupted"}),
 )
@@ -47,7 +47,7 @@ class FlairParser(StatementParser):
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
-        if "DEV : " in line:
+        if "DEV : " in line or "DEV  : " in line:
             self._patterns = (*_PATTERNS, _TEST)
         records = list(super().parse(line, number))
         scores = [
@@ -92,6 +92,21 @@ samples/sec: 9.54 - lr: 0.000250 - momentum: 0.000000
                 Record("config", facts={"save_best": "f1-score (micro avg)"}, line=5),
                 Record("eval", None, 1.0, metrics={"f1-score (micro avg)": 0.875}, line=5),
                 Record("eval", None, 1.0, metrics={"score": 0.75}, facts={"split": "test"}, line=6),
+            ),
+        ),
+        Sample(
+            """\
+2019-03-01 10:00:01,500 epoch 1 - iter 4/5 - loss 0.50000000
+2019-03-01 10:00:02,500 EPOCH 1 done: loss 0.5000 - lr 0.1000 - bad epochs 0
+2019-03-01 10:00:03,500 DEV  : loss 0.25000000 - f-score 0.8750 - acc 0.7500
+2019-03-01 10:00:04,500 TEST : loss 0.37500000 - f-score 0.7500 - acc 0.6250
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 5}, line=1),
+                Record("train", 4, 0.8, metrics={"loss": 0.5}, line=1),
+                Record("config", facts={"save_best": "f-score"}, line=3),
+                Record("eval", None, None, None, {"f-score": 0.875}, {"split": "val"}, 3),
+                Record("eval", None, None, None, {"f-score": 0.75}, {"split": "test"}, 4),
             ),
         ),
     )
