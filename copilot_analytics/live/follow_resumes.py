@@ -32,7 +32,8 @@ class ResumedLogs:
     path
         The first log of the run, which need not exist yet.
     apart
-        Logs that are followed for themselves, by their absolute paths; more may be added.
+        Logs that are followed for themselves, by their absolute paths without links; more may be
+        added.
 
     Attributes
     ----------
@@ -113,10 +114,9 @@ class ResumedLogs:
             return None  # whoever turns it says where the run goes on
         still_open, first_look = [], self._known is None
         known = self._known = set() if self._known is None else self._known
-        apart = {os.path.realpath(one) for one in self._apart}
         for later in later_logs(Path(current)):
             path = str(later)
-            if path in apart:
+            if path in self._apart or os.path.realpath(path) in self._apart:
                 continue
             judgement, why = judge_next(Path(current), later)
             if judgement == "continues":

@@ -8,6 +8,7 @@ really goes on from another is told by their content.
 
 from __future__ import annotations
 
+import itertools
 import operator
 import os
 import re
@@ -62,7 +63,7 @@ def later_logs(log: Path) -> list[Path]:
     ...     [path.name for path in later_logs(Path(folder, "train.log"))]
     ['train_resume.log', 'train2.log']
     """
-    return [path for _, path in sorted(_placed(log, operator.gt))[:_MOST_MEMBERS]]
+    return _nearest(sorted(_placed(log, operator.gt)))
 
 
 def earlier_logs(log: Path) -> list[Path]:
@@ -73,11 +74,17 @@ def earlier_logs(log: Path) -> list[Path]:
     log
         As in `later_logs`.
     """
-    return [path for _, path in sorted(_placed(log, operator.lt), reverse=True)[:_MOST_MEMBERS]]
+    return _nearest(sorted(_placed(log, operator.lt), reverse=True))
+
+
+def _nearest(placed: list[tuple[_Place, Path]]) -> list[Path]:
+    """Return the first that are files; none beyond them is asked for."""
+    files = (path for _, path in placed if path.is_file())
+    return list(itertools.islice(files, _MOST_MEMBERS))
 
 
 def _placed(log: Path, comes: Callable[[_Place, _Place], bool]) -> list[tuple[_Place, Path]]:
-    """Return the logs of a family whose places come before or after that of `log`."""
+    """Return the paths of a family whose places come before or after that of `log`."""
     beside, folders = _family(log)
     own, own_folder = beside.pop(log.name, None), folders.pop(log.parent.name, None)
     found: list[tuple[_Place, Path]] = []
@@ -85,8 +92,8 @@ def _placed(log: Path, comes: Callable[[_Place, _Place], bool]) -> list[tuple[_P
         found += [(one, log.parent / name) for name, one in beside.items() if comes(one, own)]
     if own_folder is not None:
         root = log.parent.parent
-        like = ((one, root / name / log.name) for name, one in folders.items())
-        found += [(one, path) for one, path in like if comes(one, own_folder) and path.is_file()]
+        like = [(one, name) for name, one in folders.items() if comes(one, own_folder)]
+        found += [(one, root / name / log.name) for one, name in like]
     return found
 
 

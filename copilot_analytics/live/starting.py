@@ -143,7 +143,7 @@ def watch(options: LiveOptions) -> int:
         many = len(paths) >= _LEAN_FROM or options.every
         writers = Writers()
         distinct = {followed_path(path): path for path in paths}
-        apart = set(distinct)
+        apart = {os.path.realpath(name) for name in distinct}
         followings = [
             _follow(path, options, ledger, writers, lean=many, apart=apart)
             for path in distinct.values()
@@ -312,7 +312,7 @@ def _finder(
         found: list[Following] = []
         for one in find_logs(options.base, look_s=0.5).growing[:MOST_LOGS]:
             try:
-                name = followed_path(one.path)
+                name = os.path.realpath(followed_path(one.path))
                 if name not in followed:
                     path = Path(one.path)
                     found.append(_follow(path, options, ledger, writers, lean=True, apart=followed))

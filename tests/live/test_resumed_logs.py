@@ -304,9 +304,7 @@ def test_a_folder_that_is_a_link_changes_nothing(tmp_path, clock):
     write(new, rows(16, 41), clock)
     settle(following, clock)
     assert following.status == "finished" and following.file == str(new)
-    other = follow(
-        tmp_path / "work" / "train.log", clock, apart={str(tmp_path / "work/train2.log")}
-    )
+    other = follow(tmp_path / "work" / "train.log", clock, apart={str(new)})
     settle(other, clock)
     assert other.file == str(old)
 
