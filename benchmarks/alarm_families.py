@@ -27,6 +27,7 @@ _OVERFITTING = frozenset({"OVERFITTING_RISK", "overfitting", "stop"})
 _DIVERGENCE = frozenset(
     {"DIVERGING", "slow_divergence", "loss_explosion", "loss_spike", "loss_nan", "kill"}
 )
+_LOST = _DIVERGENCE | {"metric_collapse"}  # where the metric is lost with the loss
 
 
 @dataclass(frozen=True)
@@ -169,12 +170,12 @@ def sick(seed: int) -> dict[str, Sick]:
             _DIVERGENCE | {"OVERFITTING_RISK"},
         ),
         "explosion": made(
-            replace(changed("loss", lambda share, loss: 50 * loss), metric=lost), at, _DIVERGENCE
+            replace(changed("loss", lambda share, loss: 50 * loss), metric=lost), at, _LOST
         ),
         "spike, unrecovered": made(
             replace(changed("loss", lambda share, loss: 2.0 + 0.5 * loss), metric=lost),
             at,
-            _DIVERGENCE,
+            _LOST,
         ),
         "NaN": made(changed("loss", lambda share, loss: math.nan), at, {"DIVERGING", "loss_nan"}),
         "dead from the start": made(dead, 0.0, {"dead_run", "kill"}),
