@@ -2,8 +2,7 @@
 
 ``train.log`` and ``train2.log``, ``slurm-123.out`` and ``slurm-124.out``, ``version_0/metrics.csv``
 and ``version_1/metrics.csv``, a ``train.log`` in each folder named by a time: a name and a number,
-or a word for going on. Whether one of them
-really goes on from another is told by their content.
+or a word for going on. Whether one of them really goes on from another is told by their content.
 """
 
 from __future__ import annotations

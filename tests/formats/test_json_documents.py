@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from log_texts import records_in
 
 from copilot_analytics import analyze
 from copilot_analytics.errors import NotATrainingLogError
-from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block, Item, Record
 from copilot_analytics.run import Run
+
+if TYPE_CHECKING:
+    from copilot_analytics.records import Record
 
 LOSS, VAL, ACC = [2.5, 1.5, 1.25], [2.75, 1.75, 1.5], [0.25, 0.5, 0.625]
 ROWS = [
@@ -21,16 +23,7 @@ ROWS = [
 
 
 def _read(text: str, size: int = 1 << 20) -> list[Record]:
-    raw, reader = text.encode(), LogReader("history.json")
-    items: list[Item] = []
-    for start in range(0, len(raw), size):
-        items += reader.feed(raw[start : start + size])
-    items += reader.close()
-    return [
-        record
-        for item in items
-        for record in (item.records() if isinstance(item, Block) else (item,))
-    ]
+    return records_in(text, "history.json", size)
 
 
 def _run(document: Any) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from log_texts import records_in
 from statements import read_text
 
 from copilot_analytics.errors import NotATrainingLogError
@@ -16,22 +17,12 @@ from copilot_analytics.formats.tensorboard_csv import FORMAT as TENSORBOARD
 from copilot_analytics.formats.ultralytics_txt import FORMAT as RESULTS_TXT
 from copilot_analytics.formats.wandb_csv import FORMAT as WANDB
 from copilot_analytics.formats.xgboost_text import FORMAT as XGBOOST
-from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import Record
 from copilot_analytics.run import Run
 
 
 def _read(text: str, size: int = 1 << 20, file: str = "table.csv") -> list[Record]:
-    raw, reader = text.encode(), LogReader(file)
-    items: list[Item] = []
-    for start in range(0, len(raw), size):
-        items += reader.feed(raw[start : start + size])
-    items += reader.close()
-    return [
-        record
-        for item in items
-        for record in (item.records() if isinstance(item, Block) else (item,))
-    ]
+    return records_in(text, file, size)
 
 
 def _run(text: str) -> Run:
