@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from copilot_analytics.findings import Finding
 
 _MANY_PHASES = 14
-_ENDING = re.compile(r"(\.log)?\.(log|json|txt|out|py)$")
+_ENDING = re.compile(r"(\.log)?\.(log|jsonl?|[ct]sv|txt|out|py)(\.gz)?$")
 _NO_NAME = re.compile(
-    r"[\d_\-.:T]*|scalars|None|console|train(ing)?|log|output|std(out|err)|nohup|vis_data",
+    r"[\d_\-.:T]*|scalars|None|console|train(ing)?|logs?|outputs?|std(out|err)|nohup|vis_data"
+    r"|work_dirs?|runs?|experiments?|results?|lightning_logs|version_\d+|metrics|history"
+    r"|trainer_(state|log)|checkpoint[-_]\d+|tensorboard|tb|events\.out\.tfevents.*|progress"
+    r"|tmp|root|home|data|content|kaggle|working|workspace",
     re.IGNORECASE,
 )
 _BADGES = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
@@ -61,8 +65,12 @@ def render(analysis: Analysis, figures: Mapping[str, str]) -> str:
 
 
 def name_of(analysis: Analysis) -> str:
-    """Return the run's name for titles: what it calls itself, unless that is only a time stamp."""
-    parts = re.split(r"[/\\]", analysis.run.path)
+    """Return the run's name for titles: its own, else the last telling part of its path.
+
+    Time stamps and the names that every project gives its logs and folders tell nothing.
+    """
+    path = analysis.run.path
+    parts = re.split(r"[/\\]", os.path.abspath(path) if path else "")  # noqa: PTH100
     candidates = [
         _ENDING.sub("", name) for name in (analysis.run.meta.name or "", *reversed(parts))
     ]

@@ -13,7 +13,7 @@ from copilot_analytics import analyze
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.report.document import document, json_schema, to_json
-from copilot_analytics.report.markdown import render
+from copilot_analytics.report.markdown import name_of, render
 from copilot_analytics.report.verdict import actions, verdict
 from copilot_analytics.report.writing import slug, write_report
 
@@ -67,6 +67,28 @@ def test_report_reads_top_down(analysis: Analysis) -> None:
     assert -1 not in places, order[places.index(-1)]
     assert places == sorted(places)
     assert "metric.png" not in text, "a figure that was not drawn is not linked"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("resnet_cutmix/logs/train.log", "resnet_cutmix"),
+        ("work_dirs/dcn_final/20240102_030405.log", "dcn_final"),
+        ("runs/detect/train3/results.csv", "train3"),
+        ("/lightning_logs/version_0/metrics.csv", "metrics"),
+        ("train.log", "here"),
+        ("bert-small/checkpoint-500/trainer_state.json", "bert-small"),
+        ("dcn_final.log.json", "dcn_final"),
+    ],
+)
+def test_a_run_without_a_name_is_called_by_what_its_path_tells(
+    analysis, path, name, tmp_path, monkeypatch
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    meta = dataclasses.replace(analysis.run.meta, name=None)
+    run = dataclasses.replace(analysis.run, path=path, meta=meta)
+    assert name_of(dataclasses.replace(analysis, run=run)) == name
 
 
 def test_names_from_the_log_cannot_forge_markup(analysis: Analysis) -> None:
