@@ -26,6 +26,10 @@ _STATES = {
     "finished": "The run finished",
     "unknown": "The log ends, and does not say whether that was planned,",
 }
+_IF_IT_RUNS = {
+    "stalled": "Resume it unless it still runs",
+    "unknown": "Worth going on unless its end was planned",
+}
 
 
 def verdict(analysis: Analysis) -> str:
@@ -44,21 +48,20 @@ def headline(analysis: Analysis) -> str:
 
 def actions(analysis: Analysis) -> list[str]:
     """Say what to do now, the most urgent first; at least one line."""
-    stop = analysis.stop
+    stop, status = analysis.stop, analysis.life.status
     lines = []
     if stop.advice == "kill":
-        lines.append(f"**Kill it.** {stop.reason}")
+        lines.append(f"**Kill it.** {sentence(stop.reason)}.")
     elif stop.advice == "stop":
-        lines.append(f"**Stop now.** {stop.reason}.{_savings(analysis)}")
+        lines.append(f"**Stop now.** {sentence(stop.reason)}.{_savings(analysis)}")
         told = track_record(analysis)
         if told:
             lines.append(told)
     elif stop.advice in {"wait", "continue"} and analysis.phases.current is Phase.DIVERGING:
-        lines.append(f"**Decide soon.** {sentence(stop.reason)}")
-    elif stop.advice == "wait":
-        lines.append(f"**Wait.** {stop.reason}")
-    elif stop.advice == "continue":
-        lines.append(f"**Let it run.** {stop.reason}")
+        lines.append(f"**Decide soon.** {sentence(stop.reason)}.")
+    elif stop.advice in {"wait", "continue"}:
+        known = "Wait" if stop.advice == "wait" else "Let it run"
+        lines.append(f"**{_IF_IT_RUNS.get(status, known)}.** {sentence(stop.reason)}.")
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
     lines += [

@@ -46,6 +46,21 @@ def test_actions_put_the_advice_first(analysis: Analysis) -> None:
     assert "best_coco_bbox_mAP_epoch_15.pth" in lines[-1]
 
 
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [
+        ("running", "Let it run"),
+        ("stalled", "Resume it unless it still runs"),
+        ("unknown", "Worth going on unless its end was planned"),
+    ],
+)
+def test_what_may_run_no_more_is_not_to_be_let_run(analysis, status, known):
+    life = dataclasses.replace(analysis.life, status=status)
+    stop = dataclasses.replace(analysis.stop, advice="continue", reason="it still improves")
+    first = actions(dataclasses.replace(analysis, life=life, stop=stop))[0]
+    assert first == f"**{known}.** It still improves."
+
+
 def test_report_reads_top_down(analysis: Analysis) -> None:
     text = render(analysis, {"loss": "loss.png"})
     order = [
