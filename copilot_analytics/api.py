@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._base import DeltaUnit, Options
+from copilot_analytics.analyzers.lifecycle import patience_s
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import LogError, UsageError
 from copilot_analytics.live.processes import process_of
@@ -34,6 +36,7 @@ _DELTA = re.compile(
 _DAY_S = 86400.0
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
+_MAY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def iter_items(path: str | Path, log_format: str | None = None) -> Iterator[Item]:
@@ -231,15 +234,17 @@ def _silence_s(path: Path, run: Run, now: float) -> float | None:
 
     A copied log has a young file and old time stamps. Time stamps are naive, so that they may be
     off by a time zone; only those more than a day old count against the file's own age. A log that
-    no process holds open, and that has been silent for longer than evaluations of its kind last,
-    is over, too.
+    no process holds open is over, too, if nobody may write to it, or if it has been silent for
+    longer than its pauses and the evaluations of its kind last.
     """
     try:
-        age = now - path.stat().st_mtime
+        status = path.stat()
     except OSError as error:
         msg = f"{path} vanished while it was read: {error.strerror}; name it again"
         raise LogError(msg) from error
     if run.last_time is not None and run.last_time > _DAY_S and now - run.last_time > _DAY_S:
         return None
-    quiet = _OVER_S if run.last_time is not None else _OVER_WITHOUT_STAMPS_S
-    return None if age > quiet and process_of(path).state != "alive" else max(0.0, age)
+    age = now - status.st_mtime
+    quiet = _OVER_WITHOUT_STAMPS_S if run.last_time is None else max(_OVER_S, patience_s(run))
+    rests = age > quiet or not status.st_mode & _MAY_WRITE
+    return None if rests and process_of(path).state != "alive" else max(0.0, age)

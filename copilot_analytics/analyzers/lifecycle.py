@@ -57,6 +57,18 @@ class Lifecycle:
     not_judged: tuple[NotJudged, ...] = ()
 
 
+def patience_s(run: Run) -> float:
+    """Return for how long training may be silent, in seconds: for 5 of its usual pauses.
+
+    A usual pause is the 0.99 quantile of those between rows; where the log has no times, and in
+    any case, 180 s are allowed.
+    """
+    gaps = np.diff(run.train_log.time[-2000:])
+    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
+    usual_s = float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0
+    return max(_LEAST_SILENCE_S, _PATIENCE * usual_s)
+
+
 class LifecycleAnalyzer(Analyzer[Lifecycle]):
     """Follows the life of the run.
 
@@ -225,7 +237,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
 
     def _judge_silence(self, run: Run, silence_s: float, line: int) -> tuple[Status, str, int]:
         evaluating = at_eval(run)
-        limit_s = max(_LEAST_SILENCE_S, _PATIENCE * _usual_gap_s(run))
+        limit_s = patience_s(run)
         if evaluating:
             unseen_s = _FIRST_EVAL_S if not self._eval_waits else 0.0
             longest_s = max(self._eval_waits, default=0.0)
@@ -319,9 +331,3 @@ def at_eval(run: Run) -> bool:
         return False
     past = float(log.step[-1]) % every
     return past < 0.5 or every - past <= line_gap(run)
-
-
-def _usual_gap_s(run: Run) -> float:
-    gaps = np.diff(run.train_log.time[-2000:])
-    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
-    return float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0
