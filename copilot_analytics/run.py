@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,28 +13,13 @@ from copilot_analytics.columns import Series, Table
 from copilot_analytics.gpu_samples import MOST_ROWS, GpuSamples
 from copilot_analytics.records import Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
-from copilot_analytics.schema import BOOKKEEPING, COLUMNS
+from copilot_analytics.schema import BOOKKEEPING, COLUMNS, losses_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pandas as pd
     from matplotlib.figure import Figure
-
-_TOTAL_LOSS = re.compile(
-    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:(?:total|average|avg|mean)[ _/.-]?)?loss"
-    r"(?:[ _/.-]?(?:total|train|step|epoch))?",
-    re.IGNORECASE,
-)
-
-# What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
-# Regressions and likelihoods go by the name of what they minimise.
-_UNNAMED_LOSS = re.compile(
-    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost"
-    r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
-    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|err(?:or)?|ppl|perplexity)",
-    re.IGNORECASE,
-)
 
 
 @dataclass
@@ -192,12 +176,7 @@ class Run:
     @property
     def loss_names(self) -> tuple[str, ...]:
         """Training losses, the total first."""
-        known = self.train_log.metric_names
-        names = [n for n in known if "loss" in n.lower()]
-        names = names or [n for n in known if _UNNAMED_LOSS.fullmatch(n)]
-        return tuple(
-            sorted(names, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name)))
-        )
+        return losses_among(self.train_log.metric_names)
 
     def train_series(self, name: str) -> Series:
         """Return the logged points of a training metric."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Direction: TypeAlias = Literal["min", "max"]
@@ -149,6 +150,21 @@ _DOWN_PART = re.compile(
     r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|损失|误差"
 )
 
+_TOTAL_LOSS = re.compile(
+    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:(?:total|average|avg|mean)[ _/.-]?)?loss"
+    r"(?:[ _/.-]?(?:total|train|step|epoch))?",
+    re.IGNORECASE,
+)
+
+# What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
+# Regressions and likelihoods go by the name of what they minimise.
+_UNNAMED_LOSS = re.compile(
+    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost"
+    r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
+    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|err(?:or)?|ppl|perplexity)",
+    re.IGNORECASE,
+)
+
 
 def _key(name: str) -> str:
     return re.sub(r"[\s_\-./]", "", name).lower()
@@ -203,3 +219,17 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
     if _UP_PART.search(lower):
         return "max", "its name"
     return None, "its name does not tell"
+
+
+@lru_cache(maxsize=256)  # asked by several analyzers at every row
+def losses_among(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the names of training metrics that are losses, the total first.
+
+    Examples
+    --------
+    >>> losses_among(("lr", "loss_cls", "total_loss")), losses_among(("lr", "D_A", "cycle_A"))
+    (('total_loss', 'loss_cls'), ('D_A', 'cycle_A'))
+    """
+    found = [n for n in names if "loss" in n.lower()]
+    found = found or [n for n in names if _UNNAMED_LOSS.fullmatch(n)]
+    return tuple(sorted(found, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name))))

@@ -23,6 +23,7 @@ from copilot_analytics.errors import PluginError
 from copilot_analytics.events import Event
 from copilot_analytics.records import Block, Floats, Item, Record
 from copilot_analytics.run import Run
+from copilot_analytics.schema import losses_among
 
 if TYPE_CHECKING:
     from copilot_analytics.schema import Direction
@@ -271,17 +272,15 @@ class Fold:
     def _first_alarm(self, metrics: Mapping[str, Floats], rows: int) -> int | None:
         """Return the first of some rows that needs a look at once, and note what is finite."""
         first: int | None = None
+        names = tuple(metrics)
+        losses = losses_among(names)
+        watched = [name for name in names if name in losses or name in self._bounds]
         if self._alarms_left:
-            found = [
-                self._first_in_column(name, column[:rows])
-                for name, column in metrics.items()
-                if "loss" in name or name in self._bounds
-            ]
+            found = [self._first_in_column(name, metrics[name][:rows]) for name in watched]
             first = min((row for row in found if row is not None), default=None)
         last = rows - 1 if first is None else first
-        for name, column in metrics.items():
-            if "loss" in name or name in self._bounds:
-                self._not_finite[name] = not math.isfinite(column[last])
+        for name in watched:
+            self._not_finite[name] = not math.isfinite(metrics[name][last])
         return first
 
     def _first_in_column(self, name: str, column: Floats) -> int | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.schema import losses_among
+
 if TYPE_CHECKING:
     from copilot_analytics.columns import Table
     from copilot_analytics.records import Floats, Ints
@@ -26,8 +28,8 @@ class LossParts:
 
     def follow(self, log: Table, total: str, first_row: int) -> None:
         """Look at the rows from `first_row` on."""
-        for name in log.metric_names:
-            if name == total or "loss" not in name.lower():
+        for name in losses_among(log.metric_names):
+            if name == total:
                 continue
             value, step = _rows_of(log, name, first_row)
             if not len(value):

@@ -18,6 +18,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 _ADVERSARIAL = frozenset(
     "d g disc discriminator gen generator adv adversarial gan wgan real fake".split()
 )
+_PLAYER = re.compile(r"[DG]_\w{1,40}")  # D_A, G_GAN of image translation
 _CONTRASTIVE = frozenset("contrastive contrast nce infonce ntxent simclr moco byol simsiam".split())
 # Those of the second set mean reinforcement learning only in company: a distilled detector has a
 # loss_kl, too.
@@ -63,7 +64,7 @@ def _by_name(names: tuple[str, ...]) -> NotJudged | None:
     company: set[str] = set()
     for name in names:
         words = set(_WORD.findall(_HUMP.sub("_", name).lower()))
-        if "loss" in words and words & _ADVERSARIAL:
+        if ("loss" in words and words & _ADVERSARIAL) or _PLAYER.fullmatch(name):
             kinds.setdefault("losses of a game", []).append(name)
         elif "loss" in words and words & _CONTRASTIVE:
             kinds.setdefault("contrastive losses", []).append(name)

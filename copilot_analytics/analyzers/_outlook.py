@@ -202,8 +202,7 @@ class _Judge:
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
         if gain is None and self.trend.loss is None:
             keep = self.current or Phase.INITIALIZING
-            gaps = [gap.why for gap in self.trend.not_judged if gap.what == "training loss"]
-            return self._with(keep, next(iter(gaps), "too few points to see a trend"), evidence)
+            return self._with(keep, self._why_no_trend(), evidence)
         if gain is None and self._early():
             told = plural(self.main.n, "evaluation")
             words = f"{words}; too early for a plateau: {told}"
@@ -234,6 +233,14 @@ class _Judge:
         elif self.dead:
             words = f"{words}; the loss never fell by more than noise"
         return self._with(Phase.PLATEAU, words, evidence)
+
+    def _why_no_trend(self) -> str:
+        gaps = [gap.why for gap in self.trend.not_judged if gap.what == "training loss"]
+        if gaps:
+            return gaps[0]
+        if not self.run.loss_names and self.main.n == 0:
+            return "the log has neither a training loss nor an evaluation to judge by"
+        return "too few points to see a trend"
 
     def _climbs_only(self, gain: Gain | None) -> bool:
         """Tell whether evaluations too few to measure a gain end with the best, by much."""

@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"[\\`*{}\[\]<>|#!]|(?<![^\W_])_|_(?![^\W_])")
 
 
 _IS = {
-    "INITIALIZING": "has only begun",
+    "INITIALIZING": "cannot be judged yet",
     "WARMUP": "warms up",
     "LEARNING_FAST": "learns fast",
     "STABLE_CONVERGENCE": "improves steadily",
@@ -27,7 +27,7 @@ _IS = {
     "CONVERGED": "has converged",
 }
 _ENDED = {
-    "INITIALIZING": "ended before anything could be told",
+    "INITIALIZING": "cannot be judged",
     "WARMUP": "ended during warm-up",
     "LEARNING_FAST": "ended while it still learned fast",
     "STABLE_CONVERGENCE": "ended while it still improved",

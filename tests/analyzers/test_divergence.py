@@ -53,6 +53,28 @@ def test_a_component_is_told_apart_from_the_total():
     assert judge([math.nan], name="loss_cls").state == "nan"
 
 
+def test_losses_that_are_not_called_so_are_judged_too():
+    assert judge([*noisy(20), math.nan], name="train mse").state == "nan"
+    found = judge(noisy(30), name="D_A", G_A=[*noisy(20), *[math.nan] * 10])
+    assert found.components == (("G_A", "nan", 21),)
+
+
+@pytest.mark.parametrize("name", ["loss", "Train Loss", "l_pix"])
+def test_a_nan_is_told_at_once_however_the_loss_is_written(name):
+    seen = []
+    fold = Fold(
+        [DivergenceAnalyzer],
+        on_look=lambda run, results, *_: seen.append(
+            (run.last_step, results.of(DivergenceAnalyzer).state)
+        ),
+    )
+    losses = noisy(3000)
+    losses[2950] = math.nan
+    for step, loss in enumerate(losses, 1):
+        fold.update(Record("train", step=step, metrics={name: loss}))
+    assert (2951, "nan") in seen
+
+
 def test_an_infinite_gradient_is_a_skipped_step():
     gradient = [1.0] * 30
     gradient[10] = math.inf

@@ -91,6 +91,7 @@ def test_the_end_is_judged_at_the_record_that_ends_the_run():
         (["D_loss", "G_loss"], "a game"),
         (["loss", "loss_adv"], "a game"),
         (["lossDisc"], "a game"),
+        (["D_A", "G_A", "cycle_A"], "a game"),
         (["policy_loss", "value_loss"], "reinforcement"),
         (["loss", "approx_kl", "entropy"], "reinforcement"),
         (["loss", "reward"], "reinforcement"),

@@ -247,6 +247,13 @@ def test_few_records_are_initializing():
     assert names(phases) == ["INITIALIZING"]
 
 
+def test_a_log_with_nothing_to_judge_by_says_so():
+    rows = [Record("train", step=n, metrics={"fps": 9.0 + n % 3}) for n in range(1, 200)]
+    phases, _ = follow(rows)
+    assert phases.current is Phase.INITIALIZING
+    assert phases.reason == "the log has neither a training loss nor an evaluation to judge by"
+
+
 def test_evaluations_alone_are_judged_by_the_metric():
     evals = [r for r in made_up(falling, rising, metric_noise=0.002) if r.kind != "train"]
     phases, _ = follow(evals)
