@@ -53,7 +53,8 @@ def actions(analysis: Analysis) -> list[str]:
     if stop.advice == "kill":
         lines.append(f"**Kill it.** {sentence(stop.reason)}.")
     elif stop.advice == "stop":
-        lines.append(f"**Stop now.** {sentence(stop.reason)}.{_savings(analysis)}")
+        known = "Not worth going on" if status in _IF_IT_RUNS else "Stop now"
+        lines.append(f"**{known}.** {sentence(stop.reason)}.{_savings(analysis)}")
         told = track_record(analysis)
         if told:
             lines.append(told)
@@ -64,6 +65,8 @@ def actions(analysis: Analysis) -> list[str]:
         lines.append(f"**{_IF_IT_RUNS.get(status, known)}.** {sentence(stop.reason)}.")
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
+    elif status in {"crashed", "interrupted"}:
+        lines.append("To go on, resume from the last checkpoint.")
     lines += [
         f"{sentence(finding.title)}: {finding.recommendation}"
         for finding in analysis.findings

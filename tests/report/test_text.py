@@ -59,6 +59,16 @@ def test_what_may_run_no_more_is_not_to_be_let_run(analysis, status, known):
     stop = dataclasses.replace(analysis.stop, advice="continue", reason="it still improves")
     first = actions(dataclasses.replace(analysis, life=life, stop=stop))[0]
     assert first == f"**{known}.** It still improves."
+    over = dataclasses.replace(stop, advice="stop", reason="it is flat")
+    first = actions(dataclasses.replace(analysis, life=life, stop=over))[0]
+    assert first.startswith("**Stop now.**" if status == "running" else "**Not worth going on.**")
+
+
+def test_an_interrupted_run_is_told_how_to_go_on(analysis):
+    life = dataclasses.replace(analysis.life, status="interrupted")
+    stop = dataclasses.replace(analysis.stop, advice="none", reason="the run was interrupted")
+    told = actions(dataclasses.replace(analysis, life=life, stop=stop))
+    assert told[0] == "To go on, resume from the last checkpoint."
 
 
 def test_report_reads_top_down(analysis: Analysis) -> None:
