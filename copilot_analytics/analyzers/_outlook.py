@@ -203,11 +203,13 @@ class _Judge:
         if gain is None and self.trend.loss is None:
             keep = self.current or Phase.INITIALIZING
             return self._with(keep, self._why_no_trend(), evidence)
-        if gain is None and self._early():
+        refuted = self.current in IMPROVING and self.trend.loss_rises
+        unsure = gain is None and not refuted
+        if unsure and self._early():
             told = plural(self.main.n, "evaluation")
             words = f"{words}; too early for a plateau: {told}"
             return self._with(self._meanwhile(), words, evidence)
-        if gain is None and maybe and self.current in IMPROVING:
+        if unsure and maybe and self.current in IMPROVING:
             words = f"{words}; what remains may still be worth having"
             return self._with(self._meanwhile(), words, evidence)
         if self._blind(gain):
@@ -236,11 +238,9 @@ class _Judge:
 
     def _why_no_trend(self) -> str:
         gaps = [gap.why for gap in self.trend.not_judged if gap.what == "training loss"]
-        if gaps:
-            return gaps[0]
         if not self.run.loss_names and self.main.n == 0:
-            return "the log has neither a training loss nor an evaluation to judge by"
-        return "too few points to see a trend"
+            gaps.append("the log has neither a training loss nor an evaluation to judge by")
+        return next(iter(gaps), "too few points to see a trend")
 
     def _climbs_only(self, gain: Gain | None) -> bool:
         """Tell whether evaluations too few to measure a gain end with the best, by much."""

@@ -72,6 +72,11 @@ class Trend:
     stairs: Staircase | None = None
     not_judged: tuple[NotJudged, ...] = ()
 
+    @property
+    def loss_rises(self) -> bool:
+        """Whether the training loss gets worse by more than noise."""
+        return self.loss is not None and self.loss.high < 0
+
 
 class TrendAnalyzer(Analyzer[Trend]):
     """Measures velocity on the smoothed curves.

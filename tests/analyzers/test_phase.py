@@ -247,6 +247,16 @@ def test_few_records_are_initializing():
     assert names(phases) == ["INITIALIZING"]
 
 
+def test_a_loss_that_only_rises_is_no_progress_however_early():
+    losses = [40.0 - n for n in range(28)] + [12.0 + n / 4 for n in range(45)]
+    rows = [
+        Record("config", facts={"planned_steps": 1000}),
+        *(Record("train", step=n, metrics={"loss": loss}) for n, loss in enumerate(losses, 1)),
+    ]
+    phases, _ = follow(rows, final=False)
+    assert phases.current is Phase.PLATEAU and "the training loss rises" in phases.reason
+
+
 def test_a_log_with_nothing_to_judge_by_says_so():
     rows = [Record("train", step=n, metrics={"fps": 9.0 + n % 3}) for n in range(1, 200)]
     phases, _ = follow(rows)
