@@ -367,7 +367,7 @@ class Following:
         events: list[Event] = []
         unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
         if verdict == "crashed" or unheard:
-            events = self.log.settle()
+            events = self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events
         reason = self.silence.reason
