@@ -205,7 +205,7 @@ class Following:
                 read = True
                 events += self.log.feed(piece.content)
             elif isinstance(piece, Began):
-                self._go_to(piece)
+                events += self._go_to(piece)
             elif not self.missing:
                 self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
         if read:
@@ -255,13 +255,12 @@ class Following:
         self._has_moved = False
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
 
-    def _go_to(self, piece: Began) -> None:
+    def _go_to(self, piece: Began) -> list[Event]:
         moved = bool(self._home) and piece.home != self._home
         resumes = moved and not isinstance(self.source, str)
         if isinstance(self.source, ResumedLogs):
             resumes = moved and self.source.is_resume(piece.home)  # a link may be turned in mid-run
-        if not piece.offset:
-            self.log.end_line(resumes=resumes)
+        events = self.log.end_line(resumes=resumes) if not piece.offset else []
         self._told_gone = False
         self._has_moved |= moved
         if resumes and self.log.line:
@@ -275,6 +274,7 @@ class Following:
                 if Path(piece.file).parent in {Path(self.path), Path(self.path).parent}:
                     why = "a new log: the run was resumed"
             self.notices.append(f"{self.path}: going on in {name} ({why})")
+        return events
 
     def _grow(self, now: float) -> None:
         self.grown_at = now

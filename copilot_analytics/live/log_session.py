@@ -167,18 +167,26 @@ class LogSession:
         self._take_items(self._woven(items))
         return self.session.events[before:]
 
-    def end_line(self, *, resumes: bool = False) -> None:
-        """Say that what comes next begins a new line: it is from another file.
+    def end_line(self, *, resumes: bool = False) -> list[Event]:
+        """Say that what comes next is from another file; return the events that this causes.
+
+        A line that the last file left without an end stays so: its last number may lack digits.
 
         Parameters
         ----------
         resumes
             Whether that file is the log of a new process, which resumes the run.
         """
+        before = len(self.session.events)
         if self._torn:
-            self.feed(b"\n")
+            self._torn = False
+            if self.known:
+                self._take_items(self._woven(self._reader.end_line()))
+            else:
+                self.feed(b"\n")
         if resumes and self.line:
             self._resumes_after = self.lines
+        return self.session.events[before:]
 
     def add(self, record: Record) -> list[Event]:
         """Take a tick or a sample of a device, and keep it in the journal.

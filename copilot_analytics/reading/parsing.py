@@ -150,6 +150,17 @@ class LogReader:
             self._held.append(lines)
         return self._counted(self._start() + self._read_held())
 
+    def end_line(self) -> list[Item]:
+        """Say that what comes next begins a new line, whatever the last one lacks.
+
+        A number at its end may lack digits, as in `close`.
+        """
+        if self._reader is None:
+            return self.feed(b"\n")
+        tail = self._splitter.close()
+        self._splitter.line += 1
+        return self._counted(self._reader.read_cut(tail)) if tail.size else []
+
     def close(self) -> list[Item]:
         """Say that the log ends here; return what only that tells.
 
