@@ -363,6 +363,19 @@ def test_a_log_of_the_past_is_over(tmp_path, clock, sample):
     assert following.status == "interrupted"
 
 
+def test_a_log_that_is_silent_for_too_long_when_it_is_met_is_told_at_once(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    clock.now += 600.0
+    following = follow(log, clock)
+    while not following.caught_up:
+        following.step(clock.wall)
+        clock.now += 0.05
+    (stalled,) = following.step(clock.wall)
+    assert stalled.key == "stalled" and "silent for 10 min" in stalled.text
+    assert "no process holds the log open" in following.silence.reason
+
+
 def test_a_directory_in_the_place_of_a_log_is_told_and_survived(tmp_path, clock):
     following = follow(tmp_path / "train.log", clock)
     (tmp_path / "train.log").mkdir()
