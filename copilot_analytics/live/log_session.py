@@ -20,7 +20,7 @@ from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
 from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block, Item, Record, records_of
+from copilot_analytics.records import Block, Item, Record, last_line, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -308,7 +308,7 @@ class LogSession:
 
     def _take_items(self, items: Iterable[Item]) -> None:
         for item in items:
-            last = _last_line(item)
+            last = last_line(item)
             due: list[Record] = []
             while self._waiting and self._waiting[0].line < last:
                 due.append(self._waiting.popleft())
@@ -330,7 +330,7 @@ class LogSession:
             self._settled.add(settled)
             item = settled
         elif isinstance(item, Block) or item.kind not in {"tick", "gpu"}:
-            self._said_to = max(self._said_to, _last_line(item))
+            self._said_to = max(self._said_to, last_line(item))
         self.session.update(_as_said(item, self.session.run))
         if self.session.run is not self._run:
             self._begin_run()
@@ -386,11 +386,6 @@ class LogSession:
             ]
             # Two watches of one run may have written in turn.
             self._waiting = deque(once(sorted(kept, key=lambda record: record.line)))
-
-
-def _last_line(item: Item) -> int:
-    """Return the last line that an item is of."""
-    return int(item.line[-1]) if isinstance(item, Block) else item.line
 
 
 def _as_said(item: Item, run: Run) -> Item:
