@@ -32,9 +32,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
+from hostile_clock import SPEED, FastClock
 from hostile_logs import made
 from hostile_replay import FinalLog
 from hostile_webhook import HostileWebhook
@@ -42,11 +42,9 @@ from hostile_witness import Witness
 from hostile_writer import KINDS, HostileWriter
 
 from copilot_analytics.alerts.policy import Context, Policy
-from copilot_analytics.live import courier, following, starting, supervisor
+from copilot_analytics.live import starting
 from copilot_analytics.live._succession import GRACE_S
-from copilot_analytics.live.follow_directory import RunDirectory
 
-SPEED = 100.0  # seconds of the supervisor in a second
 _HANG_S = 2.5  # long enough to be told as a stall
 _ON_THE_WAY_S = 0.25
 PATIENCE_S = 30.0  # real ones
@@ -71,37 +69,6 @@ class Outcome:
     def failures(self) -> list[str]:
         """All that is not as claimed."""
         return self.lost + self.doubled + self.wrong
-
-
-class FastClock:
-    """The time of a supervisor that lives faster, the same in all processes of a round."""
-
-    def __init__(self) -> None:
-        self._began, self._wall = time.monotonic(), time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-        return (time.monotonic() - self._began) * SPEED
-
-    def wall(self) -> float:
-        """Return seconds since 1970."""
-        return self._wall + self.monotonic()
-
-    def rule(self) -> None:
-        """Make the supervisor of this process, made for that, live by this clock."""
-        wait = time.sleep
-        shim = SimpleNamespace(
-            time=self.wall, monotonic=self.monotonic, sleep=lambda s: wait(s / SPEED)
-        )
-        for module in (courier, following, starting, supervisor):
-            module.time = shim
-        courier._PAUSE_S = tuple(pause_s / SPEED for pause_s in courier._PAUSE_S)
-        for kind in (
-            courier.Courier, following.Following, supervisor.Supervisor, RunDirectory,
-        ):  # fmt: skip
-            defaults = kind.__init__.__kwdefaults__
-            defaults.update({"wall": self.wall} if "wall" in defaults else {})
-            defaults.update({"clock": self.monotonic} if "clock" in defaults else {})
 
 
 class Round:
