@@ -5,7 +5,8 @@ What is claimed at its end, and counted as lost, doubled or wrong where it does 
 * Every event of the final log, as ``copilot replay`` sees it, is in the ledger, and no other. The
   final log is all that was written, file by file; where the last file of an old training was
   destroyed before a new one was begun, the events of the old one are claimed only not to be
-  invented: they are those of all that was written, or of what is left.
+  invented: they are those of all that was written, of what is left, or of exactly as much as a
+  watch had read when it went on to the new one.
 * Every event that the ledger calls told has a message, except those from before a watch first
   met their run: the introduction stands for them. Nothing that the policy would still tell is
   left; what it dropped (over before it was told, nothing new, the run has finished) is its right.
@@ -31,28 +32,19 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
+from hostile_clock import SPEED, FastClock
 from hostile_logs import made
+from hostile_replay import FinalLog
 from hostile_webhook import HostileWebhook
+from hostile_witness import Witness
 from hostile_writer import KINDS, HostileWriter
 
-from copilot_analytics.alerts.message import event_id
 from copilot_analytics.alerts.policy import Context, Policy
-from copilot_analytics.alerts.rules import SUBJECTS
-from copilot_analytics.live import courier, following, starting, supervisor
+from copilot_analytics.live import starting
 from copilot_analytics.live._succession import GRACE_S
-from copilot_analytics.live.follow_directory import RunDirectory
-from copilot_analytics.live.follow_path import source_of
-from copilot_analytics.live.log_session import LogSession
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-Replayed: TypeAlias = dict[str, dict[str, Any]]
-
-SPEED = 100.0  # seconds of the supervisor in a second
 _HANG_S = 2.5  # long enough to be told as a stall
 _ON_THE_WAY_S = 0.25
 PATIENCE_S = 30.0  # real ones
@@ -79,37 +71,6 @@ class Outcome:
         return self.lost + self.doubled + self.wrong
 
 
-class FastClock:
-    """The time of a supervisor that lives faster, the same in all processes of a round."""
-
-    def __init__(self) -> None:
-        self._began, self._wall = time.monotonic(), time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-        return (time.monotonic() - self._began) * SPEED
-
-    def wall(self) -> float:
-        """Return seconds since 1970."""
-        return self._wall + self.monotonic()
-
-    def rule(self) -> None:
-        """Make the supervisor of this process, made for that, live by this clock."""
-        wait = time.sleep
-        shim = SimpleNamespace(
-            time=self.wall, monotonic=self.monotonic, sleep=lambda s: wait(s / SPEED)
-        )
-        for module in (courier, following, starting, supervisor):
-            module.time = shim
-        courier._PAUSE_S = tuple(pause_s / SPEED for pause_s in courier._PAUSE_S)
-        for kind in (
-            courier.Courier, following.Following, supervisor.Supervisor, RunDirectory,
-        ):  # fmt: skip
-            defaults = kind.__init__.__kwdefaults__
-            defaults.update({"wall": self.wall} if "wall" in defaults else {})
-            defaults.update({"clock": self.monotonic} if "clock" in defaults else {})
-
-
 class Round:
     """Plays one round.
 
@@ -130,7 +91,6 @@ class Round:
         self._child: int | None = None
         self._other: int | None = None
         self._killed: list[tuple[float, float]] = []  # from when to when each one may have died
-        self._known: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], Replayed] = {}
         kind = self._rng.choice(KINDS)
         self._hangs = self._rng.choices((0.0, 0.1), (29, 1))[0]
         self._in_company = self._rng.random() < 0.1
@@ -141,8 +101,11 @@ class Round:
             made(self._rng, 2 * seed % 5000 + n, resumed=numbered or self._rng.random() < 0.4)
             for n in range(counts)
         ]
+        self._witness = Witness(folder / "seen")
         self._hook = HostileWebhook(folder, seed, self._rng.choice((0.0, 0.3, 0.7)))
         self._writer = HostileWriter(folder, kind, trainings, self._rng, self._clock.wall)
+        journals = self._home / "copilot" / "journals"
+        self._final = FinalLog(self._writer, self._witness, journals)
 
     def play(self) -> Outcome:
         """Play it and judge."""
@@ -216,6 +179,7 @@ class Round:
             os.dup2(out, 2)
             os.environ["XDG_STATE_HOME"] = str(self._home)
             self._clock.rule()
+            self._witness.attend()
             options = starting.LiveOptions(
                 logs=(self._writer.path,), wait_s=3600.0, channels={"webhook": self._hook.url},
                 gpu=False, plain=True, linger_s=60.0,
@@ -292,23 +256,9 @@ class Round:
             except sqlite3.OperationalError:
                 return []  # it is being made
 
-    def _replayed(self, *, left: bool = False) -> Replayed:
-        """Return the events of each run of the final log, or of what is left, by their ids."""
-        writer = self._writer
-        files = tuple(
-            bytes(segment)
-            for number, segments in enumerate(writer.written)
-            for segment in (segments[:-1] if left and number in writer.destroyed else segments)
-        )
-        journals = self._home / "copilot" / "journals"
-        kept = tuple(path.read_bytes() for path in sorted(journals.glob("*")))
-        if (files, kept) not in self._known:
-            self._known[files, kept] = _replay(writer.path, files, journals)
-        return self._known[files, kept]
-
     def _has_all(self) -> bool:
         """Tell whether all events of the last run are in the ledger."""
-        *_, wanted = self._replayed().values()
+        *_, wanted = self._final.replayed().values()
         return set(wanted) <= {name for (name,) in self._rows(_EVENTS)}
 
     def _untold(self) -> list[str]:
@@ -329,8 +279,8 @@ class Round:
     def _judge(self) -> None:
         outcome, written = self.outcome, self._writer
         outcome.repeated = written.latest_s * SPEED > GRACE_S / 2
-        replayed = self._replayed()
-        left = self._replayed(left=True) if written.destroyed else replayed
+        replayed = self._final.replayed()
+        allowed = self._final.allowed() if written.destroyed else [replayed]
         known: dict[str, set[str]] = defaultdict(set)
         rows = self._rows(
             "SELECT run_key, event_id, verdict, reason, message_id, kind, key FROM events"
@@ -344,7 +294,7 @@ class Round:
                     f" {number} is not in the ledger" for name in sorted(set(events) - known[key])
                 ]  # fmt: skip
         for key, name, verdict, reason, message_id, kind, what in rows:
-            if name not in replayed.get(key, {}) and name not in left.get(key, {}):
+            if not any(name in one.get(key, {}) for one in allowed):
                 outcome.wrong.append(f"{kind} {what} is in the ledger only ({verdict} {reason})")
             if verdict == "told" and message_id is None and reason != "past":
                 outcome.lost.append(f"{kind} {what} is told ({reason}) without a message")
@@ -402,18 +352,6 @@ class Round:
                 outcome.doubled.append(f"message {one['id'][:6]} arrived twice without a reason")
         outcome.requests = len(requests)
         outcome.faults = sum(one["mood"] != "well" for one in requests)
-
-
-def _replay(path: Path, files: Iterable[bytes], journals: Path) -> Replayed:
-    source = source_of(path)
-    log = LogSession(source if isinstance(source, str) else source.path, journals=journals)
-    for content in files:
-        log.feed(content)
-        log.end_line()
-    log.catch_up()
-    runs = [(key, past) for key, _, past in log.superseded]
-    runs.append((log.run_key, [log.relative(event) for event in log.run_events]))
-    return {key: {event_id(key, e): e for e in past if e.kind in SUBJECTS} for key, past in runs}
 
 
 _MOST_SAID = 4000

@@ -162,3 +162,14 @@ def records_of(items: Iterable[Item]) -> Iterator[Record]:
             yield from item.records()
         else:
             yield item
+
+
+def last_line(item: Item) -> int:
+    """Return the line of an item, the last one of a block.
+
+    Examples
+    --------
+    >>> last_line(Record("train", step=50, line=7))
+    7
+    """
+    return int(item.line[-1]) if isinstance(item, Block) else item.line

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.findings import Finding
 
+_LIVES = " is alive"
+_NOBODY = "no process holds the log open"
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -22,7 +24,7 @@ _ADVICE = {
 }
 
 
-def advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
+def advice(analysis: Analysis, tidings: Sequence[Tiding], process: str = "") -> list[str]:
     """Say what to do, in one voice: what is told counts for more than the forecast.
 
     Parameters
@@ -31,6 +33,8 @@ def advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
         The answers as of now.
     tidings
         What the message tells; none for a summary.
+    process
+        What is known of the process of the run.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def advice(analysis: Analysis, tidings: Sequence[Tiding]) -> list[str]:
     if status == "stalled" and _names_a_cure(analysis):
         return []
     if status == "stalled":
-        return ["💡 Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."]
+        return [f"💡 {_of_a_stall(process)}"]
     grave = [f.recommendation for f in told if f.severity >= Severity.CRITICAL]
     if grave:
         return [f"💡 {grave[0]}"]
@@ -75,6 +79,17 @@ def causes(analysis: Analysis) -> list[Finding]:
     phase = analysis.phases.current.value
     rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
     return [found for found, rule in rules if rule is not None and rule.explains == phase]
+
+
+def _of_a_stall(process: str) -> str:
+    """Say what to do about a silence, by what is known of the process."""
+    if process.endswith(_LIVES):
+        number = process.removesuffix(_LIVES).removeprefix("process ")
+        look = f"`py-spy dump --pid {number}` shows what it waits for"
+        return f"Process {number} is alive: {look}; if it hangs, kill it and resume."
+    if process.startswith(_NOBODY):
+        return "No process has the log open: look whether one still trains (nvidia-smi, ps)."
+    return "Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."
 
 
 def _names_a_cure(analysis: Analysis) -> bool:

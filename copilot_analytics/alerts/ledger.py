@@ -30,20 +30,21 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from copilot_analytics.alerts import _storage
+from copilot_analytics.alerts import _retention, _storage
 from copilot_analytics.alerts._disk import DiskOrMemory
-from copilot_analytics.alerts.message import Decision, Message
+from copilot_analytics.alerts._rows import decision, event_row, sound
+from copilot_analytics.alerts.message import Message
 from copilot_analytics.alerts.state_folder import state_folder
-from copilot_analytics.events import Event
-from copilot_analytics.findings import Severity
 from copilot_analytics.process_identity import name_of_this_process
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from copilot_analytics.alerts.message import Decision
 
 
 _FREE = (
@@ -143,7 +144,7 @@ class Ledger(DiskOrMemory):
     def follow(self, run_key: str) -> None:
         """Take over what waits for a run: this supervisor watches it."""
         with self._lock:
-            self._followed.add(_sound(run_key))
+            self._followed.add(sound(run_key))
 
     def keep_private(self, channel: str) -> None:
         """Leave what is queued here for a channel to this supervisor alone, while it lives."""
@@ -189,7 +190,7 @@ class Ledger(DiskOrMemory):
                 ).fetchone()
                 if found is not None and row.reason != "passed":
                     return False
-            connection.executemany(_storage.PUT_EVENT, [_event_row(row) for row in decisions])
+            connection.executemany(_storage.PUT_EVENT, [event_row(row) for row in decisions])
             for message in messages:
                 _keep(connection, message, now)
                 connection.executemany(
@@ -212,14 +213,14 @@ class Ledger(DiskOrMemory):
             "SELECT event_id, run_key, kind, key, step, time, line, text, severity, seen_at,"
             " seen_tick, verdict, reason, decided_at, decided_tick, message_id"
             " FROM events WHERE run_key = ? ORDER BY seen_tick, rowid",
-            (_sound(run_key),),
+            (sound(run_key),),
         )
-        return [_decision(row, run_key) for row in found]
+        return [decision(row, run_key) for row in found]
 
     def knows(self, run_key: str) -> bool:
         """Tell whether a run was supervised before."""
         sql = "SELECT 1 FROM messages WHERE run_key = ? LIMIT 1"
-        return bool(self._read(sql, (_sound(run_key),)))
+        return bool(self._read(sql, (sound(run_key),)))
 
     def claim(
         self, channel: str, now: float, *, limit: int = 1, lease_s: float = 300.0
@@ -328,6 +329,34 @@ class Ledger(DiskOrMemory):
         )
         return {str(channel): int(count) for channel, count in found}
 
+    def forgettable(self, before: float, is_gone: Callable[[str], bool]) -> list[str]:
+        """Return the runs that nobody will ask for again: long at rest, and their log is gone.
+
+        Runs with a message that still waits are not among them.
+
+        Parameters
+        ----------
+        before
+            When they were written of last, at the latest; seconds since 1970.
+        is_gone
+            Tells by the note of where a run began whether its log is gone. A run whose place is
+            not noted any more was followed by others there, and counts as gone.
+        """
+        notes = dict(self._read("SELECT key, text FROM notes", ()))
+        there: set[str] = set()
+        for name, text in notes.items():
+            first = notes.get(name.replace("runs:", "first:", 1), "")
+            if name.startswith("runs:") and not (first and is_gone(first)):
+                there.update(json.loads(text))
+        old = self._read(_retention.OLD_RUNS, (before,))
+        return [str(key) for (key,) in old if key not in there]
+
+    def forget(self, runs: Iterable[str], now: float) -> None:
+        """Drop all that is known of runs."""
+        keys = list(runs)
+        if keys:
+            self._write(lambda connection: _retention.forget(connection, keys), now)
+
     def note(self, key: str, text: str, now: float) -> None:
         """Keep a small fact over restarts, e.g. the id of the status card of a chat."""
         sql = "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)"
@@ -363,38 +392,5 @@ class Ledger(DiskOrMemory):
 
 
 def _keep(connection: sqlite3.Connection, message: Message, now: float) -> None:
-    row = (message.id, _sound(message.run_key), int(message.severity), now, message.to_json())
+    row = (message.id, sound(message.run_key), int(message.severity), now, message.to_json())
     connection.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, ?)", row)
-
-
-def _event_row(row: Decision) -> tuple[Any, ...]:
-    event = row.event
-    return (
-        row.event_id,
-        _sound(row.run_key),
-        event.kind,
-        _sound(event.key),
-        None if event.step is None else min(event.step, 2**63 - 1),
-        event.time,
-        event.line,
-        _sound(event.text),
-        int(event.severity),
-        row.seen_at,
-        row.seen_tick,
-        row.verdict,
-        row.reason,
-        row.decided_at,
-        row.decided_tick,
-        row.message_id,
-    )
-
-
-def _sound(text: str) -> str:
-    """Make text storable: what a log or a path holds need not be valid Unicode."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _decision(row: tuple[Any, ...], run_key: str) -> Decision:
-    kind, key, step, time, line, text, severity = row[2:9]
-    event = Event(kind, key, step, time, line, text, Severity(severity))
-    return Decision(row[0], run_key, event, *row[9:])

@@ -43,14 +43,15 @@ class Context:
     analysis
         Returns the analysis as of now; called only when a message is written. None: words come
         from the events alone.
-    silence_s
-        For how long the log has said nothing; None where nobody looked.
+    silence_s, process
+        For how long the log said nothing, and what is known of its process, if somebody looked.
     """
 
     run_key: str
     run_name: str
     analysis: Callable[[], Analysis] | None = None
     silence_s: float | None = None
+    process: str = ""
 
 
 class Policy(Beliefs):

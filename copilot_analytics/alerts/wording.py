@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {len(tidings)} things   {name}"
     else:
-        title = f"{_title(first)}   {name}"
+        title = f"{_title(first, analysis)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
         lines += [_item(tiding) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
         figures = ("overview",)
     if analysis is not None:
         lines += _situation(analysis)
-        lines += advice(analysis, tidings)
+        lines += advice(analysis, tidings, context.process)
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -171,7 +172,8 @@ def summary(context: Context, *, supervised_on: bool = False) -> Words:
         return Words(name, f"{title}   {name}", ())
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
-    lines = [_state(analysis), *_situation(analysis), *advice(analysis, ()), *_troubles(analysis)]
+    lines = [_state(analysis), *_situation(analysis)]
+    lines += [*advice(analysis, (), context.process), *_troubles(analysis)]
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 
@@ -224,7 +226,7 @@ def _noun(event: Event) -> str:
     return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
 
 
-def _title(tiding: Tiding) -> str:
+def _title(tiding: Tiding, analysis: Analysis | None) -> str:
     from copilot_analytics.wording import duration
 
     event, about = tiding.event, tiding.about
@@ -237,10 +239,25 @@ def _title(tiding: Tiding) -> str:
             return f"{mark} {headline}"
         return _TITLES.get((event.kind, event.key), f"{mark} {_begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
-        return f"▶️ RUNNING AGAIN after {duration(tiding.lasted_s)}"
+        silence_s = _silence_s(tiding, analysis)
+        return "▶️ RUNNING AGAIN" + (f" after {duration(silence_s)}" if silence_s else "")
     if tiding.turn == "withdrawn":
         return f"↩️ TAKEN BACK: {plain(_noun(about), 100)}"
     return f"✅ OVER AFTER {duration(tiding.lasted_s)}: {plain(_noun(about), 100)}"
+
+
+def _silence_s(tiding: Tiding, analysis: Analysis | None) -> float | None:
+    """Return for how long a log was silent before it went on; None without time stamps.
+
+    That is longer than what it lasted since it was told: a silence is judged once it is unusual.
+    """
+    ended = tiding.event.time
+    if analysis is None or ended is None:
+        return None
+    columns = analysis.run.train_log.time, analysis.run.eval_log.time
+    before = [float(times[times < ended].max(initial=-math.inf)) for times in columns]
+    silence_s = ended - max(before)
+    return max(silence_s, tiding.lasted_s or 0.0) if math.isfinite(silence_s) else None
 
 
 def _headline(event: Event) -> str:

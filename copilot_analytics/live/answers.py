@@ -19,6 +19,7 @@ AT_REST = ENDED | {"stalled"}
 """States in which nothing is done for now: there is no time left to be told."""
 
 _MOST_RUNS = 15
+_LONG_S = 60.0
 _MARKS = {
     "finished": "🏁",
     "crashed": "🔴",
@@ -26,6 +27,7 @@ _MARKS = {
     "interrupted": "🟡",
     "buffered": "🟡",
     "waiting": "⚪",
+    "silent": "⚪",
 }
 
 
@@ -97,7 +99,7 @@ def status(watched: Watched, now: float) -> str:
         missing = watched.following.missing
         return f"⚪ {watched.following.path}: " + ("no log yet" if missing else "no training yet")
     analysis = watched.analysis
-    life = watched.following.liveness
+    life = state(watched, now)
     phase = analysis.phases.current.value.replace("_", " ").lower()
     lines = [f"{_MARKS.get(life, '🟢')} {watched.name}: {life}, {phase}"]
     where = extent(analysis.run)
@@ -107,10 +109,24 @@ def status(watched: Watched, now: float) -> str:
         at = place(analysis.run, metric.best_step, metric.best_epoch)
         lines.append(f"best {metric.name} {number(metric.best)} at {at}")
     silence_s = watched.following.silence_s(now)
-    if silence_s > 60 and life not in AT_REST:
-        lines.append(f"silent for {duration(silence_s)}")
+    if silence_s > _LONG_S and life not in AT_REST:
+        lines.append(quiet(watched, now))
     lines += [f"! {found.title}" for found in analysis.findings if found.severity > 1][:3]
     return "\n".join(lines)
+
+
+def state(watched: Watched, now: float) -> str:
+    """Return the state of a run; ``silent`` where nothing shows that it runs."""
+    following = watched.following
+    unseen = following.process.state == "unknown" and following.silence_s(now) > _LONG_S
+    return "silent" if unseen and following.liveness == "running" else following.liveness
+
+
+def quiet(watched: Watched, now: float) -> str:
+    """Say for how long a log has been silent, and what is known of its process."""
+    text = f"silent for {duration(watched.following.silence_s(now))}"
+    reason = watched.following.process.reason
+    return f"{text}; {reason}" if reason else text
 
 
 def eta(watched: Watched, now: float) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
-from copilot_analytics.live import _files
+from copilot_analytics.live.first_place import first_place, place_of
 from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
@@ -116,7 +114,7 @@ class Following:
         self._options = options
         self._pid, self._writers, self._wall = pid, writers, wall
         self._slept_s = SleepMeter(clock)
-        self._tailer = Tailer(self.source, clock=clock, resume=_position(first), lean=lean)
+        self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
@@ -205,7 +203,7 @@ class Following:
                 read = True
                 events += self.log.feed(piece.content)
             elif isinstance(piece, Began):
-                self._go_to(piece)
+                events += self._go_to(piece)
             elif not self.missing:
                 self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
         if read:
@@ -255,13 +253,12 @@ class Following:
         self._has_moved = False
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
 
-    def _go_to(self, piece: Began) -> None:
+    def _go_to(self, piece: Began) -> list[Event]:
         moved = bool(self._home) and piece.home != self._home
         resumes = moved and not isinstance(self.source, str)
         if isinstance(self.source, ResumedLogs):
             resumes = moved and self.source.is_resume(piece.home)  # a link may be turned in mid-run
-        if not piece.offset:
-            self.log.end_line(resumes=resumes)
+        events = self.log.end_line(resumes=resumes) if not piece.offset else []
         self._told_gone = False
         self._has_moved |= moved
         if resumes and self.log.line:
@@ -275,6 +272,7 @@ class Following:
                 if Path(piece.file).parent in {Path(self.path), Path(self.path).parent}:
                     why = "a new log: the run was resumed"
             self.notices.append(f"{self.path}: going on in {name} ({why})")
+        return events
 
     def _grow(self, now: float) -> None:
         self.grown_at = now
@@ -307,28 +305,9 @@ class Following:
             MetricAnalyzer(self._options).insist(run)
 
     def _keep_first(self, begun: list[Began]) -> None:
-        """Note where the run begins, unless it is where an earlier supervisor began."""
+        """Note where the run begins."""
         self._placed = True
-        path = begun[0].file
-        position = self._tailer.position()
-        try:
-            status = Path(path).stat()
-            with Path(path).open("rb") as file:
-                head = file.read(_files.HEAD)
-        except OSError:
-            return
-        known = _position(self.first)
-        if known is not None and (known.device, known.inode) == (status.st_dev, status.st_ino):
-            return
-        # Older than the run are the files that were there when it was first met.
-        siblings = known.siblings if known is not None else ()
-        if known is None and position is not None and len(begun) == 1:
-            siblings = position.siblings
-        place = _files.Position(
-            begun[0].home, status.st_dev, status.st_ino, 0, len(head), _files.digest(head), 0,
-            _files.digest(b""), siblings,
-        )  # fmt: skip
-        self.first = json.dumps(asdict(place))
+        self.first = first_place(begun, self.first, self._tailer.position())
 
     def _recent_gpu(self) -> float | None:
         """Return how busy the devices were lately; None if unknown."""
@@ -367,7 +346,7 @@ class Following:
         events: list[Event] = []
         unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
         if verdict == "crashed" or unheard:
-            events = self.log.settle()
+            events = self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events
         reason = self.silence.reason
@@ -391,15 +370,3 @@ class Following:
         last = self.log.run.last_time
         at = None if last is None else last + min(facts.get("silence_s") or 0.0, _MOST_AHEAD_S)
         return Record("tick", time=at, facts=facts)
-
-
-def _position(first: str) -> _files.Position | None:
-    """Read what `Following.first` gave; None if it cannot be used."""
-    if not first:
-        return None
-    try:
-        told = json.loads(first)
-        told["siblings"] = tuple(tuple(one) for one in told.get("siblings", ()))
-        return _files.Position(**told)
-    except (ValueError, TypeError, KeyError):
-        return None

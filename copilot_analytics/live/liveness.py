@@ -187,7 +187,8 @@ def judge_silence(
         usual = f"silent for {duration(age_s)}, up to {duration(limit_s)} is usual"
         return Silence(calm, (usual,), limit_s)
     silent = f"silent for {duration(age_s)}, over {duration(limit_s)} ({why_limit})"
-    lives = f"process {process.pid} is alive" if process.state == "alive" else "process unknown"
+    lives = f"process {process.pid} is alive" if process.state == "alive" else process.reason
+    lives = lives or "process unknown"
     if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
         busy = f"the GPU is {gpu_utilization:.0f} % busy"
         if age_s <= _BUFFERED_FOR * limit_s:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.live.journal import Journal, merged, read_journal
+from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
 from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import Block, Item, Record, last_line, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,6 +120,8 @@ class LogSession:
         self._base: int | None = None
         self._torn = False
         self._resumes_after: int | None = None  # a new log has said nothing of a resume yet
+        self._settled = Settled()
+        self._said_to = 0  # the last line of which the log itself has told something
 
     @property
     def run(self) -> Run:
@@ -163,18 +167,26 @@ class LogSession:
         self._take_items(self._woven(items))
         return self.session.events[before:]
 
-    def end_line(self, *, resumes: bool = False) -> None:
-        """Say that what comes next begins a new line: it is from another file.
+    def end_line(self, *, resumes: bool = False) -> list[Event]:
+        """Say that what comes next is from another file; return the events that this causes.
+
+        A line that the last file left without an end stays so: its last number may lack digits.
 
         Parameters
         ----------
         resumes
             Whether that file is the log of a new process, which resumes the run.
         """
+        before = len(self.session.events)
         if self._torn:
-            self.feed(b"\n")
+            self._torn = False
+            if self.known:
+                self._take_items(self._woven(self._reader.end_line()))
+            else:
+                self.feed(b"\n")
         if resumes and self.line:
             self._resumes_after = self.lines
+        return self.session.events[before:]
 
     def add(self, record: Record) -> list[Event]:
         """Take a tick or a sample of a device, and keep it in the journal.
@@ -183,12 +195,8 @@ class LogSession:
         """
         before = len(self.session.events)
         self.catch_up()
-        if self._base is None or not self.line:
-            return self.session.events[before:]
-        placed = replace(record, line=self.line, file=self.path)
-        if self._journal is not None:
-            self._journal.append(replace(placed, line=self.line - self._base + 1, file=""))
-        self._take(placed)
+        if self._base is not None:
+            self._keep(replace(record, line=self._said_to, file=self.path))
         return self.session.events[before:]
 
     def catch_up(self) -> None:
@@ -197,14 +205,45 @@ class LogSession:
         for record in waiting:
             self._take(record)
 
-    def settle(self) -> list[Event]:
-        """Take what waits for a next line that may never come; return the events that it causes."""
+    def settle(self, *, is_over: bool = True) -> list[Event]:
+        """Take what waits for a next line that may never come; return the events that it causes.
+
+        It is kept in the journal, since the log does not hold it if it goes on after all.
+
+        Parameters
+        ----------
+        is_over
+            Whether the log has surely come to its end. Otherwise a row without the end of its line
+            is left: the rest of it may come.
+        """
         before = len(self.session.events)
-        self._take_items(self._woven(self._reader.settle()))
+        self.catch_up()
+        if self._base is None:
+            return []
+        last = [
+            record
+            for record in records_of(self._reader.settle())
+            if is_over or record.line <= self.lines or record.kind not in {"train", "eval"}
+        ]
+        for record in () if self._begins_anew(last) else last:
+            tick = as_tick(replace(record, file=self.path), self._said_to)
+            if tick is not None and self._settled.is_new(record):
+                self._keep(tick)
         return self.session.events[before:]
+
+    def _begins_anew(self, last: Iterable[Record]) -> bool:
+        """Tell whether records begin a run, or a resume of it, of which they are all."""
+        launches = deepcopy(self._launches)
+        resumes = self._resumes_after is not None
+        return any(
+            one.kind == "launch" or (resumes and one.kind in {"train", "eval", "resume"})
+            for record in last
+            for one in records_of(launches.see(record))
+        )
 
     def end(self) -> None:
         """Take what is left: the log has no more bytes. How it ended is for `close` to say."""
+        self.catch_up()  # whoever kept that had not seen the log end
         try:
             items = self._reader.close()
         except NotATrainingLogError as error:
@@ -269,15 +308,29 @@ class LogSession:
 
     def _take_items(self, items: Iterable[Item]) -> None:
         for item in items:
-            last = int(item.line[-1]) if isinstance(item, Block) else item.line
+            last = last_line(item)
             due: list[Record] = []
             while self._waiting and self._waiting[0].line < last:
                 due.append(self._waiting.popleft())
             for one in merged([item], due) if due else (item,):
-                self._take(one)
+                for left in self._settled.left_of(one):
+                    self._take(left)
+
+    def _keep(self, tick: Record) -> None:
+        """Take a record that the log does not hold, and keep it in the journal."""
+        if self._journal is not None:
+            place = tick.line - (self._base or 1) + 1
+            self._journal.append(replace(tick, line=place, file=""))
+        self._take(tick)
 
     def _take(self, item: Item) -> None:
         told = len(self.session.events)
+        settled = settled_by(item)
+        if settled is not None:
+            self._settled.add(settled)
+            item = settled
+        elif isinstance(item, Block) or item.kind not in {"tick", "gpu"}:
+            self._said_to = max(self._said_to, last_line(item))
         self.session.update(_as_said(item, self.session.run))
         if self.session.run is not self._run:
             self._begin_run()
@@ -301,6 +354,7 @@ class LogSession:
         self._launch += 1
         self.run_events, self.run_key, self._base = [], "", None
         self._waiting.clear()
+        self._settled.clear()
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -331,18 +385,7 @@ class LogSession:
                 if record.line
             ]
             # Two watches of one run may have written in turn.
-            self._waiting = deque(_once(sorted(kept, key=lambda record: record.line)))
-
-
-def _once(records: Iterable[Record]) -> Iterator[Record]:
-    """Leave out what another watch said of a silence too: each judges it once, at the same line."""
-    judged: set[tuple[int, object]] = set()
-    for record in records:
-        silence = record.line, record.facts.get("verdict")
-        if record.kind != "tick" or silence not in judged:
-            yield record
-        if record.kind == "tick":
-            judged.add(silence)
+            self._waiting = deque(once(sorted(kept, key=lambda record: record.line)))
 
 
 def _as_said(item: Item, run: Run) -> Item:

@@ -21,18 +21,19 @@ from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
 from copilot_analytics.live.log_families import earlier_logs, later_logs
 from copilot_analytics.live.log_session import NEAR_THE_END
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.sources import CHUNK, read_chunks
+from copilot_analytics.reading.sources import read_chunks, read_ends
 from copilot_analytics.records import Block, records_of
 from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from copilot_analytics.records import Item
 
 Judgement: TypeAlias = Literal["continues", "apart", "open"]
 
 _MOST_STARTS = 100
+_MOST_READ = 1 << 20  # bytes of either end of a log: a plan or an end is never so far from it
 _OPENING_BYTES = 1 << 14  # read at once, until two rows were found
 # A judgement: who keeps checkpoints so seldom that a crash costs half of the run? What goes back
 # further is as likely another run with another name for its warm-up.
@@ -272,7 +273,7 @@ def _standing(log: Path) -> _Standing | None:
 def _standing_as(parts: tuple[_Part, ...]) -> _Standing | None:
     run, has_ended = Run(), False
     try:
-        for item in _items(parts):
+        for item in _items_at_the_ends(parts):
             if isinstance(item, Block):
                 run.extend(item)
                 continue
@@ -302,11 +303,27 @@ def _plan(run: Run) -> frozenset[tuple[str, object]]:
     return frozenset((name, planned) for name, planned in plan if planned is not None)
 
 
-def _items(parts: tuple[_Part, ...], size: int = CHUNK) -> Iterator[Item]:
+def _items(parts: tuple[_Part, ...], size: int) -> Iterator[Item]:
+    yield from _read(parts, lambda path: read_chunks(path, size))
+
+
+def _items_at_the_ends(parts: tuple[_Part, ...]) -> Iterator[Item]:
+    """Read the first and the last lines: the plan and where it stopped stand there.
+
+    Whoever asks follows other logs meanwhile, which a log of gigabytes must not stop.
+    """
+    newest, size = len(parts) - 1, 0
+    while newest > 0 and size < _MOST_READ:
+        size += parts[newest].size
+        newest -= 1
+    yield from _read((*parts[:1], *parts[newest + 1 :]), lambda path: read_ends(path, _MOST_READ))
+
+
+def _read(parts: Sequence[_Part], chunks: Callable[[Path], Iterator[bytes]]) -> Iterator[Item]:
     if not parts or parts[-1].path.suffix.lower() not in _BY_LINES | _ROTATED:
         return
     reader = LogReader(str(parts[-1].path))
     for part in parts:
-        for chunk in read_chunks(part.path, size):
+        for chunk in chunks(part.path):
             yield from reader.feed(chunk)
     yield from reader.close()

@@ -287,7 +287,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
 
     analysis = watched.analysis
     run, metric = analysis.run, analysis.metric
-    life, phase = following.liveness, str(analysis.phases.current.value)
+    life, phase = answers.state(watched, now), str(analysis.phases.current.value)
     head = Text(no_wrap=True, overflow="ellipsis")
     head.append(harmless(watched.name), style="bold")
     head.append("   ")
@@ -296,7 +296,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     head.append(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, ""))
     silence_s = following.silence_s(now)
     if silence_s > 30 and life not in answers.AT_REST:
-        head.append(f" · silent for {duration(silence_s)}", style="dim")
+        head.append(f" · {answers.quiet(watched, now)}", style="dim")
     rows = Table.grid(padding=(0, 2), expand=True)
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -383,7 +383,7 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
             table.add_row(harmless(watched.following.path), "waiting")
             continue
         analysis = watched.analysis
-        life, phase = watched.following.liveness, str(analysis.phases.current.value)
+        life, phase = answers.state(watched, now), str(analysis.phases.current.value)
         done = analysis.run.progress
         left = None if life in answers.AT_REST else analysis.eta.remaining_s
         best = analysis.metric.best

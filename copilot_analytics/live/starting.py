@@ -21,6 +21,7 @@ from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
+from copilot_analytics.live.forgetting import forget_the_gone
 from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
@@ -132,6 +133,7 @@ def watch(options: LiveOptions) -> int:
         note(f"warning: there is no process {options.pid}; --pid names that of the training")
     ledger = Ledger()
     try:
+        forget_the_gone(ledger, _journals(), time.time())
         try:
             paths = _paths(options, note, ledger)
         except KeyboardInterrupt:

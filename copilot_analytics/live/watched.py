@@ -81,7 +81,8 @@ class Watched:
     @property
     def context(self) -> Context:
         """What messages may say of the run."""
-        return Context(self.run_key, self.name, lambda: self.analysis)
+        process = self.following.process.reason
+        return Context(self.run_key, self.name, lambda: self.analysis, process=process)
 
     def is_over(self, now: float, linger_s: float | None) -> bool:
         """Tell whether nothing more is waited for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,17 @@ class LogReader:
             self._held.append(lines)
         return self._counted(self._start() + self._read_held())
 
+    def end_line(self) -> list[Item]:
+        """Say that what comes next begins a new line, whatever the last one lacks.
+
+        A number at its end may lack digits, as in `close`.
+        """
+        if self._reader is None:
+            return self.feed(b"\n")
+        tail = self._splitter.close()
+        self._splitter.line += 1
+        return self._counted(self._reader.read_cut(tail)) if tail.size else []
+
     def close(self) -> list[Item]:
         """Say that the log ends here; return what only that tells.
 
@@ -167,13 +179,28 @@ class LogReader:
         return items + self._close_lines()
 
     def settle(self) -> list[Item]:
-        """Return what waits for the next line, of a log that nobody seems to write any more.
+        """Return what `close` would tell of the last lines, of a log that may go on all the same.
 
-        The last row of a bar or of a table is held until it is clear that it was the last. The log
-        may go on all the same.
+        The last row of a bar or of a table is held until it is clear that it was the last, and so
+        is a traceback that nothing ended. Nothing changes by this: what comes next is read as if
+        nobody had asked.
         """
-        reader = self._byte_reader or self._reader
-        return [] if reader is None else self._counted(list(reader.close()))
+        if self._reader is None and self._byte_reader is None:
+            return []
+        ended = copy.deepcopy(self, {id(self._formats): self._formats})
+        return ended._counted(ended._last_words())
+
+    def _last_words(self) -> list[Item]:
+        items = self._feed(self._unwrapper.close())
+        if self._byte_reader is not None:
+            return [*items, *self._byte_reader.close()]
+        return items + self._read_last(self._splitter.close())
+
+    def _read_last(self, tail: Lines) -> list[Item]:
+        """Read a line without an end, and what only the end of the log tells."""
+        assert self._reader is not None  # noqa: S101  # whoever asks has begun with one
+        items = self._reader.read_cut(tail) if tail.size else []
+        return items + self._reader.close()
 
     def _close_lines(self) -> list[Item]:
         tail = self._splitter.close()
@@ -183,12 +210,7 @@ class LogReader:
                 self._conclude()
             if tail.size:
                 self._held.pop()
-        assert self._reader is not None  # noqa: S101  # _conclude raises otherwise
-        items = self._start() + self._read_held()
-        if tail.size:
-            items += self._reader.read_cut(tail)
-        items += self._reader.close()
-        items = self._counted(items)
+        items = self._counted(self._start() + self._read_held() + self._read_last(tail))
         self._refuse_a_wrong_choice()
         self._refuse_a_quotation()
         too_long = self.stats.too_long

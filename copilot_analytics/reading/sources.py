@@ -110,6 +110,38 @@ def read_chunks(path: str | Path, size: int = CHUNK) -> Iterator[bytes]:
             raise explained(path, error) from None
 
 
+def read_ends(path: str | Path, most: int) -> Iterator[bytes]:
+    """Yield the first and the last lines of a log, all of one that is short or packed.
+
+    Parameters
+    ----------
+    path
+        The log.
+    most
+        Most bytes of either end; half a line at the cut is left out.
+
+    Raises
+    ------
+    LogError
+        As `read_chunks`.
+    """
+    path = Path(path)
+    with open_log(path) as stream:
+        try:
+            head = stream.read(most)
+            size = stream.seek(0, os.SEEK_END)
+            if size > 2 * most and not head.startswith((_GZIP, *_UTF16)):
+                yield head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]
+                stream.seek(size - most)
+                tail = stream.read(most)
+                cuts = [at for at in (tail.find(b"\n"), tail.find(b"\r")) if at >= 0]
+                yield tail[min(cuts, default=most) + 1 :]
+                return
+        except OSError as error:
+            raise explained(path, error) from None
+    yield from read_chunks(path)
+
+
 def _unpacked(path: Path, stream: BinaryIO, size: int) -> Iterator[bytes]:
     """Yield what gzip members hold; a member that is cut off ends where it is cut."""
     member = zlib.decompressobj(wbits=31)

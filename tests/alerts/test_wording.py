@@ -225,6 +225,33 @@ def test_a_process_that_is_stopped_is_to_be_woken_and_nothing_else(analysis):
     assert "kill -CONT 7" in text and "restart" not in text
 
 
+@pytest.mark.parametrize(
+    ("process", "advised"),
+    [
+        ("process 7 is alive", "Process 7 is alive: `py-spy dump --pid 7` shows"),
+        ("no process holds the log open for writing", "No process has the log open: look whether"),
+        ("this system does not tell who writes", "Look whether the process lives"),
+        ("", "Look whether the process lives"),
+    ],
+)
+def test_the_advice_on_a_stall_does_not_ask_what_is_known(analysis, process, advised):
+    stalled = replace(analysis, life=replace(analysis.life, status="stalled", reason="silent"))
+    event = Event("status", "stalled", 1, None, 1, "stalled: silent", Severity.CRITICAL)
+    context = Context("key", "my_run", lambda: stalled, process=process)
+    body = wording.news([Tiding("opened", event)], context).body
+    assert [line for line in body if line.startswith(f"💡 {advised}")]
+
+
+def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analysis):
+    silent, after = Event("status", "stalled", 1, 3800.0, 1, "stalled: silent"), 4000.0
+    times = analysis.run.train_log.time, analysis.run.eval_log.time
+    last = float(max(column.max() for column in times))
+    for time, title in ((last + after, "after 1 h 07 min"), (None, "")):
+        again = Event("status", "running", 2, time, 2, "running: at epoch 3")
+        words = told(analysis, Tiding("resolved", again, silent, 11.0))
+        assert words.splitlines()[0] == f"▶️ RUNNING AGAIN {title}".rstrip() + "   my_run"
+
+
 def test_an_interval_that_rounds_to_its_middle_is_left_out(analysis):
     sure = replace(analysis, eta=replace(analysis.eta, low_s=2400.0, high_s=2410.0))
     assert "⏱ 40 min left · best" in told(sure, Tiding("opened", FLAT))

@@ -94,6 +94,26 @@ def test_rotation_loses_and_repeats_nothing(how, tmp_path, clock, sample):
         assert repr(again.log.session.events) == repr(events)
 
 
+def test_a_rotation_within_a_number_tells_no_other_number(tmp_path, clock, sample):
+    """What the end of the file tells all the same is told at once, not at the next restart."""
+    log = tmp_path / "train.log"
+    lines = sample.read_bytes().splitlines(keepends=True)
+    row = [number for number, line in enumerate(lines) if b"Epoch(train)" in line][40]
+    cut = lines[row].index(b"loss: ") + len(b"loss: 0.1")
+    for torn in (lines[row][:cut], lines[row].rstrip().replace(b"loss: 0", b"loss: nan  x: 0")):
+        write(log, b"".join(lines[:row]) + torn, clock, "wb")
+        following = follow(log, clock)
+        settle(following, clock)
+        rows = len(following.log.run.train_log)
+        log.rename(tmp_path / "train.log.1")
+        write(log, b"".join(lines[row + 1 :]), clock)
+        events = settle(following, clock)
+        assert following.log.run.train_log.line[rows] == row + 1 + (torn == lines[row][:cut])
+        nan = [event.line for event in events if event.key == "loss_nan"]
+        assert nan == ([] if torn == lines[row][:cut] else [row + 1])
+        assert events == following.log.session.events[-len(events) :]
+
+
 def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
     logs = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
     whole = tmp_path / "both.log"
@@ -341,6 +361,19 @@ def test_a_log_of_the_past_is_over(tmp_path, clock, sample):
     following = follow(log, clock)
     settle(following, clock)
     assert following.status == "interrupted"
+
+
+def test_a_log_that_is_silent_for_too_long_when_it_is_met_is_told_at_once(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    clock.now += 600.0
+    following = follow(log, clock)
+    while not following.caught_up:
+        following.step(clock.wall)
+        clock.now += 0.05
+    (stalled,) = following.step(clock.wall)
+    assert stalled.key == "stalled" and "silent for 10 min" in stalled.text
+    assert "no process holds the log open" in following.silence.reason
 
 
 def test_a_directory_in_the_place_of_a_log_is_told_and_survived(tmp_path, clock):

@@ -144,14 +144,18 @@ def test_a_log_that_cannot_be_read_for_a_while_is_judged_later(name, tmp_path, c
     old, new = tmp_path / "train.log", tmp_path / "train2.log"
     write(old, rows(1, 16), clock)
     write(new, rows(16, 30), clock)
-    read = resumes.read_chunks
+    read = {how: getattr(resumes, how) for how in ("read_chunks", "read_ends")}
 
-    def refuse(path, size):
-        if path.name == name:
-            raise UnreadableLogError(f"{path} cannot be read: stale file handle")
-        return read(path, size)
+    def refused(how):
+        def refuse(path, size):
+            if path.name == name:
+                raise UnreadableLogError(f"{path} cannot be read: stale file handle")
+            return read[how](path, size)
 
-    monkeypatch.setattr(resumes, "read_chunks", refuse)
+        return refuse
+
+    for how in read:
+        monkeypatch.setattr(resumes, how, refused(how))
     assert judge_next(old, new)[0] == "open"
     monkeypatch.undo()
     assert judge_next(old, new)[0] == "continues"

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from copilot_analytics import analyze
+from copilot_analytics.live import resumes
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
-from copilot_analytics.live.resumes import starts_of
+from copilot_analytics.live.resumes import judge_next, starts_of
+from copilot_analytics.reading.sources import read_ends
 
 RESUMED = Path(__file__).parents[2] / "sample_logs" / "digits_resumed"
 
@@ -44,3 +46,35 @@ def test_a_start_from_scratch_is_a_run_of_its_own(tmp_path):
         (tmp_path / stamp / f"{stamp}.log").write_bytes(text.read_bytes())
     newest = tmp_path / "20300102_000000" / "20300102_000000.log"
     assert starts_of(newest) == [newest]
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_of_a_long_log_only_the_ends_are_read_to_tell_what_goes_on_from_it(
+    rotated, tmp_path, monkeypatch
+):
+    """A watch follows other logs meanwhile."""
+    whole, resumed = (log.read_bytes() for log in logs())
+    lines = whole.splitlines(keepends=True)
+    header = next(number for number, line in enumerate(lines) if b"Epoch(train)" in line)
+    noise = [b"/site-packages/torch/x.py:1: UserWarning: something else\n"] * 4000
+    first = lines[: header + 40]
+    rest = noise + lines[header + 40 :]
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    old.write_bytes(b"".join(rest if rotated else first + rest))
+    if rotated:
+        (tmp_path / "train.log.1").write_bytes(b"".join(first))
+    new.write_bytes(resumed)
+    at_length = resumes._standing(old), judge_next(old, new)
+    read = []
+
+    def counted(path, most):
+        for chunk in read_ends(path, most):
+            read.append(len(chunk))
+            yield chunk
+
+    monkeypatch.setattr(resumes, "_MOST_READ", 1 << 14)
+    monkeypatch.setattr(resumes, "read_ends", counted)
+    resumes._standing_as.cache_clear()
+    assert (resumes._standing(old), judge_next(old, new)) == at_length
+    assert at_length[1][0] == "continues"
+    assert sum(read) < 4 * (1 << 14) < old.stat().st_size

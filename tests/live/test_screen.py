@@ -15,6 +15,7 @@ from copilot_analytics.findings import Severity
 from copilot_analytics.live import answers
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.following import Following
+from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.screen import (
     PanelScreen,
     PlainScreen,
@@ -80,6 +81,18 @@ def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):
     assert " s " not in row and " min" not in row
     following.log.add(following._tick({"final": True}))
     assert following.status == "interrupted" and "silent for" in answers.status(watched, now)
+
+
+@pytest.mark.parametrize("process", [None, "alive"])
+def test_a_silence_is_shown_with_what_is_known_of_the_process(watched, process):
+    following = watched.following
+    if process is not None:
+        following.process = ProcessState(process, 7, reason="process 7 is alive")
+    state = "running" if process else "silent"
+    who = "process 7 is alive" if process else "no process holds the log open for writing"
+    first, *others = answers.status(watched, following.grown_at + 120.0).splitlines()
+    assert f": {state}, " in first and f"silent for 2 min; {who}" in others
+    assert ": running, " in answers.status(watched, following.grown_at + 5.0)
 
 
 def test_a_log_that_is_there_is_not_waited_for(tmp_path):

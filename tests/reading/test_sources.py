@@ -15,7 +15,7 @@ from copilot_analytics.errors import (
     UnreadableLogError,
 )
 from copilot_analytics.reading import sources
-from copilot_analytics.reading.sources import read_chunks
+from copilot_analytics.reading.sources import read_chunks, read_ends
 
 TRAINED = b"step 1: loss=1.0\n"
 
@@ -57,6 +57,26 @@ def test_what_cannot_be_read_is_named(tmp_path, make, says):
     make(path)
     error = refusal(path)
     assert says in str(error) and str(path) in str(error)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r"])
+def test_the_ends_of_a_log_are_whole_lines(end, tmp_path):
+    lines = [b"step %d" % step + end for step in range(1000)]
+    log = tmp_path / "train.log"
+    log.write_bytes(b"".join(lines))
+    head, tail = read_ends(log, 500)
+    assert 450 < len(head) <= 500 and 450 < len(tail) <= 500
+    count = len(head.split(end)) - 1
+    assert head == b"".join(lines[:count])
+    assert tail == b"".join(lines[-(len(tail.split(end)) - 1) :])
+
+
+def test_a_log_that_is_short_or_packed_has_no_middle_to_leave_out(tmp_path):
+    log, packed = tmp_path / "train.log", tmp_path / "train.log.gz"
+    log.write_bytes(b"loss 1\n" * 100)
+    packed.write_bytes(gzip.compress(os.urandom(5000).hex().encode()))
+    assert b"".join(read_ends(log, 350)) == log.read_bytes()
+    assert b"".join(read_ends(packed, 100)) == gzip.decompress(packed.read_bytes())
 
 
 def test_zip_archives_are_named(tmp_path):
