@@ -229,8 +229,10 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
         return False
     has_loss = any("loss" in name.lower() for name in metrics)
     if counters.unit is None:
+        if not has_loss or plain & _NEEDING_A_COUNTER:
+            return False
         told = [name for name in metrics if _says_of_training(name)]
-        return has_loss and 2 * len(told) >= len(metrics) and not plain & _NEEDING_A_COUNTER
+        return 2 * len(told) >= len(metrics)
     return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 
