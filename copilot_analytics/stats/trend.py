@@ -16,6 +16,7 @@ from copilot_analytics.stats.finite import (
     finite_pairs,
     median,
     only_finite,
+    quantiles,
     unit_scaled,
 )
 from copilot_analytics.stats.noise import difference_noise
@@ -106,7 +107,10 @@ def _pairs(n: int) -> tuple[IntArray, IntArray]:
 
 def _tie_term(y: FloatArray) -> tuple[float, float]:
     """Sum t(t-1)(2t+5), and t(t-1), over groups of t equal values."""
-    _, counts = np.unique(y, return_counts=True)
+    ordered = np.sort(y)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return 0.0, 0.0
+    _, counts = np.unique(ordered, return_counts=True)
     t = counts.astype(np.float64)
     return float((t * (t - 1) * (2 * t + 5)).sum()), float((t * (t - 1)).sum())
 
@@ -356,8 +360,8 @@ def velocity(
     course = thin(across, up, LONGEST).y
     sigma = difference_noise(course)
     sigma = 0.0 if math.isnan(sigma) else sigma
-    bottom, top = np.quantile(course, (0.05, 0.95))
-    progress = max(float(top - bottom), 3.0 * sigma)
+    bottom, top = quantiles(course, (0.05, 0.95))
+    progress = max(top - bottom, 3.0 * sigma)
     middle = median(up[recent])
     if float(up.min()) > 0.0 and middle > 3.0 * sigma:
         scale = min(middle, 10.0 * progress) if progress > 0.0 else middle
