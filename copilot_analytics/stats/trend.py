@@ -125,8 +125,9 @@ def _inflation(residual: FloatArray, rounding: float) -> float:
     if n < 8:
         return 1.0
     order = np.argsort(residual, kind="stable")
-    apart = np.diff(residual[order]) > rounding
-    groups = np.concatenate(([0], np.cumsum(apart)))
+    ranked = residual[order]
+    apart = ranked[1:] - ranked[:-1] > rounding
+    groups = np.concatenate(([0], apart.cumsum()))
     mean_ranks = np.bincount(groups, weights=np.arange(n)) / np.bincount(groups)
     centred = np.empty(n)
     centred[order] = mean_ranks[groups] - (n - 1) / 2.0
@@ -208,7 +209,11 @@ def theil_sen(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Trend:
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; give a share between 0 and 1")
-    across, up = finite_pairs(x, y)
+    return _line(*finite_pairs(x, y), level)
+
+
+def _line(across: FloatArray, up: FloatArray, level: float) -> Trend:
+    """Return the line through finite points, see `theil_sen`."""
     if across.size > LONGEST:
         thinned = thin(across, up, LONGEST)
         across, up = thinned.x, thinned.y
@@ -353,7 +358,7 @@ def velocity(
     if across.size == 0:
         return Velocity(math.nan, math.nan, math.nan, 0, math.nan)
     recent = across > across.max() - window
-    trend = theil_sen(across[recent], up[recent], level)
+    trend = _line(across[recent], up[recent], level)
     n = int(recent.sum())
     if math.isnan(trend.slope):
         return Velocity(math.nan, math.nan, math.nan, n, math.nan)
