@@ -131,7 +131,9 @@ class Session:
                 continue
             if record.kind == "gpu" and not any(need.follows_gpu for need in rule.needs):
                 continue
-            standing = self._standing.setdefault(rule.name, _Standing())
+            standing = self._standing.get(rule.name)
+            if standing is None:
+                standing = self._standing[rule.name] = _Standing()
             if rule.lasting and standing.active:
                 continue
             self._weigh(rule, standing, rule.check(run, results), record)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from copilot_analytics.schema import losses_among
+from copilot_analytics.stats.finite import as_floats
 
 if TYPE_CHECKING:
     from copilot_analytics.columns import Table
@@ -82,8 +83,7 @@ class Course:
         keep = table.was_logged(name)[new] & ~table.superseded[new]
         step, value = table.step[new][keep], table.column(name)[new][keep]
         finite = np.isfinite(value)
-        clipped = np.clip(np.where(finite, value, 0.0), -1e300, 1e300)
-        raw = np.stack([step.astype(np.float64), clipped, finite.astype(np.float64)])
+        raw = np.array([step, as_floats(np.where(finite, value, 0.0)), finite], dtype=np.float64)
         self._add(np.concatenate([self._open, raw], axis=1))
 
     def _add(self, raw: Floats) -> None:

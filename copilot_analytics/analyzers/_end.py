@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from copilot_analytics.analyzers._plan import saved_at
+from copilot_analytics.stats.finite import median
 
 if TYPE_CHECKING:
     from copilot_analytics.records import Ints, Record
@@ -65,7 +66,7 @@ def line_gap(run: Run) -> float:
     gaps = np.diff((log.step if in_steps else log.epoch)[-20:].astype(np.float64))
     gaps = gaps[gaps > 0]
     if len(gaps):
-        return float(np.median(gaps))
+        return median(gaps)
     return float(run.meta.log_interval or 0) if in_steps and not run.counts_epochs else 0.0
 
 

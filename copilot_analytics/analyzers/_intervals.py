@@ -103,7 +103,7 @@ class Clock:
     @property
     def tells(self) -> bool:
         """Whether there are enough intervals, and time passed in them."""
-        return self.n >= _FEWEST and bool(np.any(self.intervals()[0] > 0))
+        return self.n >= _FEWEST and bool((self.intervals()[0] > 0).any())
 
     def restart(self) -> None:
         """Begin with another process."""

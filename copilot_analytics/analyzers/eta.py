@@ -181,6 +181,8 @@ class EtaAnalyzer(Analyzer[Eta]):
         saved = np.array(self._checkpoint_lines, dtype=np.int64)
         with_save = _holding(inside, line, saved)
         inside = with_eval | with_save
+        if not inside.any():
+            return inside
         usual = self._clock.usual_s(np.diff(time)[~inside], np.diff(step)[~inside])
         for i in np.flatnonzero(inside).tolist():
             extra = float(time[i + 1] - time[i]) - usual * float(step[i + 1] - step[i])

@@ -11,6 +11,7 @@ from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.changes import rate_change
+from copilot_analytics.stats.finite import median
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,16 +108,16 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
         if not usable.any():
             self._rows = rows
             return ()
-        median = float(np.median(time_s[usable]))
-        self._count_outliers(run, median)
+        usual = median(time_s[usable])
+        self._count_outliers(run, usual)
         self._rows = rows
         ratio, significant, since = self._slowdown()
-        spacing = float(np.median(np.diff(log.step[first:]))) if rows > 1 else 1.0
+        spacing = median(np.diff(log.step[first:].astype(np.float64))) if rows > 1 else 1.0
         data_share = _data_share(run, first)
         limit = WAITS_NO_MORE if self._waits else WAITS_FOR_DATA
         self._waits = rows >= _FEWEST_WAITS and data_share is not None and data_share > limit
         self._now = Throughput(
-            iter_time_s=median,
+            iter_time_s=usual,
             data_share=data_share,
             waits_for_data=self._waits,
             slowdown=ratio,
@@ -131,7 +132,7 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
         """Return the answer as of the last look."""
         return self._now
 
-    def _count_outliers(self, run: Run, median: float) -> None:
+    def _count_outliers(self, run: Run, usual: float) -> None:
         log = run.train_log
         if int(log.segment[-1]) != self._segment:
             self._segment = int(log.segment[-1])
@@ -139,7 +140,7 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
         if len(log) < _FEWEST:
             return
         first, self._counted = self._counted, len(log)
-        slow = log.column(_TIME)[first:] > _OUTLIER * median
+        slow = log.column(_TIME)[first:] > _OUTLIER * usual
         slow &= ~_starts_epoch(run, first)
         if first == 0:
             slow[:_START_UP] = False

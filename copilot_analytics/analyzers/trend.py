@@ -14,7 +14,7 @@ from copilot_analytics.analyzers._losses import need_not_fall
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.findings import NotJudged
-from copilot_analytics.stats.finite import median
+from copilot_analytics.stats.finite import median, quantiles
 from copilot_analytics.stats.levelling import bend, fall_ahead
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.staircase import Staircase, staircase
@@ -132,12 +132,13 @@ class TrendAnalyzer(Analyzer[Trend]):
         now = median(value[-_ENDS:])
         raw = recent(log, column, len(log) - _NOISE_ROWS).value
         noise = difference_noise(raw[np.isfinite(raw)])
-        speed, window = self._loss_velocity(run, results, per_epoch)
-        ahead = None
-        if speed is not None and window is not None:
-            ahead = _ahead_pct(run, step, speed, per_epoch, window, self._bend(results))
         stairs = None if gaps else staircase(step, value, per_epoch)
-        if stairs is not None:
+        ahead = None
+        if stairs is None:
+            speed, window = self._loss_velocity(run, results, per_epoch)
+            if speed is not None and window is not None:
+                ahead = _ahead_pct(run, step, speed, per_epoch, window, self._bend(results))
+        else:
             speed, window = _epoch_velocity(stairs, value), len(stairs.levels) * per_epoch
             power = _epoch_bend(stairs, float(step[-1] - step[0]), per_epoch)
             ahead = _ahead_pct(run, step, speed, per_epoch, 2.0 * per_epoch, power)
@@ -365,7 +366,7 @@ def _recent_share(run: Run, step: Floats, value: Floats, start: float) -> tuple[
         place = int(np.searchsorted(step, at, side="right"))
         before = value[max(place - _ENDS, 0) : max(place, 1)]
     level = median(now)
-    top = max(start, float(np.quantile(value, 0.98)))
+    top = max(start, quantiles(value, (0.98,))[0])
     progress = top - level
     if progress <= 0:
         return 0.0, 0.0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
@@ -61,6 +62,7 @@ _OF_ENDS = tuple(
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 
+@lru_cache(maxsize=2048)  # asked of a line for its numbers, and again for what else it says
 def may_measure(line: str) -> bool:
     """Tell whether a line may hold a measure or say where training stands.
 

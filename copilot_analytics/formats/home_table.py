@@ -8,6 +8,7 @@ there must be a loss, and the rows are counted.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -82,29 +83,16 @@ class HomeTable(LogFormat):
 
     def heading(self, names: Sequence[str]) -> Heading | None:
         """Return what the columns of a table are called; None if they are no training."""
-        counters = counters_of(names)
-        metrics = [name for name in names if name and name not in counters.names]
-        if not _is_training(metrics, counters):
-            return None
-        splits = {split_of(name) for name in metrics if "loss" in name.lower() or _is_judged(name)}
-        evaluated = splits & {"val", "test"}
-        found = _told_once(metrics) if evaluated else _results(metrics)
-        pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
-        naming = Naming(test_is_val="val" not in splits, evaluations=pattern, judges_returns=True)
-        both = zip(names, named(names, Naming()), strict=True)
-        called = [counters.names.get(name, title) for name, title in both]
-        rows_are_epochs = counters.unit is None and bool(evaluated)
-        return Heading(called, naming, unit=counters.unit, rows_are_epochs=rows_are_epochs)
+        return _heading(names)
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: by the header, and by how well the rows below fit."""
         headers = 0
         for place, line in enumerate(lines[:_FURTHEST_HEADER]):
-            names = header_of(line)
-            heading = None if names is None else self.heading(names)
-            if names is None or heading is None:
+            header = _header(line)
+            if header is None:
                 continue
-            sure = _fit(names, heading, lines[place + 1 :])
+            sure = _fit(*header, lines[place + 1 :])
             headers += 1
             if sure or headers == _MOST_HEADERS:
                 return sure
@@ -208,6 +196,31 @@ class Counted:
         return seconds if self._sums_up else np.nan
 
 
+def _heading(names: Sequence[str]) -> Heading | None:
+    """Return what the columns of a table are called; None if they are no training."""
+    counters = counters_of(names)
+    metrics = [name for name in names if name and name not in counters.names]
+    if not _is_training(metrics, counters):
+        return None
+    splits = {split_of(name) for name in metrics if "loss" in name.lower() or _is_judged(name)}
+    evaluated = splits & {"val", "test"}
+    found = _told_once(metrics) if evaluated else _results(metrics)
+    pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
+    naming = Naming(test_is_val="val" not in splits, evaluations=pattern, judges_returns=True)
+    both = zip(names, named(names, Naming()), strict=True)
+    called = [counters.names.get(name, title) for name, title in both]
+    rows_are_epochs = counters.unit is None and bool(evaluated)
+    return Heading(called, naming, unit=counters.unit, rows_are_epochs=rows_are_epochs)
+
+
+@lru_cache(maxsize=512)  # a log that grows is looked at again from its first line on
+def _header(line: str) -> tuple[list[str], Heading] | None:
+    """Return the names and the meaning of columns that a line heads; None if it heads none."""
+    names = header_of(line)
+    heading = None if names is None else _heading(names)
+    return None if names is None or heading is None else (names, heading)
+
+
 def _is_judged(name: str) -> bool:
     return direction_of(name)[0] is not None
 
@@ -229,8 +242,10 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
         return False
     has_loss = any("loss" in name.lower() for name in metrics)
     if counters.unit is None:
+        if not has_loss or plain & _NEEDING_A_COUNTER:
+            return False
         told = [name for name in metrics if _says_of_training(name)]
-        return has_loss and 2 * len(told) >= len(metrics) and not plain & _NEEDING_A_COUNTER
+        return 2 * len(told) >= len(metrics)
     return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
 
 

@@ -26,7 +26,7 @@ MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
 _SAY_EVERY_S = 60.0
 _GROWTH_S = 1.0
-_CHUNK = 1 << 18  # of what tells the format, which stands at the beginning
+_CHUNK = 1 << 14  # of what tells the format, which stands at the beginning
 
 
 class Waiting:

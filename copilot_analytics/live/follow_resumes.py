@@ -22,6 +22,9 @@ _LOOK_S = 5.0  # a look lists folders
 # What a log says tells whether it was resumed; to wait until it rests saves the looks at one that
 # grows. A process that has ended is given the same time to say its last words.
 _REST_S = 15.0
+# One that is written to every 20 s does not rest in between: it is given half as long again as
+# its last pause, up to a minute.
+_OF_PAUSE, _LONGEST_REST_S = 1.5, 60.0
 
 
 class ResumedLogs:
@@ -61,6 +64,7 @@ class ResumedLogs:
         self._look_at = float("-inf")
         self._seen: tuple[int, int] | None = None  # size and time of the current log
         self._rests_since = 0.0
+        self._pause_s = 0.0  # between the last two changes
         self._folders: tuple[int, ...] = ()
         self._open: tuple[str, ...] | None = None
         self._known: set[str] | None = None
@@ -86,7 +90,7 @@ class ResumedLogs:
         """Begin with another log, which may have been at rest for long."""
         self._current, self._later, self._look_at = current, None, now
         self._seen, self._open, self._folders = None, None, ()
-        self._rests_since = now
+        self._rests_since, self._pause_s = now, 0.0
 
     def _is_at_rest(self, now: float) -> bool:
         seen, since_s = (0, 0), 0.0  # where it was rotated, and nothing is in its place
@@ -94,10 +98,12 @@ class ResumedLogs:
             status = Path(self._current or "").stat()
             seen, since_s = (status.st_size, status.st_mtime_ns), self.wall() - status.st_mtime
         if seen != self._seen:
-            since_s = since_s if self._seen is None else 0.0
+            if self._seen is not None:
+                self._pause_s, since_s = now - self._rests_since, 0.0
             self._seen, self._open = seen, None
             self._rests_since = now - max(since_s, 0.0)
-        return now - self._rests_since >= _REST_S
+        rest_s = min(max(_REST_S, _OF_PAUSE * self._pause_s), _LONGEST_REST_S)
+        return now - self._rests_since >= rest_s
 
     def _may_be_new(self) -> bool:
         """Tell whether there may be a log, or news in one, since they were judged."""

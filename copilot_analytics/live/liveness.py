@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.stats.finite import quantiles
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
     if len(known) < needed:
         limit_s, why = _UNSEEN_S, _UNSEEN.get(phase, "too few gaps were seen to know it better")
     else:
-        p99 = float(np.quantile(known, 0.99))
+        (p99,) = quantiles(known, (0.99,))
         limit_s = max(_LEAST_SILENCE_S, _PATIENCE * p99)
         why = f"5 × its p99 gap of {duration(p99)}, at least 3 min"
     if network:

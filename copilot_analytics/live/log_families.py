@@ -12,14 +12,13 @@ import operator
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from copilot_analytics.live.follow_directory import is_stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _ENDINGS = frozenset({".log", ".txt", ".out", ".err", ".csv", ".tsv", ".jsonl", ".ndjson", ""})
 _NAME = re.compile(
@@ -33,8 +32,7 @@ _MOST_MEMBERS = 8  # each is opened to be judged
 _MOST_ENTRIES = 5000  # of a folder: a listing must not hold up the watch of other logs
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a name stands among those of its family."""
 
     numbers: tuple[int, ...]
@@ -76,23 +74,27 @@ def earlier_logs(log: Path) -> list[Path]:
     return _nearest(sorted(_placed(log, operator.lt), reverse=True))
 
 
-def _nearest(placed: list[tuple[_Place, Path]]) -> list[Path]:
+def _nearest(placed: list[tuple[_Place, str]]) -> list[Path]:
     """Return the first that are files; none beyond them is asked for."""
-    files = (path for _, path in placed if path.is_file())
+    files = (Path(path) for _, path in placed if os.path.isfile(path))  # noqa: PTH113  # fast
     return list(itertools.islice(files, _MOST_MEMBERS))
 
 
-def _placed(log: Path, comes: Callable[[_Place, _Place], bool]) -> list[tuple[_Place, Path]]:
-    """Return the paths of a family whose places come before or after that of `log`."""
+def _placed(log: Path, comes: Callable[[_Place, _Place], bool]) -> list[tuple[_Place, str]]:
+    """Return the paths of a family whose places come before or after that of `log`.
+
+    They are plain text, for a family may have hundreds of members, of which a few are wanted.
+    """
     beside, folders = _family(log)
     own, own_folder = beside.pop(log.name, None), folders.pop(log.parent.name, None)
-    found: list[tuple[_Place, Path]] = []
+    found: list[tuple[_Place, str]] = []
     if own is not None:
-        found += [(one, log.parent / name) for name, one in beside.items() if comes(one, own)]
+        like = ((name, one) for name, one in beside.items() if comes(one, own))
+        found += [(one, f"{log.parent}{os.sep}{name}") for name, one in like]
     if own_folder is not None:
         root = log.parent.parent
-        like = [(one, name) for name, one in folders.items() if comes(one, own_folder)]
-        found += [(one, root / name / log.name) for one, name in like]
+        like = ((name, one) for name, one in folders.items() if comes(one, own_folder))
+        found += [(one, f"{root}{os.sep}{name}{os.sep}{log.name}") for name, one in like]
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.stats.finite import finite_pairs, only_finite
+from copilot_analytics.stats.finite import finite_pairs, median, only_finite
 from copilot_analytics.stats.noise import effective_n
 from copilot_analytics.stats.thinning import thin
 from copilot_analytics.stats.trend import LONGEST, mann_kendall, theil_sen
@@ -133,7 +133,7 @@ def rate_change(y: ArrayLike, share: float = 0.2) -> RateChange:
     if n < 3:
         return RateChange(math.nan, math.nan, math.nan, math.nan, n)
     head, rear = points[:n], points[-n:]
-    first, last = float(np.median(head)), float(np.median(rear))
+    first, last = median(head), median(rear)
     ratio = last / first if first > 0.0 and last > 0.0 else math.nan
     return RateChange(first, last, ratio, _rank_sum_p(head, rear), n)
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -30,10 +36,11 @@ def as_floats(y: ArrayLike) -> FloatArray:
     >>> as_floats([1, -1e305])
     array([ 1.e+000, -1.e+300])
     """
-    flat = np.asarray(y, dtype=np.float64).ravel()
-    too_large = np.isfinite(flat) & (np.abs(flat) > LARGEST)
-    if too_large.any():
-        flat = np.where(too_large, np.copysign(LARGEST, flat), flat)
+    flat = np.asarray(y, dtype=np.float64)
+    flat = flat if flat.ndim == 1 else flat.ravel()
+    large = np.abs(flat) > LARGEST
+    if large.any():
+        flat = np.where(large & np.isfinite(flat), np.copysign(LARGEST, flat), flat)
     return flat
 
 
@@ -142,3 +149,34 @@ def median(y: FloatArray) -> float:
         return float("nan")
     upper = float(ordered[half])
     return upper if n % 2 else (float(ordered[half - 1]) + upper) / 2.0
+
+
+def quantiles(y: FloatArray, shares: Sequence[float]) -> list[float]:
+    """Return quantiles, to the bit those of :func:`numpy.quantile`, at a fraction of its overhead.
+
+    Parameters
+    ----------
+    y : ndarray, shape (n,)
+        Finite, at least one point.
+    shares : sequence of float
+        Each in [0, 1].
+
+    Returns
+    -------
+    list of float
+        Between two points, a share of the way from one to the next.
+
+    Examples
+    --------
+    >>> quantiles(np.array([4.0, 1.0, 2.0]), [0.0, 0.5, 0.75])
+    [1.0, 2.0, 3.0]
+    """
+    ordered = np.sort(y)
+    found = []
+    for share in shares:
+        place = (y.size - 1) * share
+        below = math.floor(place)
+        low, high = float(ordered[below]), float(ordered[min(below + 1, y.size - 1)])
+        way, apart = place - below, high - low
+        found.append(low + apart * way if way < 0.5 else high - apart * (1.0 - way))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,10 +51,10 @@ def difference_noise(y: ArrayLike) -> float:
     points = only_finite(y)
     if points.size < 4:
         return math.nan
-    steps = np.diff(points)
+    steps = points[1:] - points[:-1]
     away = np.abs(steps - median(steps))
     # Rounding of the subtraction leaves specks on a straight line; they are no noise.
-    floor = 8 * float(np.finfo(np.float64).eps) * float(np.abs(points).max())
+    floor = 8 * sys.float_info.epsilon * float(np.abs(points).max())
     noise = median(away)
     return 0.0 if noise <= floor else noise * (MAD_TO_SIGMA / math.sqrt(2.0))
 
@@ -182,7 +183,7 @@ def lag1_autocorrelation(y: ArrayLike) -> float:
     scaled, _ = unit_scaled(points)
     centred, _ = unit_scaled(scaled - scaled.mean())
     power = float(centred @ centred)
-    if float(np.ptp(scaled)) <= 4 * float(np.finfo(np.float64).eps):
+    if float(np.ptp(scaled)) <= 4 * sys.float_info.epsilon:
         return 0.0
     return float(centred[1:] @ centred[:-1]) / power
 

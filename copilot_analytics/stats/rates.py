@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from copilot_analytics.stats.changes import lasting_change
-from copilot_analytics.stats.finite import FloatArray, as_floats, only_finite
+from copilot_analytics.stats.finite import FloatArray, as_floats, median, only_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +183,7 @@ def without_pauses(interval_s: FloatArray, units: FloatArray) -> FloatArray:
     if interval_s.size < 5:
         return interval_s
     per_unit = interval_s / units
-    usual = float(np.median(per_unit))
+    usual = median(per_unit)
     order = np.argsort(per_unit, kind="stable")[::-1]
     calm = interval_s
     for place, follower in pairwise(order[:4]):

@@ -74,14 +74,14 @@ def thin(x: ArrayLike, y: ArrayLike, n_bins: int) -> Thinned:
     if not known.all():
         across, up = across[known], up[known]
     n = across.size
-    if n == 0:
-        empty = np.empty(0)
-        return Thinned(empty, empty, np.empty(0, dtype=np.int64), empty)
-    bins = min(n_bins, n)
-    edges = (np.arange(bins + 1, dtype=np.int64) * n) // bins
-    starts, sizes = edges[:-1], np.diff(edges)
-    if np.any(across[1:] < across[:-1]):
-        across = across[np.lexsort((across, np.repeat(np.arange(bins), sizes)))]
+    if n <= n_bins:
+        finite = np.isfinite(up)
+        alone = np.where(finite, 0.0, np.nan)
+        return Thinned(across, np.where(finite, up, np.nan), finite.astype(np.int64), alone)
+    edges = (np.arange(n_bins + 1, dtype=np.int64) * n) // n_bins
+    starts, sizes = edges[:-1], edges[1:] - edges[:-1]
+    if (across[1:] < across[:-1]).any():
+        across = across[np.lexsort((across, np.repeat(np.arange(n_bins), sizes)))]
     middle = across[starts + (sizes - 1) // 2] / 2 + across[starts + sizes // 2] / 2
 
     finite = np.isfinite(up)

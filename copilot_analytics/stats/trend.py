@@ -16,6 +16,7 @@ from copilot_analytics.stats.finite import (
     finite_pairs,
     median,
     only_finite,
+    quantiles,
     unit_scaled,
 )
 from copilot_analytics.stats.noise import difference_noise
@@ -106,7 +107,10 @@ def _pairs(n: int) -> tuple[IntArray, IntArray]:
 
 def _tie_term(y: FloatArray) -> tuple[float, float]:
     """Sum t(t-1)(2t+5), and t(t-1), over groups of t equal values."""
-    _, counts = np.unique(y, return_counts=True)
+    ordered = np.sort(y)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return 0.0, 0.0
+    _, counts = np.unique(ordered, return_counts=True)
     t = counts.astype(np.float64)
     return float((t * (t - 1) * (2 * t + 5)).sum()), float((t * (t - 1)).sum())
 
@@ -121,8 +125,9 @@ def _inflation(residual: FloatArray, rounding: float) -> float:
     if n < 8:
         return 1.0
     order = np.argsort(residual, kind="stable")
-    apart = np.diff(residual[order]) > rounding
-    groups = np.concatenate(([0], np.cumsum(apart)))
+    ranked = residual[order]
+    apart = ranked[1:] - ranked[:-1] > rounding
+    groups = np.concatenate(([0], apart.cumsum()))
     mean_ranks = np.bincount(groups, weights=np.arange(n)) / np.bincount(groups)
     centred = np.empty(n)
     centred[order] = mean_ranks[groups] - (n - 1) / 2.0
@@ -204,7 +209,11 @@ def theil_sen(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Trend:
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; give a share between 0 and 1")
-    across, up = finite_pairs(x, y)
+    return _line(*finite_pairs(x, y), level)
+
+
+def _line(across: FloatArray, up: FloatArray, level: float) -> Trend:
+    """Return the line through finite points, see `theil_sen`."""
     if across.size > LONGEST:
         thinned = thin(across, up, LONGEST)
         across, up = thinned.x, thinned.y
@@ -349,15 +358,15 @@ def velocity(
     if across.size == 0:
         return Velocity(math.nan, math.nan, math.nan, 0, math.nan)
     recent = across > across.max() - window
-    trend = theil_sen(across[recent], up[recent], level)
+    trend = _line(across[recent], up[recent], level)
     n = int(recent.sum())
     if math.isnan(trend.slope):
         return Velocity(math.nan, math.nan, math.nan, n, math.nan)
     course = thin(across, up, LONGEST).y
     sigma = difference_noise(course)
     sigma = 0.0 if math.isnan(sigma) else sigma
-    bottom, top = np.quantile(course, (0.05, 0.95))
-    progress = max(float(top - bottom), 3.0 * sigma)
+    bottom, top = quantiles(course, (0.05, 0.95))
+    progress = max(top - bottom, 3.0 * sigma)
     middle = median(up[recent])
     if float(up.min()) > 0.0 and middle > 3.0 * sigma:
         scale = min(middle, 10.0 * progress) if progress > 0.0 else middle

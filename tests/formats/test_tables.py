@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from call_counts import counted_calls
 from log_texts import records_in
 from statements import read_text
 
@@ -17,6 +18,7 @@ from copilot_analytics.formats.tensorboard_csv import FORMAT as TENSORBOARD
 from copilot_analytics.formats.ultralytics_txt import FORMAT as RESULTS_TXT
 from copilot_analytics.formats.wandb_csv import FORMAT as WANDB
 from copilot_analytics.formats.xgboost_text import FORMAT as XGBOOST
+from copilot_analytics.reading.detect import Detector
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
 
@@ -270,3 +272,26 @@ def test_losses_of_other_kinds_are_no_training(text: str) -> None:
 def test_a_table_that_is_still_in_its_first_epoch_is_a_training() -> None:
     run = _run("epoch,batch,loss_gen\n0,0,0.75\n0,1,0.5\n0,2,0.625\n0,3,0.375\n")
     assert run.train_series("loss_gen").step.tolist() == [0, 1, 2, 3]
+
+
+def test_a_line_that_names_no_loss_is_dismissed_fast():
+    spent = []
+    for last in ("size", "loss"):
+        names = [f"name {letter}" for letter in "abcdefghijklmnop"] + [last]
+        with counted_calls() as calls:
+            HOME_TABLE.heading(names)
+        spent += calls
+    assert spent[0] < 0.5 * spent[1]
+
+
+def test_the_lines_before_a_table_are_understood_once():
+    def header(start):
+        return [f"option {start + n}: part, size and kind of it, as set" for n in range(200)]
+
+    with counted_calls() as once:
+        HOME_TABLE.confidence(header(0))
+    detector, lines = Detector({"home_table": HOME_TABLE}), header(200)
+    with counted_calls() as growing:
+        for line in lines:
+            detector.see(line)
+    assert growing[0] < 1.5 * once[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from copilot_analytics.errors import LogError
+from copilot_analytics.live import choosing
 from copilot_analytics.live.choosing import named_logs
 from copilot_analytics.live.finding import find_logs, table
 
@@ -179,3 +180,21 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
     assert named_logs([link], print, 0.0, followed={link}) == [link]
     with pytest.raises(LogError):
         named_logs([link], print, 0.0)
+
+
+def test_no_more_is_read_of_a_log_than_tells_its_format(sample, tmp_path, monkeypatch):
+    lines = sample.read_bytes().splitlines(keepends=True)
+    trained = [line for line in lines if b"Epoch(train)" in line]
+    log, read = tmp_path / "train.log", []
+    log.write_bytes(b"".join(lines) + b"".join(trained) * 30)
+    chunks = choosing.read_chunks
+
+    def counted(path, size):
+        for chunk in chunks(path, size):
+            read.append(len(chunk))
+            yield chunk
+
+    monkeypatch.setattr(choosing, "read_chunks", counted)
+    assert choosing.refusal_of(log) is None
+    header = len(b"".join(lines[: lines.index(trained[0])]))
+    assert sum(read) < header + 20_000 < 0.2 * log.stat().st_size

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from call_counts import counted_calls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,3 +183,18 @@ def test_two_watches_that_judge_one_silence_count_once(tmp_path, sample_logs):
     again.feed(half)
     again.catch_up()
     assert again.run_events == watches[0].run_events
+
+
+def test_a_line_on_which_nobody_looks_costs_little():
+    log = next(path for path in LOGS if "digits_step" in str(path))
+    lines = log.read_bytes().splitlines(keepends=True)
+    trained = [line for line in lines if b"Epoch(train)" in line]
+    session, spent = LogSession("train.log"), []
+    session.feed(b"".join(lines[: lines.index(trained[0])]))
+    for line in trained[:80]:
+        with counted_calls() as calls:
+            session.feed(line)
+        spent += calls
+    looks = [count for count in spent if count > 700]
+    assert 40 < len(looks) < 60  # one in each of the first lines, then ever more seldom
+    assert np.median(spent[60:]) < 700

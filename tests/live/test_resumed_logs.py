@@ -7,6 +7,7 @@ import shutil
 
 import followed_logs
 import pytest
+from call_counts import counted_calls
 from followed_logs import NOW, Clock, follow, touch
 
 from copilot_analytics import analyze
@@ -279,6 +280,39 @@ def test_no_folder_is_listed_while_the_log_grows(tmp_path, clock, monkeypatch):
         clock.now += 6.0
         source.next(str(log))
     assert len(listed) == 1  # and once at rest, until a folder changes
+
+
+def test_a_log_does_not_rest_between_lines_that_come_far_apart(tmp_path, clock, monkeypatch):
+    import copilot_analytics.live.follow_resumes as module
+
+    log = tmp_path / "train.log"
+    write(log, rows(1, 5), clock)
+    source, listed = ResumedLogs(log), []
+    source.clock, source.wall = clock, lambda: clock.wall
+    monkeypatch.setattr(module, "later_logs", lambda path: listed.append(clock.now) or [])
+    for second in range(400):
+        if second % 25 == 0:
+            write(log, rows(5 + second // 25, 6 + second // 25), clock)
+        source.next(str(log))
+        clock.now += 1.0
+    met, listed = listed, []
+    assert len(met) <= 2  # until two lines had shown how far apart they are
+    stopped = clock.now
+    while not listed:
+        source.next(str(log))
+        clock.now += 1.0
+    assert listed[0] - stopped < 60.0
+
+
+def test_a_family_of_hundreds_is_not_turned_into_paths(tmp_path):
+    for number in range(400):
+        (tmp_path / f"run{number:03}").mkdir()
+        (tmp_path / f"run{number:03}" / "train.log").touch()
+    log = tmp_path / "run000" / "train.log"
+    with counted_calls() as calls:
+        found = later_logs(log)
+    assert [path.parent.name for path in found] == [f"run{number:03}" for number in range(1, 9)]
+    assert calls[0] < 25 * 400
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
