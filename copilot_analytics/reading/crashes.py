@@ -1,7 +1,8 @@
-"""Recognises how a process died, in the text log of any trainer.
+"""Recognises how a process died or ended well, in the text log of any trainer.
 
 Only what stands at the start of a line counts: a logger that prints the word "Error" says nothing
-about the end. A crash followed by more training is for the reader of the records to weigh.
+about the end. A crash followed by more training is for the reader of the records to weigh. What
+started the process (a launcher, a queue, an editor) may say after it how it ended.
 """
 
 from __future__ import annotations
@@ -53,6 +54,14 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
     (re.compile(r"Fatal Python error: (.*)"), "Fatal Python error", None),
     (re.compile(r"terminate called after throwing an instance of (.*)"), "terminate", 6),
     (re.compile(r"srun: error: (.*)"), "srun: error", None),
+    (re.compile(r"(Exited with (?:signal termination: .*|exit code [1-9]\d{0,2}\.))"), "LSF", None),
+    (re.compile(r"TERM_(?:OWNER|ADMIN|RUNLIMIT|PREEMPT): (.*)"), "SIGTERM", 15),
+    (re.compile(r"TERM_MEMLIMIT: (.*)"), "out of memory", 9),
+    (
+        re.compile(r"(Process finished with exit code (?!0\s*$)-?\d{1,10}.*)"),
+        "Process finished",
+        None,
+    ),
     (re.compile(r"slurmstepd: error: (.*(?:CANCELLED|oom[-_]kill|exceeded).*)"), "slurm", None),
     (
         re.compile(
@@ -80,12 +89,16 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
     ),
 )
 _ANY_LAST_WORD = re.compile("|".join(f"(?:{words.pattern})" for words, _, _ in _LAST_WORDS))
+_ENDED_WELL = re.compile(
+    r"\[20[^\]]{1,40}\] \[INFO\] \[launch\.py:\d{1,6}:main\] Process \d{1,9} exits successfully"
+    r"|Successfully completed\.\s*$|Process finished with exit code 0\s*$"
+)
 _EXIT_CODE = re.compile(r"exitcode: -(\d{1,2})\b")
 _NAMED_SIGNAL = re.compile(r"\bSIG(KILL|TERM|INT|SEGV|ABRT|BUS)\b")
 
 
 class CrashWatcher:
-    """Follows the lines of a log that are no training lines and tells crashes.
+    """Follows the lines of a log that are no training lines and tells how the process ended.
 
     Examples
     --------
@@ -146,6 +159,9 @@ class CrashWatcher:
 
     def _last_words(self, line: str, number: int) -> Iterator[Record]:
         if _ANY_LAST_WORD.match(line) is None:
+            if _ENDED_WELL.match(line):
+                facts = {"reason": "the process ended without an error"}
+                yield Record("end", facts=facts, line=number, file=self._file)
             return
         for pattern, error, signal in _LAST_WORDS:
             found = pattern.match(line)

@@ -85,6 +85,11 @@ def test_a_notebook_names_the_error_before_its_traceback(last, facts):
     ("RuntimeError: CUDA out of memory. Tried to allocate 20 MiB", {"out_of_memory": True}),
     ("Fatal Python error: Segmentation fault", {"error": "Fatal Python error"}),
     ("Detected KeyboardInterrupt, attempting graceful shutdown ...", {"signal": 2}),
+    ("Exited with exit code 1.", {"error": "LSF", "message": "Exited with exit code 1."}),
+    ("TERM_OWNER: job killed by owner.", {"error": "SIGTERM", "signal": 15}),
+    ("TERM_MEMLIMIT: job killed after reaching LSF memory usage limit.", {"out_of_memory": True}),
+    ("Process finished with exit code 1", {"error": "Process finished"}),
+    ("Process finished with exit code 137 (interrupted by signal 9: SIGKILL)", {"signal": 9}),
     ("/opt/lib/call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown",
      {"error": "KeyboardInterrupt", "signal": 2}),
 ])  # fmt: skip
@@ -92,6 +97,16 @@ def test_last_words_are_heard(line, facts):
     ((number, found),) = crashes(f"fine\n{line}\nmore")
     assert number == 2
     assert facts.items() <= found.items()
+
+
+@pytest.mark.parametrize("line", [
+    "[2024-01-01 10:00:00,125] [INFO] [launch.py:350:main] Process 4711 exits successfully.",
+    "Successfully completed.",
+    "Process finished with exit code 0",
+])  # fmt: skip
+def test_who_started_the_process_tells_that_it_ended_well(line):
+    (end,) = CrashWatcher("x.log").see(line, 7)
+    assert (end.kind, end.line) == ("end", 7)
 
 
 @pytest.mark.parametrize("line", [
