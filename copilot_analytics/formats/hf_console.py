@@ -144,8 +144,9 @@ class HFConsoleParser(LineParser):
             return
         if self._total is None and self._held:
             self._total = frame.total
-            if self._frame is not None and _is_bar_of(self._frame, self._held):
-                self._total = self._frame.total
+            before = self._frame
+            if before and before.total != frame.total and _is_bar_of(before, self._held):
+                self._total = before.total
                 yield from self._release(self._last_known())
         if frame.total != self._total:
             # Until a line tells which bar it is, the longest will be that of the training.
