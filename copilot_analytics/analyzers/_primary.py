@@ -51,6 +51,11 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
 )
 _PATTERNS = tuple((title, re.compile(pattern)) for title, pattern in _FAMILIES)
 _LOSS = re.compile(r"loss")
+# How far the answers that were chosen are told from those that were rejected (TRL), which the loss
+# sums up; the Trainer keeps the checkpoint with the lowest loss.
+_OF_PREFERENCES = re.compile(
+    r"(^|[/_])(rewards|logps|logits)/(accuracies|margins|chosen|rejected)$"
+)
 _RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PART = re.compile(
     r"([_/\s](s|m|l|xs|small|medium|large|easy|hard|novel|base)$)"
@@ -91,6 +96,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
     if "kitti" in key and "overall" not in key:
         part += 1
     place = names.index(name) if name in names else len(names)
+    if _OF_PREFERENCES.search(key):
+        return 55, part, place
     if _LOSS.search(key):
         exact = tail in {"loss", "val_loss", "valid_loss", "eval_loss", "validation_loss"}
         return 50, part + (0 if exact else 1), place

@@ -75,8 +75,11 @@ class DocumentParser(ByteParser):
         self._told = [entry for entry, _ in entries]
         if entries and isinstance(document, dict):
             yield from self._rows.config(self._form.facts(document), entries[0][1])
+        line = 0
         for entry, line in entries[same:]:
             yield from self._form.read(entry, line, self._rows)
+        if line and isinstance(document, dict):
+            yield from self._form.end(document, line, self._rows)
 
 
 def entries_in(text: str, array: str | None) -> Iterator[tuple[Json, int]]:
@@ -161,6 +164,10 @@ class DocumentFormat(LogFormat):
     @abstractmethod
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
         """Read one entry."""
+
+    def end(self, document: Json, line: int, rows: RowReader) -> Iterable[Item]:
+        """Return what the document states of the end of training, after its last entry."""
+        return ()
 
     def claims(self, head: bytes) -> bool | None:
         """Tell by the marks; a first line that is an object of its own is no document."""

@@ -1,7 +1,8 @@
 """Frames of tqdm's bars, for formats whose trainer draws them (`hf_console`, `lightning_console`).
 
-A frame is at the beginning of its line and has the clock of tqdm, which gives the time of a row;
-`_home_bars` reads whatever looks like a bar.
+A frame is at the beginning of its line and has the clock of tqdm, which gives the time of a row.
+Where the width of the console is unknown, as in a cell of Colab, no bar is drawn between its
+percentage and its counts. `_home_bars` reads whatever looks like a bar.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 _COUNT = r"\d{1,12}(?:\.\d{1,3})?[kMGT]?"
 _CLOCK = r"(?:\d{1,3} days?, )?[\d:]{2,12}"
 _FRAME = re.compile(
-    rf"^\s{{0,40}}(?P<title>[^|\r\n]{{0,200}}?)\s?(?P<percent>\d{{1,3}})%\|(?P<bar>[^|]{{0,500}})\|"
+    rf"^\s{{0,40}}(?P<title>[^|\r\n]{{0,200}}?)\s?(?P<percent>\d{{1,3}})%(?:\|[^|]{{0,500}}\|)?"
     rf"\s{{0,3}}(?P<count>{_COUNT})/(?P<total>{_COUNT}) "
     rf"\[(?P<elapsed>{_CLOCK})<(?P<left>[^,\]]{{1,30}})(?:,\s{{0,9}}(?P<rate>[^,\]]{{1,24}}))?"
     r"(?P<rest>[^\]\r\n]{0,4000})\]?"
@@ -57,10 +58,12 @@ def find_frame(line: str) -> Frame | None:
     >>> frame = find_frame("Epoch 3:  50%|##  | 5/10 [00:05<00:05, 1.01s/it, loss=0.5]")
     >>> frame.title, frame.done, frame.total, frame.elapsed_s, frame.rest
     ('Epoch 3', 5, 10, 5.0, ', loss=0.5')
+    >>> find_frame("100% 8/8 [00:11<00:00,  1.40s/it]").total
+    8
     >>> find_frame("loss 0.5") is None
     True
     """
-    if "%|" not in line[:260]:
+    if "%" not in line[:260] or "<" not in line:
         return None
     found = _FRAME.match(line)
     if found is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
@@ -12,9 +12,16 @@ from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _PPO = re.compile(
     rf"\|\s?(?P<key>act_loss|cri_loss|unsuper_loss|(?:Actor|Critic|Unsupervised) Loss): "
     rf"(?P<number>{NUMBER})"
+)
+
+_EVALUATING = re.compile(
+    r"^\*{5} Evaluating (?:perplexity|reward), Epoch \d{1,9}/(?P<planned_epochs>\d{1,9}) \*{5}"
 )
 
 
@@ -68,6 +75,7 @@ class DeepSpeedText(StatementFormat):
                 r"Total (?:Generation|Micro) Batches (?P<steps_per_epoch>\d{1,12})"
             ),
         ),
+        Pattern("config", _EVALUATING),
         Pattern("checkpoint", re.compile(r"^saving (?:the final )?model \.\.\.")),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
@@ -89,6 +97,7 @@ Epoch: 1 | Step: 0 | PPO Epoch: 1 | Actor Loss: nan | Critic Loss: 0.5 | Unsuper
         ),
         Sample(
             """\
+***** Evaluating perplexity, Epoch 0/1 *****
 Beginning of Epoch 1/1, Total Micro Batches 20
 Epoch: 0, Step: 10, Rank: 0, loss = 2.125
 ppl: 8.5, loss: 2.140
@@ -97,14 +106,20 @@ chosen_last_scores (higher is better) : 1.5, rejected_last_scores (lower is bett
 steps: 30 loss: 5.1250 iter time (s): 0.250 samples/sec: 64.000
 """,
             (
-                Record("config", facts={"steps_per_epoch": 20}, line=1),
-                Record("train", 11, 0.55, metrics={"loss": 2.125}, line=2),
-                Record("eval", 11, metrics={"ppl": 8.5, "loss": 2.14}, line=3),
-                Record("eval", 11, metrics={"acc": 0.75}, line=4),
-                Record("train", 30, metrics={"loss": 5.125, "iter_time_s": 0.25}, line=5),
+                Record("config", facts={"planned_epochs": 1}, line=1),
+                Record("config", facts={"steps_per_epoch": 20}, line=2),
+                Record("train", 11, 0.55, metrics={"loss": 2.125}, line=3),
+                Record("eval", 11, metrics={"ppl": 8.5, "loss": 2.14}, line=4),
+                Record("eval", 11, metrics={"acc": 0.75}, line=5),
+                Record("train", 30, metrics={"loss": 5.125, "iter_time_s": 0.25}, line=6),
             ),
         ),
     )
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: the evaluation before the first step is its own, too."""
+        started = any(_EVALUATING.match(line) for line in lines)
+        return 1.0 if started else super().confidence(lines)
 
     def axis(self) -> Axis:
         """Return an axis that counts from 0, with a reward after each step."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._hf_lines import SUMMARY, dict_fields, kind_of
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
-from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._tqdm import Frame, find_frame
@@ -22,24 +22,6 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats, Ints, Item
 
 _LONGEST_STATEMENT = 2000
-_EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
-# The Trainer adds the epoch last; only these follow it.
-_TAIL = re.compile(
-    r"^(?:\s*'(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second"
-    r"|global_step/max_steps|percentage|elapsed_time|remaining_time|memory\(GiB\)"
-    r"|train_speed\(\w+/\w+\)|step)': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
-)
-_PAIRS = re.compile(rf"'(?P<key>[^'\\]{{1,100}})': '?(?P<number>{NUMBER})'?(?=[,}}])")
-_PLACE = re.compile(r"'global_step/max_steps': '(?P<step>\d{1,12})/(?P<steps>\d{1,12})'")
-_OF_THE_TRAINER = re.compile(
-    r"'(?:loss|learning_rate|\w{0,30}_?loss|eval_[^']{1,80}|train_runtime|reward)':"
-)
-_NO_METRIC = re.compile(
-    r"(?:^|_)(?:runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
-    r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|num_tokens|step)$"
-    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second)$"
-)
-
 _HEADER = re.compile(r"\[INFO\|trainer\.py:\d{1,5}\].{0,60}>> \*{5} Running training \*{5}")
 _UNSLOTH = re.compile(
     r"Num examples = (?P<examples>[\d,]{1,15}) \| Num Epochs = (?P<epochs>[\d,]{1,15}) \| "
@@ -81,8 +63,8 @@ class HFConsoleParser(LineParser):
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
-        fields = _dict_fields(line)
-        return None if fields is None or _kind(fields) != "train" else fields
+        fields = dict_fields(line)
+        return None if fields is None or kind_of(fields) != "train" else fields
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Hold training lines until the bar tells their step; place them otherwise."""
@@ -100,10 +82,10 @@ class HFConsoleParser(LineParser):
         frame = find_frame(line)
         if frame is not None:
             return _records(self._see(frame))
-        fields = _dict_fields(line)
+        fields = dict_fields(line)
         if fields is not None:
             numbers = {field.name: float(line[field.start : field.end]) for field in fields}
-            return _records(self._take(_Row(_kind(fields), numbers, number)))
+            return _records(self._take(_Row(kind_of(fields), numbers, number)))
         return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
 
     def close(self) -> Iterable[Record]:
@@ -162,6 +144,10 @@ class HFConsoleParser(LineParser):
             return
         if self._total is None and self._held:
             self._total = frame.total
+            before = self._frame
+            if before and before.total != frame.total and _is_bar_of(before, self._held):
+                self._total = before.total
+                yield from self._release(self._last_known())
         if frame.total != self._total:
             # Until a line tells which bar it is, the longest will be that of the training.
             if self._total is None and (not self._frame or frame.total >= self._frame.total):
@@ -296,6 +282,21 @@ Saving model checkpoint to toy/checkpoint-5
             ),
         ),
         Sample(
+            """\
+100%|##########| 20/20 [00:40<00:00,  2.00s/it]
+{'loss': 1.5, 'learning_rate': 2e-05, 'epoch': 0.5}
+{'loss': 1.25, 'learning_rate': 1e-05, 'epoch': 1.0}
+{'train_runtime': 40.25, 'train_steps_per_second': 0.497, 'train_loss': 1.375, 'epoch': 1.0}
+100%|##########| 7/7 [00:01<00:00,  7.00it/s]
+""",
+            (
+                Record("config", facts={"planned_steps": 20}, line=2),
+                Record("train", 10, 0.5, None, {"loss": 1.5, "lr": 2e-05}, line=2),
+                Record("train", 20, 1.0, None, {"loss": 1.25, "lr": 1e-05}, line=3),
+                Record("end", 20, 1.0, line=4),
+            ),
+        ),
+        Sample(
             "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
             "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
             (
@@ -307,7 +308,7 @@ Saving model checkpoint to toy/checkpoint-5
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a dict of the Trainer settles it, and so does its own header."""
-        sure = any(_HEADER.search(line[:400]) or _dict_fields(line) for line in lines)
+        sure = any(_HEADER.search(line[:400]) or dict_fields(line) for line in lines)
         return 1.0 if sure else 0.0
 
     def parser(self, file: str) -> HFConsoleParser:
@@ -315,36 +316,17 @@ Saving model checkpoint to toy/checkpoint-5
         return HFConsoleParser(file)
 
 
-def _dict_fields(line: str) -> list[Field] | None:
-    """Return the numbers of a dict as the Trainer prints it; None if a line holds none."""
-    if "transformers.trainer" in line:
-        line = line.replace('"', "'")  # its second version wrote JSON
-    start = line.find("{'")
-    if start < 0 or len(line) > LONGEST_LINE:
-        return None
-    end = line.find("}", start) + 1
-    epoch = _EPOCH.search(line, start, end)
-    if epoch is None or not _TAIL.match(line[epoch.end() : end]):
-        return None
-    if not _OF_THE_TRAINER.search(line, start, end):
-        return None
-    fields: dict[str, Field] = {}
-    for pair in _PAIRS.finditer(line, start, end):
-        if pair["key"] == "step":
-            fields["#step"] = Field("#step", *pair.span("number"))
-        elif pair["key"] == "train_runtime" or not _NO_METRIC.search(pair["key"]):
-            fields[pair["key"]] = Field(pair["key"], *pair.span("number"))
-    place = _PLACE.search(line, start, end)
-    for group in ("step", "steps") if place is not None else ():
-        fields[f"#{group}"] = Field(f"#{group}", *place.span(group)) if place else fields["epoch"]
-    return list(fields.values())
+def _is_bar_of(frame: Frame, rows: Sequence[_Row]) -> bool:
+    """Tell whether rows come with the summary of a training that a bar before them belongs to.
 
-
-def _kind(fields: Sequence[Field]) -> str:
-    names = {field.name for field in fields}
-    if "train_runtime" in names:
-        return "end"
-    return "eval" if any(name.startswith("eval_") for name in names) else "train"
+    Their output was held back until the bar was at its end: the next one is of something else. The
+    summary prints planned steps by the second with three decimals.
+    """
+    summary = next((row.numbers for row in rows if row.kind == "end"), None)
+    if summary is None or not set(SUMMARY) <= summary.keys():
+        return False
+    seconds, pace = (summary[name] for name in SUMMARY)
+    return abs(frame.total - seconds * pace) <= 0.0006 * seconds + 1
 
 
 def _count(text: str) -> int:

@@ -62,6 +62,20 @@ class HFTrainerState(DocumentFormat):
             columns = {key: np.array([number]) for key, number in numbers.items()}
             yield from rows.rows(columns, np.array([line]))
 
+    def end(self, document: Json, line: int, rows: RowReader) -> Iterator[Item]:
+        """Tell that training stopped at its last step, or because a callback said so."""
+        step, last = document.get("global_step"), document.get("max_steps")
+        history = _entries(document.get("log_history"))
+        if not is_number(step) or any("train_runtime" in entry for entry in history):
+            return
+        if is_number(last) and 0 < last <= step:
+            facts = {"reason": f"it made all {last} steps"}
+        elif _stops(document):
+            facts = {"reason": "the Trainer was told to stop"}
+        else:
+            return
+        yield rows.record("end", line, step=int(step), facts=facts)
+
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
@@ -85,7 +99,54 @@ class HFTrainerState(DocumentFormat):
                 Record("end", 20, line=8),
             ),
         ),
+        Sample(
+            """{
+  "global_step": 12,
+  "is_hyper_param_search": false,
+  "log_history": [
+    {"epoch": 2.5, "learning_rate": 0.001, "loss": 2.5, "step": 10}
+  ],
+  "max_steps": 12
+}
+""",
+            (
+                Record("config", facts={"planned_steps": 12}, line=5),
+                Record("train", 10, 2.5, metrics={"loss": 2.5, "lr": 0.001}, line=5),
+                Record("end", 12, line=5),
+            ),
+        ),
+        Sample(
+            """{
+  "global_step": 20,
+  "is_hyper_param_search": false,
+  "log_history": [
+    {"epoch": 1.0, "loss": 2.5, "step": 20}
+  ],
+  "max_steps": 60,
+  "stateful_callbacks": {"TrainerControl": {"args": {"should_training_stop": true}}}
+}
+""",
+            (
+                Record("config", facts={"planned_steps": 60}, line=5),
+                Record("train", 20, 1.0, metrics={"loss": 2.5}, line=5),
+                Record("end", 20, line=5),
+            ),
+        ),
     )
+
+
+def _entries(history: Any) -> list[Json]:
+    entries = history if isinstance(history, list) else []
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _stops(document: Json) -> bool:
+    """Tell whether the control that the Trainer saves says that training should stop."""
+    try:
+        control = document["stateful_callbacks"]["TrainerControl"]["args"]
+        return control["should_training_stop"] is True
+    except (KeyError, TypeError):
+        return False
 
 
 def _chosen_by(document: Json) -> dict[str, str]:
@@ -93,12 +154,12 @@ def _chosen_by(document: Json) -> dict[str, str]:
 
     The Trainer writes the value alone; it is the extreme of the metric that it was taken from.
     """
-    best, history = document.get("best_metric"), document.get("log_history")
-    if not is_number(best) or not isinstance(history, list):
+    best = document.get("best_metric")
+    if not is_number(best):
         return {}
     results: dict[str, list[float]] = {}
-    for entry in history:
-        for key, number in entry.items() if isinstance(entry, dict) else ():
+    for entry in _entries(document.get("log_history")):
+        for key, number in entry.items():
             if key.startswith("eval_") and is_number(number) and not key.endswith(_NO_RESULT):
                 results.setdefault(key, []).append(number)
     chosen = [

@@ -13,6 +13,8 @@ from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
 
+_ARCH = r"(?:^|\s)\| [A-Za-z][\w.-]{1,60} \|"
+_CELL = rf" (?:{NUMBER}) \|"
 _HELD_OUT = re.compile(
     rf"(?<![\w.])(?P<key>(?:val|valid|test)_\w{{1,30}})\s?[:=]?\s{{0,4}}(?P<number>{NUMBER})(?![\w.])"
 )
@@ -36,6 +38,8 @@ class ImagenetText(PartsFormat):
             "data_time": "data_time_s",
             "Speed": None,
             "eta": None,
+            "mean_pckh": "Mean PCK",
+            "mean_pckh_01": "Mean PCK@0.1",
         },
         test_is_val=True,
     )
@@ -104,6 +108,28 @@ class ImagenetText(PartsFormat):
             Pattern(
                 "eval",
                 re.compile(
+                    # HRNet's table of a pose on COCO: AP, at .5 and .75, medium, large, then AR
+                    rf"{_ARCH} (?P<AP>{NUMBER}) \| (?P<AP50>{NUMBER}) \| (?P<AP75>{NUMBER}) \|"
+                    rf"(?:{_CELL}){{2}} (?P<AR>{NUMBER}) \|(?:{_CELL}){{4}}\s*$"
+                ),
+            ),
+            closes=True,
+        ),
+        Part(
+            Pattern(
+                "eval",
+                re.compile(
+                    # and on MPII: seven joints, their mean, and the mean at a tenth of the head
+                    rf"{_ARCH}(?:{_CELL}){{7}} (?P<mean_pckh>{NUMBER}) \|"
+                    rf" (?P<mean_pckh_01>{NUMBER}) \|\s*$"
+                ),
+            ),
+            closes=True,
+        ),
+        Part(
+            Pattern(
+                "eval",
+                re.compile(
                     rf"\bVal result: mIoU/mAcc/allAcc (?P<mIoU>{NUMBER})/(?P<mAcc>{NUMBER})/"
                     rf"(?P<allAcc>{NUMBER})\b"
                 ),
@@ -126,6 +152,21 @@ Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3
                 Record("train", 3, 0.75, metrics={"loss": 4.25, "iter_time_s": 0.5}, line=2),
                 Record("eval", None, 1.0, metrics={"Acc@1": 25.125, "Acc@5": 50.25}, line=4),
                 Record("train", 5, 1.25, metrics={"loss": 3.5}, line=5),
+            ),
+        ),
+        Sample(
+            """\
+2024-03-01 10:20:30,500 Epoch: [0][0/1]\tTime 2.5s (2.5s)\tLoss 0.00250 (0.00250)\tAccuracy 1 (1)
+| Arch | Head | Shoulder | Elbow | Wrist | Hip | Knee | Ankle | Mean | Mean@0.1 |
+|---|---|---|---|---|---|---|---|---|---|
+| toy_net | 9.5 | 8.5 | 7.5 | 6.5 | 5.5 | 4.5 | 3.5 | 6.5 | 1.25 |
+2024-03-01 10:20:32,500 | toy_net | 0.5 | 0.75 | 0.625 | 0.2 | 0.5 | 0.625 | 0.7 | 0.5 | 0.5 | 0.5 |
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 1}, line=1),
+                Record("train", 1, 1.0, metrics={"loss": 0.0025}, line=1),
+                Record("eval", None, 1.0, metrics={"Mean PCK": 6.5, "Mean PCK@0.1": 1.25}, line=4),
+                Record("eval", None, 1.0, metrics={"AP": 0.5, "AP50": 0.75, "AR": 0.625}, line=5),
             ),
         ),
         Sample(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -28,10 +29,11 @@ from copilot_analytics.formats._openmmlab_facts import config_facts, type_name
 from copilot_analytics.records import Block, Floats, Ints, Item, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _PLACE = frozenset({"mode", "epoch", "iter"})
 _RATE = "lr"
+_NOTHING_TOLD = (-1, False, 0)
 _HEADER = frozenset({"env_info", "config", "exp_name", "seed", "hook_msgs"})
 _VERSION = re.compile(r"^MMCV: (\d+)\.(\d+)", re.MULTILINE)
 
@@ -64,10 +66,13 @@ class MMCVJsonParser(JsonParser):
         self._file = file
         self._clock = StepClock()
         self._length = EpochLength()
-        self._told = (0, False, 0)
+        self._told = _NOTHING_TOLD
         self._inner: bool | None = None  # whether `iter` counts from the start of the epoch
         self._states_length = False  # whether a result's `iter` is the length of an epoch
         self._place: tuple[float, float] | None = None
+        self._before: tuple[float, float] | None = None  # epoch and iteration of the last line
+        self._is_headed = self._begins_anew = False
+        self._facts: dict[str, Any] = {}
 
     def columns(self, keys: tuple[str, ...], statement: Json) -> Sequence[str] | None:
         """Name the keys that hold the numbers of a training statement."""
@@ -78,8 +83,47 @@ class MMCVJsonParser(JsonParser):
         numbers = [key for key in keys if is_number(statement[key])]
         return numbers if {"epoch", "iter"} <= set(numbers) else None
 
-    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block:
-        """Turn the numbers of training statements into a block."""
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Turn the numbers of training statements into blocks, one for each launch."""
+        clear = self._undecided(columns["epoch"], columns["iter"]) + 1
+        if self._inner is None and clear < len(lines):
+            first, rest = ({k: c[part] for k, c in columns.items()} for part in _parted(clear))
+            return [*self.block(first, lines[:clear]), *self.block(rest, lines[clear:])]
+        items: list[Item] = []
+        edges = [0, *self._launches(columns["epoch"], columns["iter"]), len(lines)]
+        for low, high in pairwise(edges):
+            part = {key: column[low:high] for key, column in columns.items()}
+            if low or self._begins_anew:
+                items += self._launch(int(lines[low]))
+            if high > low:
+                items.append(self._stretch(part, lines[low:high]))
+        return items
+
+    def _launches(self, epoch: Floats, iteration: Floats) -> list[int]:
+        """Return the lines in which the first epoch begins again: no checkpoint leads into it.
+
+        A header says so itself, and the logs that count on and on may go back to a checkpoint.
+        """
+        before = self._before or (np.inf, np.inf)
+        epochs = np.concatenate(([before[0]], epoch))
+        places = np.concatenate(([before[1]], iteration))
+        again = (epochs[1:] == 1) & (epochs[:-1] == 1) & (places[1:] <= places[:-1])
+        if self._inner is None:
+            again &= places[1:] == places[:-1]
+        elif not self._inner:
+            again[:] = False
+        again[0] &= not self._is_headed
+        self._before, self._is_headed = (float(epoch[-1]), float(iteration[-1])), False
+        self._begins_anew = bool(again[0])
+        return (np.flatnonzero(again[1:]) + 1).tolist()
+
+    def _launch(self, line: int) -> Iterator[Record]:
+        facts = {"reason": "the first epoch begins again"}
+        yield Record("launch", facts=facts, line=line, file=self._file)
+        if self._facts:
+            yield Record("config", facts=dict(self._facts), line=line, file=self._file)
+
+    def _stretch(self, columns: Mapping[str, Floats], lines: Ints) -> Block:
         epoch, iteration = columns["epoch"], columns["iter"]
         cut = self._undecided(epoch, iteration)
         steps, progress = [], []
@@ -127,7 +171,7 @@ class MMCVJsonParser(JsonParser):
             return []
         numbers = {**{key: float(plain[key]) for key in keys}, **_rates(statement.get(_RATE))}
         columns = {key: np.array([number]) for key, number in numbers.items()}
-        return [self.block(columns, np.array([number]))]
+        return list(self.block(columns, np.array([number])))
 
     def _evaluation(self, statement: Json, split: str, number: int) -> list[Item]:
         keys = [
@@ -191,7 +235,8 @@ class MMCVJsonParser(JsonParser):
         if isinstance(statement.get("exp_name"), str):
             facts["name"] = statement["exp_name"]
         self._clock.learn(facts)
-        self._told = (0, False, 0)
+        self._facts, self._is_headed = dict(facts), True
+        self._told = _NOTHING_TOLD
         return [Record("config", facts=facts, line=number, file=self._file)] if facts else []
 
     def _undecided(self, epoch: Floats, iteration: Floats) -> int:
@@ -207,12 +252,18 @@ class MMCVJsonParser(JsonParser):
 
     def _plan(self, number: int) -> list[Record]:
         length = self._length
-        now = (length.length, length.exact, length.launches)
-        if not length.is_told or now == self._told:
+        now = (length.length if length.is_told else 0, length.exact, length.launches)
+        if not length.low or now == self._told:
             return []
         self._told = now
-        facts = {"steps_per_epoch": length.length, "steps_per_epoch_exact": length.exact}
+        facts: dict[str, Any] = {"steps_per_epoch_exact": length.exact}
+        if length.is_told:
+            facts["steps_per_epoch"] = length.length
         return [Record("config", facts=facts, line=number, file=self._file)]
+
+
+def _parted(at: int) -> tuple[slice, slice]:
+    return slice(None, at), slice(at, None)
 
 
 def _counts_inner(config: Config) -> bool:
@@ -280,6 +331,20 @@ evaluation = dict(interval=1, save_best='mAP')\\n", "seed": 3, "exp_name": "toy.
                 ),
                 Record("eval", 5, 1.0, None, {"mAP": 0.5}, {"split": "val"}, 3),
                 Record("train", 10, 2.0, None, {"lr": 0.1, "lr_1": 0.2, "loss": math.nan}, line=4),
+            ),
+        ),
+        Sample(
+            """\
+{"mode": "train", "epoch": 1, "iter": 5, "lr": 0.1, "loss": 2.0}
+{"mode": "train", "epoch": 1, "iter": 5, "lr": 0.1, "loss": 2.25}
+{"mode": "train", "epoch": 2, "iter": 5, "lr": 0.1, "loss": 1.5}
+""",
+            (
+                Record("train", 5, metrics={"lr": 0.1, "loss": 2.0}, line=1),
+                Record("launch", line=2),
+                Record("train", 5, metrics={"lr": 0.1, "loss": 2.25}, line=2),
+                Record("train", 10, 2.0, metrics={"lr": 0.1, "loss": 1.5}, line=3),
+                Record("config", facts={"steps_per_epoch": 5, "steps_per_epoch_exact": False}),
             ),
         ),
     )

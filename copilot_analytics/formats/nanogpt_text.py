@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
@@ -11,6 +11,13 @@ from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ESTIMATE = re.compile(
+    rf"step (?P<step>\d{{1,12}}): train loss (?P<train_loss>{NUMBER})"
+    rf"(?: [A-Za-z]{{1,8}})?, val loss (?P<val_loss>{NUMBER})"
+)
 _MS = rf"(?P<dt_ms>{NUMBER})\s?ms"
 _MFU = rf"(?:\s?[,|] mfu:? {NUMBER}%)?"
 
@@ -54,10 +61,7 @@ class NanoGPTText(StatementFormat):
         ),
         Pattern(
             "eval",
-            re.compile(
-                rf"\bstep (?P<step>\d{{1,12}}): train loss (?P<train_loss>{NUMBER}), "
-                rf"val loss (?P<val_loss>{NUMBER})"
-            ),
+            re.compile(rf"\b{_ESTIMATE.pattern}"),
         ),
         Pattern(
             "eval",
@@ -108,10 +112,22 @@ iter 8: val loss 1.1250, val time: 1500.50 ms
             ),
         ),
         Sample(
+            "step 0: train loss 9.2500 BPC, val loss 9.5000 BPC\n",
+            (
+                Record("train", 0, metrics={"train_loss": 9.25}, line=1),
+                Record("eval", 0, metrics={"val_loss": 9.5}, facts={"split": "val"}, line=1),
+            ),
+        ),
+        Sample(
             "iter 40 step 10: loss 2.7500, iter time: 210.50ms (optimizer.step)\n",
             (Record("train", 10, metrics={"loss": 2.75}, line=1),),
         ),
     )
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: a line of either kind settles it, whatever comes after it."""
+        sure = super().confidence(lines)
+        return max(sure, float(any(_ESTIMATE.match(line) for line in lines)))
 
 
 FORMAT = NanoGPTText()

@@ -66,6 +66,10 @@ _RESULTS = {
     "top1_acc": "accuracy_top1",
     "top5_acc": "accuracy_top5",
 }
+_CUT_MAP = frozenset("mAP@.5:.95"[:cut] for cut in range(1, 10) if cut != 6)
+_DETECTION = ("Box(P", "R", "mAP50", "mAP50-95)")  # what a terminal may have swallowed
+_OLD_DETECTION = ("P", "R", "mAP@.5", "mAP@.5:.95")
+_CUT_OFF = frozenset("instances labels targets img_size size".split())
 _COUNTED_FROM_0 = frozenset({"obj", "obj_loss", "giou", "iou_loss"})
 
 
@@ -79,6 +83,8 @@ class YoloConsoleParser(LineByLine):
         self._base: int | None = None
         self._epochs: int | None = None
         self._said: int | None = None  # the epoch whose point is told
+        self._begun = 0  # epochs whose header was printed
+        self._is_told = False  # whether the bar below the last header was read
         self._is_validated = True
         self._why_done: str | None = None
 
@@ -91,6 +97,8 @@ class YoloConsoleParser(LineByLine):
             self._results = _result_names(found["columns"].split())
         elif (found := _TRAIN_HEADER.search(line)) is not None:
             self._columns = tuple(found["columns"].split())
+            self._begun += 1
+            self._is_told = self._is_validated = False
             return
         if (found := _ALL.search(line)) is not None:
             yield from self._see_result(found["cells"].split(), number)
@@ -102,7 +110,7 @@ class YoloConsoleParser(LineByLine):
         if (found := _START.search(line)) or (found := _OPTIONS.search(line)):
             self._epochs = int(found["epochs"])
             self._base = self._said = None
-            self._is_validated, self._why_done = True, None
+            self._is_validated, self._why_done, self._begun = True, None, 0
             plan = {"planned_epochs": self._epochs, "step_unit": "epoch"}
             yield from rows.config(plan, number)
         elif found := _RESUME.search(line):
@@ -110,6 +118,7 @@ class YoloConsoleParser(LineByLine):
                 "checkpoint": found["path"],
                 "epoch": int(found["epoch"]) - 1,
             }
+            self._begun = int(found["epoch"]) - 1
             yield rows.record("resume", number, facts=facts)
         elif found := _VERSION.search(line):
             yield from rows.config({"framework": found["framework"]}, number)
@@ -124,20 +133,30 @@ class YoloConsoleParser(LineByLine):
 
     def _see_row(self, found: re.Match[str], number: int) -> Iterator[Record]:
         cells, epoch, last = found["cells"].split(), int(found["epoch"]), int(found["of"])
-        if len(cells) != len(self._columns) or epoch > last or epoch == self._said:
+        if not self._are_all(cells, found["bar"]) or epoch > last or epoch == self._said:
             return
-        if found["bar"] is not None:
-            counts = list(_COUNT.finditer(found["bar"]))
-            if not counts or counts[-1]["at"] != counts[-1]["of"]:
-                return
-        self._said, self._is_validated = epoch, False
+        self._said, self._is_told, self._is_validated = epoch, True, False
         base = self._counted_from(epoch, last)
+        self._begun = epoch + 1 - base
         row: dict[str, float] = {"#epoch": epoch + 1 - base, "#epochs": last + 1 - base}
-        for column, cell in zip(self._columns, cells, strict=True):
+        for column, cell in zip(self._columns, cells, strict=False):
             name, value = _train_name(column), _value(cell)
             if value is not None and (name != "gpu_mem" or value):
                 row[name] = value
         yield from one_row(self.rows, row, number)
+
+    def _are_all(self, cells: list[str], bar: str | None) -> bool:
+        """Tell whether a bar is at its end and shows all losses.
+
+        A narrow terminal cuts the counts off first, and then what stands before them.
+        """
+        if bar is None:
+            lost = self._columns[len(cells) :]
+            return bool(cells) and all(name.lower() in _CUT_OFF for name in lost)
+        if len(cells) != len(self._columns):
+            return False
+        counts = list(_COUNT.finditer(bar))
+        return counts[-1]["at"] == counts[-1]["of"] if counts else "100%" in bar
 
     def _counted_from(self, epoch: int, last: int) -> int:
         """Return what the first epoch is called: 0 up to v7, 1 later."""
@@ -153,6 +172,9 @@ class YoloConsoleParser(LineByLine):
         """Take the first result after an epoch: later ones are of other weights or data."""
         counts = 0 if len(cells) == len(self._results) else 2
         numbers = [_value(cell) for cell in cells[counts:]]
+        if not self._results and len(numbers) == len(_DETECTION):
+            is_old = _COUNTED_FROM_0.intersection(column.lower() for column in self._columns)
+            self._results = _result_names(_OLD_DETECTION if is_old else _DETECTION)
         if self._is_validated or not numbers or len(numbers) != len(self._results):
             return
         named = {
@@ -162,6 +184,8 @@ class YoloConsoleParser(LineByLine):
         }
         if named:
             self._is_validated = True
+            if not self._is_told:
+                named["#epoch"] = self._begun
             yield from self._see_judged_by(number)
             yield from self.rows.evaluation(named, number)
 
@@ -229,6 +253,38 @@ Validating runs/toy/weights/best.pt...
         ),
         Sample(
             """\
+Starting training for 50 epochs...
+     Epoch   gpu_mem    box    obj    cls    labels  img_size
+      0/49    1.25G    0.0625    0.05    0.025    45    640: 100%|█|
+      Class    Images    Labels    P    R    mAP@.5 mAP@
+      all    58    213    0.5    0.4    0.45    0.125
+     Epoch   gpu_mem    box    obj    cls    labels  img_size
+      1/49    1.25G    0.05    0.04    0.025    4
+     Epoch   gpu_mem    box    obj    cls    labels  img_size
+      all    58    213    0.5    0.4    0.45    0.25
+""",
+            (
+                Record("config", facts={"planned_epochs": 50}, line=1),
+                Record("train", 1, 1.0, metrics={"train/obj_loss": 0.05}, line=3),
+                Record("config", facts={"save_best": "metrics/mAP_0.5:0.95"}, line=5),
+                Record("eval", 1, 1.0, metrics={"metrics/mAP_0.5:0.95": 0.125}, line=5),
+                Record("train", 2, 2.0, metrics={"train/box_loss": 0.05}, line=7),
+                Record("eval", 3, 3.0, metrics={"metrics/mAP_0.5:0.95": 0.25}, line=9),
+            ),
+        ),
+        Sample(
+            """\
+      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances    Size
+      all    10    20    0.5    0.25    0.375    0.125
+""",
+            (
+                Record("config", facts={"save_best": "metrics/mAP50-95(B)"}, line=2),
+                Record("config", facts={"step_unit": "epoch"}, line=2),
+                Record("eval", None, 1.0, metrics={"metrics/mAP50-95(B)": 0.125}, line=2),
+            ),
+        ),
+        Sample(
+            """\
      Epoch  iou_loss  dfl_loss  cls_loss
       0/9     0.125      0.25       0.5: 100%|██| 4/4 [00:09<00:00]
 Epoch: 0 | mAP@0.5: 0.5 | mAP@0.50:0.95: 0.25
@@ -264,11 +320,14 @@ def _train_name(column: str) -> str:
 
 def _result_names(columns: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the results below a header, as results.csv calls them."""
-    names, kind = [], ""
+    names: list[str] = []
+    kind = ""
     for column in columns:
         opens, bracket, name = column.rpartition("(")
         kind = f"({opens[0]})" if bracket and opens else kind
         name = name.rstrip(")")
+        if names and name in _CUT_MAP:
+            name = "mAP@.5:.95"
         names.append(f"metrics/{_RESULTS.get(name, name)}{kind}")
     return tuple(names)
 

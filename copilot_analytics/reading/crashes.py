@@ -1,7 +1,8 @@
-"""Recognises how a process died, in the text log of any trainer.
+"""Recognises how a process died or ended well, in the text log of any trainer.
 
 Only what stands at the start of a line counts: a logger that prints the word "Error" says nothing
-about the end. A crash followed by more training is for the reader of the records to weigh.
+about the end. A crash followed by more training is for the reader of the records to weigh. What
+started the process (a launcher, a queue, an editor) may say after it how it ended.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 2000  # characters of a line that are looked at
 _FOREIGN_LINES = 40  # of other processes, within a traceback
+_NOTEBOOK_LINES = 1000  # its frames show the code around, at the start of the line
 _SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
 
 _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
@@ -23,6 +25,7 @@ _TRACEBACK = re.compile(r"^\s{0,2}(?:Original )?Traceback \(most recent call las
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )
+_IN_NOTEBOOK = re.compile(r"^([A-Z]\w{0,80}) {2,60}Traceback \(most recent call last\)\s*$")
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|OutOfMemoryError|oom[-_ ]?kill|ALLOC_FAILED|can't allocate memory"
     r"|^MemoryError|\.MemoryError",
@@ -39,9 +42,26 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
     (re.compile(_SHELL + r"Aborted \(core dumped\)"), "Aborted", 6),
     (re.compile(_SHELL + r"Killed(?:\s*$|  +\S)"), "Killed", 9),
     (re.compile(_SHELL + r"Terminated(?:\s*$|  +\S)"), "Terminated", 15),
+    (
+        # Lightning ends its fit in order, so that no traceback follows.
+        re.compile(
+            r"(?:\S{1,300}:\d{1,7}: )?(?:\w{1,40}Warning: )?"
+            r"Detected KeyboardInterrupt, attempting graceful"
+        ),
+        "KeyboardInterrupt",
+        2,
+    ),
     (re.compile(r"Fatal Python error: (.*)"), "Fatal Python error", None),
     (re.compile(r"terminate called after throwing an instance of (.*)"), "terminate", 6),
     (re.compile(r"srun: error: (.*)"), "srun: error", None),
+    (re.compile(r"(Exited with (?:signal termination: .*|exit code [1-9]\d{0,2}\.))"), "LSF", None),
+    (re.compile(r"TERM_(?:OWNER|ADMIN|RUNLIMIT|PREEMPT): (.*)"), "SIGTERM", 15),
+    (re.compile(r"TERM_MEMLIMIT: (.*)"), "out of memory", 9),
+    (
+        re.compile(r"(Process finished with exit code (?!0\s*$)-?\d{1,10}.*)"),
+        "Process finished",
+        None,
+    ),
     (re.compile(r"slurmstepd: error: (.*(?:CANCELLED|oom[-_]kill|exceeded).*)"), "slurm", None),
     (
         re.compile(
@@ -69,12 +89,16 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
     ),
 )
 _ANY_LAST_WORD = re.compile("|".join(f"(?:{words.pattern})" for words, _, _ in _LAST_WORDS))
+_ENDED_WELL = re.compile(
+    r"\[20[^\]]{1,40}\] \[INFO\] \[launch\.py:\d{1,6}:main\] Process \d{1,9} exits successfully"
+    r"|Successfully completed\.\s*$|Process finished with exit code 0\s*$"
+)
 _EXIT_CODE = re.compile(r"exitcode: -(\d{1,2})\b")
 _NAMED_SIGNAL = re.compile(r"\bSIG(KILL|TERM|INT|SEGV|ABRT|BUS)\b")
 
 
 class CrashWatcher:
-    """Follows the lines of a log that are no training lines and tells crashes.
+    """Follows the lines of a log that are no training lines and tells how the process ended.
 
     Examples
     --------
@@ -89,6 +113,7 @@ class CrashWatcher:
         self._open_at: int | None = None
         self._framed = False
         self._foreign = 0
+        self._named: str | None = None  # what was raised, as a notebook says before the traceback
         self._told: set[tuple[str, str]] = set()
 
     def training(self) -> None:
@@ -100,6 +125,10 @@ class CrashWatcher:
         line = _RANK.sub("", line[:_LONGEST], count=1)
         if _TRACEBACK.match(line):
             self._open_at, self._framed, self._foreign = number, False, 0
+            self._named = None
+            return
+        if (named := _IN_NOTEBOOK.match(line)) is not None:
+            self._open_at, self._foreign, self._named = number, 0, named[1]
             return
         if self._open_at is not None:
             yield from self._within(line, number)
@@ -110,25 +139,29 @@ class CrashWatcher:
         """Yield a crash if the log ends within a traceback."""
         if self._open_at is not None:
             text = "the log ends within a traceback"
-            yield from self._crash("traceback", text, self._open_at)
+            yield from self._crash(self._named or "traceback", text, self._open_at)
             self._open_at = None
 
     def _within(self, line: str, number: int) -> Iterator[Record]:
         if line.startswith((" ", "\t")):
             self._framed = self._framed or line.lstrip().startswith("File ")
             return
-        raised = _RAISED.match(line) if self._framed else None
-        if raised is not None:
+        raised = _RAISED.match(line) if self._framed or self._named else None
+        if raised is not None and self._named in {None, raised[1].rpartition(".")[2]}:
             self._open_at = None
             yield from self._crash(raised[1], (raised[2] or "").strip(), number)
             return
         self._foreign += 1
-        if self._foreign > _FOREIGN_LINES:
+        if self._foreign > (_NOTEBOOK_LINES if self._named else _FOREIGN_LINES):
             opened, self._open_at = self._open_at, None
-            yield from self._crash("traceback", "its last line is missing", opened or number)
+            error = self._named or "traceback"
+            yield from self._crash(error, "its last line is missing", opened or number)
 
     def _last_words(self, line: str, number: int) -> Iterator[Record]:
         if _ANY_LAST_WORD.match(line) is None:
+            if _ENDED_WELL.match(line):
+                facts = {"reason": "the process ended without an error"}
+                yield Record("end", facts=facts, line=number, file=self._file)
             return
         for pattern, error, signal in _LAST_WORDS:
             found = pattern.match(line)

@@ -329,6 +329,7 @@ class LogReader:
             for lines in self._held
             for number, text in lines.cleaned()
             for crash in watcher.see(text, number)
+            if crash.kind == "crash"
         ]
         crashes += watcher.close()
         if not crashes:

@@ -44,6 +44,27 @@ def test_lines_of_other_processes_do_not_end_a_traceback():
     assert [c[1]["error"] for c in crashes(text + "RuntimeError: x")] == ["RuntimeError"]
 
 
+NOTEBOOK = """KeyboardInterrupt                         Traceback (most recent call last)
+Cell In[5], line 2
+      1 setup()
+----> 2 fit(model)
+
+File ~/toy/loop.py:12, in fit(model)
+     11 for batch in data:
+---> 12     step(batch)
+ValueError: not the one that ended it
+"""
+
+
+@pytest.mark.parametrize(("last", "facts"), [
+    ("KeyboardInterrupt: \n", (10, {"error": "KeyboardInterrupt", "message": "", "signal": 2})),
+    ("", (1, {"error": "KeyboardInterrupt", "signal": 2,
+              "message": "the log ends within a traceback"})),
+])  # fmt: skip
+def test_a_notebook_names_the_error_before_its_traceback(last, facts):
+    assert crashes(NOTEBOOK + last) == [facts]
+
+
 @pytest.mark.parametrize(("line", "facts"), [
     ("Killed", {"error": "Killed", "signal": 9}),
     ("run.sh: line 12: 4711 Killed                  python train.py",
@@ -63,11 +84,29 @@ def test_lines_of_other_processes_do_not_end_a_traceback():
      {"signal": 15}),
     ("RuntimeError: CUDA out of memory. Tried to allocate 20 MiB", {"out_of_memory": True}),
     ("Fatal Python error: Segmentation fault", {"error": "Fatal Python error"}),
+    ("Detected KeyboardInterrupt, attempting graceful shutdown ...", {"signal": 2}),
+    ("Exited with exit code 1.", {"error": "LSF", "message": "Exited with exit code 1."}),
+    ("TERM_OWNER: job killed by owner.", {"error": "SIGTERM", "signal": 15}),
+    ("TERM_MEMLIMIT: job killed after reaching LSF memory usage limit.", {"out_of_memory": True}),
+    ("Process finished with exit code 1", {"error": "Process finished"}),
+    ("Process finished with exit code 137 (interrupted by signal 9: SIGKILL)", {"signal": 9}),
+    ("/opt/lib/call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown",
+     {"error": "KeyboardInterrupt", "signal": 2}),
 ])  # fmt: skip
 def test_last_words_are_heard(line, facts):
     ((number, found),) = crashes(f"fine\n{line}\nmore")
     assert number == 2
     assert facts.items() <= found.items()
+
+
+@pytest.mark.parametrize("line", [
+    "[2024-01-01 10:00:00,125] [INFO] [launch.py:350:main] Process 4711 exits successfully.",
+    "Successfully completed.",
+    "Process finished with exit code 0",
+])  # fmt: skip
+def test_who_started_the_process_tells_that_it_ended_well(line):
+    (end,) = CrashWatcher("x.log").see(line, 7)
+    assert (end.kind, end.line) == ("end", 7)
 
 
 @pytest.mark.parametrize("line", [

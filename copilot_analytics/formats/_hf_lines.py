@@ -1,0 +1,65 @@
+"""The dicts that the Hugging Face Trainer prints: where their numbers stand, and what they tell."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from copilot_analytics.formats._base import LONGEST_LINE, Field
+from copilot_analytics.formats._numbers import NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
+# The Trainer adds the epoch last; only these follow it.
+_TAIL = re.compile(
+    r"^(?:\s*'(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second"
+    r"|global_step/max_steps|percentage|elapsed_time|remaining_time|memory\(GiB\)"
+    r"|train_speed\(\w+/\w+\)|step)': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
+)
+_PAIRS = re.compile(rf"'(?P<key>[^'\\]{{1,100}})': '?(?P<number>{NUMBER})'?(?=[,}}])")
+_PLACE = re.compile(r"'global_step/max_steps': '(?P<step>\d{1,12})/(?P<steps>\d{1,12})'")
+_OF_THE_TRAINER = re.compile(
+    r"'(?:loss|learning_rate|\w{0,30}_?loss|eval_[^']{1,80}|train_runtime|reward)':"
+)
+_NO_METRIC = re.compile(
+    r"(?:^|_)(?:runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
+    r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|num_tokens|step)$"
+    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second)$"
+)
+
+SUMMARY = ("train_runtime", "train_steps_per_second")
+
+
+def dict_fields(line: str) -> list[Field] | None:
+    """Return the numbers of a dict as the Trainer prints it; None if a line holds none."""
+    if "transformers.trainer" in line:
+        line = line.replace('"', "'")  # its second version wrote JSON
+    start = line.find("{'")
+    if start < 0 or len(line) > LONGEST_LINE:
+        return None
+    end = line.find("}", start) + 1
+    epoch = _EPOCH.search(line, start, end)
+    if epoch is None or not _TAIL.match(line[epoch.end() : end]):
+        return None
+    if not _OF_THE_TRAINER.search(line, start, end):
+        return None
+    fields: dict[str, Field] = {}
+    for pair in _PAIRS.finditer(line, start, end):
+        if pair["key"] == "step":
+            fields["#step"] = Field("#step", *pair.span("number"))
+        elif pair["key"] in SUMMARY or not _NO_METRIC.search(pair["key"]):
+            fields[pair["key"]] = Field(pair["key"], *pair.span("number"))
+    place = _PLACE.search(line, start, end)
+    for group in ("step", "steps") if place is not None else ():
+        fields[f"#{group}"] = Field(f"#{group}", *place.span(group)) if place else fields["epoch"]
+    return list(fields.values())
+
+
+def kind_of(fields: Sequence[Field]) -> str:
+    """Return what a dict tells: ``train``, ``eval`` or, as the summary does, ``end``."""
+    names = {field.name for field in fields}
+    if "train_runtime" in names:
+        return "end"
+    return "eval" if any(name.startswith("eval_") for name in names) else "train"
