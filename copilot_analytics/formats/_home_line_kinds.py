@@ -33,7 +33,7 @@ MEMBER = re.compile(r'\s*"[^"]{1,60}"\s{0,4}:\s')  # of a JSON object, which is 
 FINAL = re.compile(
     r"(?i)^[^a-z]*(?:(?:final|best|summary|overall)\b[^\d]{0,60}$"
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
-    r"[^\d]{0,40}$)"
+    r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"

@@ -353,3 +353,47 @@ def test_how_a_loss_is_averaged_may_stand_between_it_and_its_number(aside: str) 
     )
     rows = [r.metrics for r in read(text) if r.kind == "train"]
     assert rows == [{"Training Loss": float(f"1.{i}")} for i in range(25, 75, 5)]
+
+
+def drawn(epoch: int, postfix: str) -> str:
+    """Return three frames of a bar of four steps, which names no epoch."""
+    return "\n".join(
+        f"\r{25 * n}%|###| {n}/4 [00:0{n}<00:01, 2.5it/s, {postfix}{epoch}{n}]" for n in (1, 2, 4)
+    )
+
+
+def test_of_bars_that_lines_below_sum_up_nothing_counts() -> None:
+    text = "".join(
+        f"{drawn(e, 'train loss=0.')}\n[{e}/90] Train Loss: 1.{e}, Valid Loss: 2.{e}\n"
+        for e in range(1, 6)
+    )
+    assert points(read(text), "train") == [
+        (e, {"Train Loss": float(f"1.{e}")}) for e in range(1, 6)
+    ]
+    assert [step for step, _ in points(read(text), "eval")] == [1, 2, 3, 4, 5]
+
+
+def test_of_bars_whose_epoch_a_line_below_names_the_end_counts() -> None:
+    text = "".join(f"{drawn(e, 'loss=0.')}\nEpoch {e}, Val Loss: 2.{e}\n" for e in range(1, 6))
+    assert points(read(text), "train") == [(e, {"loss": float(f"0.{e}4")}) for e in range(1, 6)]
+    headed = "".join(
+        f"{drawn(e, 'loss=0.')}\nEpoch {e} finished.\nval acc: 0.{e}\n" for e in (1, 2)
+    )
+    assert points(read(headed), "train") == [(1, {"loss": 0.14}), (2, {"loss": 0.24})]
+    assert points(read(headed), "eval") == [(1, {"val acc": 0.1}), (2, {"val acc": 0.2})]
+
+
+def test_bars_that_nothing_names_are_an_epoch_each() -> None:
+    text = "".join(f"{drawn(e, 'loss=0.')}\nTest set: loss: 0.{e}\n" for e in range(1, 4))
+    records = read(text)
+    assert [(r.step, r.epoch) for r in records if r.kind == "train"][-3:] == [
+        (9, 2.25),
+        (10, 2.5),
+        (12, 3.0),
+    ]
+    assert [(r.step, r.epoch) for r in records if r.kind == "eval"] == [
+        (4, None),
+        (None, 2.0),
+        (None, 3.0),
+    ]
+    assert not any(r.kind == "launch" for r in records)
