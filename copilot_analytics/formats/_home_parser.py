@@ -112,6 +112,17 @@ class HomeTextParser(LineParser):
         """Whether rows count iterations of their epoch."""
         return self._rows.counts_inner
 
+    @property
+    def _has_begun(self) -> bool:
+        """Whether anything was measured; some logs tell evaluations alone."""
+        return self._rows.has_rows or bool(self._evaluations.splits)
+
+    def _sums_up(self, line: str, reading: Reading) -> bool:
+        """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
+        if self._rows.header is None or OF_THE_BEST.search(line) or "final" in line.lower():
+            return False
+        return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1
+
     def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
         yield from self._bars.end()
         if "#epoch" in row:
@@ -137,7 +148,7 @@ class HomeTextParser(LineParser):
         message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if self._rows.has_rows and says_the_end(message):
+        if self._has_begun and says_the_end(message) and not self._sums_up(line, reading):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             yield from self._choice(line, number)
@@ -158,16 +169,16 @@ class HomeTextParser(LineParser):
 
     def _story(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Take a line that measures nothing; it may say what the next ones are about."""
-        if self._rows.has_rows and says_the_end(message):
+        if self._has_begun and says_the_end(message):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
         elif SECTION.match(message + " "):
             split = split_in(line)
             self._section = split if split in {"val", "test"} else None
             self._repeats = False
-        elif self._rows.has_rows and saved_checkpoint(message) is not None:
+        elif self._has_begun and saved_checkpoint(message) is not None:
             yield from self._saved(line, message, number)
-        elif self._rows.has_rows and FINAL.match(message):
+        elif self._has_begun and FINAL.match(message):
             self._repeats = True
 
     def _coco(self, name: str, value: float, number: int) -> Iterator[Item]:
@@ -184,7 +195,7 @@ class HomeTextParser(LineParser):
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""
-        saved = saved_checkpoint(message) if self._rows.has_rows else None
+        saved = saved_checkpoint(message) if self._has_begun else None
         if saved is None:
             return
         is_told = "best_metric" in saved or OF_THE_BEST.search(line) is None
@@ -253,6 +264,8 @@ class HomeTextParser(LineParser):
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
         result = result_of(line, reading, number, split)
+        if not reading.has_axis:
+            result.numbers.update(self._rows.standing(result.shape))
         yield from self._before_result()
         yield from self._bars.before_result(result.numbers.get("#epoch"))
         yield from self._evaluations.take(result)

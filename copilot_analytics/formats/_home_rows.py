@@ -169,6 +169,13 @@ class HomeRows:
         self.has_rows = True
         yield from self.reader.rows(columns, lines)
 
+    def standing(self, shape: tuple[str, ...]) -> dict[str, float]:
+        """Return the place that a line of its own named for the first result of each kind."""
+        if self._standing is None or shape in self._stood:
+            return {}
+        self._stood.add(shape)
+        return {name: float(place[0]) for name, place in self._standing.items()}
+
     def stand(self, places: dict[str, Floats]) -> None:
         """Take a line that names the step of the ones below it, the first of each kind."""
         self._standing = {name: place for name, place in places.items() if name in _STEPS}

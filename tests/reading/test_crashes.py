@@ -63,6 +63,8 @@ def test_lines_of_other_processes_do_not_end_a_traceback():
      {"signal": 15}),
     ("RuntimeError: CUDA out of memory. Tried to allocate 20 MiB", {"out_of_memory": True}),
     ("Fatal Python error: Segmentation fault", {"error": "Fatal Python error"}),
+    ("    KeyboardInterrupt             Traceback (most recent call last)",
+     {"error": "KeyboardInterrupt", "signal": 2}),
 ])  # fmt: skip
 def test_last_words_are_heard(line, facts):
     ((number, found),) = crashes(f"fine\n{line}\nmore")
