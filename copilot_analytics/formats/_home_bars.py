@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from copilot_analytics.formats._home_readings import Metric
 
+_MOST_WAITING = 1000  # frames; at ten a second, which tqdm draws at most, some minutes
 _TQDM = re.compile(
     r"(?P<share>\d{1,3})%\|[^|\n]{0,400}\|\s{0,20}(?P<done>\d{1,12})/(?P<total>\d{1,12})"
     r"(?:\s\[(?P<inside>[^\]]{0,2000})\]?)?(?P<after>.{0,4000})"
@@ -25,7 +26,12 @@ _KERAS = re.compile(
 _LEADING = re.compile(
     r"^\s{0,20}\[[=>.]{3,200}\](?P<after>[^\n]{0,1000}?)\s(?P<done>\d{1,12})/(?P<total>\d{1,12})\s*$"
 )
+_PERCENT = re.compile(
+    r"^(?P<title>\s{0,20}[A-Za-z][\w \t]{0,40}:?)\s{1,20}(?P<share>\d{1,3})%\s\|[=#>. -]{3,200}\|"
+    r"(?P<after>.{0,4000})"
+)
 _PASS = re.compile(r"(?i)\bepochs?\W{0,4}(\d{1,9})|(?<![\d.])(\d{1,9})\s?/\s?\d")
+_OF_EPOCHS = re.compile(r"(?i)\bepochs?\W{0,4}\d{1,9}\s?/\s?(\d{1,9})(?!\d)")
 _OF_STEPS = re.compile(
     r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?|progress)\s?:?\s{0,4}$"
 )
@@ -82,6 +88,12 @@ class Frame:
         return _OF_STEPS.match(self.title) is not None
 
     @property
+    def planned_epochs(self) -> int | None:
+        """The number of epochs that its title names behind a slash."""
+        found = _OF_EPOCHS.search(self.title)
+        return int(found[1]) if found else None
+
+    @property
     def counts_epochs(self) -> bool:
         """Whether the bar counts epochs."""
         return "epoch" in self.title.lower() and not _DIGITS.search(self.title)
@@ -89,6 +101,76 @@ class Frame:
     def goes_on(self, other: Frame) -> bool:
         """Tell whether another frame is a later one of the same bar."""
         return other.done >= self.done and other.which == self.which
+
+
+class UnnamedBars:
+    """Tells what bars are that come before any line has named an epoch.
+
+    A line that names the epoch after the first bar tells that a bar is drawn for each epoch; then
+    its end counts. Where a bar of the same kind is drawn again without such a line, or one goes on
+    for long, every frame is a point, and each bar is an epoch of its own.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Frame, int]] = []
+        self._late: tuple[Frame, float] | None = None
+        self._kind: tuple[str, str, int] | None = None
+        self._epoch = 1
+        self._are: Literal["points", "ends"] | None = None
+
+    @property
+    def are_drawn(self) -> bool:
+        """Whether such a bar was drawn."""
+        return self._kind is not None
+
+    def begin(self, frame: Frame) -> list[tuple[Frame, int]]:
+        """Take the first frame of a bar; return points that can be told now, with their epochs."""
+        if self._kind is None:
+            self._kind = frame.which if frame.text else None
+            return []
+        if frame.which != self._kind:
+            return []
+        self._epoch += 1
+        return self.decide()
+
+    def decide(self) -> list[tuple[Frame, int]]:
+        """Take that no line names the epoch of what waits; return points that can be told now."""
+        if self._are == "ends" or not self._waiting:
+            return []
+        self._are = "points"
+        return self.release()
+
+    def take(self, frame: Frame) -> list[tuple[Frame, int]]:
+        """Take a frame that a later one does not correct; return points that can be told now."""
+        if not frame.text:
+            return []
+        if self._are == "ends":
+            self._waiting.clear()
+        self._waiting.append((frame, self._epoch))
+        if self._are is None and len(self._waiting) > _MOST_WAITING:
+            self._are = "points"
+        return self.release() if self._are == "points" else []
+
+    def release(self) -> list[tuple[Frame, int]]:
+        """Return what waits."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def settle(self) -> Frame | None:
+        """Take that a line names the epoch; return the end of its bar, if there is any."""
+        waiting = self.release()
+        if self._are is None and waiting:
+            self._are = "ends"
+        return waiting[-1][0] if waiting else None
+
+    def keep(self, frame: Frame, epoch: float) -> None:
+        """Keep the end of a bar until it is known whether a line sums its epoch up."""
+        self._late = frame, epoch
+
+    def late(self) -> tuple[Frame, float] | None:
+        """Return the end of a bar that was kept, and its epoch, once."""
+        late, self._late = self._late, None
+        return late
 
 
 class FirstBars:
@@ -141,6 +223,11 @@ def read_frame(line: str, number: int) -> Frame | None:
         if found is None:
             return None
         title, postfix, after = "", found["after"], ""
+    elif "% |" in line[:80]:
+        found = _PERCENT.match(line)
+        if found is None:
+            return None
+        return Frame(found["title"], int(found["share"]), 100, found["after"], "", number)
     elif line.lstrip(" ")[:2] in {"[=", "[>"}:
         found = _LEADING.match(line)
         if found is None:

@@ -10,12 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_vocabulary import split_in
+from copilot_analytics.formats._home_row_fields import number_of, numbers_of
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping, split_in
 from copilot_analytics.records import Block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from copilot_analytics.formats._home_readings import Reading
     from copilot_analytics.formats._home_rows import HomeRows
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Item
@@ -67,6 +69,18 @@ class Result:
         return {_plain(name) for metrics in self.metrics.values() for name in metrics}
 
 
+def result_of(line: str, reading: Reading, number: int, split: Split | None) -> Result:
+    """Return what a line measured on held-out data; `split` is that of metrics that name none."""
+    numbers = numbers_of(line, reading.places)
+    numbers |= {f.name: float(line[f.start : f.end]) for f in reading.stamp.fields}
+    by_split: dict[Split, dict[str, float]] = {}
+    for metric in reading.metrics:
+        if not is_bookkeeping(metric.name):
+            of = metric.split or split or "val"
+            by_split.setdefault(of, {})[metric.name] = number_of(line, metric.parts)
+    return Result(numbers, by_split, number)
+
+
 class Evaluations:
     """Yields the results of one log.
 
@@ -74,10 +88,13 @@ class Evaluations:
     ----------
     section : Split or None
         The split of a validation that goes on.
+    splits : set of Split
+        The parts of the data that results were of so far.
     """
 
     def __init__(self, rows: HomeRows) -> None:
         self.section: Split | None = None
+        self.splits: set[Split] = set()
         self._rows = rows
         self._held: Result | None = None
         self._chain = 0
@@ -88,6 +105,7 @@ class Evaluations:
 
     def take(self, result: Result) -> Iterator[Item]:
         """Take a line; yield what is certain now."""
+        self.splits.update(result.metrics)
         held = self._held
         if held is not None:
             if held.counter and self._continues(held, result):

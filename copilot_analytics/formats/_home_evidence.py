@@ -18,6 +18,7 @@ class Evidence:
     rows: int = 0
     knows_epochs: bool = False
     steps: set[int] = field(default_factory=set)
+    epochs: set[float] = field(default_factory=set)
     numbers: set[tuple[float, ...]] = field(default_factory=set)
 
     def add_result(self, record: Record) -> None:
@@ -25,6 +26,8 @@ class Evidence:
         self.rows += 1
         self.knows_epochs |= record.epoch is not None
         self.steps.add(record.step or 0)
+        if record.epoch is not None:
+            self.epochs.add(record.epoch)
         self.numbers.add(tuple(record.metrics.values()))
 
     def add(self, block: Block) -> None:
@@ -33,6 +36,10 @@ class Evidence:
         self.knows_epochs |= not np.isnan(block.epoch).all()
         self.steps.update(block.step.tolist())
         self.numbers.update(zip(*(m.tolist() for m in block.metrics.values()), strict=True))
+
+    def is_of_epochs(self, fewest: int) -> bool:
+        """Tell whether results of enough epochs differ, as those of a training do."""
+        return len(self.epochs) >= fewest and len(self.numbers) > 1
 
     def is_a_training(self, fewest: int) -> bool:
         """Tell whether there are enough rows at different steps; some stand at one step."""

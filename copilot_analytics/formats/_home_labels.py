@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_OF_WHAT = re.compile(r"(?i)(?<=[a-z])\s(?:of|for)\s(?:the|our|this)\s(?:\w{1,20}\s?){1,2}$")
 _MOST_WORDS = 6
 _LONGEST = 60
 
@@ -35,6 +36,8 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     ...     label_of("a + b: 1", ["a", "b"], 0, 5),
     ... )
     ('val loss', '')
+    >>> label_of("Accuracy of the network: 1", ["Accuracy", "of", "the", "network"], 0, 23)
+    'Accuracy'
     """
     count = len(words)
     while words and words[-1].lower() in LINKING:
@@ -45,7 +48,7 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     text = re.split(r"[{}'\"]", line[start:cut].strip())[-1]
     if text.count("(") != text.count(")"):
         text = text.rpartition("(")[2]
-    text = text.strip()
+    text = _OF_WHAT.sub("", text.strip())
     if _ARITHMETIC.search(text):
         return ""
     return text if len(text) <= _LONGEST else ""

@@ -18,7 +18,7 @@ from copilot_analytics.formats._home_vocabulary import (
 )
 
 _WORD = re.compile(r"[^\W\d_]+\d{0,2}|[^\x00-\x7f]+")
-_INSIDE = tuple("loss entropy acc iou reward error score dice perplex prec recall".split())
+_INSIDE = tuple("loss entropy acc iou reward error score dice perplex prec recall return".split())
 _FOREIGN = tuple(
     "损失 准确 精度 率 误差 奖励 困惑 轮 步 迭代 批次 эпох 에폭 에포크 エポック 손실 損失".split()
 )
@@ -34,7 +34,7 @@ MEMBER = re.compile(r'\s*"[^"]{1,60}"\s{0,4}:\s')  # of a JSON object, which is 
 FINAL = re.compile(
     r"(?i)^[^a-z]*(?:(?:final|best|summary|overall)\b[^\d]{0,60}$"
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
-    r"[^\d]{0,40}$)"
+    r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from copilot_analytics.formats._base import LineParser
 from copilot_analytics.formats._coco import coco_average
-from copilot_analytics.formats._home_bars import FirstBars, Frame, read_frame
+from copilot_analytics.formats._home_bar_reader import BarReader
+from copilot_analytics.formats._home_bars import Frame, read_frame
 from copilot_analytics.formats._home_checkpoints import saved_checkpoint
-from copilot_analytics.formats._home_evaluations import Evaluations, Result
+from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
     FINAL,
@@ -39,6 +39,7 @@ from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
+    is_loss,
     split_in,
 )
 from copilot_analytics.formats._home_words import LONGEST_LINE, read_line
@@ -64,9 +65,7 @@ class HomeTextParser(LineParser):
         self._evaluations = Evaluations(self._rows)
         self._section: Split | None = None
         self._repeats = False  # whether lines without an axis sum up what was said
-        self._frame: Frame | None = None
-        self._first_bars = FirstBars()
-        self._held_out: set[Split] = set()  # the splits that results named so far
+        self._bars = BarReader(self._rows, self._evaluations)
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -81,7 +80,8 @@ class HomeTextParser(LineParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of such lines into blocks, and evaluations beside them."""
-        items = [*self._before_row(), *self._rows.placed(joined(columns), lines)]
+        row = joined(columns)
+        items = [*self._before_row(row), *self._rows.placed(row, lines)]
         self._evaluations.learn(items)
         return items
 
@@ -94,7 +94,7 @@ class HomeTextParser(LineParser):
 
     def close(self) -> Iterable[Item]:
         """Say what waited for the next line, and what the lines showed of the plan."""
-        items = [*self._end_bar(), *self._rows.flush(), *self._evaluations.close()]
+        items = [*self._bars.close(), *self._rows.flush(), *self._evaluations.close()]
         return [*items, *self._rows.reader.learned()]
 
     @property
@@ -112,8 +112,22 @@ class HomeTextParser(LineParser):
         """Whether rows count iterations of their epoch."""
         return self._rows.counts_inner
 
-    def _before_row(self) -> Iterator[Item]:
-        yield from self._end_bar()
+    @property
+    def _has_begun(self) -> bool:
+        """Whether anything was measured; some logs tell evaluations alone."""
+        return self._rows.has_rows or bool(self._evaluations.splits)
+
+    def _sums_up(self, line: str, reading: Reading) -> bool:
+        """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
+        if self._rows.header is None or OF_THE_BEST.search(line) or "final" in line.lower():
+            return False
+        return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1
+
+    def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
+        yield from self._bars.end()
+        if "#epoch" in row:
+            sums_up = any(is_loss(name) for name in row)
+            yield from self._bars.name_epoch(float(row["#epoch"][0]), sums_up=sums_up)
         yield from self._evaluations.release()
         yield from self._rows.flush()
         self._section, self._repeats = None, False
@@ -134,37 +148,37 @@ class HomeTextParser(LineParser):
         message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if self._rows.has_rows and says_the_end(message):
+        if self._has_begun and says_the_end(message) and not self._sums_up(line, reading):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             yield from self._choice(line, number)
             yield from self._saved(line, message, number)
         elif is_row(reading):
             columns = columns_of(line, reading)
-            yield from self._before_row()
+            yield from self._before_row(columns)
             yield from self._rows.placed(columns, np.array([number]))
         elif reading.qualities or has_bare_splits(reading):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
         elif is_place(line, reading):
-            yield from self._before_row()
+            yield from self._before_row({})
             self._rows.stand(columns_of(line, reading))
         else:
             yield from self._story(line, message, number)
 
     def _story(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Take a line that measures nothing; it may say what the next ones are about."""
-        if self._rows.has_rows and says_the_end(message):
-            yield from self._before_row()
+        if self._has_begun and says_the_end(message):
+            yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
         elif SECTION.match(message + " "):
             split = split_in(line)
             self._section = split if split in {"val", "test"} else None
             self._repeats = False
-        elif self._rows.has_rows and saved_checkpoint(message) is not None:
+        elif self._has_begun and saved_checkpoint(message) is not None:
             yield from self._saved(line, message, number)
-        elif self._rows.has_rows and FINAL.match(message):
+        elif self._has_begun and FINAL.match(message):
             self._repeats = True
 
     def _coco(self, name: str, value: float, number: int) -> Iterator[Item]:
@@ -181,7 +195,7 @@ class HomeTextParser(LineParser):
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""
-        saved = saved_checkpoint(message) if self._rows.has_rows else None
+        saved = saved_checkpoint(message) if self._has_begun else None
         if saved is None:
             return
         is_told = "best_metric" in saved or OF_THE_BEST.search(line) is None
@@ -206,7 +220,8 @@ class HomeTextParser(LineParser):
         self._repeats = False
         self._section = reading.split if reading.split in {"val", "test"} else None
         if places["#epoch"] != self._rows.header:
-            yield from self._end_bar()
+            yield from self._bars.end()
+            yield from self._bars.head(places["#epoch"])
             yield from self._evaluations.release()
             epochs = places.get("#epochs")
             if places.get("#inner", -1.0) - places["#epoch"] in {0.0, 1.0}:
@@ -229,16 +244,18 @@ class HomeTextParser(LineParser):
             return
         if reading.has_axis or OF_SAMPLE.match(line):
             return
-        yield from self._end_bar()  # it may tell the split
+        yield from self._bars.end()  # it may tell the split
         split = self._section or self._evaluations.section
         judges = not is_of_training(measured) or OF_THE_BEST.search(line) is not None
         if split is None and self._rows.has_rows and judges:
-            split = "test" if self._held_out == {"test"} else "val"
+            split = "test" if self._evaluations.splits == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
         columns = columns_of(line, reading)
-        yield from self._end_bar()
+        yield from self._bars.end()
+        if is_of_training(measured):
+            self._bars.are_summed_up()
         yield from self._evaluations.release()
         sure = "train" in splits and bool(splits & {"val", "test"})
         yield from self._rows.unplaced(columns, np.array([number]), sure=sure)
@@ -246,38 +263,24 @@ class HomeTextParser(LineParser):
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
-        numbers = numbers_of(line, reading.places)
-        numbers |= {f.name: float(line[f.start : f.end]) for f in reading.stamp.fields}
-        by_split: dict[Split, dict[str, float]] = {}
-        for metric in reading.metrics:
-            if not is_bookkeeping(metric.name):
-                of = metric.split or split or "val"
-                self._held_out.add(of)
-                by_split.setdefault(of, {})[metric.name] = number_of(line, metric.parts)
+        result = result_of(line, reading, number, split)
+        if not reading.has_axis:
+            result.numbers.update(self._rows.standing(result.shape))
         yield from self._before_result()
-        yield from self._evaluations.take(Result(numbers, by_split, number))
+        yield from self._bars.before_result(result.numbers.get("#epoch"))
+        yield from self._evaluations.take(result)
 
     def _before_result(self) -> Iterator[Item]:
-        yield from self._end_bar()
+        yield from self._bars.end()
+        yield from self._bars.late()
         yield from self._rows.flush()
 
     def _draw(self, frame: Frame) -> Iterator[Item]:
-        """Take a frame of a progress bar."""
-        held = self._frame
-        if held is not None and not held.goes_on(frame):
-            yield from self._end_bar()
-        elif held is not None and frame.done > held.done and self._is_axis(held):
-            yield from self._point(held)
-        if frame.total:
-            self._frame = frame
-            yield from self._bar_plan(frame)
+        """Take a frame of a progress bar, and what was printed behind it."""
+        yield from self._bars.draw(frame)
         after = frame.after.strip()
         if after:
             yield from self._glued(frame, after)
-
-    def _bar_plan(self, frame: Frame) -> Iterator[Item]:
-        if frame.counts_epochs and frame.total > 1:
-            yield from self._rows.reader.config({"planned_epochs": frame.total}, frame.line)
 
     def _glued(self, frame: Frame, after: str) -> Iterator[Item]:
         """Read what was printed behind a bar that other lines follow: it counts epochs."""
@@ -287,61 +290,8 @@ class HomeTextParser(LineParser):
             named = number_of(after, reading.places["#epoch"])
             is_outer = frame.done - 1 <= named <= frame.done
         if is_outer and not reading.is_remark and not frame.which[1] and frame.total > 1:
-            self._frame = None
+            self._bars.drop()
             yield from self._rows.reader.config({"planned_epochs": frame.total}, frame.line)
             if self._rows.header is None and not reading.has_axis:
                 yield from self._rows.enter(float(frame.done), None, frame.line)
         yield from self._line(after, frame.line)
-
-    def _is_axis(self, frame: Frame) -> bool:
-        """Tell whether each frame is a point, because nothing else says where training is."""
-        if frame.done <= 0 or frame.which[1]:
-            return False
-        return self._rows.header is None or frame.counts_steps
-
-    def _end_bar(self) -> Iterator[Item]:
-        if self._frame is not None:
-            frame, self._frame = self._frame, None
-            if frame.is_whole or self._is_axis(frame):
-                yield from self._point(frame)
-
-    def _point(self, frame: Frame) -> Iterator[Item]:
-        """Yield what a frame measured."""
-        text = frame.text
-        reading = read_line(text)
-        if not reading.qualities or reading.is_remark:
-            return
-        self._frame = None
-        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if (
-            reading.split in {"val", "test"}
-            or all(m.split in {"val", "test"} for m in measured)
-            or (
-                "#epoch" not in reading.places
-                and self._first_bars.precede(frame, reading.metrics, self._rows.header)
-            )
-        ):
-            places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
-            placed = replace(reading, places=places)
-            yield from self._result(text, placed, frame.line, reading.split)
-            return
-        columns = columns_of(text, reading)
-        if "#count" in columns and "#epoch" not in columns:
-            columns["#epoch"] = columns.pop("#count")
-            columns["#epochs"] = columns.pop("#count_of", columns["#epoch"] * 0)
-        for name in ("#count", "#count_of", "#inner", "#inner_of"):
-            columns.pop(name, None)
-        yield from self._evaluations.release()
-        if frame.counts_steps:
-            columns = {name: column for name, column in columns.items() if name != "#epoch"}
-            columns["#step"] = np.array([float(frame.done)])
-            columns["#steps"] = np.array([float(frame.total)])
-        elif "#epoch" not in columns:
-            if frame.counts_epochs:
-                columns["#epoch"] = np.array([float(frame.done)])
-            elif self._rows.header is None:
-                columns["#inner"] = np.array([float(frame.done)])
-                columns["#inner_of"] = np.array([float(frame.total)])
-            else:
-                columns["#epoch"] = np.array([self._rows.header])
-        yield from self._rows.placed(columns, np.array([frame.line]))

@@ -59,6 +59,8 @@ class HomeRows:
     ----------
     header : float or None
         Number of the epoch that the last header named.
+    headers_end : bool
+        Whether headers name the epoch above them.
     """
 
     def __init__(self, file: str) -> None:
@@ -83,7 +85,7 @@ class HomeRows:
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
-        self._headers_end = False  # whether headers name the epoch above them
+        self.headers_end = False
         self._ahead: float | None = None  # of their headers rows name their epoch by that
 
     @property
@@ -167,6 +169,13 @@ class HomeRows:
         self.has_rows = True
         yield from self.reader.rows(columns, lines)
 
+    def standing(self, shape: tuple[str, ...]) -> dict[str, float]:
+        """Return the place that a line of its own named for the first result of each kind."""
+        if self._standing is None or shape in self._stood:
+            return {}
+        self._stood.add(shape)
+        return {name: float(place[0]) for name, place in self._standing.items()}
+
     def stand(self, places: dict[str, Floats]) -> None:
         """Take a line that names the step of the ones below it, the first of each kind."""
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
@@ -176,7 +185,7 @@ class HomeRows:
         """Take a header that names the epoch of what follows."""
         yield from self.flush()
         if self.header is None and self._free_base is not None:
-            self._headers_end = True
+            self.headers_end = True
             self.axis.saw_epoch(self.axis.last_step + self._free_base)
         self.header = epoch
         self.says_where = True
@@ -228,7 +237,7 @@ class HomeRows:
 
     def _epoch_below(self, lines: Ints) -> Floats:
         """Return the epoch of rows below the last header; it named the one before if it ends it."""
-        return np.full(len(lines), (self.header or 0.0) + self._headers_end)
+        return np.full(len(lines), (self.header or 0.0) + self.headers_end)
 
     def _ahead_of_header(self, epoch: float) -> float:
         """Return 1 if headers count epochs from 0 and rows from 1, as the first of them tell."""

@@ -12,7 +12,10 @@ FULL_WIDTH = "\uff0c\uff1a\uff1b\uff08\uff09\u3010\u3011\u3001\u3002"
 TOKEN = re.compile(
     rf"""(?x)
       (?P<aside>\((?i:[^()\d]{{0,40}}\b(?:last|past|over|window|avg|average|mean|ema|running)\b)
-          [^()\d]{{0,40}}\d{{1,9}}(?:\.\d{{1,9}})?[^()\d]{{0,20}}\)(?=\s{{0,3}}[:=]))
+          [^()\d]{{0,40}}\d{{1,9}}(?:\.\d{{1,9}})?[^()\d]{{0,20}}\)(?=\s{{0,3}}[:=])
+        | \((?i:last\s|over\s)?\d{{1,9}}\s(?i:episodes?|eps|games|steps|iters?|runs)\)(?=[\s:=])
+        | \b(?i:on|over|of)\s(?:(?i:the|all)\s){{0,2}}\d{{1,9}}\s(?:\w{{1,20}}\s){{0,2}}
+          (?i:images|samples|examples|reviews|sentences|episodes|games|sequences)(?=\s{{0,3}}[:=]))
     | (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
     | (?P<number>(?:(?<![\w.@])|(?<=[{CHINESE}])|(?<=[Ll]oss))[+-]?(?:
           \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?

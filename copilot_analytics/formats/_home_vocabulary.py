@@ -19,7 +19,10 @@ STEPS = frozenset(
     iteración iteracion iteração iteracao itération paso passo schritt episodio episódio шаг 스텝
     ステップ""".split()
 )
-GLOBAL_STEPS = frozenset({"global_step", "globalstep", "gstep", "num_updates", "total_timesteps"})
+GLOBAL_STEPS = frozenset(
+    """global_step globalstep gstep num_updates total_timestep total_timesteps total_num_steps
+    """.split()
+)
 BATCHES = frozenset({"batch", "minibatch", "mini-batch", "batch_idx", "batches", "批次"})
 SAMPLES = frozenset({"sample", "image", "img", "idx", "样本"})
 

@@ -41,6 +41,7 @@ _LEARNING_RATE = re.compile(
     r"|^lr[-/][\w/.-]{1,40}$",
     re.IGNORECASE,
 )
+_MEASURED = re.compile(r"\d\.\d{4}")  # a result in a sentence; ``AP@0.75`` is a name
 _PLANNED = {"#epoch": "#epochs", "#step": "#steps"}
 
 Columns: TypeAlias = dict[str, "Floats"]
@@ -70,6 +71,8 @@ def header_of(line: str) -> list[str] | None:
         names = [cell.text for cell in cells_of(line, mark)]
     told = [name for name in names if name]
     if len(names) < 2 or any(IS_NUMBER.fullmatch(name) or rewritten(name, mark) for name in told):
+        return None
+    if any(_MEASURED.search(name) for name in told):
         return None
     if len(set(told)) < len(told):
         if mark == BLANKS:
@@ -222,10 +225,12 @@ class TableParser(LineParser):
     def _named(self, columns: Mapping[str, Floats]) -> Columns:
         """Return the columns by their names, the first of a name winning."""
         named: Columns = {}
+        places = places_of(columns, len(self._names))
+        if places is None:
+            return {}
         for name, column in columns.items():
-            cell, cells, part, split = key_of(name)
-            if not 0 <= len(self._names) - cells <= 1:
-                return {}
+            key = key_of(name)
+            cell, part, split = places[key.cell], key.part, key.split
             called = part if part[:1] == "#" else self._names[cell]
             if called is None:
                 continue
@@ -272,6 +277,26 @@ class TableFormat(LogFormat):
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: the header, which comes first, settles it."""
         return 1.0 if any(map(self.is_header, _headers(lines))) else 0.0
+
+
+def places_of(fields: Iterable[str], columns: int) -> dict[int, int] | None:
+    """Return the columns of the cells of a row; None if it is none of a table so wide.
+
+    A row may lack its last cell. Where more cells than columns are there, blank ones between the
+    numbers are no cells: people align columns by several tabs.
+
+    Examples
+    --------
+    >>> places_of(["0|4||", "2|4||"], 2), places_of(["0|1||"], 2), places_of(["0|3||"], 2)
+    ({0: 0, 2: 1}, {0: 0}, None)
+    """
+    keys = [key_of(name) for name in fields]
+    filled = sorted({key.cell for key in keys})
+    if keys and 0 <= columns - keys[0].cells <= 1:
+        return {cell: cell for cell in filled}
+    if keys and keys[0].cells > columns == len(filled):
+        return {cell: place for place, cell in enumerate(filled)}
+    return None
 
 
 def named(names: Sequence[str], naming: Naming) -> list[Name]:

@@ -39,6 +39,7 @@ _SPLIT_WORD = re.compile(
     r"(?:(?P<train>train|training)|(?P<test>test|testing)|val|valid|validation|eval|dev)",
     re.IGNORECASE,
 )
+_AROUND = "\"' \t*`"  # quotes, and what Markdown sets in bold or as code
 _NO_VALUE = frozenset({"-", "--"})
 _WORD = re.compile(r"\S+")
 _COLUMN = re.compile(r"\S+(?: \S+)*")
@@ -243,8 +244,8 @@ def _delimited(line: str, mark: str) -> Iterator[Cell]:
             end = line.find(mark, at)
         end = len(line) if end < 0 else end
         text = line[begin:end]
-        inner = text.lstrip("\"' \t")
-        yield Cell(begin + len(text) - len(inner), inner.rstrip("\"' \t"))
+        inner = text.lstrip(_AROUND)
+        yield Cell(begin + len(text) - len(inner), inner.rstrip(_AROUND))
         if end == len(line):
             return
         at = end + 1

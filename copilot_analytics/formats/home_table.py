@@ -15,10 +15,19 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._home_vocabulary import REMARK
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
-from copilot_analytics.formats._table import Columns, Heading, TableParser, header_of, named
+from copilot_analytics.formats._table import (
+    Columns,
+    Heading,
+    TableParser,
+    header_of,
+    named,
+    places_of,
+)
 from copilot_analytics.formats._table_cells import (
+    BLANKS,
     cells_of,
     delimiter_of,
     key_of,
@@ -92,7 +101,7 @@ class HomeTable(LogFormat):
             header = _header(line)
             if header is None:
                 continue
-            sure = _fit(*header, lines[place + 1 :])
+            sure = _fit(*header, delimiter_of(line) or BLANKS, lines[place + 1 :])
             headers += 1
             if sure or headers == _MOST_HEADERS:
                 return sure
@@ -273,8 +282,11 @@ def _told_once(metrics: Sequence[str]) -> list[str]:
     return others
 
 
-def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
-    """Tell how sure the rows below a header make it that this is the table of a training."""
+def _fit(names: Sequence[str], heading: Heading, mark: str, lines: Sequence[str]) -> float:
+    """Tell how sure the rows below a header make it that this is the table of a training.
+
+    Lines without its delimiter that tell of a checkpoint or of patience stand between the rows.
+    """
     rows, fitting = 0, 0
     counters = _counters_in(heading)
     counted: dict[int, list[float]] = {counter: [] for counter in counters}
@@ -282,20 +294,23 @@ def _fit(names: Sequence[str], heading: Heading, lines: Sequence[str]) -> float:
     for line in lines:
         if _RULE.fullmatch(line) or header_of(line) == names:
             continue
+        if mark != BLANKS and mark not in line and REMARK.search(line):
+            continue
         if rows == _ROWS:
             break
         rows += 1
-        mark = delimiter_of(line)
-        cells = [] if mark is None else cells_of(line, mark)
         numbers = _numbers(line)
-        if not numbers or not 0 <= len(names) - len(cells) <= 1:
+        places = places_of(numbers, len(names))
+        if places is None:
             continue
         fitting += 1
-        for counter in counted.keys() & numbers.keys():
-            counted[counter].append(numbers[counter])
-        for place, cell in enumerate(cells):
+        in_columns = {places[key_of(name).cell]: number for name, number in numbers.items()}
+        for counter in counted.keys() & in_columns.keys():
+            counted[counter].append(in_columns[counter])
+        own = delimiter_of(line)
+        for place, cell in enumerate([] if own is None else cells_of(line, own)):
             is_word = not (_DURATION.fullmatch(cell.text) or _NUMBERS.fullmatch(cell.text))
-            if cell.text and place not in numbers and is_word:
+            if cell.text and place not in places and is_word:
                 texts.setdefault(place, []).append(cell.text.lower())
     if not rows:
         return _HEADER_ONLY
@@ -320,11 +335,11 @@ def _is_rising(counted: Sequence[float]) -> bool:
     return bool(moves.any() and np.sum(moves >= 0) >= _RISING * len(moves))
 
 
-def _numbers(line: str) -> dict[int, float]:
-    """Return the numbers of a row by their cells; a time stamp counts as one."""
+def _numbers(line: str) -> dict[str, float]:
+    """Return the numbers of a row by the names of their fields, planned ones left out."""
     fields = {field.name: float(line[field.start : field.end]) for field in numbers_of(line) or ()}
-    keyed = {key_of(name): number for name, number in (fields or rewritten_row(line)).items()}
-    return {key.cell: number for key, number in keyed.items() if key.part != "of"}
+    found = fields or rewritten_row(line)
+    return {name: number for name, number in found.items() if key_of(name).part != "of"}
 
 
 def _names_rows(texts: Sequence[str], rows: int) -> bool:

@@ -11,7 +11,7 @@ from copilot_analytics.formats._home_evidence import Evidence
 from copilot_analytics.formats._home_line_kinds import MEMBER
 from copilot_analytics.formats._home_parser import HomeTextParser
 from copilot_analytics.formats._home_vocabulary import is_decisive, is_quality
-from copilot_analytics.records import Block, Record
+from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FEWEST_ROWS = 4
 _FEWEST_UNPLACED = 10  # rows of a log in which nothing says where training stands
+_FEWEST_RESULTS = 5  # evaluations at different epochs, of a log that tells nothing else
 _FEWEST_UNKNOWN = 10  # rows that count epochs and iterations, of measures with unknown names
 
 
@@ -53,6 +54,7 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         """Tell how sure it is: several training points of one kind, further and further on."""
         parser = HomeTextParser("")
         kinds: dict[tuple[str, ...], Evidence] = {}
+        results: dict[tuple[str, ...], Evidence] = {}
         unknown = Evidence()
         plays = False  # whether episodes are counted, as only the training of agents does
         for number, line in enumerate(lines, 1):
@@ -60,9 +62,11 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 continue
             plays = plays or "episod" in line.lower()
             for item in _said(parser, line, number):
-                if plays and isinstance(item, Record) and item.kind == "eval":
-                    kinds.setdefault(("", *item.metrics), Evidence()).add_result(item)
-                if not isinstance(item, Block):
+                if isinstance(item, Record):
+                    if item.kind == "eval" and plays:
+                        kinds.setdefault(("", *item.metrics), Evidence()).add_result(item)
+                    elif item.kind == "eval" and any(map(is_decisive, item.metrics)):
+                        results.setdefault(tuple(item.metrics), Evidence()).add_result(item)
                     continue
                 names = tuple(
                     name
@@ -75,6 +79,7 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                     unknown.add(item)
             fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
             told = any(kind.is_a_training(fewest) for kind in kinds.values())
+            told = told or any(kind.is_of_epochs(_FEWEST_RESULTS) for kind in results.values())
             if told or unknown.is_a_training(_FEWEST_UNKNOWN):
                 return 0.97
         if parser.says_where and any(kind.is_a_training(2) for kind in kinds.values()):

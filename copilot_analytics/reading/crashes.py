@@ -22,6 +22,10 @@ _SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
 
 _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
 _TRACEBACK = re.compile(r"^\s{0,2}(?:Original )?Traceback \(most recent call last\):\s*$")
+_OF_A_NOTEBOOK = re.compile(
+    r"^\s{0,8}([A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit)) {2,80}"
+    r"Traceback \(most recent call last\)"
+)
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )
@@ -130,7 +134,10 @@ class CrashWatcher:
         if (named := _IN_NOTEBOOK.match(line)) is not None:
             self._open_at, self._foreign, self._named = number, 0, named[1]
             return
-        if self._open_at is not None:
+        in_notebook = _OF_A_NOTEBOOK.match(line)
+        if in_notebook is not None:
+            yield from self._crash(in_notebook[1], "", number)
+        elif self._open_at is not None:
             yield from self._within(line, number)
         else:
             yield from self._last_words(line, number)

@@ -353,3 +353,99 @@ def test_how_a_loss_is_averaged_may_stand_between_it_and_its_number(aside: str) 
     )
     rows = [r.metrics for r in read(text) if r.kind == "train"]
     assert rows == [{"Training Loss": float(f"1.{i}")} for i in range(25, 75, 5)]
+
+
+def drawn(epoch: int, postfix: str) -> str:
+    """Return three frames of a bar of four steps, which names no epoch."""
+    return "\n".join(
+        f"\r{25 * n}%|###| {n}/4 [00:0{n}<00:01, 2.5it/s, {postfix}{epoch}{n}]" for n in (1, 2, 4)
+    )
+
+
+def test_of_bars_that_lines_below_sum_up_nothing_counts() -> None:
+    text = "".join(
+        f"{drawn(e, 'train loss=0.')}\n[{e}/90] Train Loss: 1.{e}, Valid Loss: 2.{e}\n"
+        for e in range(1, 6)
+    )
+    assert points(read(text), "train") == [
+        (e, {"Train Loss": float(f"1.{e}")}) for e in range(1, 6)
+    ]
+    assert [step for step, _ in points(read(text), "eval")] == [1, 2, 3, 4, 5]
+
+
+def test_of_bars_whose_epoch_a_line_below_names_the_end_counts() -> None:
+    text = "".join(f"{drawn(e, 'loss=0.')}\nEpoch {e}, Val Loss: 2.{e}\n" for e in range(1, 6))
+    assert points(read(text), "train") == [(e, {"loss": float(f"0.{e}4")}) for e in range(1, 6)]
+    headed = "".join(
+        f"{drawn(e, 'loss=0.')}\nEpoch {e} finished.\nval acc: 0.{e}\n" for e in (1, 2)
+    )
+    assert points(read(headed), "train") == [(1, {"loss": 0.14}), (2, {"loss": 0.24})]
+    assert points(read(headed), "eval") == [(1, {"val acc": 0.1}), (2, {"val acc": 0.2})]
+
+
+def test_bars_that_nothing_names_are_an_epoch_each() -> None:
+    text = "".join(f"{drawn(e, 'loss=0.')}\nTest set: loss: 0.{e}\n" for e in range(1, 4))
+    records = read(text)
+    assert [(r.step, r.epoch) for r in records if r.kind == "train"][-3:] == [
+        (9, 2.25),
+        (10, 2.5),
+        (12, 3.0),
+    ]
+    assert [(r.step, r.epoch) for r in records if r.kind == "eval"] == [
+        (4, None),
+        (None, 2.0),
+        (None, 3.0),
+    ]
+    assert not any(r.kind == "launch" for r in records)
+
+
+def test_a_log_may_tell_evaluations_alone() -> None:
+    text = "".join(f"epoch {e} done\ntesting acc {e}5.25%\n保存最佳模型\n" for e in range(1, 7))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    assert [(r.epoch, dict(r.metrics)) for r in read(text) if r.kind == "eval"][-1] == (
+        6,
+        {"testing acc": 65.25},
+    )
+    ended = "".join(f"Epoch: {e}, Validation loss: 0.{e}5, Best loss: 0.1\n" for e in range(1, 7))
+    assert read(ended + "Early Stopping at epoch 6\n")[-1].kind == "end"
+    assert FORMAT.confidence(text.splitlines()[:9]) < 0.5
+
+
+def test_a_heading_that_says_completed_is_no_end_of_the_training() -> None:
+    text = "".join(
+        f"--- Epoch: {e}\nTraining completed.   Loss: -4.{e}, Reg_loss: 0.{e}, Accuracy: 3.{e} .\n"
+        f"Validation completed.   Loss: -5.{e}, Reg_loss: 0.{e}, Accuracy: 4.{e} .\n"
+        for e in range(1, 6)
+    )
+    assert len(points(read(text), "train")) == len(points(read(text), "eval")) == 5
+    assert not any(r.kind == "end" for r in read(text))
+
+
+def test_what_was_counted_in_brackets_is_no_measure() -> None:
+    text = "".join(
+        f"Timestep {s}000\nmean reward (100 episodes) -1{s}.5\n"
+        f"best mean reward -9.5\nepisodes {s}\n"
+        for s in range(1, 7)
+    )
+    assert [(r.step, dict(r.metrics)) for r in read(text) if r.kind == "eval"] == [
+        (s * 1000, {"mean reward": -10.5 - s}) for s in range(1, 7)
+    ]
+
+
+def test_what_an_accuracy_is_of_is_not_its_name() -> None:
+    last = "Accuracy of the network on the 900 test images: 54.5 %\n"
+    text = "".join(f"epoch {e} loss: 0.{e}\n" for e in range(1, 6))
+    assert points(read(text + last), "eval") == [(5, {"Accuracy": 54.5})]
+
+
+def test_rows_of_a_table_may_be_far_between_and_set_in_bold() -> None:
+    text = "Epoch | Train Loss | Val Acc\n" + "".join(
+        f"Validation loss decreased (0.95769 --> 0.80711).  Saving model ...\n"
+        f" {e}    |   **0.9{e}**   |  {'—' if e == 2 else f'5{e}.25'}\n"
+        for e in range(1, 6)
+    )
+    assert HOME_TABLE.confidence(text.splitlines()) > 0.95
+    assert [step for step, _ in points(read(text), "train")] == [1, 2, 3, 4, 5]
+    assert [step for step, _ in points(read(text), "eval")] == [1, 3, 4, 5]
+    tabs = "epoch\ttrain loss\tvalid loss\n" + "".join(f"{e}\t0.{e}\t\t0.3{e}\n" for e in range(4))
+    assert points(read(tabs), "train")[-1] == (4, {"train loss": 0.3})

@@ -92,6 +92,8 @@ def test_a_notebook_names_the_error_before_its_traceback(last, facts):
     ("Process finished with exit code 137 (interrupted by signal 9: SIGKILL)", {"signal": 9}),
     ("/opt/lib/call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown",
      {"error": "KeyboardInterrupt", "signal": 2}),
+    ("    KeyboardInterrupt             Traceback (most recent call last)",
+     {"error": "KeyboardInterrupt", "signal": 2}),
 ])  # fmt: skip
 def test_last_words_are_heard(line, facts):
     ((number, found),) = crashes(f"fine\n{line}\nmore")

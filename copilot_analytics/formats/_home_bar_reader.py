@@ -1,0 +1,192 @@
+"""Places what progress bars of a home-made log measured (`home_text`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from copilot_analytics.formats._home_bars import FirstBars, Frame, UnnamedBars
+from copilot_analytics.formats._home_evaluations import result_of
+from copilot_analytics.formats._home_row_fields import columns_of
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping
+from copilot_analytics.formats._home_words import read_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from copilot_analytics.formats._home_evaluations import Evaluations
+    from copilot_analytics.formats._home_readings import Reading
+    from copilot_analytics.formats._home_rows import HomeRows
+    from copilot_analytics.records import Item
+
+
+class BarReader:
+    """Turns the frames of bars into items.
+
+    A bar is known to be at its end by what comes next, so the last frame waits for that.
+    """
+
+    def __init__(self, rows: HomeRows, evaluations: Evaluations) -> None:
+        self._rows = rows
+        self._evaluations = evaluations
+        self._frame: Frame | None = None
+        self._first_bars = FirstBars()
+        self._unnamed = UnnamedBars()
+
+    def draw(self, frame: Frame) -> Iterator[Item]:
+        """Take a frame."""
+        held = self._frame
+        if held is not None and not held.goes_on(frame):
+            yield from self.end()
+        elif held is not None and frame.done > held.done and self._is_axis(held):
+            yield from self._on_the_axis(held)
+        if frame.total:
+            if self._frame is None and self._is_unnamed(frame):
+                yield from self._points(self._unnamed.begin(frame))
+            self._frame = frame
+            yield from self._plan(frame)
+
+    def drop(self) -> None:
+        """Forget the last frame: what it measured is said by a line."""
+        self._frame = None
+
+    def end(self) -> Iterator[Item]:
+        """Take the last frame for the end of its bar."""
+        frame, self._frame = self._frame, None
+        if frame is None:
+            return
+        if self._is_axis(frame):
+            yield from self._on_the_axis(frame)
+        elif frame.is_whole:
+            yield from self._point(frame)
+
+    def close(self) -> Iterator[Item]:
+        """Yield what waited for other lines."""
+        yield from self.end()
+        yield from self._points(self._unnamed.release())
+        yield from self.late()
+
+    def name_epoch(self, epoch: float, *, sums_up: bool) -> Iterator[Item]:
+        """Yield the end of the bar of an epoch that a line names, unless the line sums it up."""
+        if self._rows.header is None:
+            frame = self._unnamed.settle()
+            if frame is not None and not sums_up:
+                yield from self._point(frame, epoch=epoch)
+
+    def before_result(self, epoch: float | None) -> Iterator[Item]:
+        """Yield what was drawn before a result, which may name its epoch."""
+        if epoch is None:
+            yield from self._points(self._unnamed.decide())
+        else:
+            yield from self.name_epoch(epoch, sums_up=False)
+
+    def head(self, epoch: float) -> Iterator[Item]:
+        """Take a header, which may name the epoch of the bar above; keep the end of that."""
+        yield from self.late()
+        frame = self._unnamed.settle()
+        if frame is not None:
+            self._unnamed.keep(frame, epoch)
+            self._rows.headers_end = True
+
+    def are_summed_up(self) -> None:
+        """Leave out the end of a bar that was kept: a line below its header sums the epoch up."""
+        self._unnamed.late()
+
+    def late(self) -> Iterator[Item]:
+        """Yield the end of a bar that no line below its header summed up."""
+        late = self._unnamed.late()
+        if late is not None:
+            yield from self._point(late[0], epoch=late[1])
+
+    def _plan(self, frame: Frame) -> Iterator[Item]:
+        planned = frame.planned_epochs
+        if frame.counts_epochs and frame.total > 1:
+            planned = frame.total
+        if planned:
+            yield from self._rows.reader.config({"planned_epochs": planned}, frame.line)
+
+    @property
+    def _names_epochs(self) -> bool:
+        """Whether headers name the epoch of what comes below them."""
+        return self._rows.header is not None and not self._rows.headers_end
+
+    def _is_axis(self, frame: Frame) -> bool:
+        """Tell whether each frame is a point, because nothing else says where training is."""
+        if frame.done <= 0 or frame.which[1]:
+            return False
+        return not self._names_epochs or frame.counts_steps
+
+    def _is_unnamed(self, frame: Frame) -> bool:
+        """Tell whether neither a bar nor what came before the first such bar says where it is."""
+        told = self._names_epochs or (self._rows.says_where and not self._unnamed.are_drawn)
+        return not (told or frame.which[1] or frame.counts_steps or frame.counts_epochs)
+
+    def _on_the_axis(self, frame: Frame) -> Iterator[Item]:
+        if self._is_unnamed(frame):
+            yield from self._points(self._unnamed.take(frame))
+        else:
+            yield from self._point(frame)
+
+    def _points(self, frames: Iterable[tuple[Frame, int]]) -> Iterator[Item]:
+        """Yield frames that are points, each with the number of its bar."""
+        for frame, bar in frames:
+            yield from self._point(frame, bar=bar)
+
+    def _point(self, frame: Frame, *, bar: int = 1, epoch: float | None = None) -> Iterator[Item]:
+        """Yield what a frame measured.
+
+        Parameters
+        ----------
+        frame
+            The frame.
+        bar
+            How many bars of its kind there were, if nothing else tells the epoch.
+        epoch
+            The epoch that a line named, if one did.
+        """
+        reading = read_line(frame.text)
+        if not reading.qualities or reading.is_remark:
+            return
+        if epoch is None:
+            epoch = self._rows.header
+        number = float(bar) if epoch is None and bar > 1 else epoch
+        if self._is_of_held_out(frame, reading, number):
+            places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
+            placed = replace(reading, places=places)
+            result = result_of(frame.text, placed, frame.line, reading.split)
+            if epoch is not None:
+                result.numbers.setdefault("#epoch", epoch)
+            yield from self._rows.flush()
+            yield from self._evaluations.take(result)
+            return
+        columns = columns_of(frame.text, reading)
+        if "#count" in columns and "#epoch" not in columns:
+            columns["#epoch"] = columns.pop("#count")
+            columns["#epochs"] = columns.pop("#count_of", columns["#epoch"] * 0)
+        for name in ("#count", "#count_of", "#inner", "#inner_of"):
+            columns.pop(name, None)
+        yield from self._evaluations.release()
+        if frame.counts_steps:
+            columns = {name: column for name, column in columns.items() if name != "#epoch"}
+            columns["#step"] = np.array([float(frame.done)])
+            columns["#steps"] = np.array([float(frame.total)])
+        elif "#epoch" not in columns:
+            if frame.counts_epochs:
+                number = float(frame.done)
+            elif epoch is None:
+                columns["#inner"] = np.array([float(frame.done)])
+                columns["#inner_of"] = np.array([float(frame.total)])
+            if number is not None:
+                columns["#epoch"] = np.array([number])
+        yield from self._rows.placed(columns, np.array([frame.line]))
+
+    def _is_of_held_out(self, frame: Frame, reading: Reading, epoch: float | None) -> bool:
+        """Tell whether a bar goes over what is held out."""
+        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
+        if reading.split in {"val", "test"} or all(m.split in {"val", "test"} for m in measured):
+            return True
+        if "#epoch" in reading.places:
+            return False
+        return self._first_bars.precede(frame, reading.metrics, epoch)
