@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.records import Block, Item
 from copilot_analytics.stats.finite import quantiles
 from copilot_analytics.wording import duration
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
 
 Verdict: TypeAlias = Literal["running", "evaluating", "buffered", "stalled", "crashed", "unknown"]
+
+NEAR_THE_END = 0.995
+"""From this progress on a run has come to its end: its last line may be one short of the plan."""
 
 _LEAST_SILENCE_S = 180.0
 _PATIENCE = 5.0
@@ -248,6 +252,16 @@ def judge_start(
     reason = f"the resume in {log.name} died before its first step; {who}"
     error = _last_error(log)
     return Silence("crashed", (f"{reason}: {error}" if error else reason,), _UNSEEN_S)
+
+
+def as_said(item: Item, run: Run) -> Item:
+    """Return what a tick means: that the process is gone without a word is a crash."""
+    if isinstance(item, Block) or item.kind != "tick" or item.facts.get("verdict") != "crashed":
+        return item
+    if run.progress is None or run.progress >= NEAR_THE_END:
+        return replace(item, facts={**item.facts, "final": True, "silence_s": None})
+    message = str(item.facts.get("reason") or "its process is gone")
+    return replace(item, kind="crash", facts={"message": message, "unsaid": True})
 
 
 def _last_error(log: Path) -> str:

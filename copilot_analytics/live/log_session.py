@@ -16,6 +16,7 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.live.journal import Journal, merged, read_journal
+from copilot_analytics.live.liveness import as_said
 from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
 from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
     from copilot_analytics.run import Run
-
-NEAR_THE_END = 0.995
-"""From this progress on a run has come to its end: its last line may be one short of the plan."""
 
 
 class LogSession:
@@ -307,7 +305,7 @@ class LogSession:
             yield from self._launches.see(resume)
 
     def _take_items(self, items: Iterable[Item]) -> None:
-        for item in items:
+        for item in self._named_first(items):
             last = last_line(item)
             due: list[Record] = []
             while self._waiting and self._waiting[0].line < last:
@@ -315,6 +313,15 @@ class LogSession:
             for one in merged([item], due) if due else (item,):
                 for left in self._settled.left_of(one):
                     self._take(left)
+
+    def _named_first(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the row that names a run apart: what was kept of the run is known only then."""
+        for item in items:
+            if isinstance(item, Block) and len(item) > 1 and not self.run_key:
+                yield item[:1]
+                yield item[1:]
+            else:
+                yield item
 
     def _keep(self, tick: Record) -> None:
         """Take a record that the log does not hold, and keep it in the journal."""
@@ -329,9 +336,11 @@ class LogSession:
         if settled is not None:
             self._settled.add(settled)
             item = settled
-        elif isinstance(item, Block) or item.kind not in {"tick", "gpu"}:
+        elif not isinstance(item, Block) and item.kind in {"tick", "gpu"}:
+            item = replace(item, line=self.line)  # as `Session.close` places its own
+        else:
             self._said_to = max(self._said_to, last_line(item))
-        self.session.update(_as_said(item, self.session.run))
+        self.session.update(as_said(item, self.session.run))
         if self.session.run is not self._run:
             self._begin_run()
         if not self.run_key:
@@ -386,13 +395,3 @@ class LogSession:
             ]
             # Two watches of one run may have written in turn.
             self._waiting = deque(once(sorted(kept, key=lambda record: record.line)))
-
-
-def _as_said(item: Item, run: Run) -> Item:
-    """Return what a tick means: that the process is gone without a word is a crash."""
-    if isinstance(item, Block) or item.kind != "tick" or item.facts.get("verdict") != "crashed":
-        return item
-    if run.progress is None or run.progress >= NEAR_THE_END:
-        return replace(item, facts={**item.facts, "final": True, "silence_s": None})
-    message = str(item.facts.get("reason") or "its process is gone")
-    return replace(item, kind="crash", facts={"message": message, "unsaid": True})

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from copilot_analytics.errors import LogError, NotATrainingLogError
 from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.follow_directory import RunDirectory, is_stamped
+from copilot_analytics.live.liveness import NEAR_THE_END
 from copilot_analytics.live.log_families import earlier_logs, later_logs
-from copilot_analytics.live.log_session import NEAR_THE_END
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import read_chunks, read_ends
 from copilot_analytics.records import Block, records_of

@@ -194,6 +194,34 @@ def test_a_row_that_was_settled_is_not_counted_again(data, journals):
         assert repr(log.session.events) == repr(alone.session.events)
 
 
+def test_the_end_of_a_log_stands_where_a_report_sees_it(data):
+    lines = data.splitlines(keepends=True)
+    row = [number for number, line in enumerate(lines) if b"Epoch(train)" in line][40]
+    cut = b"".join(lines[: row + 1])[:-1]
+    watch, report = LogSession("train.log"), LogSession("train.log")
+    watch.feed(cut)
+    watch.settle()
+    (ended,) = watch.add(Record("tick", facts={"final": True}))
+    report.feed(cut)
+    assert report.close()[-1] == ended and ended.line == row + 1
+
+
+def test_a_silence_is_replayed_in_its_place_also_where_the_log_is_one_table(journals):
+    """All of it is one block, which nothing within tells apart."""
+    head = "epoch,step,train_loss\n"
+    rows = [f"{n // 10},{10 * n},{2.0 / (n + 1):.4f}\n".encode() for n in range(40)]
+    watch = LogSession("metrics.csv", journals=journals)
+    watch.feed(head.encode() + b"".join(rows[:20]))
+    watch.add(Record("tick", facts={"final": True}))
+    watch.feed(b"".join(rows[20:]))
+    told = [(event.kind, event.key) for event in watch.session.events]
+    assert told.count(("status", "running")) == 2
+    again = LogSession("metrics.csv", journals=journals)
+    again.feed(head.encode() + b"".join(rows))
+    again.catch_up()
+    assert repr(again.session.events) == repr(watch.session.events)
+
+
 def test_a_settled_row_is_left_out_of_a_block():
     steps = np.array([1, 2, 3])
     times, loss = np.full(3, np.nan), np.array([2.0, np.nan, 1.0])
