@@ -14,19 +14,13 @@ from copilot_analytics.columns import Series, Table
 from copilot_analytics.gpu_samples import MOST_ROWS, GpuSamples
 from copilot_analytics.records import Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
-from copilot_analytics.schema import BOOKKEEPING, COLUMNS
+from copilot_analytics.schema import BOOKKEEPING, COLUMNS, losses_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pandas as pd
     from matplotlib.figure import Figure
-
-_TOTAL_LOSS = re.compile(
-    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:(?:total|average|avg|mean)[ _/.-]?)?loss"
-    r"(?:[ _/.-]?(?:total|train|step|epoch))?",
-    re.IGNORECASE,
-)
 
 # What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
 # Regressions and likelihoods go by the name of what they minimise.
@@ -193,11 +187,7 @@ class Run:
     def loss_names(self) -> tuple[str, ...]:
         """Training losses, the total first."""
         known = self.train_log.metric_names
-        names = [n for n in known if "loss" in n.lower()]
-        names = names or [n for n in known if _UNNAMED_LOSS.fullmatch(n)]
-        return tuple(
-            sorted(names, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name)))
-        )
+        return losses_of(known) or tuple(n for n in known if _UNNAMED_LOSS.fullmatch(n))
 
     def train_series(self, name: str) -> Series:
         """Return the logged points of a training metric."""

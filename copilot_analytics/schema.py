@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Direction: TypeAlias = Literal["min", "max"]
 
@@ -148,6 +151,28 @@ _UP_PART = re.compile(
 _DOWN_PART = re.compile(
     r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|损失|误差"
 )
+_TOTAL_LOSS = re.compile(
+    r"(?:[\w.-]{1,40}/){0,3}(?:train(?:ing)?[ _/.-]{0,2})?"
+    r"(?:(?:total|average|avg|mean)[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
+    re.IGNORECASE,
+)
+
+
+def losses_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the losses among metrics, the total first.
+
+    Examples
+    --------
+    >>> losses_of(["fit/aux_loss", "fit/loss", "lr", "total_loss"])
+    ('total_loss', 'fit/loss', 'fit/aux_loss')
+    """
+    losses = [name for name in names if "loss" in name.lower()]
+    return tuple(sorted(losses, key=_comes_late))
+
+
+def _comes_late(loss: str) -> tuple[bool, bool, bool]:
+    """Tell in what a loss is behind the total; columns in the order of the alphabet begin late."""
+    return loss != "loss", not _TOTAL_LOSS.fullmatch(loss), "total" not in loss.lower()
 
 
 def _key(name: str) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from copilot_analytics.schema import losses_of
+
 if TYPE_CHECKING:
     from copilot_analytics.columns import Table
     from copilot_analytics.records import Floats, Ints
@@ -114,11 +116,7 @@ class Course:
 
 def total_loss(table: Table) -> str | None:
     """Name the training loss to judge by: the total, or else the first loss there is."""
-    names = table.metric_names
-    if "loss" in names:
-        return "loss"
-    losses = [name for name in names if "loss" in name.lower()]
-    return next((name for name in losses if "total" in name.lower()), next(iter(losses), None))
+    return next(iter(losses_of(table.metric_names)), None)
 
 
 def recent(table: Table, name: str, first_row: int) -> Recent:
