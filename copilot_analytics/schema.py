@@ -149,10 +149,9 @@ _UP_PART = re.compile(
 _DOWN_PART = re.compile(
     r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|损失|误差"
 )
-
 _TOTAL_LOSS = re.compile(
-    r"(?:train(?:ing)?[ _/.-]{0,2})?(?:(?:total|average|avg|mean)[ _/.-]?)?loss"
-    r"(?:[ _/.-]?(?:total|train|step|epoch))?",
+    r"(?:[\w.-]{1,40}/){0,3}(?:train(?:ing)?[ _/.-]{0,2})?"
+    r"(?:(?:total|average|avg|mean)[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
     re.IGNORECASE,
 )
 
@@ -227,9 +226,16 @@ def losses_among(names: tuple[str, ...]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> losses_among(("lr", "loss_cls", "total_loss")), losses_among(("lr", "D_A", "cycle_A"))
-    (('total_loss', 'loss_cls'), ('D_A', 'cycle_A'))
+    >>> losses_among(("fit/aux_loss", "fit/loss", "lr", "total_loss"))
+    ('total_loss', 'fit/loss', 'fit/aux_loss')
+    >>> losses_among(("lr", "D_A", "cycle_A"))
+    ('D_A', 'cycle_A')
     """
     found = [n for n in names if "loss" in n.lower()]
     found = found or [n for n in names if _UNNAMED_LOSS.fullmatch(n)]
-    return tuple(sorted(found, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name))))
+    return tuple(sorted(found, key=_comes_late))
+
+
+def _comes_late(loss: str) -> tuple[bool, bool, bool]:
+    """Tell in what a loss is behind the total; columns in the order of the alphabet begin late."""
+    return loss != "loss", not _TOTAL_LOSS.fullmatch(loss), "total" not in loss.lower()

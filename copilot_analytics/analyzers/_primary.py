@@ -64,6 +64,7 @@ _PART = re.compile(
 )
 _RANGE = re.compile(r"0?\.?5\d?[-:]0?\.?95")
 _OVERALL = re.compile(r"(^|[._/\-@ ])(mean|macro|avg|average|overall|total|all|m(?=iou|dice|acc))")
+_MEAN_OF = re.compile(r"(?P<head>\S{1,60}[_\- ])(mean|macro|avg|average|overall)", re.IGNORECASE)
 UNRANKED = 60
 
 
@@ -115,10 +116,23 @@ def better_ranked(name: str, names: Sequence[str]) -> tuple[int, int, int]:
 
 def _is_one_of_many(name: str, names: Sequence[str]) -> bool:
     """Tell per-class metrics such as ``IoU.wall``, which come in groups, from their mean."""
+    if _OVERALL.search(name.lower()):
+        return False
+    if any(name.startswith(head) for head in map(_head_of_a_mean, names) if head):
+        return True
     head, dot, tail = name.rpartition(".")
-    if not dot or tail.isdigit() or _OVERALL.search(name.lower()):
+    if not dot or tail.isdigit():
         return False
     return sum(other.startswith(head + ".") for other in names) >= 2
+
+
+def _head_of_a_mean(name: str) -> str:
+    """Return what ``AUROC_avg`` and its parts begin with, ``AUROC_``; empty for other names."""
+    found = _MEAN_OF.fullmatch(name)
+    if found is None:
+        return ""
+    measure = re.split(r"/", found["head"].lower())[-1].rstrip("_ -")
+    return found["head"] if any(pattern.search(measure) for _, pattern in _PATTERNS) else ""
 
 
 def matching(wanted: str, names: Sequence[str]) -> str | None:
