@@ -14,7 +14,7 @@ from copilot_analytics.columns import Series, Table
 from copilot_analytics.gpu_samples import MOST_ROWS, GpuSamples
 from copilot_analytics.records import Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
-from copilot_analytics.schema import BOOKKEEPING, COLUMNS
+from copilot_analytics.schema import BOOKKEEPING, COLUMNS, names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -193,7 +193,7 @@ class Run:
     def loss_names(self) -> tuple[str, ...]:
         """Training losses, the total first."""
         known = self.train_log.metric_names
-        names = [n for n in known if "loss" in n.lower()]
+        names = [n for n in known if names_a_loss(n)]
         names = names or [n for n in known if _UNNAMED_LOSS.fullmatch(n)]
         return tuple(
             sorted(names, key=lambda name: (name != "loss", not _TOTAL_LOSS.fullmatch(name)))

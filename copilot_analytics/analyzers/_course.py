@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from copilot_analytics.schema import names_a_loss
+
 if TYPE_CHECKING:
     from copilot_analytics.columns import Table
     from copilot_analytics.records import Floats, Ints
@@ -117,7 +119,7 @@ def total_loss(table: Table) -> str | None:
     names = table.metric_names
     if "loss" in names:
         return "loss"
-    losses = [name for name in names if "loss" in name.lower()]
+    losses = [name for name in names if names_a_loss(name)]
     return next((name for name in losses if "total" in name.lower()), next(iter(losses), None))
 
 
