@@ -144,10 +144,14 @@ _UP_PART = re.compile(
     r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
     r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|precision|recall|map_?\d"
     r"|(^|[^a-z])(r|rank-?)@?\d{1,3}($|[^\w.])|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
-    r"|准确率|正确率|精度|精确率|召回率"
+    r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|genauigkeit|точност|정확도|正解率"
 )
 _DOWN_PART = re.compile(
-    r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|损失|误差"
+    r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|误差"
+    r"|损失|損失|손실|потер|(^|[^a-z])(perda|p[eé]rdida|perte|verlust)($|[^a-z])"
+)
+_LOSS = re.compile(
+    r"loss|损失|損失|손실|потер|(^|[^a-z])(perda|p[eé]rdida|perte|verlust)($|[^a-z])"
 )
 _TOTAL_LOSS = re.compile(
     r"(?:[\w.-]{1,40}/){0,3}(?:train(?:ing)?[ _/.-]{0,2})?"
@@ -174,6 +178,17 @@ _TABLE: dict[str, Direction | None] = {
     **{_key(name): "min" for name in _DOWN},
     **{_key(name): None for name in _NEITHER},
 }
+
+
+def names_a_loss(name: str) -> bool:
+    """Tell whether a metric is called a loss, in one of the languages that logs are written in.
+
+    Examples
+    --------
+    >>> names_a_loss("val_loss"), names_a_loss("训练损失"), names_a_loss("accuracy")
+    (True, True, False)
+    """
+    return _LOSS.search(name.lower()) is not None
 
 
 def direction_of(name: str) -> tuple[Direction | None, str]:
@@ -231,7 +246,7 @@ def losses_among(names: tuple[str, ...]) -> tuple[str, ...]:
     >>> losses_among(("lr", "D_A", "cycle_A"))
     ('D_A', 'cycle_A')
     """
-    found = [n for n in names if "loss" in n.lower()]
+    found = [n for n in names if names_a_loss(n)]
     found = found or [n for n in names if _UNNAMED_LOSS.fullmatch(n)]
     return tuple(sorted(found, key=_comes_late))
 

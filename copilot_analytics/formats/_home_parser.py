@@ -95,7 +95,7 @@ class HomeTextParser(LineParser):
     def close(self) -> Iterable[Item]:
         """Say what waited for the next line, and what the lines showed of the plan."""
         items = [*self._bars.close(), *self._rows.flush(), *self._evaluations.close()]
-        return [*items, *self._rows.reader.learned()]
+        return [*items, *self._rows.learned()]
 
     @property
     def facts(self) -> Mapping[str, Any]:

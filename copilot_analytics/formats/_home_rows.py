@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._epoch_length import EpochStarts
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
 from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -74,6 +75,7 @@ class HomeRows:
         self._count_base = 0.0
         self._count_epoch: float | None = None
         self._last_count = 0.0
+        self._starts = EpochStarts()
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
         self._strong = False
@@ -192,6 +194,14 @@ class HomeRows:
         self.axis.enter(epoch, epochs)
         yield from self.reader.plan(line)
 
+    def learned(self) -> Iterator[Item]:
+        """Yield what the rows showed of the length of an epoch."""
+        length = self._starts.length
+        if length is not None:
+            facts = {"steps_per_epoch": length, "steps_per_epoch_exact": True}
+            yield from self.reader.config(facts, 0)
+        yield from self.reader.learned()
+
     def flush(self) -> Iterator[Item]:
         """Yield a row that waited for the next one; it stood alone below its header."""
         if self._waiting is not None:
@@ -292,6 +302,7 @@ class HomeRows:
                 part = {name: column[low:high] for name, column in columns.items()}
                 if kind == "step":
                     self.axis.count_on()
+                    self._starts.note(part["#epoch"], part["#count"])
                     part["#count"] = part["#count"] + self._count_base
                 yield from self.reader.rows(_renamed(part, kind), lines[low:high])
 

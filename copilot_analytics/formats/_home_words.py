@@ -287,11 +287,14 @@ class _Scan:
         if (
             last == "#count_of"
             and before_metrics
-            and follows == "/"
+            and (follows == "/" or (follows == "]" and gap.endswith("][")))
             and gap.replace(" ", "") in _THEN
         ):
-            # "[2/90][300/5000]", "2/90 ( 1%) [300/5000]": what was counted first are epochs.
+            # "[2/90][300/5000]", "2/90 ( 1%) [300/5000]", "[2/90][300]": first come the epochs.
             places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
+            if follows == "]":
+                places["#count"] = parts
+                return "#count"
         if {"#inner", "#count", "#step"} & places.keys():
             return None
         in_brackets = "[" in gap or "(" in gap

@@ -71,7 +71,9 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 names = tuple(
                     name
                     for name in item.metrics
-                    if is_decisive(name) or (plays and is_quality(name))
+                    if is_decisive(name)
+                    or (plays and is_quality(name))
+                    or (name.lower() == "cost" and not np.isnan(item.epoch[0]))
                 )
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)

@@ -449,3 +449,29 @@ def test_rows_of_a_table_may_be_far_between_and_set_in_bold() -> None:
     assert [step for step, _ in points(read(text), "eval")] == [1, 3, 4, 5]
     tabs = "epoch\ttrain loss\tvalid loss\n" + "".join(f"{e}\t0.{e}\t\t0.3{e}\n" for e in range(4))
     assert points(read(tabs), "train")[-1] == (4, {"train loss": 0.3})
+
+
+def test_a_pair_of_brackets_behind_planned_epochs_counts_steps() -> None:
+    text = "".join(
+        f"[{e}/8][{e * 20 + i}] Loss_D: 0.{e}{i} 0.5 Loss_G: 1.{e}{i}\n"
+        for e in range(4)
+        for i in (5, 15)
+    )
+    records = read(text)
+    assert [r.step for r in records if r.kind == "train"] == [5, 15, 25, 35, 45, 55, 65, 75]
+    assert [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts] == [8]
+
+
+def test_steps_that_go_on_tell_the_length_of_an_epoch() -> None:
+    text = "".join(
+        f"[Epoch {e}/5] step {e * 40 - 40 + s} loss: 0.{e}{s}\n"
+        for e in range(1, 6)
+        for s in (20, 40)
+    )
+    assert read(text)[-1].facts == {"steps_per_epoch": 40, "steps_per_epoch_exact": True}
+
+
+def test_a_cost_of_epochs_is_measured_by_a_training_alone() -> None:
+    lines = [f"Epoch: 000{e} cost= 1.{e}821" for e in range(1, 7)]
+    assert FORMAT.confidence(lines) > 0.95
+    assert FORMAT.confidence([line.replace("Epoch", "Iteration") for line in lines]) < 0.5
