@@ -112,6 +112,7 @@ class Ledger(DiskOrMemory):
 
     Examples
     --------
+    >>> from copilot_analytics.findings import Severity
     >>> ledger = Ledger(":memory:")
     >>> hello = Message("ab12cd", "run", "my_run", "news", Severity.INFO, "Hello")
     >>> ledger.put([hello], [], now=0.0, channels=["console"])
