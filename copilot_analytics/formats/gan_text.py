@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import ANY_PAIRS
-from copilot_analytics.formats._rows import Naming
-from copilot_analytics.formats._statements import Pattern, StatementFormat
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._statements import Pattern, StatementFormat, StatementParser
 from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Epochs at the first learning rate and those in which it decays, as the options are printed.
+_EPOCHS = re.compile(r"^\s{0,60}n(?:_epochs|iter)(?P<decay>_decay)?: (?P<number>\d{1,7})\s")
+
+
+class GanParser(StatementParser):
+    """Reads lines by patterns, and the plan from the options before them."""
+
+    def __init__(self, patterns: tuple[Pattern, ...], rows: RowReader, naming: Naming) -> None:
+        super().__init__(patterns, rows, naming)
+        self._epochs: dict[bool, int] = {}  # by whether the learning rate decays in them
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read any other line."""
+        if (found := _EPOCHS.match(line)) is None:
+            return super().parse(line, number)
+        self._epochs[found["decay"] is not None] = int(found["number"])
+        if len(self._epochs) < 2:
+            return ()
+        planned = sum(self._epochs.values())
+        self._epochs.clear()
+        return list(self._rows.config({"planned_epochs": planned}, number))
 
 
 class GanText(StatementFormat):
@@ -51,7 +76,25 @@ End of epoch 1 / 3 \t Time Taken: 100 sec
                 Record("config", facts={"steps_per_epoch": 200}),
             ),
         ),
+        Sample(
+            """\
+----------------- Options ---------------
+                 n_epochs: 2                             \t[default: 100]
+           n_epochs_decay: 3                             \t[default: 100]
+----------------- End -------------------
+(epoch: 1, iters: 20, time: 1.500, data: 0.125) G_GAN: 2.250 G_L1: 33.500 D_real: 0.250
+""",
+            (
+                Record("config", facts={"planned_epochs": 5}, line=3),
+                Record("train", 20, metrics={"G_GAN": 2.25, "G_L1": 33.5}, line=5),
+                Record("config", facts={"steps_per_epoch": 20}),
+            ),
+        ),
     )
+
+    def parser(self, file: str) -> GanParser:
+        """Return a fresh parser for a log."""
+        return GanParser(self.patterns, RowReader(file, self.axis(), self.naming), self.naming)
 
     def axis(self) -> Axis:
         """Return the axis of a log: all counts from 1."""

@@ -55,6 +55,7 @@ class HFConsoleParser(LineParser):
         self._header: dict[str, int] = {}
         self._total: int | None = None  # of the bar of the training
         self._frame: Frame | None = None  # its last one
+        self._last_of_the_other: Frame | None = None  # of the training before this one
         self._held: list[_Row] = []
         self._pace = Pace()
         self._ended = False
@@ -79,13 +80,13 @@ class HFConsoleParser(LineParser):
         """Read any other line."""
         if len(line) > LONGEST_LINE:
             return ()
-        frame = find_frame(line)
-        if frame is not None:
-            return _records(self._see(frame))
-        fields = dict_fields(line)
-        if fields is not None:
+        frame, fields = find_frame(line), dict_fields(line)
+        seen = [] if frame is None else _records(self._see(frame))
+        if fields is not None:  # behind the frame, where a heap of output was written out
             numbers = {field.name: float(line[field.start : field.end]) for field in fields}
-            return _records(self._take(_Row(kind_of(fields), numbers, number)))
+            return seen + _records(self._take(_Row(kind_of(fields), numbers, number)))
+        if frame is not None:
+            return seen
         return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
 
     def close(self) -> Iterable[Record]:
@@ -119,6 +120,7 @@ class HFConsoleParser(LineParser):
         self._rows.forget()
         self._rows.axis.last_step = 0
         self._over = self._total = None
+        self._last_of_the_other = self._frame
         self._pace, self._epoch, self._ended = Pace(), 0.0, False
 
     def _by_epoch(self, epoch: float | None) -> int | None:
@@ -145,16 +147,26 @@ class HFConsoleParser(LineParser):
         if self._total is None and self._held:
             self._total = frame.total
             before = self._frame
-            if before and before.total != frame.total and _is_bar_of(before, self._held):
+            if before and before.total != frame.total and self._is_before(before, frame):
                 self._total = before.total
                 yield from self._release(self._last_known())
         if frame.total != self._total:
+            if self._total is not None and frame.done == 0 and _is_training(self._held):
+                yield from self._release(self._last_known())
             # Until a line tells which bar it is, the longest will be that of the training.
             if self._total is None and (not self._frame or frame.total >= self._frame.total):
                 self._frame = frame
             return
         self._frame = frame
         yield from self._release(frame.done, frame.elapsed_s)
+
+    def _is_before(self, before: Frame, frame: Frame) -> bool:
+        """Tell whether held lines belong to the bar before them, not to the one that follows.
+
+        One that only begins is of an evaluation: it is too early for a line of the training.
+        """
+        begins = frame.done == 0 < before.done and before is not self._last_of_the_other
+        return (begins and _is_training(self._held)) or _is_bar_of(before, self._held)
 
     def _last_known(self) -> int:
         """Return the step of the last held line when no frame follows it."""
@@ -297,6 +309,23 @@ Saving model checkpoint to toy/checkpoint-5
             ),
         ),
         Sample(
+            """\
+ 50%|#####     | 10/20 [00:10<00:10,  1.00s/it]
+ 50%|#####     | 10/20 [00:10<00:10,  1.00s/it]{'loss': 1.5, 'learning_rate': 2e-05, 'epoch': 0.5}
+{'loss': 1.25, 'learning_rate': 1e-05, 'epoch': 1.0}
+  0%|          | 0/40 [00:00<?, ?it/s]
+100%|##########| 40/40 [00:10<00:00,  4.00it/s]
+ 60%|######    | 12/20 [00:22<00:08,  1.00s/it]{'eval_loss': 1.75, 'epoch': 1.0}
+ 65%|######5   | 13/20 [00:23<00:07,  1.00s/it]
+""",
+            (
+                Record("config", facts={"planned_steps": 20}, line=2),
+                Record("train", 5, 0.5, None, {"loss": 1.5, "lr": 2e-05}, line=2),
+                Record("train", 10, 1.0, None, {"loss": 1.25, "lr": 1e-05}, line=3),
+                Record("eval", 10, 1.0, 23.0, {"eval_loss": 1.75}, {"split": "val"}, 6),
+            ),
+        ),
+        Sample(
             "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
             "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
             (
@@ -314,6 +343,11 @@ Saving model checkpoint to toy/checkpoint-5
     def parser(self, file: str) -> HFConsoleParser:
         """Return a fresh parser for a log."""
         return HFConsoleParser(file)
+
+
+def _is_training(rows: Sequence[_Row]) -> bool:
+    """Tell whether the last of some rows is a line of the training."""
+    return bool(rows) and rows[-1].kind == "train"
 
 
 def _is_bar_of(frame: Frame, rows: Sequence[_Row]) -> bool:
