@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Item
 
+_OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
 _FEWEST_ROWS = 4
 _FEWEST_UNPLACED = 10  # rows of a log in which nothing says where training stands
 _FEWEST_RESULTS = 5  # evaluations at different epochs, of a log that tells nothing else
@@ -56,11 +57,11 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         kinds: dict[tuple[str, ...], Evidence] = {}
         results: dict[tuple[str, ...], Evidence] = {}
         unknown = Evidence()
-        plays = False  # whether episodes are counted, as only the training of agents does
+        plays = False  # whether an agent learns
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"} or MEMBER.match(line):
                 continue
-            plays = plays or "episod" in line.lower()
+            plays = plays or any(word in line.lower() for word in _OF_AGENTS)
             for item in _said(parser, line, number):
                 if isinstance(item, Record):
                     if item.kind == "eval" and plays:
