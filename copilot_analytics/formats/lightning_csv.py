@@ -26,8 +26,11 @@ class LightningCsv(TableFormat):
         """Tell whether there is a step and an epoch, and columns in one of Lightning's orders.
 
         It writes them sorted, or as they were logged with its own last; versions before 2.0 wrote
-        a set, in any order, whose metrics are told by the names that ``self.log`` makes.
+        a set, in any order, whose metrics are told by the names that ``self.log`` makes. Those
+        before 0.6 logged by test-tube, which wrote the time of day in place of a step.
         """
+        if {"epoch", "created_at"} <= set(names):
+            return any("loss" in name for name in names)
         own = {"step", "epoch"}
         styled = [name for name in names if name not in own]
         if not own <= set(names) or not styled:
@@ -57,6 +60,20 @@ epoch,lr-Adam,step,train_loss,val_acc,val_loss
                     facts={"split": "val"},
                     line=4,
                 ),
+            ),
+        ),
+        Sample(
+            """\
+train_loss,accuracy,epoch,created_at,val_loss
+0.75,0.5,0,2019-03-01 10:00:00.500000,
+0.5,0.625,0,2019-03-01 10:00:05.500000,
+,,0,2019-03-01 10:00:09.500000,0.875
+""",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=2),
+                Record("train", 1, 1.0, metrics={"train_loss": 0.75, "accuracy": 0.5}, line=2),
+                Record("train", 1, 1.0, metrics={"train_loss": 0.5}, line=3),
+                Record("eval", 1, 1.0, metrics={"val_loss": 0.875}, line=4),
             ),
         ),
     )

@@ -7,6 +7,7 @@ training runs by epochs and iterations elsewhere. There is no plan and no time s
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from copilot_analytics.formats._openmmlab import (
     canonical,
 )
 from copilot_analytics.formats._openmmlab_clock import StepClock
-from copilot_analytics.records import Block, Floats, Ints, Record
+from copilot_analytics.records import Block, Floats, Ints, Item, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +45,7 @@ class MMEngineJsonParser(JsonParser):
         self._clock = StepClock()
         self._length = EpochLength()
         self._told = (0, False, 0)
+        self._epoch = 0.0  # of the last training statement
 
     def columns(self, keys: tuple[str, ...], statement: Json) -> Sequence[str] | None:
         """Name the keys that hold the numbers of a training statement."""
@@ -52,8 +54,21 @@ class MMEngineJsonParser(JsonParser):
         numbers = [key for key in keys if is_number(statement[key])]
         return numbers if "step" in numbers else None
 
-    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Block:
-        """Turn the numbers of training statements into a block."""
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Turn the numbers of training statements into blocks, one for each launch."""
+        epoch = columns.get("epoch", np.full(len(lines), self._epoch))
+        # No checkpoint of a later epoch leads into the first one.
+        again = (epoch <= 1) & (np.concatenate(([self._epoch], epoch[:-1])) > 1)
+        self._epoch = float(epoch[-1])
+        edges = [0, *(np.flatnonzero(again[1:]) + 1).tolist(), len(lines)]
+        for low, high in pairwise(edges):
+            if again[low]:
+                facts = {"reason": "the first epoch begins again"}
+                yield Record("launch", facts=facts, line=int(lines[low]), file=self._file)
+            part = {key: column[low:high] for key, column in columns.items()}
+            yield self._stretch(part, lines[low:high])
+
+    def _stretch(self, columns: Mapping[str, Floats], lines: Ints) -> Block:
         step = whole(columns["step"])
         epoch = np.full(len(step), np.nan)
         if "epoch" in columns:
@@ -164,6 +179,20 @@ class MMEngineJson(LogFormat):
                 Record("train", 8, 2.0, metrics={"loss": 1.5}, line=5),
                 Record("config", facts={"steps_per_epoch_exact": True}, line=6),
                 Record("eval", 8, 2.0, None, {"accuracy/top1": 60.0}, {"split": "val"}, 6),
+            ),
+        ),
+        Sample(
+            """\
+{"lr": 0.02, "data_time": 0.01, "loss": 2.5, "time": 0.5, "epoch": 1, "iter": 2, "step": 2}
+{"lr": 0.02, "data_time": 0.01, "loss": 2.0, "time": 0.5, "epoch": 2, "iter": 4, "step": 4}
+{"lr": 0.02, "data_time": 0.01, "loss": 3.5, "time": 0.5, "epoch": 1, "iter": 3, "step": 3}
+""",
+            (
+                Record("train", 2, metrics={"loss": 2.5}, line=1),
+                Record("train", 4, metrics={"loss": 2.0}, line=2),
+                Record("launch", facts={"reason": "the first epoch begins again"}, line=3),
+                Record("train", 3, metrics={"loss": 3.5}, line=3),
+                Record("config", facts={"steps_per_epoch": 3}),
             ),
         ),
         Sample(

@@ -19,7 +19,7 @@ from copilot_analytics.formats.mmcv_json import FORMAT as MMCV_JSON
 from copilot_analytics.formats.mmcv_text import FORMAT as MMCV_TEXT
 from copilot_analytics.formats.mmengine_json import FORMAT as MMENGINE_JSON
 from copilot_analytics.formats.mmengine_text import FORMAT as MMENGINE_TEXT
-from copilot_analytics.records import Block, Record
+from copilot_analytics.records import Block, Record, records_of
 from copilot_analytics.run import Run
 
 STAMP = "2024/05/01 10:00:00 - mmengine - INFO - "
@@ -380,13 +380,13 @@ def test_json_blocks_mean_their_rows(cut: int, seed: int) -> None:
         columns = {name: np.asarray(column, dtype=float) for name, column in place.items()}
         whole = log_format.parser("")
         parts = log_format.parser("")
-        together = list(whole.block(columns, numbers).records())
+        together = list(records_of(whole.block(columns, numbers)))
         apart = [
             record
             for rows in (slice(0, cut), slice(cut, None))
-            for record in parts.block(
-                {name: column[rows] for name, column in columns.items()}, numbers[rows]
-            ).records()
+            for record in records_of(
+                parts.block({name: column[rows] for name, column in columns.items()}, numbers[rows])
+            )
         ]
         assert repr(together) == repr(apart)
         assert repr(list(whole.close())) == repr(list(parts.close()))
