@@ -480,4 +480,4 @@ def test_a_cost_of_epochs_is_measured_by_a_training_alone() -> None:
 def test_rewards_of_an_agent_are_a_training() -> None:
     lines = [f"[TOY] PPO Iteration {s}/90 - Avg Reward: 1{s}.25" for s in range(1, 9)]
     assert FORMAT.confidence(lines) > 0.95
-    assert points(read("\n".join(lines)), "eval")[-1] == (8, {"Avg Reward": 18.25})
+    assert points(read("\n".join(lines) + "\n"), "eval")[-1] == (8, {"Avg Reward": 18.25})
