@@ -153,6 +153,7 @@ _DOWN_PART = re.compile(
 _LOSS = re.compile(
     r"loss|损失|損失|손실|потер|(^|[^a-z])(perda|p[eé]rdida|perte|verlust)($|[^a-z])"
 )
+_OTHER_LOSS = re.compile(r"(?:stop|packet|weight|hair|heat|job)[ _-]?loss|loss[ _-]?scale|lossless")
 _TOTAL_LOSS = re.compile(
     r"(?:[\w.-]{1,40}/){0,3}(?:train(?:ing)?[ _/.-]{0,2})?"
     r"(?:(?:total|average|avg|mean)[ _/.-]?)?loss(?:[ _/.-]?(?:total|train|step|epoch))?",
@@ -180,15 +181,26 @@ _TABLE: dict[str, Direction | None] = {
 }
 
 
+def is_another_loss(name: str) -> bool:
+    """Tell whether a name speaks of a loss that no training has: of packets, of an order.
+
+    Examples
+    --------
+    >>> is_another_loss("stop_loss"), is_another_loss("total loss")
+    (True, False)
+    """
+    return _OTHER_LOSS.search(name.lower()) is not None
+
+
 def names_a_loss(name: str) -> bool:
     """Tell whether a metric is called a loss, in one of the languages that logs are written in.
 
     Examples
     --------
-    >>> names_a_loss("val_loss"), names_a_loss("训练损失"), names_a_loss("accuracy")
+    >>> names_a_loss("val_loss"), names_a_loss("训练损失"), names_a_loss("stop_loss")
     (True, True, False)
     """
-    return _LOSS.search(name.lower()) is not None
+    return _LOSS.search(name.lower()) is not None and not is_another_loss(name)
 
 
 def direction_of(name: str) -> tuple[Direction | None, str]:
@@ -216,7 +228,7 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
     ('min', None, None)
     """
     name = _JOINED_SPLIT.sub("", name)
-    if _NEGATED.search(name.lower()):
+    if _NEGATED.search(name.lower()) or is_another_loss(name):
         return None, "its name does not tell"
     candidates = [name, *re.split(r"[/.]", name)[-1:]]
     stripped = _WRAPPING.sub("", candidates[-1].strip().lower())

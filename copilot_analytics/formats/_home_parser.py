@@ -1,4 +1,23 @@
-"""Reads text logs that people print by hand (`home_text`), line by line."""
+"""Reads text logs that people print by hand (`home_text`), line by line.
+
+Where a rule belongs:
+
+====================================  ============================================================
+a word of people                      `_home_vocabulary`
+marks that make a token               `_home_tokens`
+what a number is called               `_home_labels`
+which place the words before it name  `_home_places`
+a number that no word names           `_home_unnamed`
+what only the whole line tells        `_home_whole_line`
+the pass over a line                  `_home_words`, whose result is a `Reading`
+lines told by a few words             `_home_line_kinds`, `_home_plan`, `_home_checkpoints`
+what makes a line a row               `_home_row_fields`
+where rows stand                      `_home_rows`
+results and running validations       `_home_evaluations`
+frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
+what is enough for a training         `_home_evidence`, `home_text`
+====================================  ============================================================
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._stamps import Stamp
 
 
+_DIGITS = re.compile(r"\d+")
+
+
 class Number(NamedTuple):
     """Characters that hold a number, and what it is to be multiplied with."""
 
@@ -88,6 +91,10 @@ class Reading:
     words: int = 0
     numbers: int = 0
     spare: list[tuple[int, int]] = field(default_factory=list)
+
+    def leave_out(self, line: str, start: int, end: int) -> None:
+        """Take the digits of a part of the line for meaningless."""
+        self.spare += [found.span() for found in _DIGITS.finditer(line, start, end)]
 
     @property
     def has_axis(self) -> bool:

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from copilot_analytics.formats._splits import Split, split_of
+from copilot_analytics.schema import is_another_loss
 
 CHINESE = "\u4e00-\u9fff"
 
@@ -56,19 +57,6 @@ _OF_LATEX = re.compile(r"L(?:_\w{1,30})?")  # L, L_total, L_crf: losses as in a 
 _A_RATE = re.compile(r"(?i)(?:^|.*[\s_])(?:lr|learning[\s_]?rate|lernrate)$")
 _RANKED = re.compile(r"(?i)(?<![a-z])(?:rank|top|acc|prec|hits?)[-@_]?\d")
 _CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
-_CHINESE_SPLITS: tuple[tuple[str, Split], ...] = (
-    ("训练", "train"),
-    ("验证", "val"),
-    ("评估", "val"),
-    ("测试", "test"),
-    *((word, "train") for word in ("학습", "훈련", "訓練", "обучени")),
-    *((word, "val") for word in ("검증", "検証", "валидаци")),
-    *((word, "test") for word in ("테스트", "テスト", "тест")),
-)
-_FOREIGN_SPLIT = re.compile(
-    r"(?i)(?<!\w)(?:(?P<train>treino|treinamento|entrenamiento|entra[iî]nement|addestramento)"
-    r"|(?P<val>valida(?:ção|cao|ción|cion|zione)|validierung)|(?P<test>teste|prueba))(?!\w)"
-)
 _JOINED_SPLIT = re.compile(
     r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"
     r"(?=[A-Z]|(?:loss|acc|ppl|err)\w*$)"
@@ -104,7 +92,7 @@ def parts_of(label: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def split_in(text: str) -> Split | None:
-    """Return the part of the data that words speak of, in English or Chinese.
+    """Return the part of the data that words speak of; names may be joined to it.
 
     Examples
     --------
@@ -115,12 +103,9 @@ def split_in(text: str) -> Split | None:
     if found is not None:
         return found
     joined = _JOINED_SPLIT.match(text.strip())
-    if joined is not None:
-        return "train" if joined["train"] else "val" if joined["val"] else "test"
-    foreign = _FOREIGN_SPLIT.search(text)
-    if foreign is not None:
-        return "train" if foreign["train"] else "val" if foreign["val"] else "test"
-    return next((split for word, split in _CHINESE_SPLITS if word in text), None)
+    if joined is None:
+        return None
+    return "train" if joined["train"] else "val" if joined["val"] else "test"
 
 
 @lru_cache(maxsize=4096)
@@ -128,6 +113,8 @@ def is_quality(label: str) -> bool:
     """Tell whether a label names a loss or a measure of quality."""
     if is_loss(label):
         return True
+    if is_another_loss(label):
+        return False
     known = bool(parts_of(label) & METRICS) or _RANKED.search(label) is not None
     return known and not is_quantity(label)
 
@@ -146,6 +133,7 @@ def is_loss(label: str) -> bool:
         return True
     parts = parts_of(label)
     named = any("loss" in part for part in parts) or bool(parts & _LOSSES - {"total"})
+    named = named and not is_another_loss(label)
     return (named or {"cross", "entropy"} <= parts) and not is_quantity(label)
 
 

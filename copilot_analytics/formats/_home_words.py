@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_labels import is_pair, label_of
+from copilot_analytics.formats._home_labels import label_of
 from copilot_analytics.formats._home_places import (
     measured_at,
     names_an_epoch,
@@ -29,6 +29,7 @@ from copilot_analytics.formats._home_tokens import (
     TOKEN,
     UNITS,
 )
+from copilot_analytics.formats._home_unnamed import Bare, UnnamedNumbers
 from copilot_analytics.formats._home_vocabulary import (
     REMARK,
     base_of,
@@ -56,12 +57,7 @@ LONGEST_LINE = 8_000
 
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_DIGITS = re.compile(r"\d+")
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
-_TOTALS = {"#epoch": "#epochs", "#step": "#steps"} | {
-    name: f"{name}_of" for name in ("#count", "#inner", "#run")
-}
-_THEN = frozenset({"][", ")(", ")[", "],["})
 
 
 @lru_cache(maxsize=2048)  # a batch of lines is looked at twice
@@ -92,9 +88,8 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
-        self._counts_splits = False  # "Train: 3/80 [20/928 (2%)]" counts batches, not samples
         self._measured = ""  # what was measured "at step 100", which comes next
-        self._bare_count = False  # whether what is counted has no name
+        self._unnamed = UnnamedNumbers(line, self.reading)
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -131,7 +126,7 @@ class _Scan:
             if line.startswith("*", start):
                 sum_up(reading)
             leave_out_unclear(reading)
-            if self._bare_count:
+            if self._unnamed.has_counted:
                 count_epochs(line, reading)
 
     def _word(self, token: re.Match[str]) -> None:
@@ -229,7 +224,8 @@ class _Scan:
         if not words and self._measured and gap.strip() in {":", "="} and not unit.strip("%"):
             role = self._metric(self._measured, parts, whole=whole)
         elif not words:
-            role = self._unnamed(gap, parts, unit, whole=whole)
+            bare = Bare(parts, gap, unit, whole, self._last, self._governing)
+            role = self._unnamed.place(bare)
         elif words == ["第"] and whole:
             role = ordinal_place(self.line[parts[-1].end : parts[-1].end + 8].strip().lower())
             if role is not None:
@@ -246,96 +242,6 @@ class _Scan:
         self._gap = ""
         self.reading.numbers += 1
         self._forget()
-
-    def _unnamed(
-        self, gap: str, parts: tuple[Number, ...], unit: str, *, whole: bool
-    ) -> str | None:
-        """Place a number without a name: a total, an iteration in brackets, a share."""
-        places, last = self.reading.places, self._last
-        if last == "metric" and not whole and not unit and gap.strip() in {"", ":"}:
-            return self._value_after_count(parts)
-        if gap.replace(" ", "") == "/" and last is not None:
-            total = _TOTALS.get(last)
-            if total is not None and whole and not unit and total not in places:
-                places[total] = parts
-                return total
-            if last == "metric":
-                self.reading.metrics[-1].is_count = True
-                return "amount"
-            return None
-        if unit == "%":
-            if last == "#inner_of" and self._counts_splits:
-                self._spare(parts[0].start, parts[-1].end)
-                return last
-            if last == "#inner_of" and "#inner" in places and gap.strip() in {"(", ""}:
-                places["#sample"] = places.pop("#inner")
-                places["#sample_of"] = places.pop("#inner_of")
-            elif last == "amount" and self.reading.metrics[-1].is_count and "(" in gap:
-                metric = self.reading.metrics[-1]
-                for part in metric.parts:
-                    self._spare(part.start, part.end)
-                metric.parts, metric.is_count, metric.whole = parts, False, whole
-                return "metric"
-            elif last == "#count_of":
-                self._spare(parts[0].start, parts[-1].end)
-                return last
-            return None
-        if not whole or unit:
-            return None
-        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
-        before_metrics = not self.reading.metrics
-        if (
-            last == "#count_of"
-            and before_metrics
-            and (follows == "/" or (follows == "]" and gap.endswith("][")))
-            and gap.replace(" ", "") in _THEN
-        ):
-            # "[2/90][300/5000]", "2/90 ( 1%) [300/5000]", "[2/90][300]": first come the epochs.
-            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
-            if follows == "]":
-                places["#count"] = parts
-                return "#count"
-        if {"#inner", "#count", "#step"} & places.keys():
-            return None
-        in_brackets = "[" in gap or "(" in gap
-        after = self.line[parts[-1].end : parts[-1].end + 2]
-        if not places and before_metrics and gap.endswith("[") and after == "][":
-            places["#epoch"] = parts  # "Train: [3][20/98]"
-            return "#epoch"
-        if {"#epoch", "#progress"} & places.keys():
-            closes = follows == "]" and ("[" in gap or gap.strip() == ",")
-            if before_metrics and (follows == "/" or closes):
-                places["#inner"] = parts
-                return "#inner"
-        elif (
-            gap.endswith("[")
-            and before_metrics
-            and not self.reading.numbers
-            and is_pair(self.line, parts[0].start)
-        ):
-            places["#epoch"] = parts  # "[2,  300]", as in the tutorial of PyTorch
-            return "#epoch"
-        elif (
-            follows == "/"
-            and not self.reading.metrics
-            and (in_brackets or not self.reading.numbers)
-        ):
-            name = "#run" if self._governing in {"val", "test"} else "#count"
-            if gap.replace(" ", "") == "[|":
-                name = "#epoch"  # "[ Train | 003/080 ]"
-            self._bare_count = name == "#count"
-            places[name] = parts
-            return name
-        return None
-
-    def _value_after_count(self, parts: tuple[Number, ...]) -> str | None:
-        """Take ``Train loss 400 0.53`` for the loss at a step."""
-        metric, places = self.reading.metrics[-1], self.reading.places
-        if not metric.whole or metric.bound or len(self.reading.metrics) > 1 or places:
-            return None
-        places["#count"] = metric.parts
-        metric.parts, metric.whole = parts, False
-        return "metric"
 
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
@@ -394,7 +300,7 @@ class _Scan:
             return None
         self._govern(split)
         self.reading.places["#epoch"] = parts
-        self._counts_splits = True
+        self._unnamed.counts_splits = True
         return "#epoch"
 
     def _drop_last(self) -> None:
@@ -405,4 +311,4 @@ class _Scan:
         self._last = None
 
     def _spare(self, start: int, end: int) -> None:
-        self.reading.spare += [found.span() for found in _DIGITS.finditer(self.line, start, end)]
+        self.reading.leave_out(self.line, start, end)

@@ -15,6 +15,20 @@ _SPLIT = re.compile(
     re.IGNORECASE,
 )
 
+_WORDS: tuple[tuple[str, Split], ...] = (
+    ("训练", "train"),
+    ("验证", "val"),
+    ("评估", "val"),
+    ("测试", "test"),
+    *((word, "train") for word in ("학습", "훈련", "訓練", "обучени")),
+    *((word, "val") for word in ("검증", "検証", "валидаци")),
+    *((word, "test") for word in ("테스트", "テスト", "тест")),
+)
+_OF_LATIN = re.compile(
+    r"(?i)(?<!\w)(?:(?P<train>treino|treinamento|entrenamiento|entra[iî]nement|addestramento)"
+    r"|(?P<val>valida(?:ção|cao|ción|cion|zione)|validierung)|(?P<test>teste|prueba))(?!\w)"
+)
+
 
 def split_of(name: str) -> Split | None:
     """Return the part of the data that a name speaks of; None if it names none.
@@ -27,8 +41,11 @@ def split_of(name: str) -> Split | None:
     (None, None, 'test')
     >>> split_of("valLoss"), split_of("lossTrain"), split_of("testacc"), split_of("VALUE_LOSS")
     ('val', 'train', 'test', None)
+    >>> split_of("验证损失"), split_of("perda de treino")
+    ('val', 'train')
     """
-    found = _SPLIT.search(name)
+    found = _SPLIT.search(name) or _OF_LATIN.search(name)
     if found is None:
-        return None
+        words = () if name.isascii() else _WORDS
+        return next((split for word, split in words if word in name), None)
     return "val" if found["val"] else "test" if found["test"] else "train"

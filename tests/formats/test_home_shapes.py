@@ -480,4 +480,18 @@ def test_a_cost_of_epochs_is_measured_by_a_training_alone() -> None:
 def test_rewards_of_an_agent_are_a_training() -> None:
     lines = [f"[TOY] PPO Iteration {s}/90 - Avg Reward: 1{s}.25" for s in range(1, 9)]
     assert FORMAT.confidence(lines) > 0.95
-    assert points(read("\n".join(lines)), "eval")[-1] == (8, {"Avg Reward": 18.25})
+    assert points(read("\n".join(lines) + "\n"), "eval")[-1] == (8, {"Avg Reward": 18.25})
+
+
+def test_the_stop_loss_of_an_order_is_no_training() -> None:
+    lines = [
+        f"order {n} SELL price=1.25{n} stop_loss=1.26{n} take_profit=1.24{n}" for n in range(30)
+    ]
+    assert FORMAT.confidence(lines) < 0.5
+    table = ["step,stop_loss,packet loss", *(f"{n},1.2{n},0.{n}" for n in range(30))]
+    assert HOME_TABLE.confidence(table) < 0.5
+
+
+def test_a_table_may_call_its_loss_in_another_language() -> None:
+    text = "epoch,训练损失,验证损失\n" + "".join(f"{e},0.{e},0.{e}5\n" for e in range(1, 6))
+    assert points(read(text), "train")[0] == (1, {"训练损失": 0.1})
