@@ -21,6 +21,20 @@ def whole(numbers: Floats) -> Ints:
     return np.minimum(np.maximum(known, -_LARGEST), _LARGEST).astype(np.int64)
 
 
+def first_fraction(numbers: Floats) -> int:
+    """Return the place of the first number that is not whole, the length where there is none.
+
+    What is not finite tells nothing of its kind.
+
+    Examples
+    --------
+    >>> first_fraction(np.array([1.0, np.nan, 2.5])), first_fraction(np.array([np.inf]))
+    (2, 1)
+    """
+    fractions = np.flatnonzero(np.isfinite(numbers) & (numbers != np.floor(numbers)))
+    return int(fractions[0]) if len(fractions) else len(numbers)
+
+
 def is_number(content: Any) -> TypeGuard[float]:
     """Tell whether a JSON value is a number that fits; true and false are none."""
     if isinstance(content, int):

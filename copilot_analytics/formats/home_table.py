@@ -16,6 +16,7 @@ import numpy as np
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
 from copilot_analytics.formats._home_vocabulary import REMARK
+from copilot_analytics.formats._numbers import first_fraction
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats._table import (
@@ -181,8 +182,7 @@ class Counted:
             columns = {**columns, "#time_s": np.array([*map(self._time, columns["#time_s"])])}
         whole = len(lines)
         if "#epoch" in columns:
-            broken = np.flatnonzero(columns["#epoch"] != np.floor(columns["#epoch"]))
-            whole = 0 if self._is_fraction else int(broken[0]) if len(broken) else len(lines)
+            whole = 0 if self._is_fraction else first_fraction(columns["#epoch"])
         counted = np.arange(1.0, len(lines) + 1) + self._rows
         self._rows += len(lines)
         if whole:

@@ -275,6 +275,12 @@ def test_a_table_that_is_still_in_its_first_epoch_is_a_training() -> None:
     assert run.train_series("loss_gen").step.tolist() == [0, 1, 2, 3]
 
 
+def test_a_counter_that_is_no_number_leaves_the_next_ones_epochs() -> None:
+    run = _run("epoch,loss,val_loss\n1,0.5,0.75\nnan,0.5,0.75\n3,0.25,0.5\n4,0.25,0.5\n")
+    assert run.meta.step_unit == "epoch"
+    assert run.last_step == 4
+
+
 def test_a_line_that_names_no_loss_is_dismissed_fast():
     spent = []
     for last in ("size", "loss"):
