@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.formats._epoch_length import EpochLength
-from copilot_analytics.formats._numbers import whole
+from copilot_analytics.formats._numbers import LARGEST, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,9 +145,9 @@ class Axis:
         Parameters
         ----------
         columns
-            As for `place`, for one line. A place that is not finite is none.
+            As for `place`, for one line. One that is not finite, or too large to count, is none.
         """
-        columns = {name: column for name, column in columns.items() if np.isfinite(column[0])}
+        columns = {name: column for name, column in columns.items() if abs(column[0]) < LARGEST}
         if "#step" in columns:
             self._learn({"#steps": columns["#steps"]} if "#steps" in columns else {})
             progress = columns.get("#progress")

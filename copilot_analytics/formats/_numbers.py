@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 NUMBER = r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|(?i:nan|inf(?:inity)?))"
 IS_NUMBER = re.compile(NUMBER)
-_LARGEST = 2.0**53  # from there on floats leave whole numbers out
+LARGEST = 2.0**53  # from there on floats leave whole numbers out
 
 
 def whole(numbers: Floats) -> Ints:
     """Return whole numbers as integers; what is not finite or out of range is clipped."""
     known = np.where(np.isnan(numbers), 0.0, numbers)
-    return np.minimum(np.maximum(known, -_LARGEST), _LARGEST).astype(np.int64)
+    return np.minimum(np.maximum(known, -LARGEST), LARGEST).astype(np.int64)
 
 
 def first_fraction(numbers: Floats) -> int:

@@ -202,7 +202,7 @@ def test_steps_of_an_episode_do_not_count_the_training_in_lines_either():
 
 def test_an_epoch_that_is_no_number_places_no_result() -> None:
     rows = '{"history": [{"epoch": %s, "val": {"loss": 2.5}}, {"epoch": 2, "val": {"loss": 1.5}}]}'
-    for odd in ('"nan"', "Infinity"):
+    for odd in ('"nan"', "Infinity", "1e308"):
         results = [record for record in _read(rows % odd) if record.kind == "eval"]
         assert [record.epoch for record in results] == [None, 2.0]
         assert len(Run.from_records(results).eval_log) == 2
