@@ -37,7 +37,7 @@ from copilot_analytics.formats._table_cells import (
 )
 from copilot_analytics.formats._table_counters import Counters, counters_of
 from copilot_analytics.records import Record
-from copilot_analytics.schema import direction_of
+from copilot_analytics.schema import direction_of, names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -211,7 +211,7 @@ def _heading(names: Sequence[str]) -> Heading | None:
     metrics = [name for name in names if name and name not in counters.names]
     if not _is_training(metrics, counters):
         return None
-    splits = {split_of(name) for name in metrics if "loss" in name.lower() or _is_judged(name)}
+    splits = {split_of(name) for name in metrics if names_a_loss(name) or _is_judged(name)}
     evaluated = splits & {"val", "test"}
     found = _told_once(metrics) if evaluated else _results(metrics)
     pattern = re.compile("|".join(rf"^{re.escape(name)}$" for name in found)) if found else None
@@ -237,7 +237,7 @@ def _is_judged(name: str) -> bool:
 def _says_of_training(name: str) -> bool:
     """Tell whether a column is a metric or belongs beside one."""
     return (
-        "loss" in name.lower()
+        names_a_loss(name)
         or _is_judged(name)
         or split_of(name) is not None
         or named([name], Naming()) != [name]
@@ -249,7 +249,7 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in metrics}
     if plain & _NO_TRAINING:
         return False
-    has_loss = any("loss" in name.lower() for name in metrics)
+    has_loss = any(names_a_loss(name) for name in metrics)
     if counters.unit is None:
         if not has_loss or plain & _NEEDING_A_COUNTER:
             return False
@@ -260,7 +260,7 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
 
 def _results(metrics: Sequence[str]) -> list[str]:
     """Find the results of evaluations in a table whose names tell none."""
-    trained = [name for name in metrics if "loss" in name.lower() or split_of(name) == "train"]
+    trained = [name for name in metrics if names_a_loss(name) or split_of(name) == "train"]
     both = {re.sub(r"(?i)^train(ing)?[_\s/]", "", name) for name in trained} & set(metrics)
     return [
         name
@@ -275,8 +275,8 @@ def _told_once(metrics: Sequence[str]) -> list[str]:
 
     fastai and the notebooks of Transformers write ``train_loss,valid_loss,accuracy``.
     """
-    losses = {split_of(name) for name in metrics if "loss" in name.lower()}
-    others = [name for name in metrics if "loss" not in name.lower() and _is_judged(name)]
+    losses = {split_of(name) for name in metrics if names_a_loss(name)}
+    others = [name for name in metrics if not names_a_loss(name) and _is_judged(name)]
     if "train" not in losses or any(map(split_of, others)):
         return []
     return others

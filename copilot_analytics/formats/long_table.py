@@ -16,7 +16,7 @@ from copilot_analytics.formats._table import header_of
 from copilot_analytics.formats._table_cells import cells_of, delimiter_of
 from copilot_analytics.formats._table_counters import Counters, counters_of
 from copilot_analytics.records import Record
-from copilot_analytics.schema import direction_of
+from copilot_analytics.schema import direction_of, names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -213,7 +213,7 @@ def _first(names: Sequence[str], wanted: frozenset[str]) -> int | None:
 
 
 def _is_measured(metric: str) -> bool:
-    return "loss" in metric.lower() or direction_of(metric)[0] is not None
+    return names_a_loss(metric) or direction_of(metric)[0] is not None
 
 
 FORMAT = LongTable()

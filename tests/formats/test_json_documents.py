@@ -206,3 +206,10 @@ def test_an_epoch_that_is_no_number_places_no_result() -> None:
         results = [record for record in _read(rows % odd) if record.kind == "eval"]
         assert [record.epoch for record in results] == [None, 2.0]
         assert len(Run.from_records(results).eval_log) == 2
+
+
+@pytest.mark.parametrize(("train", "val"), [("perda", "val_perda"), ("损失", "val_损失")])
+def test_losses_of_a_history_may_be_called_so_in_another_language(train: str, val: str) -> None:
+    run = _run({train: LOSS, val: VAL})
+    assert run.loss_names == (train,)
+    assert run.eval_series(val).value.tolist() == VAL
