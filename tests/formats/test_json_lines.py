@@ -146,3 +146,16 @@ def test_the_best_metric_of_a_trainer_tells_what_chooses(best, metric, direction
     text = json.dumps({"best_metric": best, "log_history": history, "max_steps": 30}, indent=1)
     meta = run_of(text).meta
     assert (meta.save_best, meta.save_best_direction) == (metric, direction)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 1e6, 1e9])
+def test_time_stamps_count_seconds_or_parts_of_them(unit):
+    text = lines(
+        *(
+            {"timestamp": int((1.7e9 + 60 * n) * unit), "step": n, "loss": 1 / n}
+            for n in range(1, 9)
+        )
+    )
+    run = run_of(text)
+    assert run.train_log.time.tolist() == pytest.approx([1.7e9 + 60 * n for n in range(1, 9)])
+    assert run_of(text.replace("17000", "17000" + "0" * 20)).last_time is None

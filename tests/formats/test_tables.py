@@ -186,6 +186,13 @@ def test_last_epoch_of_results_txt_is_the_plan_less_one() -> None:
     assert (run.meta.planned_epochs, run.last_step) == (99, 3)
 
 
+def test_an_odd_count_of_labels_is_no_fault_of_a_table_of_results() -> None:
+    for odd in ("nan", "inf"):
+        row = f"0/98  1.5G {'0.1234 ' * 4} {odd} 640 {'0.2345 ' * 7}\n"
+        run = Run.from_records(read_text(RESULTS_TXT, row))
+        assert (run.meta.planned_epochs, run.last_step) == (99, 1)
+
+
 def test_trees_counted_from_the_start_again_are_another_training() -> None:
     lines = [f"[{n}]\ttrain-rmse:{9 - n}\ttest-rmse:{9.5 - n}\n" for n in (0, 5, 0, 5)]
     kinds = [r.kind for r in _read("".join(lines), file="train.log") if r.kind != "config"]
