@@ -318,13 +318,13 @@ class Run:
 
     def _reach(self, step: int, epoch: float | None) -> None:
         self.last_step = max(self.last_step, step)
-        if epoch is not None:
+        if epoch is not None and math.isfinite(epoch):
             self.last_epoch = epoch if self.last_epoch is None else max(self.last_epoch, epoch)
 
     def _eval_step(self, record: Record) -> int:
         if record.step is not None:
             return record.step
-        if record.epoch is None:
+        if record.epoch is None or not math.isfinite(record.epoch):
             return self.last_step or len(self.eval_log) + 1
         per_epoch = self.meta.steps_per_epoch
         if per_epoch is None:

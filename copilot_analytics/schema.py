@@ -147,8 +147,7 @@ _UP_PART = re.compile(
     r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|genauigkeit|точност|정확도|正解率"
 )
 _DOWN_PART = re.compile(
-    r"loss|error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|误差"
-    r"|损失|損失|손실|потер|(^|[^a-z])(perda|p[eé]rdida|perte|verlust)($|[^a-z])"
+    r"error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|误差"
 )
 _LOSS = re.compile(
     r"loss|损失|損失|손실|потер|(^|[^a-z])(perda|p[eé]rdida|perte|verlust)($|[^a-z])"
@@ -240,7 +239,7 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
     for candidate in (tail, tail.removesuffix("s")):  # lists are called ``val_accs``
         if _TABLE.get(_key(candidate)) is not None:
             return _TABLE[_key(candidate)], "its name"
-    if _DOWN_PART.search(lower):
+    if names_a_loss(name) or _DOWN_PART.search(lower):
         return "min", "its name"
     if _UP_PART.search(lower):
         return "max", "its name"

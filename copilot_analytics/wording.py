@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+IS_ALIVE = " is alive"
+"""What is said of a process that lives, behind its number."""
+
+NOBODY_WRITES = "no process holds the log open for writing"
+"""What is said of a log whose writer was looked for and not found."""
+
 _FIRST_LIKELY = 315_532_800.0  # 1980
 
 

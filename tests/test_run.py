@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 
 import numpy as np
@@ -76,6 +77,16 @@ def test_without_training_lines_an_epoch_is_the_step() -> None:
     assert run.eval_series("mAP").step.tolist() == [1, 2, 3]
     assert run.counts_epochs
     assert (run.last_step, run.planned_steps, run.progress) == (3, 12, 0.25)
+
+
+def test_an_epoch_that_is_no_number_is_none() -> None:
+    run = Run.from_records([
+        Record("eval", epoch=1.0, metrics={"acc": 0.5}),
+        Record("eval", epoch=math.nan, metrics={"acc": 0.5}),
+        Record("eval", epoch=math.inf, metrics={"acc": 0.5}),
+    ])  # fmt: skip
+    assert len(run.eval_log) == 3
+    assert run.last_epoch == 1.0
 
 
 def test_html_escapes_what_the_log_said() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
 OLD_RUNS = """
 SELECT run_key FROM (
@@ -20,9 +20,10 @@ WHERE run_key != '' GROUP BY run_key HAVING max(at) < ?
 """Runs of which nothing was written since a time, and nothing waits."""
 
 
-def forget(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
-    """Drop the rows, messages and notes of runs."""
-    gone = json.dumps(list(keys))
+def forget(connection: sqlite3.Connection, runs: Collection[str], before: float) -> list[str]:
+    """Drop the rows, messages and notes of those of the runs that are still among the old ones."""
+    keys = [key for (key,) in connection.execute(OLD_RUNS, (before,)) if key in runs]
+    gone = json.dumps(keys)
     chosen = "(SELECT value FROM json_each(?))"
     connection.execute(
         "DELETE FROM outbox WHERE message_id IN"  # noqa: S608  # a constant
@@ -40,3 +41,4 @@ def forget(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
         elif known:
             both = (name, name.replace("runs:", "first:", 1))
             connection.execute("DELETE FROM notes WHERE key IN (?, ?)", both)
+    return keys

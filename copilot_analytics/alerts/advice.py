@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import diagnosis_of
 from copilot_analytics.findings import Severity
+from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.findings import Finding
 
-_LIVES = " is alive"
-_NOBODY = "no process holds the log open"
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -83,11 +82,11 @@ def causes(analysis: Analysis) -> list[Finding]:
 
 def _of_a_stall(process: str) -> str:
     """Say what to do about a silence, by what is known of the process."""
-    if process.endswith(_LIVES):
-        number = process.removesuffix(_LIVES).removeprefix("process ")
+    if process.endswith(IS_ALIVE):
+        number = process.removesuffix(IS_ALIVE).removeprefix("process ")
         look = f"`py-spy dump --pid {number}` shows what it waits for"
         return f"Process {number} is alive: {look}; if it hangs, kill it and resume."
-    if process.startswith(_NOBODY):
+    if process.startswith(NOBODY_WRITES):
         return "No process has the log open: look whether one still trains (nvidia-smi, ps)."
     return "Look whether the process lives (nvidia-smi, ps); if it hangs, restart it."
 

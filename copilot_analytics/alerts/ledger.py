@@ -352,11 +352,27 @@ class Ledger(DiskOrMemory):
         old = self._read(_retention.OLD_RUNS, (before,))
         return [str(key) for (key,) in old if key not in there]
 
-    def forget(self, runs: Iterable[str], now: float) -> None:
-        """Drop all that is known of runs."""
-        keys = list(runs)
-        if keys:
-            self._write(lambda connection: _retention.forget(connection, keys), now)
+    def forget(self, runs: Iterable[str], before: float, now: float) -> list[str]:
+        """Drop all that is known of runs, but of those that another supervisor wrote of meanwhile.
+
+        Parameters
+        ----------
+        runs
+            Their keys.
+        before
+            As in `forgettable`.
+        now
+            Seconds since 1970.
+
+        Returns
+        -------
+        list of str
+            Keys of those that were dropped.
+        """
+        keys = set(runs)
+        if not keys:
+            return []
+        return self._write(lambda connection: _retention.forget(connection, keys, before), now)
 
     def note(self, key: str, text: str, now: float) -> None:
         """Keep a small fact over restarts, e.g. the id of the status card of a chat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 class Onset(NamedTuple):
     """Where a loss stopped being finite, and the last step before it."""
 
+    row: int
     step: int
     line: int
     last_good: int | None
@@ -32,12 +34,15 @@ class NonFiniteLoss:
         Whether the loss was not finite for a while and is finite again.
     now
         Where the loss stopped being finite; None while it is.
+    level
+        The newest loss that was not finite: NaN or an infinity.
     """
 
     def __init__(self) -> None:
         self.not_finite = 0
         self.recovered = False
         self.now: Onset | None = None
+        self.level = math.nan
         self._finite_run = 0
         self._zeros = 0
         self._zeros_since: tuple[int, int] | None = None
@@ -65,6 +70,8 @@ class NonFiniteLoss:
     ) -> None:
         """Note non-finite losses and exact zeros among the rows from `first_row` on."""
         log = run.train_log
+        if self.now is not None and log.superseded[self.now.row]:
+            self.now, self.recovered = None, True  # its step was written again
         new = recent(log, column, first_row)
         if not len(new.row):
             return
@@ -81,6 +88,7 @@ class NonFiniteLoss:
             if starts:
                 self.recovered = self.recovered or self.now is not None or len(starts) > 1
                 self.now = _onset_at(run, column, int(new.row[starts[-1]]))
+            self.level = float(new.value[bad_rows[-1]])
             self._finite_run = len(bad) - 1 - int(bad_rows[-1])
         else:
             self._finite_run += len(bad)
@@ -118,7 +126,7 @@ def _onset_at(run: Run, column: str, row: int) -> Onset:
     before = recent(log, column, max(row - 50, 0))
     good = before.step[(before.row < row) & np.isfinite(before.value)]
     last_good = int(good[-1]) if len(good) else None
-    return Onset(int(log.step[row]), int(log.line[row]), last_good)
+    return Onset(row, int(log.step[row]), int(log.line[row]), last_good)
 
 
 _FINITE_AGAIN = 3

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from copilot_analytics.analyzers._primary import is_a_share
+from copilot_analytics.schema import names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ def scale_of(name: str, value: Floats, accuracies: Iterable[float]) -> Scale:
     'percent'
     """
     if not is_a_share(name):
-        return "loss" if "loss" in name.lower() else "other"
+        return "loss" if names_a_loss(name) else "other"
     largest = float(np.max(np.abs(value))) if len(value) else 0.0
     if largest > 1.0 + 1e-9:
         return "percent" if largest <= 100.0 + 1e-6 else "other"

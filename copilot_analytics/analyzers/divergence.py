@@ -201,15 +201,13 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             not_judged=self._excuse,
         )
         if broken.now is not None:
-            newest = recent(run.train_log, column, len(run.train_log) - 50).value
-            level = float(newest[~np.isfinite(newest)][-1])
             return replace(
                 general,
                 state="nan",
                 since_step=broken.now.step,
                 since_line=broken.now.line,
                 last_good_step=broken.now.last_good,
-                level=level,
+                level=broken.level,
             )
         if broken.zeros_since is not None:
             step, line = broken.zeros_since

@@ -14,6 +14,7 @@ from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import printed_eta
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
+from copilot_analytics.stats.finite import quantiles
 from copilot_analytics.wording import duration, place, plural
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event, Status
     from copilot_analytics.records import Record
     from copilot_analytics.run import Run
+
+LEAST_SILENCE_S = 180.0
+"""No silence so short is unusual."""
+
+PATIENCE = 5.0
+"""So many times its usual pauses may a run be silent (NVIDIA's resiliency extension)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,13 @@ class Lifecycle:
 def patience_s(run: Run) -> float:
     """Return for how long training may be silent, in seconds: for 5 of its usual pauses.
 
-    A usual pause is the 0.99 quantile of those between rows; where the log has no times, and in
-    any case, 180 s are allowed.
+    A usual pause is the 0.99 quantile of those between the newest 2000 rows. 180 s are allowed in
+    any case, and no more where the log has no times.
     """
     gaps = np.diff(run.train_log.time[-2000:])
     gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
-    usual_s = float(np.quantile(gaps, 0.99)) if len(gaps) else 0.0
-    return max(_LEAST_SILENCE_S, _PATIENCE * usual_s)
+    usual_s = quantiles(gaps, (0.99,))[0] if len(gaps) else 0.0
+    return max(LEAST_SILENCE_S, PATIENCE * usual_s)
 
 
 class LifecycleAnalyzer(Analyzer[Lifecycle]):
@@ -241,7 +248,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if evaluating:
             unseen_s = _FIRST_EVAL_S if not self._eval_waits else 0.0
             longest_s = max(self._eval_waits, default=0.0)
-            limit_s = max(limit_s, unseen_s, _PATIENCE * longest_s)
+            limit_s = max(limit_s, unseen_s, PATIENCE * longest_s)
         if silence_s > limit_s:
             why = f"silent for {duration(silence_s)}, over {duration(limit_s)}, at {_reached(run)}"
             return "stalled", why, line
@@ -252,10 +259,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
 
 ANALYZER = LifecycleAnalyzer
 
-_LEAST_SILENCE_S = 180.0
 _MOST_HELD = 2  # records of a row that a parser holds: its training and its evaluation
 _FIRST_EVAL_S = 1800.0
-_PATIENCE = 5.0
 _URGENCY = {
     "crashed": Severity.CRITICAL,
     "stalled": Severity.CRITICAL,

@@ -19,6 +19,7 @@ from copilot_analytics.analyzers.metric import (
 )
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.findings import NotJudged
+from copilot_analytics.schema import names_a_loss
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.trend import mann_kendall
 
@@ -255,7 +256,7 @@ class _Decay:
 
 def validation_loss(run: Run) -> str | None:
     """Name the evaluation's total loss, None if it logs none."""
-    names = [name for name in run.metric_names if "loss" in name.lower()]
+    names = [name for name in run.metric_names if names_a_loss(name)]
     known = ("loss", "val_loss", "eval_loss", "valid_loss", "validation_loss")
     for name in names:
         if name.lower().rsplit("/", 1)[-1] in known:

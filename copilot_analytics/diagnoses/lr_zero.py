@@ -38,12 +38,14 @@ class LrZero(Diagnosis):
             return None
         if progress is None or progress <= _EARLY or "lr" not in log.metric_names:
             return None
-        other = np.flatnonzero(log.column("lr") != 0.0)
+        told = log.was_logged("lr")
+        other = np.flatnonzero(told & (log.column("lr") != 0.0))
         row = int(other[-1]) + 1 if len(other) else 0
         since = int(log.step[row])
         # A schedule that ends at zero stays there for the rest of its last epoch.
         left = 1.0 - progress * since / max(run.last_step, 1)
-        if len(log) - row < _ROWS or left <= 1.0 - _LATE:
+        rows = int(told[row:].sum())
+        if rows < _ROWS or left <= 1.0 - _LATE:
             return None
         speed = results.of(TrendAnalyzer).loss
         if speed is not None and speed.low > 0.0:
@@ -58,7 +60,7 @@ class LrZero(Diagnosis):
             (
                 Evidence(
                     "learning rate",
-                    f"0 in the newest {len(log) - row} records",
+                    f"0 in the newest {rows} records",
                     "above 0",
                     lines(int(log.line[row]), int(log.line[-1])),
                 ),

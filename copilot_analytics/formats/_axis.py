@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.formats._epoch_length import EpochLength
-from copilot_analytics.formats._numbers import whole
+from copilot_analytics.formats._numbers import LARGEST, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,8 +145,9 @@ class Axis:
         Parameters
         ----------
         columns
-            As for `place`, for one line.
+            As for `place`, for one line. One that is not finite, or too large to count, is none.
         """
+        columns = {name: column for name, column in columns.items() if abs(column[0]) < LARGEST}
         if "#step" in columns:
             self._learn({"#steps": columns["#steps"]} if "#steps" in columns else {})
             progress = columns.get("#progress")
@@ -199,12 +200,12 @@ class Axis:
         return float(epoch[0]) - self._epoch_base
 
     def _learn(self, columns: Mapping[str, Floats]) -> None:
-        if "#steps" in columns and columns["#steps"][0] > 0:
+        if "#steps" in columns and 0 < columns["#steps"][0] < np.inf:
             self.facts["planned_steps"] = int(columns["#steps"][0])
         if "#epochs" in columns:
             self._plan_epochs(float(columns["#epochs"][0]))
         for name in ("#inner_of", "#sample_of"):
-            if name in columns and columns[name][0] > 0:
+            if name in columns and 0 < columns[name][0] < np.inf:
                 self._take_length(int(columns[name][0]), columns)
         if "#sample" in columns:
             self.facts["step_unit"] = "sample"
@@ -221,7 +222,7 @@ class Axis:
     def _plan_epochs(self, printed: float) -> None:
         """Take planned epochs; ``0/99`` means a hundred of them, ``0/100`` as well."""
         counted_from_0 = self._epoch_base == 0 and printed % 5 == 4
-        if printed > 0:
+        if 0 < printed < np.inf:
             self.facts["planned_epochs"] = int(printed) + counted_from_0
 
     def _place_inner(self, columns: Mapping[str, Floats], done: Floats) -> tuple[Ints, Floats]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from copilot_analytics.formats._event_tags import Tag, Tags
 from copilot_analytics.formats._event_wire import Scalars
+from copilot_analytics.formats._numbers import in_seconds
 from copilot_analytics.records import Block, Record
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ class EventRows:
             part = slice(low, low + (row - first) * width, width)
             table = whole.value[low : starts[row]].reshape(row - first, width)
             columns = dict(zip(alike, table.T, strict=True))
-            yield from self._alike(step[first:row], whole.time[part], whole.event[part], columns)
+            time = in_seconds(whole.time[part])
+            yield from self._alike(step[first:row], time, whole.event[part], columns)
 
     def _alike(
         self, step: Ints, time: Floats, event: Ints, columns: dict[int, Floats]

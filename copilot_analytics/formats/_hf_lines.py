@@ -52,8 +52,9 @@ def dict_fields(line: str) -> list[Field] | None:
         elif pair["key"] in SUMMARY or not _NO_METRIC.search(pair["key"]):
             fields[pair["key"]] = Field(pair["key"], *pair.span("number"))
     place = _PLACE.search(line, start, end)
-    for group in ("step", "steps") if place is not None else ():
-        fields[f"#{group}"] = Field(f"#{group}", *place.span(group)) if place else fields["epoch"]
+    if place is not None:
+        fields["#step"] = Field("#step", *place.span("step"))
+        fields["#steps"] = Field("#steps", *place.span("steps"))
     return list(fields.values())
 
 

@@ -14,7 +14,7 @@ from copilot_analytics.formats._json_home import numbers_said
 from copilot_analytics.formats._json_rows import number_in
 from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._splits import split_of
-from copilot_analytics.schema import direction_of
+from copilot_analytics.schema import direction_of, names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -151,7 +151,7 @@ def _rows_of_array(entries: Sequence[Json]) -> list[Row]:
     says_more = any(isinstance(held, str) for entry in entries for held in entry.values())
     if says_more or named & _SEARCHED - {"lr", "learning_rate"} or len(rows) < 2:
         return []
-    if not any("loss" in key.lower() for key in named):
+    if not any(names_a_loss(key) for key in named):
         return []
     rows = [{key: number for key, number in row.items() if key not in placed} for row in rows]
     evaluated = any(split_of(key) in {"val", "test"} for key in named)
@@ -298,7 +298,7 @@ def _is_training(
 ) -> bool:
     """Tell whether metrics of these names are those of a training."""
     told = [name for name in names if not _SUMS.search(name)]
-    if any("loss" in name.lower() for name in told):
+    if any(names_a_loss(name) for name in told):
         return True
     if has_place:
         return any(map(_names_a_metric, told))
@@ -314,7 +314,7 @@ def _is_training(
 
 def _names_a_metric(name: str) -> bool:
     return (
-        "loss" in name.lower()
+        names_a_loss(name)
         or direction_of(name)[0] is not None
         or split_of(name) is not None
         or IN_WORDS.search(name) is not None

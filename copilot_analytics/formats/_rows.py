@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from copilot_analytics.formats._axis import PLAN, Axis
+from copilot_analytics.formats._numbers import in_seconds
 from copilot_analytics.formats._returns import is_earned_in_training
 from copilot_analytics.formats._splits import Split, split_of
 from copilot_analytics.formats._stamps import Clock
@@ -246,7 +247,7 @@ class RowReader:
 
     def _times(self, columns: Mapping[str, Floats], rows: int) -> Floats:
         if "#time_s" in columns:
-            return columns["#time_s"]
+            return in_seconds(columns["#time_s"])
         return self._clock.times(columns) if "#hour" in columns else np.full(rows, np.nan)
 
 

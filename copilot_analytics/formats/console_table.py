@@ -39,7 +39,7 @@ _NAMES = {
 }
 
 
-class TableParser(LineByLine):
+class ConsoleTableParser(LineByLine):
     """Reads rows below a header."""
 
     def __init__(self, file: str) -> None:
@@ -192,9 +192,9 @@ epoch       iteration   main/loss   validation/main/loss  main/accuracy
             header = _is_header(line) or (header and set(line.strip()) <= {"-", " ", "="})
         return 0.0
 
-    def parser(self, file: str) -> TableParser:
+    def parser(self, file: str) -> ConsoleTableParser:
         """Return a fresh parser for a log."""
-        return TableParser(file)
+        return ConsoleTableParser(file)
 
 
 def _is_header(line: str) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
 from copilot_analytics.formats._home_vocabulary import REMARK
+from copilot_analytics.formats._numbers import first_fraction
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats._table import (
@@ -51,7 +52,7 @@ _FITTING = 0.9  # of the rows below the header; others were torn or say somethin
 _RISING = 0.7  # of the moves of a counter
 _CUMULATIVE = 1.5  # a time that sums up has at least grown so much from the first row to the second
 _HEADER_ONLY, _LIKELY, _SURE = 0.3, 0.6, 0.97
-_SINCE_1970_S, _SINCE_1970_MS = 1e9, 1e11
+_SINCE_1970_S = 1e9
 _NO_TRAINING = frozenset(
     "prediction predictions pred predicted predictedlabel predlabel ypred ytrue y label labels"
     " target groundtruth gt truelabel class classname category filename imageid imgid imagepath"
@@ -181,8 +182,7 @@ class Counted:
             columns = {**columns, "#time_s": np.array([*map(self._time, columns["#time_s"])])}
         whole = len(lines)
         if "#epoch" in columns:
-            broken = np.flatnonzero(columns["#epoch"] != np.floor(columns["#epoch"]))
-            whole = 0 if self._is_fraction else int(broken[0]) if len(broken) else len(lines)
+            whole = 0 if self._is_fraction else first_fraction(columns["#epoch"])
         counted = np.arange(1.0, len(lines) + 1) + self._rows
         self._rows += len(lines)
         if whole:
@@ -197,7 +197,7 @@ class Counted:
 
     def _time(self, seconds: float) -> float:
         if seconds >= _SINCE_1970_S:
-            return seconds / 1000 if seconds >= _SINCE_1970_MS else seconds
+            return seconds
         if self._first_s is None:
             self._first_s = seconds
         elif self._sums_up is None:

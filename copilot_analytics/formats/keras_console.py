@@ -45,7 +45,7 @@ _BEST = re.compile(
 )
 _SAVED = re.compile(r"^\s*Epoch (?P<epoch>\d{1,9}): saving model to (?P<path>.{1,400}?)\s*$")
 _STOPPED = re.compile(r"^\s*Epoch (?P<epoch>\d{1,9}): early stopping\s*$")
-_SHORTEST_FRAME = 2_000  # of a line in which all frames of an epoch are glued together
+_END = 2_000  # characters of a line in which all frames of an epoch are glued together
 
 
 class KerasConsoleParser(LineByLine):
@@ -60,7 +60,7 @@ class KerasConsoleParser(LineByLine):
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read a line; of one with many frames only the end matters."""
-        return super().parse(line[-_SHORTEST_FRAME:], number)
+        return super().parse(line[-_END:], number)
 
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Take one line."""
@@ -215,7 +215,7 @@ Epoch 2/2
         header = begun = False
         for line in lines:
             begun = begun or _EPOCH.search(line) is not None
-            ends = (line[:_SHORTEST_FRAME], line[-_SHORTEST_FRAME:])
+            ends = (line[:_END], line[-_END:])
             if begun and _PAIRS.search(line) and any(map(_OWN.search, ends)):
                 return 1.0
             if header and (found := _LINE.search(line)) and _PAIRS.search(found["rest"]):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._json_home import (
     RARE_COUNTERS,
@@ -25,6 +23,7 @@ from copilot_analytics.formats._json_rows import (
     number_in,
     objects_in,
 )
+from copilot_analytics.formats._numbers import first_fraction
 from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
@@ -104,8 +103,7 @@ class PlainJsonlParser(JsonRowsParser):
         if key is None:
             yield from super().block(columns, lines)
             return
-        parts = np.flatnonzero(columns[key] % 1 > 0)
-        whole = 0 if self._is_fraction else int(parts[0]) if len(parts) else len(lines)
+        whole = 0 if self._is_fraction else first_fraction(columns[key])
         if whole:
             first = {name: column[:whole] for name, column in columns.items()}
             yield from super().block(first, lines[:whole])

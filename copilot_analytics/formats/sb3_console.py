@@ -146,7 +146,7 @@ class Sb3Console(LogFormat):
     )
 
     def confidence(self, lines: Sequence[str]) -> float:
-        """Tell how sure it is: a box that counts timesteps settles it."""
+        """Tell how sure it is: a box that counts timesteps settles it, not one of ``steps``."""
         return 1.0 if any(len(box) > 1 and box & {*_STEPS[:-1]} for box in boxes(lines)) else 0.0
 
     def parser(self, file: str) -> BoxParser:

@@ -9,12 +9,13 @@ four and the mean of the AP from 0.5 to 0.95.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Sample
-from copilot_analytics.formats._numbers import NUMBER
+from copilot_analytics.formats._numbers import NUMBER, whole
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._statements import Pattern, StatementFormat, StatementParser
 from copilot_analytics.records import Record
@@ -78,9 +79,10 @@ class ResultsParser(StatementParser):
             first = [float(column[0]) for name, column in columns.items() if name != "memory"]
             self._result = "metrics/F1" if _has_three_digits(first) else "metrics/mAP_0.5:0.95"
         columns[self._result] = columns.pop(_RESULT)
+        planned = whole(last) + 1
         for row, line in enumerate(lines.tolist()):
             one = {name: column[row : row + 1] for name, column in columns.items()}
-            yield from self._rows.config({"planned_epochs": int(last[row]) + 1}, line)
+            yield from self._rows.config({"planned_epochs": int(planned[row])}, line)
             yield from self._rows.rows(one, lines[row : row + 1])
 
 
@@ -161,7 +163,7 @@ class UltralyticsTxt(StatementFormat):
 
 def _has_three_digits(numbers: list[float]) -> bool:
     """Tell whether numbers are printed with three significant digits, not with four."""
-    decimals = [number for number in numbers if number != int(number)]
+    decimals = [number for number in numbers if math.isfinite(number) and number != int(number)]
     return len(decimals) >= _FEWEST_DECIMALS and all(
         float(f"{number:.3g}") == number for number in decimals
     )

@@ -66,6 +66,7 @@ _RESULTS = {
     "top1_acc": "accuracy_top1",
     "top5_acc": "accuracy_top5",
 }
+# What a narrow terminal leaves of the last title of a header; six characters are another title.
 _CUT_MAP = frozenset("mAP@.5:.95"[:cut] for cut in range(1, 10) if cut != 6)
 _DETECTION = ("Box(P", "R", "mAP50", "mAP50-95)")  # what a terminal may have swallowed
 _OLD_DETECTION = ("P", "R", "mAP@.5", "mAP@.5:.95")

@@ -29,7 +29,7 @@ def place_of(first: str) -> _files.Position | None:
         told = json.loads(first)
         told["siblings"] = tuple(tuple(one) for one in told.get("siblings", ()))
         return _files.Position(**told)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, AttributeError):
         return None
 
 

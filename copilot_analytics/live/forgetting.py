@@ -42,8 +42,7 @@ def forget_the_gone(ledger: Ledger, journals: Path | None, now: float) -> list[s
         for run_key in ledger.forgettable(before, _is_gone)
         if journals is None or _drop(journals / f"{run_key}.jsonl", before)
     ]
-    ledger.forget(dropped, now)
-    return dropped
+    return ledger.forget(dropped, before, now)
 
 
 def _drop(journal: Path, before: float) -> bool:
@@ -60,9 +59,17 @@ def _drop(journal: Path, before: float) -> bool:
 
 
 def _is_gone(first: str) -> bool:
-    """Tell whether nothing is left of a log, by the note of where its run began."""
+    """Tell whether nothing is left of a log, by the note of where its run began.
+
+    One that may not be looked at, as on a drive that does not answer, is not gone.
+    """
     place = place_of(first)
     if place is None:
         return False
-    home = Path(place.home)
-    return not home.exists() and not rotated_siblings(place.home)
+    try:
+        Path(place.home).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return not rotated_siblings(place.home)
+    except OSError:
+        return False
+    return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.analyzers.lifecycle import LEAST_SILENCE_S, PATIENCE
 from copilot_analytics.records import Block, Item
 from copilot_analytics.stats.finite import quantiles
 from copilot_analytics.wording import duration
@@ -24,8 +25,6 @@ Verdict: TypeAlias = Literal["running", "evaluating", "buffered", "stalled", "cr
 NEAR_THE_END = 0.995
 """From this progress on a run has come to its end: its last line may be one short of the plan."""
 
-_LEAST_SILENCE_S = 180.0
-_PATIENCE = 5.0
 _UNSEEN_S = 1800.0
 _UNSEEN = {
     "start": "how long it takes to start is unknown",
@@ -245,7 +244,7 @@ def judge_start(
     settled = age_s >= _SETTLE_S + (_NETWORK_S if network else 0.0)
     ended = process.state in {"gone", "zombie"}
     if process.state == "unknown" and process.pid is None:
-        ended = age_s > (_LEAST_SILENCE_S if was_held and not network else _UNSEEN_S)
+        ended = age_s > (LEAST_SILENCE_S if was_held and not network else _UNSEEN_S)
     if not settled or not ended:
         return None
     who = f"process {process.pid} has ended" if process.pid is not None else "no process writes it"
@@ -296,7 +295,7 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
         limit_s, why = _UNSEEN_S, _UNSEEN.get(phase, "too few gaps were seen to know it better")
     else:
         (p99,) = quantiles(known, (0.99,))
-        limit_s = max(_LEAST_SILENCE_S, _PATIENCE * p99)
+        limit_s = max(LEAST_SILENCE_S, PATIENCE * p99)
         why = f"5 × its p99 gap of {duration(p99)}, at least 3 min"
     if network:
         return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"

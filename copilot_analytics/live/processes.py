@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 from copilot_analytics.process_identity import stat_of
+from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES
 
 Life: TypeAlias = Literal["alive", "gone", "zombie", "stopped", "unknown"]
 
@@ -154,7 +155,7 @@ def _in_words(letter: str, pid: int) -> tuple[Life, str]:
         return "stopped", f"process {pid} is stopped"
     if letter in "ZXx":
         return "zombie", f"process {pid} has ended, but its parent has not noticed"
-    return "alive", f"process {pid} is alive"
+    return "alive", f"process {pid}{IS_ALIVE}"
 
 
 def _start_time(ticks: int) -> float | None:
@@ -226,7 +227,7 @@ class Writers:
         if not self._whole:
             return (), "there are too many processes to look through in time"
         others = ", or one that may not be looked at" if self._hidden else ""
-        return (), f"no process holds the log open for writing{others}"
+        return (), NOBODY_WRITES + others
 
     def _search(self) -> None:
         """Note the open files of the processes that may be looked at, the youngest first."""
@@ -270,7 +271,7 @@ def _search(path: str | os.PathLike[str], writers: Writers, fresh_s: float | Non
     states = [_ask(ProcessState(pid=number)) for number in holders]
     living = [one for one in states if one.state in {"alive", "stopped"}]
     if not living:
-        return ProcessState(reason="no process holds the log open for writing")
+        return ProcessState(reason=NOBODY_WRITES)
     best = min(living, key=lambda one: (one.name in _SHELLS, one.start_ticks or 0, one.pid or 0))
     return replace(best, holders=holders)
 

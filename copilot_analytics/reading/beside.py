@@ -7,7 +7,9 @@ one run if their values agree where both have them, or else if they came equally
 
 from __future__ import annotations
 
+import math
 import re
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +88,10 @@ class Digest:
         common = self.points.keys() & other.points.keys()
         if common:
             pairs = [(self.points[key], other.points[key]) for key in common]
-            torn = sum(np.isfinite(one) != np.isfinite(another) for one, another in pairs)
+            torn = sum(math.isfinite(one) != math.isfinite(another) for one, another in pairs)
             if torn > _TORN * len(common):  # of two runs from one seed, one turned NaN
                 return False
-            near = sum(_near(self.points[key], other.points[key]) for key in common)
-            return near >= 0.8 * len(common)
+            return sum(_near(one, another) for one, another in pairs) >= 0.8 * len(common)
         if self.unit == other.unit and self.last_step and other.last_step:
             longest = max(self.last_step, other.last_step)
             apart = max(_MOST_APART * longest, self.spacing, other.spacing, 1)
@@ -161,7 +162,7 @@ class Beside:
         others: Sequence[Digest] = (),
         plan: Mapping[str, Any] | None = None,
     ) -> None:
-        self._waiting: list[tuple[float, Record]] = []
+        self._waiting: deque[tuple[float, Record]] = deque()
         self._stamps: tuple[Floats, Floats] | None = None
         facts: dict[str, Any] = dict(plan or {})
         if main is None:
@@ -173,7 +174,7 @@ class Beside:
                 known = np.array(sorted(set(other.stamps)), dtype=np.float64)
                 self._stamps = known[:, 0], known[:, 1]
             self._waiting += _additions(main, other)
-        self._waiting.sort(key=lambda pair: pair[0])
+        self._waiting = deque(sorted(self._waiting, key=lambda pair: pair[0]))
         new = {
             name: fact
             for name, fact in facts.items()
@@ -195,17 +196,17 @@ class Beside:
 
     def close(self) -> Iterator[Item]:
         """Yield what comes after the last item of the main log."""
-        left, self._waiting = self._waiting, []
+        left, self._waiting = self._waiting, deque()
         for _, record in left:
             yield record
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         start = 0
+        highest = np.maximum.accumulate(block.step) if self._waiting else block.step
         while self._waiting and start < len(block):
-            later = np.flatnonzero(block.step[start:] > self._waiting[0][0])
-            if not len(later):
+            stop = int(np.searchsorted(highest, self._waiting[0][0], side="right"))
+            if stop == len(block):
                 break
-            stop = start + int(later[0])
             if stop > start:
                 yield block[start:stop]
             yield from self._due(int(block.step[stop]))
@@ -215,7 +216,7 @@ class Beside:
 
     def _due(self, step: float) -> Iterator[Item]:
         while self._waiting and self._waiting[0][0] < step:
-            yield self._waiting.pop(0)[1]
+            yield self._waiting.popleft()[1]
 
     def _stamped(self, block: Block) -> Block:
         if self._stamps is None or np.isfinite(block.time).any():
@@ -308,6 +309,6 @@ def _title(name: str) -> str:
 
 
 def _near(one: float, other: float) -> bool:
-    if not (np.isfinite(one) and np.isfinite(other)):
-        return not (np.isfinite(one) or np.isfinite(other))
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return not (math.isfinite(one) or math.isfinite(other))
     return abs(one - other) <= _AGREE * max(abs(one), abs(other)) + 1e-4

@@ -22,14 +22,12 @@ _SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
 
 _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
 _TRACEBACK = re.compile(r"^\s{0,2}(?:Original )?Traceback \(most recent call last\):\s*$")
-_OF_A_NOTEBOOK = re.compile(
-    r"^\s{0,8}([A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit)) {2,80}"
-    r"Traceback \(most recent call last\)"
-)
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )
-_IN_NOTEBOOK = re.compile(r"^([A-Z]\w{0,80}) {2,60}Traceback \(most recent call last\)\s*$")
+_IN_NOTEBOOK = re.compile(
+    r"^(?P<margin>\s{0,8})(?P<raised>[A-Z]\w{0,80}) {2,80}Traceback \(most recent call last\)\s*$"
+)
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|OutOfMemoryError|oom[-_ ]?kill|ALLOC_FAILED|can't allocate memory"
     r"|^MemoryError|\.MemoryError",
@@ -118,6 +116,7 @@ class CrashWatcher:
         self._framed = False
         self._foreign = 0
         self._named: str | None = None  # what was raised, as a notebook says before the traceback
+        self._margin = ""  # before each line of that traceback, as exports of a notebook set it
         self._told: set[tuple[str, str]] = set()
 
     def training(self) -> None:
@@ -125,20 +124,18 @@ class CrashWatcher:
         self._told.clear()
 
     def see(self, line: str, number: int) -> Iterator[Record]:
-        """Look at a line; yield a crash if it ends one."""
+        """Look at a line; yield a crash that it completes, or an end that it states."""
         line = _RANK.sub("", line[:_LONGEST], count=1)
         if _TRACEBACK.match(line):
             self._open_at, self._framed, self._foreign = number, False, 0
-            self._named = None
+            self._named, self._margin = None, ""
             return
-        if (named := _IN_NOTEBOOK.match(line)) is not None:
-            self._open_at, self._foreign, self._named = number, 0, named[1]
+        if (header := _IN_NOTEBOOK.match(line)) is not None:
+            self._open_at, self._foreign = number, 0
+            self._named, self._margin = header["raised"], header["margin"]
             return
-        in_notebook = _OF_A_NOTEBOOK.match(line)
-        if in_notebook is not None:
-            yield from self._crash(in_notebook[1], "", number)
-        elif self._open_at is not None:
-            yield from self._within(line, number)
+        if self._open_at is not None:
+            yield from self._within(line.removeprefix(self._margin), number)
         else:
             yield from self._last_words(line, number)
 

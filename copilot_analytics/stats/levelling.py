@@ -35,7 +35,7 @@ def bend(rates: tuple[float, float], errors: tuple[float, float], at: tuple[floa
     # What lies below its own error is as good as that.
     early, late = (max(rate, error, 1e-300) for rate, error in zip(rates, errors, strict=True))
     apart = math.log(at[1] / at[0])
-    seen = min(max(math.log(early / late) / apart, 0.0), _STEEPEST)
+    seen = min(max((math.log(early) - math.log(late)) / apart, 0.0), _STEEPEST)
     variance = ((errors[0] / early) ** 2 + (errors[1] / late) ** 2) / apart**2
     return (seen + variance) / (1.0 + variance)
 

@@ -205,6 +205,24 @@ def test_a_resume_begins_with_a_clean_slate():
     assert found.recovered_nan
 
 
+def test_a_step_that_is_written_again_takes_its_nan_back():
+    fold = Fold([DivergenceAnalyzer])
+    for line, (step, loss) in enumerate([(10, 1.0), (20, math.nan), (20, 0.75), (30, 0.5)], 1):
+        fold.update(Record("train", step=step, metrics={"loss": loss}, line=line))
+        state = fold.results.of(DivergenceAnalyzer).state
+        assert state == ("nan" if line == 2 else "healthy")
+    assert fold.results.of(DivergenceAnalyzer).recovered_nan
+
+
+def test_rows_without_a_loss_leave_one_that_is_no_number_as_it_is():
+    fold = Fold([DivergenceAnalyzer])
+    fold.update(Record("train", step=1, metrics={"loss": -math.inf}, line=1))
+    for step in range(2, 80):
+        fold.update(Record("train", step=step, metrics={"lr": 0.5}, line=step))
+    found = fold.results.of(DivergenceAnalyzer)
+    assert (found.state, found.level) == ("nan", -math.inf)
+
+
 def test_without_a_loss_it_is_not_judged():
     fold = Fold([DivergenceAnalyzer])
     fold.update(Record("train", step=1, metrics={"acc": 1.0}))

@@ -122,6 +122,19 @@ def test_lr_zero() -> None:
     assert finding.evidence[0].lines
 
 
+def test_rows_that_tell_no_rate_do_not_hide_that_it_is_zero() -> None:
+    def row(number: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        rate = {"lr": 0.0 if share > 0.3 else metrics["lr"]} if number // 50 % 2 else {}
+        return {"loss": metrics["loss"], **rate}
+
+    made = Simulated(schedule="none", change_row=row, loss=lambda _: 1.0)
+    every = zero_rate(0.3)["lr_zero"]
+    finding = found(made.session(0.85))["lr_zero"]
+    assert abs(finding.step - every.step) <= 100
+    told, told_every = (int(one.evidence[0].observed.split()[4]) for one in (finding, every))
+    assert abs(2 * told - told_every) <= 4
+
+
 def test_a_rate_printed_as_zero_still_trains() -> None:
     assert "lr_zero" not in zero_rate(0.3, lambda share: 3.0 * math.exp(-4 * share))
 

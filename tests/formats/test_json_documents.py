@@ -198,3 +198,18 @@ def test_steps_of_an_episode_do_not_count_the_training_in_lines_either():
     rows = [{"episode": n, "outcome": "lost", "steps": 9, "win_rate": n / 8} for n in range(1, 5)]
     run = Run.from_records(_read("".join(json.dumps(row) + "\n" for row in rows)))
     assert run.eval_series("win_rate").step.tolist() == [1, 2, 3, 4]
+
+
+def test_an_epoch_that_is_no_number_places_no_result() -> None:
+    rows = '{"history": [{"epoch": %s, "val": {"loss": 2.5}}, {"epoch": 2, "val": {"loss": 1.5}}]}'
+    for odd in ('"nan"', "Infinity", "1e308"):
+        results = [record for record in _read(rows % odd) if record.kind == "eval"]
+        assert [record.epoch for record in results] == [None, 2.0]
+        assert len(Run.from_records(results).eval_log) == 2
+
+
+@pytest.mark.parametrize(("train", "val"), [("perda", "val_perda"), ("损失", "val_损失")])
+def test_losses_of_a_history_may_be_called_so_in_another_language(train: str, val: str) -> None:
+    run = _run({train: LOSS, val: VAL})
+    assert run.loss_names == (train,)
+    assert run.eval_series(val).value.tolist() == VAL

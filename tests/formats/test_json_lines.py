@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from statements import read_text
@@ -30,6 +31,13 @@ def test_an_epoch_with_a_fraction_is_progress():
     records = [r for r in records_of(read_text(PLAIN, text)) if r.kind == "train"]
     assert [r.epoch for r in records] == [n / 4 for n in range(1, 9)]
     assert repr([*records_of(_in_one(text))]) == repr([*records_of(read_text(PLAIN, text))])
+
+
+def test_an_epoch_that_is_not_finite_is_no_fraction():
+    text = lines(*({"epoch": n, "loss": 0.5} for n in (1, math.nan, math.inf, 4)))
+    records = [r for r in records_of(read_text(PLAIN, text)) if r.kind == "train"]
+    assert [records[place].step for place in (0, 3)] == [1, 4]
+    assert records[1].epoch is None
 
 
 def test_a_few_rows_settle_the_format():
@@ -138,3 +146,16 @@ def test_the_best_metric_of_a_trainer_tells_what_chooses(best, metric, direction
     text = json.dumps({"best_metric": best, "log_history": history, "max_steps": 30}, indent=1)
     meta = run_of(text).meta
     assert (meta.save_best, meta.save_best_direction) == (metric, direction)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 1e6, 1e9])
+def test_time_stamps_count_seconds_or_parts_of_them(unit):
+    text = lines(
+        *(
+            {"timestamp": int((1.7e9 + 60 * n) * unit), "step": n, "loss": 1 / n}
+            for n in range(1, 9)
+        )
+    )
+    run = run_of(text)
+    assert run.train_log.time.tolist() == pytest.approx([1.7e9 + 60 * n for n in range(1, 9)])
+    assert run_of(text.replace("17000", "17000" + "0" * 20)).last_time is None

@@ -186,6 +186,13 @@ def test_last_epoch_of_results_txt_is_the_plan_less_one() -> None:
     assert (run.meta.planned_epochs, run.last_step) == (99, 3)
 
 
+def test_an_odd_count_of_labels_is_no_fault_of_a_table_of_results() -> None:
+    for odd in ("nan", "inf"):
+        row = f"0/98  1.5G {'0.1234 ' * 4} {odd} 640 {'0.2345 ' * 7}\n"
+        run = Run.from_records(read_text(RESULTS_TXT, row))
+        assert (run.meta.planned_epochs, run.last_step) == (99, 1)
+
+
 def test_trees_counted_from_the_start_again_are_another_training() -> None:
     lines = [f"[{n}]\ttrain-rmse:{9 - n}\ttest-rmse:{9.5 - n}\n" for n in (0, 5, 0, 5)]
     kinds = [r.kind for r in _read("".join(lines), file="train.log") if r.kind != "config"]
@@ -273,6 +280,12 @@ def test_losses_of_other_kinds_are_no_training(text: str) -> None:
 def test_a_table_that_is_still_in_its_first_epoch_is_a_training() -> None:
     run = _run("epoch,batch,loss_gen\n0,0,0.75\n0,1,0.5\n0,2,0.625\n0,3,0.375\n")
     assert run.train_series("loss_gen").step.tolist() == [0, 1, 2, 3]
+
+
+def test_a_counter_that_is_no_number_leaves_the_next_ones_epochs() -> None:
+    run = _run("epoch,loss,val_loss\n1,0.5,0.75\nnan,0.5,0.75\n3,0.25,0.5\n4,0.25,0.5\n")
+    assert run.meta.step_unit == "epoch"
+    assert run.last_step == 4
 
 
 def test_a_line_that_names_no_loss_is_dismissed_fast():

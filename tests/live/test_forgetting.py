@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from followed_logs import Clock, follow, settle, touch
 
 from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.alerts.message import Message
+from copilot_analytics.findings import Severity
 from copilot_analytics.live.forgetting import KEPT_S, forget_the_gone
 from copilot_analytics.live.supervisor import Supervisor
 from copilot_analytics.records import Record
@@ -117,3 +120,28 @@ def test_a_run_that_others_followed_at_its_place_is_forgotten_too(ledger, journa
     ledger.note(name, '["another"]', clock.wall)
     assert forget_the_gone(ledger, journals, clock.wall + KEPT_S + 1.0) == [key]
     assert log.exists() and ledger.noted(name) == '["another"]'
+
+
+def test_a_log_that_may_not_be_looked_at_is_not_gone(watched, clock, ledger, journals):
+    log, key, _ = watched("train.log")
+    log.unlink()
+    names = [name for (name,) in ledger._read("SELECT key FROM notes", ())]
+    name = next(name for name in names if name.startswith("first:"))
+    place = json.loads(ledger.noted(name))
+    home = str(log.with_name("x" * 300))  # the system refuses to look
+    ledger.note(name, json.dumps({**place, "home": home}), clock.wall)
+    assert forget_the_gone(ledger, journals, clock.wall + KEPT_S + 1.0) == []
+    assert ledger.knows(key)
+
+
+def test_what_another_supervisor_writes_meanwhile_is_kept(watched, clock, ledger):
+    log, key, _ = watched("train.log")
+    log.unlink()
+    before = clock.wall + 1.0
+    assert ledger.forgettable(before, lambda _: True) == [key]
+    news = Message("ab12cd", key, "train", "news", Severity.INFO, "Hello")
+    ledger.put([news], [], before + 1.0, [])
+    assert ledger.forget([key], before, before + 2.0) == []
+    assert ledger.knows(key)
+    assert ledger.forget([key, "another"], before + 5.0, before + 6.0) == [key]
+    assert not ledger.knows(key) and not ledger.rows(key)

@@ -63,6 +63,8 @@ ValueError: not the one that ended it
 ])  # fmt: skip
 def test_a_notebook_names_the_error_before_its_traceback(last, facts):
     assert crashes(NOTEBOOK + last) == [facts]
+    indented = "".join(f"    {line}" for line in (NOTEBOOK + last).splitlines(keepends=True))
+    assert crashes(indented) == [facts]
 
 
 @pytest.mark.parametrize(("line", "facts"), [

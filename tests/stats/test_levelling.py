@@ -37,6 +37,7 @@ def test_an_exponential_has_little_left_to_fall():
 def test_what_drowns_in_noise_is_taken_for_a_logarithm():
     assert bend((0.1, -0.1), (5.0, 5.0), (40.0, 80.0)) == pytest.approx(0.9, abs=0.1)
     assert bend((0.1, 0.1), (math.nan, 0.1), (40.0, 80.0)) == 1.0
+    assert bend((1e-300, 1e300), (0.0, 0.0), (40.0, 80.0)) == 0.0
     assert bend((0.1, 0.1), (0.0, 0.0), (0.0, 80.0)) == 1.0
 
 
