@@ -14,7 +14,7 @@ from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, where
 from copilot_analytics.findings import Evidence, Finding, Severity
-from copilot_analytics.wording import share
+from copilot_analytics.wording import begun, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -79,7 +79,7 @@ class TruePlateau(Diagnosis):
             Severity.WARNING if _worth_a_warning(run, results, ahead) else Severity.INFO,
             span.from_step,
             f"flat since {where(run, span.from_step)}, {known} drop of the learning rate ahead",
-            f"{phases.reason[:1].upper()}{phases.reason[1:]}.",
+            f"{begun(phases.reason)}.",
             tuple(evidence),
             _todo(results, words, known=ahead.p_gain is not None),
         )
@@ -104,8 +104,8 @@ def _todo(results: Results, words: str, *, known: bool) -> str:
         return "Lower the learning rate earlier in the next run, or make it shorter."
     if results.of(StoppingAnalyzer).advice in {"continue", "wait"}:
         return f"No reason to stop yet: {words}. If it stays flat, lower the learning rate."
-    begun = f"Going on pays little: {words}" if known else words[:1].upper() + words[1:]
-    return f"{begun}. Lower the learning rate, or stop with the best checkpoint."
+    worth = f"Going on pays little: {words}" if known else begun(words)
+    return f"{worth}. Lower the learning rate, or stop with the best checkpoint."
 
 
 def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
