@@ -146,7 +146,7 @@ def test_a_legend_of_many_entries_is_not_cut_off(analysis: Analysis) -> None:
     (legend,) = figure.legends
     box = legend.get_window_extent(FigureCanvasAgg(figure).get_renderer())
     assert any(text.get_text().startswith("forecast of the end") for text in legend.get_texts())
-    assert 0 <= box.x0 and box.x1 <= figure.bbox.width
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
 def test_the_same_analysis_gives_the_same_bytes(analysis: Analysis) -> None:
