@@ -156,6 +156,18 @@ def epochs(value: float) -> str:
     return f"{math.floor(10**digits * value + 1e-6) / 10**digits:.{digits}f}"
 
 
+def begun(text: str) -> str:
+    """Let a text begin with a capital, but for the name of a metric or a file.
+
+    Examples
+    --------
+    >>> begun("the run is over"), begun("val_loss is nan"), begun("mIoU fell")
+    ('The run is over', 'val_loss is nan', 'mIoU fell')
+    """
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun.
 

@@ -227,7 +227,7 @@ def _noun(event: Event) -> str:
 
 
 def _title(tiding: Tiding, analysis: Analysis | None) -> str:
-    from copilot_analytics.wording import duration
+    from copilot_analytics.wording import begun, duration
 
     event, about = tiding.event, tiding.about
     if tiding.turn == "unstable":
@@ -237,7 +237,7 @@ def _title(tiding: Tiding, analysis: Analysis | None) -> str:
         headline = _headline(event)
         if headline:
             return f"{mark} {headline}"
-        return _TITLES.get((event.kind, event.key), f"{mark} {_begun(plain(_noun(event), 120))}")
+        return _TITLES.get((event.kind, event.key), f"{mark} {begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
         silence_s = _silence_s(tiding, analysis)
         return "▶️ RUNNING AGAIN" + (f" after {duration(silence_s)}" if silence_s else "")
@@ -263,12 +263,6 @@ def _silence_s(tiding: Tiding, analysis: Analysis | None) -> float | None:
 def _headline(event: Event) -> str:
     rule = diagnosis_of(event.key) if event.kind == "finding" else None
     return "" if rule is None else rule.headline
-
-
-def _begun(text: str) -> str:
-    """Let a text begin with a capital, but for the name of a metric or a file."""
-    first = text.partition(" ")[0]
-    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def _change(tiding: Tiding, analysis: Analysis | None) -> str:

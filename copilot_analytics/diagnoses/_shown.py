@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._hopeless import LOST
 from copilot_analytics.analyzers._plan import saved_at
-from copilot_analytics.wording import place
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.events import ENDED
+from copilot_analytics.wording import begun, place
 
 if TYPE_CHECKING:
+    from copilot_analytics.analyzers._base import Results
     from copilot_analytics.columns import Table
     from copilot_analytics.run import Run
 
@@ -44,6 +49,19 @@ def way_back(run: Run, good: int | None) -> str:
         if step is not None and step <= good and path:
             return f"{path} ({where(run, step)})"
     return f"a checkpoint of {where(run, good)} or earlier"
+
+
+def stop_and(results: Results, then: str) -> str:
+    """Say to stop and what to do then; of a run that is over only the latter."""
+    if results.of(LifecycleAnalyzer).status in ENDED:
+        return begun(then)
+    return f"Stop and {then}"
+
+
+def spoiled(results: Results, since: int) -> bool:
+    """Tell whether evaluations since a step are those of weights that a lost loss has spoiled."""
+    health = results.of(DivergenceAnalyzer)
+    return health.state in LOST and (health.since_step is None or health.since_step <= since)
 
 
 def line_at(table: Table, step: int | None) -> tuple[int, ...]:

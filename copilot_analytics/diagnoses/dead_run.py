@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from copilot_analytics.analyzers._dead import dead_run
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import last_line
+from copilot_analytics.diagnoses._shown import last_line, stop_and
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ class DeadRun(Diagnosis):
     """The loss is that of guessing, or never left its start while evaluations do not improve."""
 
     name: ClassVar[str] = "dead_run"
-    needs = (TrendAnalyzer, DivergenceAnalyzer, MetricAnalyzer, LearningRateAnalyzer)
+    needs = (
+        TrendAnalyzer,
+        DivergenceAnalyzer,
+        MetricAnalyzer,
+        LearningRateAnalyzer,
+        LifecycleAnalyzer,
+    )
     holds_for: ClassVar[int] = 3
 
     def check(self, run: Run, results: Results) -> Finding | None:
@@ -54,8 +61,11 @@ class DeadRun(Diagnosis):
             title,
             "Neither the loss nor an evaluation improved by more than noise since the beginning.",
             evidence,
-            "Stop and try to overfit a single batch: check labels, that parameters are passed to "
-            "the optimizer and are not frozen, and the learning rate.",
+            stop_and(
+                results,
+                "try to overfit a single batch: check labels, that parameters are passed to the "
+                "optimizer and are not frozen, and the learning rate.",
+            ),
         )
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.diagnoses._shown import lines, spoiled, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FrozenMetric(Diagnosis):
     """
 
     name: ClassVar[str] = "frozen_metric"
-    needs = (MetricAnalyzer,)
+    needs = (MetricAnalyzer, DivergenceAnalyzer)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
     def check(self, run: Run, results: Results) -> Finding | None:
@@ -62,6 +63,8 @@ class FrozenMetric(Diagnosis):
             return None
         series = run.eval_series(main.name)
         first = int(series.step[-together])
+        if spoiled(results, first):
+            return None
         perfect = main.direction == "max" and main.last == _PERFECT.get(main.scale)
         why = _AT_ITS_TOP if perfect else _NOT_SEEN
         todo = (

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, way_back, where
+from copilot_analytics.diagnoses._shown import lines, stop_and, way_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class LossNan(Diagnosis):
     trouble: ClassVar[Trouble | None] = "nan"
     headline: ClassVar[str] = "LOSS IS NaN"
     explains: ClassVar[str] = "DIVERGING"
-    needs = (DivergenceAnalyzer,)
+    needs = (DivergenceAnalyzer, LifecycleAnalyzer)
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the loss is not finite, or a note once it recovered."""
@@ -43,8 +44,11 @@ class LossNan(Diagnosis):
                     Evidence(health.column, f"{health.level}", "finite", lines(health.since_line)),
                     Evidence("records with a loss that is not finite", str(health.not_finite)),
                 ),
-                f"Stop and go back to {way_back(run, good)}; lower the learning rate or clip "
-                "gradients, and look for bad samples and divisions without epsilon.",
+                stop_and(
+                    results,
+                    f"go back to {way_back(run, good)}; lower the learning rate or clip gradients, "
+                    "and look for bad samples and divisions without epsilon.",
+                ),
             )
         if not health.recovered_nan:
             return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.diagnoses._shown import lines, stop_and, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class MaskedNan(Diagnosis):
     name: ClassVar[str] = "masked_nan"
     trouble: ClassVar[Trouble | None] = "nan"
     explains: ClassVar[str] = "DIVERGING"
-    needs = (DivergenceAnalyzer,)
+    needs = (DivergenceAnalyzer, LifecycleAnalyzer)
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the state is masked."""
@@ -42,8 +43,11 @@ class MaskedNan(Diagnosis):
                     health.column, seen, "fewer than 5 records in a row", lines(health.since_line)
                 ),
             ),
-            "Stop; switch the NaN filter of the trainer off (logging_nan_inf_filter in Hugging "
-            "Face), and go back to a checkpoint before it.",
+            stop_and(
+                results,
+                "go back to a checkpoint before it, with the NaN filter of the trainer switched "
+                "off (logging_nan_inf_filter in Hugging Face).",
+            ),
         )
 
 

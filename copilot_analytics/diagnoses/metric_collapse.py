@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from copilot_analytics.analyzers._primary import is_a_return
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import line_at, lines, way_back, where
+from copilot_analytics.diagnoses._shown import line_at, lines, spoiled, way_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class MetricCollapse(Diagnosis):
 
     name: ClassVar[str] = "metric_collapse"
     trouble: ClassVar[Trouble | None] = "divergence"
-    needs = (MetricAnalyzer, OverfittingAnalyzer)
+    needs = (MetricAnalyzer, OverfittingAnalyzer, DivergenceAnalyzer)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
     def check(self, run: Run, results: Results) -> Finding | None:
@@ -69,6 +70,8 @@ class MetricCollapse(Diagnosis):
         if results.of(OverfittingAnalyzer).overfitting and not sudden:
             return None
         good, since = int(step[fell]), int(step[min(fell + 1, len(step) - 1)])
+        if spoiled(results, since):
+            return None
         sign = 1.0 if main.direction == "max" else -1.0
         now = sign * float(np.mean(newest))
         return Finding(

@@ -10,10 +10,11 @@ from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer, Phases, PhaseSpan
+from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, where
 from copilot_analytics.findings import Evidence, Finding, Severity
-from copilot_analytics.wording import share
+from copilot_analytics.wording import begun, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -40,6 +41,7 @@ class TruePlateau(Diagnosis):
         LearningRateAnalyzer,
         MetricAnalyzer,
         LifecycleAnalyzer,
+        StoppingAnalyzer,
     )
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
@@ -56,7 +58,7 @@ class TruePlateau(Diagnosis):
             return None
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
         evidence = list(phases.evidence[:2])
-        words = "its worth cannot be told from the evaluations"
+        words = "what going on is worth cannot be told from the evaluations"
         if ahead.p_gain is not None:
             if ahead.p_gain >= _LIKELY:
                 return None
@@ -71,20 +73,15 @@ class TruePlateau(Diagnosis):
             )
         if not evidence:
             return None
-        todo = (
-            f"Going on pays little: {words}. Lower the learning rate, or stop with the best "
-            "checkpoint."
-        )
-        if results.of(LifecycleAnalyzer).status == "finished":
-            todo = "Lower the learning rate earlier in the next run, or make it shorter."
+        known = "with no" if rate.source == "config" else "and the log tells of no"
         return Finding(
             self.name,
             Severity.WARNING if _worth_a_warning(run, results, ahead) else Severity.INFO,
             span.from_step,
-            f"flat since {where(run, span.from_step)}, with no drop of the learning rate ahead",
-            f"{phases.reason[:1].upper()}{phases.reason[1:]}.",
+            f"flat since {where(run, span.from_step)}, {known} drop of the learning rate ahead",
+            f"{begun(phases.reason)}.",
             tuple(evidence),
-            todo,
+            _todo(results, words, known=ahead.p_gain is not None),
         )
 
 
@@ -99,6 +96,16 @@ def _flat_stretch(phases: Phases, *, decayed: bool) -> PhaseSpan | None:
     if decayed or phases.current is not Phase.CONVERGED or len(spans) < 2:
         return None
     return spans[-2] if spans[-2].phase is Phase.PLATEAU else None
+
+
+def _todo(results: Results, words: str, *, known: bool) -> str:
+    """Say what to do, in step with the advice whether to stop."""
+    if results.of(LifecycleAnalyzer).status == "finished":
+        return "Lower the learning rate earlier in the next run, or make it shorter."
+    if results.of(StoppingAnalyzer).advice in {"continue", "wait"}:
+        return f"No reason to stop yet: {words}. If it stays flat, lower the learning rate."
+    worth = f"Going on pays little: {words}" if known else begun(words)
+    return f"{worth}. Lower the learning rate, or stop with the best checkpoint."
 
 
 def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:

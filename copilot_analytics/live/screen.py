@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
-from copilot_analytics.wording import duration, interval, number
+from copilot_analytics.wording import duration, interval, number, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,7 +190,7 @@ def waits_for(watched: Watched) -> str:
     if not following.caught_up:
         return ""
     if following.is_unknown:
-        return f"no training seen yet in {following.log.lines} lines"
+        return f"no training seen yet in {plural(following.log.lines, 'line')}"
     return "waiting for the first training line"
 
 

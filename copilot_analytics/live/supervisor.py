@@ -24,6 +24,7 @@ from copilot_analytics.live.watched import (
     TROUBLE,
     Watched,
 )
+from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
     from collections import deque
@@ -251,8 +252,8 @@ class Supervisor:
         """Give up a log that is none, if it was to show training by now."""
         waited_s = now - self._began_at
         if self._wait_s is not None and waited_s >= self._wait_s and watched.following.is_unknown:
-            lines = watched.following.log.lines
-            self._give_up(watched, f"no training seen in {lines} lines; `copilot find` tells more")
+            lines = plural(watched.following.log.lines, "line")
+            self._give_up(watched, f"no training seen in {lines}; `copilot find` tells more")
 
     def _is_due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next.get(what, 0.0):

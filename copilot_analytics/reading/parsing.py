@@ -16,6 +16,7 @@ from copilot_analytics.reading.objects import ObjectReader
 from copilot_analytics.reading.text import TextReader
 from copilot_analytics.reading.unwrapping import Unwrapper
 from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -215,7 +216,7 @@ class LogReader:
         self._refuse_a_quotation()
         too_long = self.stats.too_long
         if too_long:
-            note = f"{too_long} lines of more than 1 MiB were left out"
+            note = f"left out: {plural(too_long, 'line')} of more than 1 MiB"
             items.append(Record("config", facts={"note": note}, file=self._file))
         return items
 
@@ -286,9 +287,10 @@ class LogReader:
         asked = self.detection is not None and self.detection.why == "as asked for"
         if asked and not self._records:
             assert self.detection is not None  # noqa: S101  # for the type checker
+            read = plural(self.stats.lines, "line")
             msg = (
                 f"{self._file}, read as {self.detection.format}, holds no training "
-                f"({self.stats.lines} lines read). Leave out --log-format to let its content decide"
+                f"({read} read). Leave out --log-format to let its content decide"
             )
             raise NotATrainingLogError(msg)
 
@@ -313,9 +315,9 @@ class LogReader:
             near = f"Closest: {near}; none is sure enough to be believed."
         else:
             near = f"None of its lines looks like one of the {len(detection.candidates)} formats."
-        died = self._last_crash()
+        died, read = self._last_crash(), plural(self._detector.lines, "line")
         msg = (
-            f"{self._file} holds no training that copilot knows ({self._detector.lines} lines "
+            f"{self._file} holds no training that copilot knows ({read} "
             f"read).{died} {near} If you know its format, name it with --log-format; "
             f"`copilot formats` lists them"
         )

@@ -185,13 +185,18 @@ def style(ax: Axes) -> None:
 
 
 def legend_above(figure: Figure, handles: list[Artist] | None = None) -> None:
-    """Put the legend above the axes, where it hides nothing."""
+    """Put the legend above the axes, where it hides nothing, in as many columns as fit."""
     handles = figure.axes[0].get_legend_handles_labels()[0] if handles is None else handles
-    if handles:
-        figure.legend(
-            handles=handles, loc="outside upper left", ncols=6, fontsize=9, frameon=False,
+    if not handles:
+        return
+    for columns in range(min(len(handles), 6), 0, -1):
+        legend = figure.legend(
+            handles=handles, loc="outside upper left", ncols=columns, fontsize=9, frameon=False,
             columnspacing=1.2,
         )  # fmt: skip
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _draw_curve(ax: Axes, curve: Curve, colour: str) -> None:

@@ -10,7 +10,7 @@ from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 from copilot_analytics.report.wording import extent, phase_in_words, place
 from copilot_analytics.stats.stopping import shipped_rule
-from copilot_analytics.wording import duration, is_share, number, share
+from copilot_analytics.wording import begun, duration, is_share, number, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
@@ -81,14 +81,14 @@ def actions(analysis: Analysis) -> list[str]:
 
 
 def sentence(text: str) -> str:
-    """Begin a text with a capital letter, and leave out a full stop at its end.
+    """Begin a text with a capital letter if it is a word, and leave out a full stop at its end.
 
     Examples
     --------
     >>> sentence("the run is over.")
     'The run is over'
     """
-    return (text[:1].upper() + text[1:]).rstrip(".")
+    return begun(text).rstrip(".")
 
 
 def _what_happened(analysis: Analysis) -> str:
@@ -130,7 +130,7 @@ def _what_it_means(analysis: Analysis) -> str:
     phase = phase_in_words(analysis.phases.current.value, ended=analysis.life.status in ENDED)
     text = f"It {phase}" + (f": {reason}" if reason else "")
     if worst is not None and worst.severity >= Severity.WARNING:
-        text += f"; {worst.title[0].lower()}{worst.title[1:]}"
+        text += f"; {worst.title}"
     return text.rstrip(".") + "."
 
 

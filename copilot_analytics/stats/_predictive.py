@@ -68,6 +68,10 @@ class Predictive:
     support: FloatArray
     below: FloatArray
 
+    def __repr__(self) -> str:
+        low, high = self.interval(0.8)
+        return f"Predictive(median={self.median:.6g}, interval(0.8)=({low:.6g}, {high:.6g}))"
+
     def quantile(self, q: ArrayLike) -> FloatArray | float:
         """Return the value not exceeded with probability `q`.
 

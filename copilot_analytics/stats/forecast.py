@@ -16,6 +16,7 @@ from copilot_analytics.stats._paths import N_DRAWS, blocks_ahead, draw, mapped
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, Standing, rates, standing
 from copilot_analytics.stats.finite import as_floats
+from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -34,11 +35,18 @@ UNLIKE = 1.05
 def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[FloatArray, FloatArray]:
     if direction not in ("min", "max"):
         raise ValueError(f"direction is {direction!r}; give 'min' or 'max'")
-    across = np.asarray(steps, dtype=np.float64)
+    for name, given in (("steps", steps), ("values", values)):
+        if np.iscomplexobj(given):
+            raise ValueError(f"{name} are complex; give real numbers")
+    across, shape = np.asarray(steps, dtype=np.float64), np.shape(values)
+    if len(shape) > 1 and shape[0] != math.prod(shape):
+        raise ValueError(f"values has shape {shape}; give one curve")
     up = as_floats(values)
     if across.ndim != 1 or across.size != up.size:
         raise ValueError(f"steps has shape {across.shape} for {up.size} values; give one a value")
-    if not np.isfinite(across).all() or (np.diff(across) <= 0.0).any():
+    if not np.isfinite(across).all():
+        raise ValueError("steps must be finite; leave out evaluations whose step is unknown")
+    if (np.diff(across) <= 0.0).any():
         raise ValueError("steps must increase; sort them, and keep one value of a repeated step")
     return across, up
 
@@ -317,5 +325,6 @@ def _notes(situation: Situation, ignored: int, stretch: float, where: Standing) 
     if where.stage == "before":
         notes.append(DROP_AHEAD)
     if ignored:
-        notes.append(f"{ignored} evaluations that are not finite were left out")
+        are, were = ("is", "was") if ignored == 1 else ("are", "were")
+        notes.append(f"{plural(ignored, 'evaluation')} that {are} not finite {were} left out")
     return tuple(notes)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +11,7 @@ from simulated_runs import Simulated, found
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.engine import Session
 from copilot_analytics.findings import Finding, Severity
-
-if TYPE_CHECKING:
-    from copilot_analytics.records import Record
+from copilot_analytics.records import Record
 
 
 def with_losses(change: Any, share: float = 0.6, **settings: Any) -> dict[str, Finding]:
@@ -49,6 +47,30 @@ def test_bad_evaluations_of_weights_that_are_nan_are_no_overfitting() -> None:
         metric=lambda done: 0.1 if done > 0.5 else 0.2 + 0.4 * done,
     )
     assert "loss_nan" in findings and "overfitting" not in findings
+
+
+def test_weights_that_are_nan_explain_evaluations_that_collapse_and_freeze() -> None:
+    def metric(share: float) -> float:
+        return 0.05 if share > 0.5 else 0.1 + 0.6 * share
+
+    def spoils(share: float, loss: float) -> dict[str, float]:
+        return {"loss": math.nan if share > 0.5 else loss}
+
+    made = {"share": 0.9, "metric": metric, "metric_noise": 0.0}
+    assert {"metric_collapse", "frozen_metric"}.isdisjoint(with_losses(spoils, **made))
+    # The same evaluations under a healthy loss are trouble of their own.
+    assert {"metric_collapse", "frozen_metric"} <= set(with_losses(lambda *_: {}, **made))
+
+
+def test_a_run_that_is_over_is_not_told_to_stop() -> None:
+    def spoils(_: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, "loss": math.nan} if share > 0.5 else metrics
+
+    session = Simulated(change_row=spoils).session(0.8)
+    assert found(session)["loss_nan"].recommendation.startswith("Stop and go back to epoch_")
+    session.update(Record("end", facts={"signal": "SIGTERM"}, line=9999))
+    over = found(session)["loss_nan"].recommendation
+    assert over.startswith("Go back to epoch_")
 
 
 def test_a_passing_nan_is_only_noted() -> None:

@@ -15,6 +15,7 @@ from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRate
 from copilot_analytics.analyzers.lifecycle import Lifecycle, LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer, Phases, PhaseSpan
+from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.diagnoses.late_decay_ineffective import DIAGNOSIS as LATE_DECAY
 from copilot_analytics.diagnoses.no_warmup_spikes import DIAGNOSIS as NO_WARMUP
 from copilot_analytics.diagnoses.plateau_before_decay import DIAGNOSIS as BEFORE_DECAY
@@ -41,6 +42,7 @@ def plateau(rule: Any, **given: Any) -> Finding | None:
         ForecastAnalyzer: MetricForecast("acc", p_gain=given.get("p", 0.04)),
         MetricAnalyzer: MAIN,
         LifecycleAnalyzer: Lifecycle(given.get("status", "running"), "made up"),
+        StoppingAnalyzer: StopAdvice(given.get("advice", "stop")),
     }
     return rule.check(given.get("run") or half_way(), answers(said))
 
@@ -65,6 +67,25 @@ def test_a_plateau_that_may_still_gain_is_only_worth_knowing(p: float | None) ->
     finding = plateau(TRUE_PLATEAU, p=p)
     assert finding is not None
     assert finding.severity is Severity.INFO
+
+
+def test_a_plateau_does_not_contradict_the_advice_to_go_on() -> None:
+    stop, go_on = plateau(TRUE_PLATEAU), plateau(TRUE_PLATEAU, p=0.4, advice="continue")
+    unknown = plateau(TRUE_PLATEAU, p=None)
+    assert stop is not None and go_on is not None and unknown is not None
+    assert stop.recommendation.startswith("Going on pays little: a gain of 0.5 pt has a chance")
+    assert go_on.recommendation.startswith("No reason to stop yet: a gain of 0.5 pt")
+    assert unknown.recommendation.startswith("What going on is worth cannot be told")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("config", "with no drop"), ("series", "the log tells of no"), ("unknown", "tells of no")],
+)
+def test_no_drop_is_ahead_only_where_the_schedule_is_declared(source: Any, words: str) -> None:
+    finding = plateau(TRUE_PLATEAU, rate=LearningRate(source=source))
+    assert finding is not None
+    assert words in finding.title
 
 
 @pytest.mark.parametrize(("share", "severity"), [(0.85, "warning"), (0.92, "info")])

@@ -239,7 +239,12 @@ def test_lines_that_were_left_out_are_told():
     reader = LogReader("toy.log", formats=TOYS)
     items = reader.feed(content) + reader.close()
     notes = [item.facts["note"] for item in items if getattr(item, "facts", {}).get("note")]
-    assert notes == ["1 lines of more than 1 MiB were left out"]
+    assert notes == ["left out: 1 line of more than 1 MiB"]
+
+
+def test_a_single_line_is_counted_as_one():
+    with pytest.raises(NotATrainingLogError, match=r"\(1 line read\)"):
+        read(b"nothing of a training\n")
 
 
 def test_a_log_that_died_before_it_trained_is_refused_with_how_it_died():

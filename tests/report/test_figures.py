@@ -138,6 +138,17 @@ def test_labels_do_not_overlap(analysis: Analysis) -> None:
             assert not box.overlaps(other)
 
 
+def test_a_legend_of_many_entries_is_not_cut_off(analysis: Analysis) -> None:
+    data = metric_figure(analysis)
+    assert data is not None and data.ties and data.fan.size
+    figure = draw_metric(dataclasses.replace(data, past=((1000.0, 0.1, 0.2, 0.3),)))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    assert any(text.get_text().startswith("forecast of the end") for text in legend.get_texts())
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
 def test_the_same_analysis_gives_the_same_bytes(analysis: Analysis) -> None:
     def png() -> bytes:
         stream = io.BytesIO()

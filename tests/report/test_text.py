@@ -40,6 +40,16 @@ def test_critical_findings_make_the_verdict(analysis: Analysis) -> None:
     assert verdict(worse).endswith("Nothing can be learned any more.")
 
 
+def test_names_keep_their_letters_where_a_sentence_begins(analysis: Analysis) -> None:
+    titles = ("val_loss is nan", "GPU 0 fell off the bus")
+    seen = (Evidence("loss", "nan"),)
+    found = [Finding("x", Severity.WARNING, None, title, "why", seen, "Look.") for title in titles]
+    lines = actions(dataclasses.replace(analysis, findings=tuple(found)))
+    assert "val_loss is nan: Look." in lines
+    said = verdict(dataclasses.replace(analysis, findings=(found[1],)))
+    assert said.endswith("; GPU 0 fell off the bus.")
+
+
 def test_actions_put_the_advice_first(analysis: Analysis) -> None:
     lines = actions(analysis)
     assert lines[0].startswith("**Wait.**")

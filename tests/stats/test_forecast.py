@@ -150,6 +150,9 @@ def test_fewer_than_three_points_are_refused_in_words(values):
         ({"direction": "up"}, "direction"),
         ({"steps": [1, 2, 3]}, "values"),
         ({"steps": [1, 2, 2, 3]}, "increase"),
+        ({"steps": [1, 2, math.nan, 4]}, "steps must be finite"),
+        ({"values": [0.1, 0.2j, 0.3, 0.35]}, "values are complex"),
+        ({"values": [[0.1, 0.2], [0.3, 0.35]]}, "give one curve"),
         ({"horizon": math.nan}, "horizon"),
         ({"bounds": (1.0, 0.0)}, "smaller first"),
     ],
@@ -160,6 +163,23 @@ def test_misuse_is_refused(change, words):
     } | change  # fmt: skip
     with pytest.raises(ValueError, match=words):
         forecast(call.pop("steps"), call.pop("values"), **call)
+
+
+def test_a_forecast_is_shown_in_a_few_lines():
+    steps, values = learning(20)
+    ahead = forecast(steps, values, horizon=4000, direction="max")
+    low, high = ahead.final.interval(0.8)
+    shown = f"Predictive(median={ahead.final.median:.6g}, interval(0.8)=({low:.6g}, {high:.6g}))"
+    assert repr(ahead.final) == shown
+    assert f"final={shown}" in repr(ahead)
+    assert len(repr(ahead)) < 800
+
+
+def test_what_is_left_out_is_counted_in_words():
+    steps, values = learning(10)
+    values[3] = math.nan
+    (note,) = forecast(steps, values, horizon=2000, direction="max").notes
+    assert note == "1 evaluation that is not finite was left out"
 
 
 def test_a_negative_delta_is_refused():

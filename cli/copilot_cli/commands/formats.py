@@ -66,6 +66,7 @@ def _list() -> None:
 
 
 def _told(found: Explanation, most: int | None) -> list[str]:
+    from copilot_analytics.wording import plural
     from copilot_cli.text import printable
 
     stats = found.stats
@@ -75,8 +76,9 @@ def _told(found: Explanation, most: int | None) -> list[str]:
     elif found.detection is not None:
         lines.append(f"format   {found.detection.format}: {found.detection.why}")
         lines.append(
-            f"gave     {stats.training} training points and {stats.evaluations} evaluations "
-            f"from {stats.lines} lines" + (", the first 64 MiB only" if found.cut else "")
+            f"gave     {plural(stats.training, 'training point')} and "
+            f"{plural(stats.evaluations, 'evaluation')} "
+            f"from {plural(stats.lines, 'line')}" + (", the first 64 MiB only" if found.cut else "")
         )
         lines.append("")
     shown = found.templates[:most]
