@@ -11,8 +11,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_bot_api import FakeBotApi, make_message  # it lies in this folder
+from policy_feeds import Feed
 
 from copilot_analytics.alerts.channels import _http  # as above
+from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.alerts.policy import Policy
 
 
 @pytest.fixture
@@ -46,3 +49,33 @@ def direct(monkeypatch):
 @pytest.fixture
 def message():
     return make_message
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "copilot" / "ledger.sqlite3"
+
+
+@pytest.fixture
+def opened():
+    """Open ledgers that are closed after the test."""
+    ledgers = []
+
+    def make(*arguments, **options):
+        ledgers.append(Ledger(*arguments, **options))
+        ledgers[-1].follow("run")
+        return ledgers[-1]
+
+    yield make
+    for ledger in ledgers:
+        ledger.close()
+
+
+@pytest.fixture
+def feed():
+    return Feed()
+
+
+@pytest.fixture
+def policy():
+    return Policy()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from followed_logs import Clock
 
+from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.live.tail import Tailer
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
@@ -20,6 +21,31 @@ SOURCE = Path(__file__).with_name("fake_nvml.c")
 @pytest.fixture
 def clock():
     return Clock()
+
+
+@pytest.fixture
+def sample(sample_logs):
+    """The path of a log that is complete."""
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    return path
+
+
+@pytest.fixture
+def half_log(sample_logs, tmp_path):
+    """The first half of a log, and the bytes that are still to come."""
+    (path,) = (sample_logs / "digits_step").glob("*/*.log")
+    data = path.read_bytes()
+    log = tmp_path / "train.log"
+    cut = data.index(b"\n", len(data) // 2) + 1
+    log.write_bytes(data[:cut])
+    return log, data[cut:]
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    yield ledger
+    ledger.close()
 
 
 @pytest.fixture

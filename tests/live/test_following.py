@@ -5,40 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
-import followed_logs
 import pytest
-from followed_logs import Clock, follow, touch
+from followed_logs import Clock, follow, half, settle, write
 
 from copilot_analytics.api import analyze
 from copilot_analytics.live.follow_path import source_of
-from copilot_analytics.live.processes import ProcessState, Writers
-from copilot_analytics.records import Record
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def sample(sample_logs):
-    (path,) = (sample_logs / "digits_step").glob("*/*.log")
-    return path
-
-
-def settle(following, clock, seconds=12.0):
-    """Step until all that is there has been read."""
-    return followed_logs.settle(following, clock, seconds)
-
-
-def write(path, data, clock, mode="ab"):
-    with path.open(mode) as file:
-        file.write(data)
-    touch(path, clock)
+from copilot_analytics.live.processes import ProcessState
 
 
 def test_a_log_that_grows_line_by_line(tmp_path, clock, sample):
@@ -193,40 +168,6 @@ def test_a_restart_has_not_caught_up_before_the_last_file_of_the_run(tmp_path, c
     assert not [event for event in events if event.key == "interrupted"]
 
 
-def half(sample, share=0.6):
-    data = sample.read_bytes()
-    return data[: data.index(b"\n", int(len(data) * share)) + 1]
-
-
-def test_a_silence_is_a_stall_once_and_ends_with_news(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    following = follow(log, clock)
-    settle(following, clock)
-    following.process = ProcessState("alive", os.getpid(), start_ticks=None)
-    events = settle(following, clock, 7200.0)
-    assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
-    assert following.silence.verdict == "stalled"
-    write(log, sample.read_bytes()[len(half(sample)) :], clock)
-    events = settle(following, clock)
-    assert ("status", "running") in {(e.kind, e.key) for e in events}
-    assert following.status == "finished"
-
-
-def test_a_machine_that_slept_is_no_silence(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    following = follow(log, clock)
-    settle(following, clock)
-    following.process = ProcessState("alive", os.getpid(), start_ticks=None)
-    slept_s = 7200.0
-    assert following.step(clock.wall + slept_s) == []
-    assert following.silence_s(clock.wall + slept_s) < 60.0
-    clock.now += slept_s  # now both clocks tell that it is awake
-    events = [event for _ in range(3) for event in following.step(clock.wall + slept_s)]
-    assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
-
-
 def test_how_often_one_looks_changes_nothing(tmp_path, sample):
     told = []
     for pause in (0.3, 4.0):
@@ -242,138 +183,6 @@ def test_how_often_one_looks_changes_nothing(tmp_path, sample):
             clock.now += pause
         told.append([(e.kind, e.key, e.step, e.line) for e in events])
     assert told[0] == told[1] and told[0]
-
-
-def test_a_process_that_is_stopped_is_told_at_once_with_what_wakes_it(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    code = "import sys, time; f = open(sys.argv[1], 'a'); print('open', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, str(log)], stdout=subprocess.PIPE) as writer:
-        writer.stdout.readline()
-        following = follow(log, clock)
-        settle(following, clock)
-        writer.send_signal(signal.SIGSTOP)
-        os.waitpid(writer.pid, os.WUNTRACED)
-        events = settle(following, clock, 60.0)
-        assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
-        assert f"kill -CONT {writer.pid}" in events[0].text
-        writer.kill()
-
-
-def test_a_silence_where_an_evaluation_is_due_is_an_evaluation(tmp_path, clock, sample):
-    lines = sample.read_bytes().splitlines(keepends=True)
-    evaluated = [n for n, line in enumerate(lines) if b"Epoch(val)" in line]
-    due = max(n for n in range(evaluated[1]) if b"Epoch(train)" in lines[n])
-    for stop, said in ((due + 1, "evaluating"), (due, "running")):
-        log = tmp_path / f"{stop}.log"
-        write(log, b"".join(lines[:stop]), clock)
-        following = follow(log, clock)
-        settle(following, clock, 100.0)
-        assert following.liveness == said
-
-
-def test_a_process_that_goes_is_a_crash(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    code = "import sys, time; f = open(sys.argv[1], 'a'); print('open', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, str(log)], stdout=subprocess.PIPE) as writer:
-        writer.stdout.readline()
-        following = follow(log, clock)
-        settle(following, clock)
-        assert following.process.pid == writer.pid
-        assert settle(following, clock, 60.0) == []
-        writer.kill()
-        writer.wait()
-    events = settle(following, clock, 200.0)
-    assert ("status", "crashed") in {(e.kind, e.key) for e in events}
-    assert str(following.process.pid) in events[0].text
-
-
-HOLD = "import sys, time; f = open(sys.argv[1], 'a'); print('open', flush=True); time.sleep(60)"
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_the_process_of_a_resume_is_another_one(named, tmp_path, clock, sample_logs):
-    """Its end is told at once and by its own number, also where many share one search."""
-    logs = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
-    work, writers = tmp_path / "work", Writers()
-    pids, following, events = [], None, []
-    for log in logs:
-        target = work / log.parent.name / log.name
-        target.parent.mkdir(parents=True)
-        writer = subprocess.Popen([sys.executable, "-c", HOLD, str(target)], stdout=subprocess.PIPE)
-        pids.append(writer.pid)
-        with writer:
-            writer.stdout.readline()
-            data = log.read_bytes()
-            write(target, data[: data.index(b"\n", int(len(data) * 0.6)) + 1], clock)
-            if following is None:
-                pid = writer.pid if named else None
-                following = follow(work, clock, writers=writers, pid=pid)
-            events += settle(following, clock)
-            writer.kill()
-        if target.name == logs[0].name:
-            clock.now += 3.0
-    assert following.process.pid == pids[1]
-    events += settle(following, clock, 40.0)
-    crashes = [event.text for event in events if event.key == "crashed"]
-    assert [str(pid) in text for pid, text in zip(pids, crashes, strict=True)] == [True, True]
-
-
-def test_a_resume_that_dies_while_it_loads_is_told(tmp_path, clock, sample_logs):
-    first, second = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
-    work = tmp_path / "work"
-    following = None
-    data = first.read_bytes()
-    header = second.read_bytes().partition(b"Epoch(train)")[0].rpartition(b"\n")[0] + b"\n"
-    died = (
-        b"Traceback (most recent call last):\n  File \"train.py\", line 7\nKeyError: 'state_dict'\n"
-    )
-    for log, content in (
-        (first, data[: data.index(b"\n", int(len(data) * 0.6)) + 1]),
-        (second, header + died),
-    ):
-        target = work / log.parent.name / log.name
-        target.parent.mkdir(parents=True)
-        write(target, content, clock)
-        following = following or follow(work, clock)
-        events = settle(following, clock)
-    assert following.status == "crashed"
-    assert any("KeyError" in event.text for event in events)
-
-
-def test_a_logger_that_rotates_its_file_stays_the_process(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    following = follow(log, clock)
-    settle(following, clock)
-    following.process = ProcessState("alive", os.getpid())
-    log.rename(tmp_path / "train.log.1")
-    write(log, sample.read_bytes()[len(half(sample)) :][:300], clock)
-    settle(following, clock)
-    assert following.process.pid == os.getpid()
-
-
-def test_a_log_of_the_past_is_over(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    clock.now += 86400.0
-    following = follow(log, clock)
-    settle(following, clock)
-    assert following.status == "interrupted"
-
-
-def test_a_log_that_is_silent_for_too_long_when_it_is_met_is_told_at_once(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    clock.now += 600.0
-    following = follow(log, clock)
-    while not following.caught_up:
-        following.step(clock.wall)
-        clock.now += 0.05
-    (stalled,) = following.step(clock.wall)
-    assert stalled.key == "stalled" and "silent for 10 min" in stalled.text
-    assert "no process holds the log open" in following.silence.reason
 
 
 def test_a_directory_in_the_place_of_a_log_is_told_and_survived(tmp_path, clock):
@@ -417,19 +226,6 @@ def test_only_numpy_of_the_science_libraries_is_loaded(sample, tmp_path):
     assert not loaded & {"pandas", "scipy", "matplotlib", "requests", "pynvml", "rich", "typer"}
 
 
-def test_devices_that_were_busy_once_are_not_busy_for_ever(tmp_path, clock, sample):
-    log = tmp_path / "train.log"
-    write(log, half(sample), clock)
-    following = follow(log, clock)
-    settle(following, clock)
-    for busy, wait_s in ((90.0, 10.0), (0.0, 200.0), (1.0, 0.0)):
-        following.sample(Record("gpu", metrics={"gpu_utilization_pct": busy}, facts={"uuid": "G"}))
-        clock.now += wait_s
-    assert following._recent_gpu() == 1.0
-    clock.now += 1000.0
-    assert following._recent_gpu() is None
-
-
 def test_a_start_that_is_gone_is_noted_anew(tmp_path, clock, sample):
     log = tmp_path / "train.log"
     write(log, half(sample), clock)
@@ -446,50 +242,3 @@ def test_a_start_that_is_gone_is_noted_anew(tmp_path, clock, sample):
     third = follow(log, clock, first=again.first)
     settle(third, clock)
     assert repr(third.log.session.events) == repr(again.log.session.events)
-
-
-@pytest.mark.parametrize("held", [True, False])
-def test_a_resume_that_dies_without_a_word_of_its_end(held, tmp_path, clock, sample_logs):
-    """Its header is all there is; that is no stall of the run before it."""
-    first, second = sorted((sample_logs / "digits_resumed").glob("*/*.log"))
-    work = tmp_path / "work"
-    header = second.read_bytes().partition(b"Epoch(train)")[0].rpartition(b"\n")[0] + b"\n"
-    following, events = None, []
-    for log, content in ((first, half(first)), (second, header + b"Error: no such checkpoint\n")):
-        target = work / log.parent.name / log.name
-        target.parent.mkdir(parents=True)
-        writer = subprocess.Popen([sys.executable, "-c", HOLD, str(target)], stdout=subprocess.PIPE)
-        with writer:
-            writer.stdout.readline()
-            write(target, content, clock)
-            if not held:
-                writer.kill()
-                writer.wait()
-            following = following or follow(work, clock)
-            events += settle(following, clock, 4.0 if log == first else 12.0)
-            writer.kill()
-    assert [event.text for event in events if event.key == "crashed"] == []
-    events += settle(following, clock, 60.0 if held else 1500.0)
-    assert held == (following.status == "crashed")  # else it may still load
-    events += settle(following, clock, 600.0)
-    assert following.status == "crashed"
-    (told,) = [event.text for event in events if event.key == "crashed"]
-    assert f"the resume in {second.name} died before its first step" in told
-    assert told.endswith("Error: no such checkpoint")
-    assert not [event for event in events if event.key == "stalled"]
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_the_last_row_counts_once_nobody_writes_on(named, tmp_path, clock):
-    """A bar is held until its last frame is known, which a log that ends cannot show."""
-    log = tmp_path / "train.log"
-    bar = "\r20/20 ━━━━━━━━━━━━━━━━━━━━ 0s 9ms/step - accuracy: 0.{0}5 - loss: {1}.5000"
-    epochs = [f"Epoch {e + 1}/9\n{bar.format(e, 9 - e)}\n" for e in range(9)]
-    write(log, "".join(epochs).encode(), clock)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        following = follow(log, clock, pid=process.pid if named else None)
-        settle(following, clock)
-        assert following.status == "running" and following.log.run.last_epoch == 8
-        process.communicate(b"\n")
-    settle(following, clock, 60.0 if named else 2000.0)
-    assert following.log.run.last_epoch == 9 and following.status == "finished"

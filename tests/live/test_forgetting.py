@@ -6,43 +6,14 @@ import json
 import os
 
 import pytest
-from followed_logs import Clock, follow, settle, touch
+from followed_logs import follow, settle, touch
+from supervised import Quiet
 
-from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import Message
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.forgetting import KEPT_S, forget_the_gone
 from copilot_analytics.live.supervisor import Supervisor
 from copilot_analytics.records import Record
-
-
-class Blind:
-    """A screen that shows nothing."""
-
-    def start(self):
-        pass
-
-    stop = start
-
-    def tell(self, *_, **__):
-        pass
-
-    note = take_up = tell
-
-    def show(self, runs, now):
-        return 1.0
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(tmp_path / "ledger.sqlite3")
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture
@@ -62,7 +33,7 @@ def watched(tmp_path, clock, sample_logs, ledger, journals):
         log.write_bytes(data[: data.index(b"\n", len(data) // 2) + 1])
         touch(log, clock)
         following = follow(log, clock, journals=journals)
-        watch = Supervisor([following], ledger, channels, Blind(), wall=lambda: clock.wall)
+        watch = Supervisor([following], ledger, channels, Quiet(), wall=lambda: clock.wall)
         settle(following, clock, 12.0)
         for _ in range(200):
             clock.now += 1.0

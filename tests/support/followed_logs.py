@@ -29,7 +29,7 @@ def follow(path, clock, **more):
     return Following(path, clock=clock, wall=lambda: clock.wall, **more)
 
 
-def settle(following, clock, seconds):
+def settle(following, clock, seconds=12.0):
     """Step for some seconds; return the events."""
     events, until = [], clock.now + seconds
     while clock.now < until:
@@ -41,3 +41,16 @@ def settle(following, clock, seconds):
 def touch(path, clock):
     """Let a file have changed just now."""
     os.utime(path, (clock.wall, clock.wall))
+
+
+def write(path, data, clock, mode="ab"):
+    """Write bytes to a log, as of now."""
+    with path.open(mode) as file:
+        file.write(data)
+    touch(path, clock)
+
+
+def half(sample, share=0.6):
+    """Return the first lines of a log."""
+    data = sample.read_bytes()
+    return data[: data.index(b"\n", int(len(data) * share)) + 1]

@@ -1,0 +1,147 @@
+"""When the policy keeps still for a while: cooldowns, flapping, quiet hours and mutes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from policy_feeds import CONTEXT, run
+
+from copilot_analytics.alerts.message import event_id
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
+from copilot_analytics.errors import UsageError
+from copilot_analytics.findings import Severity
+
+
+def test_cooldown_is_per_key_and_nothing_is_lost(policy, feed):
+    run(policy, [feed("finding", "loss_spike")], 0, 30)
+    run(policy, [feed("resolved", "loss_spike")], 60, 90)
+    assert run(policy, [feed("finding", "loss_spike")], 120, 160) == []
+    assert run(policy, [feed("finding", "memory_leak", Severity.WARNING)], 170, 200)
+    (told,) = run(policy, [], 629, 631)
+    assert told.kind == "news"
+
+
+def test_crash_again_after_running_again_does_not_cool_down(policy, feed):
+    assert run(policy, [feed("status", "crashed")], 0)
+    assert run(policy, [feed("status", "running")], 60)
+    assert run(policy, [feed("status", "crashed")], 120)
+
+
+def test_flapping_is_named_once_then_silence_until_calm(policy, feed):
+    titles, now = [], 0.0
+    for _ in range(12):
+        for kind in ("finding", "resolved"):
+            titles += [m.title for m in run(policy, [feed(kind, "loss_spike")], now, now + 50)]
+            now += 100
+    assert sum("UNSTABLE" in title for title in titles) == 1
+    assert titles[-1].startswith("🔁 UNSTABLE")
+    assert len(titles) <= 5
+    assert run(policy, [], now + 1600) == []
+    (told,) = run(policy, [], now + 1800)  # calm, and what was named is over
+    assert told.kind in {"resolved", "withdrawn"}
+
+
+def test_flapping_anew_after_calm_is_named_anew(policy, feed):
+    titles, now = [], 0.0
+    for _ in range(2):
+        for _ in range(6):
+            for kind in ("finding", "resolved"):
+                titles += [m.title for m in run(policy, [feed(kind, "loss_spike")], now, now + 50)]
+                now += 100
+        now += 5000
+        titles += [m.title for m in run(policy, [], now)]
+    assert sum("UNSTABLE" in title for title in titles) == 2
+
+
+def test_what_comes_and_goes_now_and_then_does_not_flap(policy, feed):
+    titles = []
+    for at in range(0, 20_000, 2000):
+        kind = "resolved" if at % 4000 else "finding"
+        titles += [m.title for m in run(policy, [feed(kind, "loss_spike")], at, at + 50)]
+    assert len(titles) == 10 and not any("UNSTABLE" in title for title in titles)
+
+
+def test_a_clock_that_was_wrong_in_an_earlier_watch_keeps_nothing_waiting(feed):
+    ahead, decisions = 1e7, []
+    before = Policy()
+    for at, event in ((0.0, feed("finding", "loss_spike")), (50.0, None)):
+        before.step([event] if event else [], ahead + at, Context("key", "my_run"))
+        decisions += before.decisions
+    rows = {row.event_id: row for row in decisions}.values()
+    policy = Policy.restore(rows)
+    assert run(policy, [feed("resolved", "loss_spike")], 100, 140)
+    assert run(policy, [feed("finding", "loss_spike")], 200, 240)
+
+
+def test_flapping_of_a_stall_does_not_hide_a_crash(policy, feed):
+    for n in range(10):
+        run(policy, [feed("status", "stalled" if n % 2 == 0 else "running")], n * 60)
+    (told,) = run(policy, [feed("status", "crashed")], 700)
+    assert "CRASHED" in told.title
+
+
+def test_quiet_hours_become_one_morning_digest(feed):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    night = 3 * 3600.0
+    assert run(policy, [feed("finding", "true_plateau")], night, night + 60) == []
+    assert run(policy, [feed("finding", "loss_spike")], night + 100, night + 200) == []
+    assert run(policy, [feed("resolved", "loss_spike")], night + 300, night + 400) == []
+    assert (
+        run(policy, [feed("finding", "slow_data", Severity.WARNING)], night + 500, night + 900)
+        == []
+    )
+    (told,) = run(policy, [], 7 * 3600 - 1, 7 * 3600, 7 * 3600 + 60)
+    assert told.kind == "digest" and len(told.event_ids) == 3
+    assert any("came and went" in line for line in told.body)
+
+
+def test_critical_passes_in_quiet_hours_and_so_does_its_end(feed):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    night = 3 * 3600.0
+    (told,) = run(policy, [feed("finding", "true_plateau"), feed("status", "stalled")], night)
+    assert len(told.event_ids) == 1 and told.silent is False
+    assert run(policy, [feed("status", "running")], night + 600)
+
+
+def test_quiet_hours_are_local(feed):
+    east = timezone(timedelta(hours=9))
+    quiet = QuietHours.parse("23:00-07:00", east)
+    assert quiet.covers(datetime(2024, 5, 1, 23, 30, tzinfo=east).timestamp())
+    assert not quiet.covers(datetime(2024, 5, 1, 23, 30, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize("text", ["", "23-7", "25:00-07:00", "23:60-07:00", "08:00-08:00"])
+def test_quiet_hours_that_make_no_sense(text):
+    with pytest.raises(UsageError, match="23:00-07:00"):
+        QuietHours.parse(text)
+
+
+def test_mute_holds_all_but_the_critical_until_it_ends(policy, feed):
+    policy.mute(7200.0)
+    assert run(policy, [feed("finding", "true_plateau")], 0, 60, 7000) == []
+    assert run(policy, [feed("finding", "loss_nan")], 7100)
+    policy = Policy()
+    policy.mute(7200.0)
+    run(policy, [feed("finding", "true_plateau")], 0, 60)
+    policy.unmute()
+    assert run(policy, [], 100)
+
+
+def test_what_another_run_replaces_is_told_at_once(policy, feed):
+    worse, slow = feed("phase", "OVERFITTING_RISK"), feed("finding", "data_loading_bound")
+    assert policy.step([worse], 0.0, CONTEXT) == []
+    (message,) = policy.part([worse, slow], 1.0, CONTEXT)
+    assert set(message.event_ids) == {event_id("key", worse), event_id("key", slow)}
+    assert policy.part([worse, slow], 2.0, CONTEXT) == []
+    assert policy.step([], 1e6, CONTEXT) == []
+
+
+def test_what_another_run_replaces_does_not_wait_for_the_morning(feed):
+    policy = Policy()
+    policy.mute(1000.0)
+    worse = feed("phase", "OVERFITTING_RISK")
+    assert policy.step([worse], 0.0, CONTEXT) == []
+    (message,) = policy.part([worse], 100.0, CONTEXT)
+    assert message.silent and message.event_ids == (event_id("key", worse),)

@@ -1,0 +1,168 @@
+"""Each message of a watch reaches whom it is for, once, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import time
+
+from supervised import Pigeon, in_thread, passes, supervisor, wait_for
+
+from copilot_analytics.alerts.channels._base import Fatal, Transient
+from copilot_analytics.alerts.channels.console import ConsoleChannel
+from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.alerts.message import Message
+from copilot_analytics.findings import Severity
+from copilot_analytics.live.courier import Chat
+
+
+def test_a_pigeon_is_a_chat():
+    assert isinstance(Pigeon(), Chat)
+
+
+def test_a_channel_that_hangs_or_fails_holds_nothing_up(ledger, half_log, sample_logs, tmp_path):
+    log, _ = half_log
+    slow = Pigeon(Transient("busy"), Fatal("no such chat"), RuntimeError("boom"), takes_s=1.0)
+    watch = supervisor(ledger, [log], [slow])
+    began = time.monotonic()
+    watch._courier.start()
+    passes(watch, lambda: watch.runs[0].run_key)
+    with log.open("ab") as file:
+        file.write(b"not a training line\n")
+    passes(watch, lambda: watch.runs[0].following._tailer.offset == log.stat().st_size)
+    assert time.monotonic() - began < 10.0
+    watch._courier.stop(0.5)
+
+
+def test_two_supervisors_tell_each_thing_once(tmp_path, half_log):
+    log, rest = half_log
+    told = []
+    with log.open("ab") as file:
+        ledgers = [Ledger(tmp_path / "ledger.sqlite3") for _ in range(2)]
+        pigeons = [Pigeon(), Pigeon()]
+        watches = [supervisor(one, [log], [p]) for one, p in zip(ledgers, pigeons, strict=True)]
+        threads = [in_thread(watch)[0] for watch in watches]
+        wait_for(lambda: any(p.sent for p in pigeons))
+        file.write(rest)
+    for thread in threads:
+        thread.join(60)
+    for one in ledgers:
+        one.close()
+    told = [message.id for pigeon in pigeons for message in pigeon.sent]
+    assert len(told) == len(set(told))
+    names = [e for p in pigeons for message in p.sent for e in message.event_ids]
+    assert len(names) == len(set(names))
+
+
+def test_each_of_two_watches_shows_the_end_on_its_own_terminal(tmp_path, half_log):
+    log, rest = half_log
+    screens = [io.StringIO(), io.StringIO()]
+    with log.open("ab") as file:
+        ledgers = [Ledger(tmp_path / "ledger.sqlite3") for _ in screens]
+        watches = [
+            supervisor(one, [log], [ConsoleChannel(screen)])
+            for one, screen in zip(ledgers, screens, strict=True)
+        ]
+        threads = [in_thread(watch)[0] for watch in watches]
+        wait_for(lambda: all(watch.runs[0].run_key for watch in watches))
+        file.write(rest)
+    for thread in threads:
+        thread.join(60)
+    for one in ledgers:
+        one.close()
+    assert [screen.getvalue().count("FINISHED") for screen in screens] == [1, 1]
+
+
+class Addressed(Pigeon):
+    """A channel of which there are several, as there are several webhooks."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+
+
+def test_a_message_reaches_its_own_address_and_no_other(tmp_path, half_log):
+    """Not another watch's channel of the same name, nor a later one's of the same run."""
+    log, _ = half_log
+    other = log.with_name("other.log")
+    other.write_bytes(log.read_bytes())
+    place = tmp_path / "ledger.sqlite3"
+    meant = Addressed("https://a.example/hush")
+    ledger = Ledger(place)
+    first = supervisor(ledger, [log], [meant])
+    passes(first, lambda: first.runs[0].run_key)  # its courier sends nothing: it was not started
+    key = first.runs[0].run_key
+    for path, address, expected in (
+        (other, "https://b.example", False),
+        (log, "https://b.example", False),
+        (other, "https://a.example/hush", False),
+        (log, "https://a.example/hush", True),
+    ):
+        pigeon = Addressed(address)
+        later = Ledger(place)
+        watch = supervisor(later, [path], [pigeon])
+        thread, _ = in_thread(watch)
+        wait_for(lambda watch=watch: watch.runs[0].run_key)
+        watch.stop()  # which sends what is left
+        thread.join(30)
+        later.close()
+        kinds = [message.kind for message in pigeon.sent if message.run_key == key]
+        assert ("attached" in kinds) == expected
+    ledger.close()
+    assert all(b"hush" not in file.read_bytes() for file in tmp_path.glob("ledger*"))
+
+
+def test_what_waits_for_a_run_whose_log_is_gone_is_sent_by_the_watch_of_the_next(
+    tmp_path, half_log, sample_logs
+):
+    log, _ = half_log
+    ledger = Ledger(tmp_path / "ledger.sqlite3")
+    first = supervisor(ledger, [log], [Pigeon()])
+    passes(first, lambda: first.runs[0].run_key)  # its courier sends nothing: it was not started
+    key = first.runs[0].run_key
+    ledger.close()
+    log.unlink()
+    (other,) = (sample_logs / "digits_plateau").glob("*/*.log")
+    log.write_bytes(other.read_bytes())
+    pigeon, later = Pigeon(), Ledger(tmp_path / "ledger.sqlite3")
+    watch = supervisor(later, [log], [pigeon])
+    thread, _ = in_thread(watch)
+    wait_for(lambda: watch.runs[0].run_key not in {"", key})
+    watch.stop()
+    thread.join(30)
+    later.close()
+    assert key in {message.run_key for message in pigeon.sent}
+
+
+def test_what_a_killed_watch_had_not_shown_yet_is_shown_by_the_next(ledger, tmp_path, capsys):
+    left = Message("ab12cd", "key", "my_run", "news", Severity.WARNING, "LEFT BEHIND")
+    ledger.put([left], [], time.time(), ["console"])
+    watch = supervisor(ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()])
+    watch.pass_once()
+    assert "LEFT BEHIND" in capsys.readouterr().out
+
+
+def test_what_another_watch_was_killed_with_is_shown_by_the_one_that_goes_on(tmp_path, capsys):
+    place, shift = tmp_path / "ledger.sqlite3", [0.0]
+    ledger = Ledger(place)
+    watch = supervisor(
+        ledger, [tmp_path / "not_yet.log"], [ConsoleChannel()], wall=lambda: time.time() + shift[0]
+    )
+    watch.pass_once()
+    ledger.follow("key")
+    put = (
+        "import sys, time\n"
+        "from copilot_analytics.alerts.ledger import Ledger\n"
+        "from copilot_analytics.alerts.message import Message\n"
+        "from copilot_analytics.findings import Severity\n"
+        "ledger = Ledger(sys.argv[1])\n"
+        "ledger.keep_private('console')\n"
+        "left = Message('ab12cd', 'key', 'my_run', 'news', Severity.WARNING, 'LEFT BEHIND')\n"
+        "ledger.put([left], [], time.time(), ['console'])\n"
+    )
+    subprocess.run([sys.executable, "-c", put, str(place)], check=True)
+    shift[0] = 61.0
+    watch.pass_once()
+    assert "LEFT BEHIND" in capsys.readouterr().out
+    ledger.close()
