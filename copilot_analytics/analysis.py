@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.analyzers._hopeless import LOST
+from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import Eta, EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import Lifecycle, LifecycleAnalyzer
 from copilot_analytics.analyzers.memory import Memory, MemoryAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie
 from copilot_analytics.analyzers.phase import PhaseAnalyzer, Phases
 from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.analyzers.throughput import Throughput, ThroughputAnalyzer
@@ -89,6 +91,18 @@ class Analysis:
     def __getitem__(self, name: str) -> Any:
         """Return the answer of an analyzer by its name, e.g. ``analysis["eta"]``."""
         return self.others[name]
+
+    @property
+    def ties(self) -> tuple[Tie, ...]:
+        """The best evaluation, and those as good as it within noise.
+
+        The fall to what lost weights are worth is no noise: then the checkpoints to use decide.
+        """
+        health = self.others.get(DivergenceAnalyzer.name)
+        if health is None or health.state not in LOST:
+            return self.metric.ties
+        kept = {choice.step for choice in self.stop.checkpoints}
+        return tuple(tie for tie in self.metric.ties if tie.step in kept)
 
     @property
     def summary(self) -> pd.DataFrame:

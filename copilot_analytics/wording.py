@@ -161,10 +161,12 @@ def begun(text: str) -> str:
 
     Examples
     --------
-    >>> begun("the run is over"), begun("val_loss is nan"), begun("mIoU fell")
-    ('The run is over', 'val_loss is nan', 'mIoU fell')
+    >>> begun("the run is over"), begun("overfitting: it got worse")
+    ('The run is over', 'Overfitting: it got worse')
+    >>> begun("val_loss is nan"), begun("mIoU fell")
+    ('val_loss is nan', 'mIoU fell')
     """
-    first = text.partition(" ")[0]
+    first = text.partition(" ")[0].rstrip(",:;.")
     return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 

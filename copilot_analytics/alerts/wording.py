@@ -250,13 +250,16 @@ def _silence_s(tiding: Tiding, analysis: Analysis | None) -> float | None:
     """Return for how long a log was silent before it went on; None without time stamps.
 
     That is longer than what it lasted since it was told: a silence is judged once it is unusual.
+    A run that goes on may have logged several rows before that is judged.
     """
     ended = tiding.event.time
     if analysis is None or ended is None:
         return None
+    told = ended - (tiding.lasted_s or 0.0)
     columns = analysis.run.train_log.time, analysis.run.eval_log.time
-    before = [float(times[times < ended].max(initial=-math.inf)) for times in columns]
-    silence_s = ended - max(before)
+    before = max(float(times[times < told].max(initial=-math.inf)) for times in columns)
+    after = min(float(times[times >= told].min(initial=ended)) for times in columns)
+    silence_s = after - before
     return max(silence_s, tiding.lasted_s or 0.0) if math.isfinite(silence_s) else None
 
 

@@ -186,6 +186,8 @@ class _Judge:
 
         def in_words(phase: Phase) -> str:
             parts = (metric_text, loss_in_words(self.run, self.trend, phase))
+            if loss_falls and phase in IMPROVING and gain is not None and not gain.grows:
+                parts = parts[::-1]  # a gain within noise is not what shows that it improves
             return "; ".join(part for part in parts if part)
 
         words = self.seen = in_words(self.current or Phase.INITIALIZING)

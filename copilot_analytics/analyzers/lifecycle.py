@@ -320,7 +320,9 @@ def _planned(run: Run) -> str | None:
 
 
 def _reached(run: Run) -> str:
-    return place(run.last_step, run.last_epoch)
+    # Where nothing tells how long an epoch is, that of a row is only the one it lies in.
+    known = run.steps_per_epoch or run.meta.planned_epochs or not run.last_step
+    return place(run.last_step, run.last_epoch if known else None)
 
 
 def at_eval(run: Run) -> bool:

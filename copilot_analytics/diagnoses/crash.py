@@ -30,7 +30,7 @@ class Crash(Diagnosis):
         if life.status != "crashed" or failure.startswith("out of memory"):
             return None
         evidence = [Evidence("failure", failure, "", lines(life.line))]
-        todo = "Mend the cause and start again; the log names no checkpoint to resume from."
+        todo = "Mend the cause and resume from the last checkpoint (the log names none)."
         if run.checkpoints:
             saved = run.checkpoints[-1]
             step, path = saved_at(run, saved), saved.facts.get("path")

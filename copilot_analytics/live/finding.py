@@ -49,6 +49,8 @@ _NO_LOGS = frozenset(
     ".xz .zst .7z .whl .so .o .a .c .h .cc .cpp .cu .cuh .js .ts .css .html .md .rst .toml .yaml "
     ".yml .ini .cfg .lock .sqlite .sqlite3 .db .pid .sh .xml".split()
 )
+# Data sets and predictions are tables too: only what trainers name so is opened.
+_TABLES = frozenset("metrics results progress summary history log train training".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +269,8 @@ class _Walk:
                 for entry in entries:
                     self._entries += 1
                     if self._entries > _MOST_ENTRIES or time.monotonic() > self._until:
-                        note = f"the search ended early, after {plural(self._entries, 'entry')}"
-                        note = note.replace("entrys", "entries")
-                        if note not in self.notes and not self.notes:
-                            self.notes.append(note)
+                        note = f"the search ended early, after {self._entries:,} entries"
+                        self.notes = self.notes or [note]
                         return
                     yield entry
         except OSError:
@@ -284,7 +284,10 @@ def _is_skipped(entry: os.DirEntry[str]) -> bool:
 
 
 def _may_be_log(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() not in _NO_LOGS
+    path = Path(name.lower())
+    if path.suffix in {".csv", ".tsv"}:
+        return path.stem in _TABLES
+    return not name.startswith(".") and path.suffix not in _NO_LOGS
 
 
 def _judge(one: Candidate, formats: dict[str, LogFormat]) -> Candidate:
@@ -315,7 +318,7 @@ def _without_twins(logs: list[Candidate]) -> list[Candidate]:
     """Leave out the copies in other forms that trainers write beside their text logs."""
 
     def may_be_twin(path: Path) -> bool:
-        return path.suffix == ".json" or "tfevents" in path.name
+        return path.suffix in {".json", ".csv", ".tsv"} or "tfevents" in path.name
 
     text = {str(Path(one.path).parent) for one in logs if not may_be_twin(Path(one.path))}
 

@@ -134,7 +134,7 @@ def _metric(analysis: Analysis) -> dict[str, Any] | None:
         "best_epoch": metric.best_epoch,
         "last": metric.last,
         "noise": metric.noise,
-        "ties": [{"step": tie.step, "value": tie.value} for tie in metric.ties],
+        "ties": [{"step": tie.step, "value": tie.value} for tie in analysis.ties],
     }
 
 

@@ -238,7 +238,7 @@ def metric_figure(analysis: Analysis) -> MetricFigure | None:
         series.step[keep] / per,
         series.value[keep],
         best,
-        tuple((tie.step / per, tie.value) for tie in metric.ties[1:]),
+        tuple((tie.step / per, tie.value) for tie in analysis.ties[1:]),
         fan_x,
         fan,
         None if end is None else end / per,

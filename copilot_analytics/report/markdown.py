@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.looking_back import rows_in_words, tally
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
@@ -106,6 +107,7 @@ def _phases(analysis: Analysis, figures: Mapping[str, str]) -> str:
     run, spans = analysis.run, analysis.phases.history
     shown = list(spans)
     note = []
+    unjudged = analysis.phases.current is Phase.INITIALIZING
     if len(spans) > _MANY_PHASES:
         shown = [*spans[:4], *spans[-(_MANY_PHASES - 4) :]]
         note = ["", f"{len(spans) - len(shown)} stretches in the middle are left out."]
@@ -114,7 +116,8 @@ def _phases(analysis: Analysis, figures: Mapping[str, str]) -> str:
             span.phase.value,
             f"{place(run, span.from_step)} – {place(run, span.to_step)}",
             str(span.line or ""),
-            defused(span.reason),
+            # What keeps a run from being judged is what counts, not what was known at its start.
+            defused(analysis.phases.reason if unjudged and span is spans[-1] else span.reason),
         )
         for span in shown
     ]

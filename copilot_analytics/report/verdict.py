@@ -105,7 +105,7 @@ def _what_happened(analysis: Analysis) -> str:
     if metric.name is not None and metric.best is not None:
         text += f"; best {metric.name} {number(metric.best)}"
         text += f" at {place(run, metric.best_step, metric.best_epoch)}"
-        if len(metric.ties) > 1:
+        if len(analysis.ties) > 1:
             text += f", as good within noise at {_and_others(analysis)}"
     elif run.loss_names:
         series = run.train_series(run.loss_names[0])
@@ -115,7 +115,7 @@ def _what_happened(analysis: Analysis) -> str:
 
 
 def _and_others(analysis: Analysis) -> str:
-    run, ties = analysis.run, analysis.metric.ties[1:]
+    run, ties = analysis.run, analysis.ties[1:]
     shown = [place(run, tie.step, tie.epoch) for tie in ties[:3]]
     if len(ties) > 3:
         return f"{shown[0]} and {len(ties) - 1} other evaluations"

@@ -16,6 +16,7 @@ from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Evidence, Finding, NotJudged, Severity
+from copilot_analytics.records import Record
 from copilot_analytics.report.verdict import actions
 from copilot_analytics.stats.stopping import strictness
 
@@ -250,6 +251,17 @@ def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analy
         again = Event("status", "running", 2, time, 2, "running: at epoch 3")
         words = told(analysis, Tiding("resolved", again, silent, 11.0))
         assert words.splitlines()[0] == f"▶️ RUNNING AGAIN {title}".rstrip() + "   my_run"
+
+
+def test_rows_logged_before_a_run_was_heard_again_do_not_shorten_its_silence(analysis):
+    times = analysis.run.train_log.time, analysis.run.eval_log.time
+    last = float(max(column.max() for column in times))
+    for k in range(4):
+        analysis.run.append(Record("train", 10**6 + k, None, last + 4000.0 + k, {"loss": 1.0}))
+    silent = Event("status", "stalled", 1, last + 300.0, 1, "stalled: silent")
+    again = Event("status", "running", 2, last + 4003.0, 2, "running: at epoch 3")
+    words = told(analysis, Tiding("resolved", again, silent, 3700.0))
+    assert words.splitlines()[0] == "▶️ RUNNING AGAIN after 1 h 07 min   my_run"
 
 
 def test_an_interval_that_rounds_to_its_middle_is_left_out(analysis):

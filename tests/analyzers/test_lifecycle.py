@@ -33,6 +33,12 @@ def test_nothing_logged_is_waiting():
     assert judge([Record("config", facts={"planned_epochs": 3})])[0].status == "waiting"
 
 
+def test_where_epochs_have_no_known_length_the_end_is_named_by_its_step():
+    # Rows of the third epoch, whose end no one knows: it may be over.
+    rows = [Record("train", 5 * k, (5 * k - 1) // 20, metrics={"loss": 1.0}) for k in range(1, 13)]
+    assert judge(rows)[0].reason.startswith("the log ends at step 60;")
+
+
 def test_the_last_evaluation_at_the_planned_end_finishes():
     life, events = judge(some())
     assert life.status == "finished"

@@ -79,6 +79,14 @@ def test_an_error_is_shown_only_where_there_is_noise(noise, shown):
     assert ("±" in said) is shown
 
 
+def test_what_shows_that_a_run_improves_is_said_first():
+    flat, _ = follow(made_up(falling, lambda _: 0.5, metric_noise=0.004, until=0.8))
+    assert flat.current is Phase.STABLE_CONVERGENCE
+    assert flat.reason.startswith("the training loss") and "evals against the" in flat.reason
+    both, _ = follow(made_up(falling, growing, until=0.8))
+    assert both.reason.index("evals against the") < both.reason.index("the training loss")
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("noise", [0.01, 0.03])
 def test_a_falling_loss_alone_is_never_a_plateau(seed, noise):

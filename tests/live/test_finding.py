@@ -164,6 +164,24 @@ def test_a_copy_in_json_does_not_count_beside_its_text(sample_logs, tmp_path):
     assert len([one for one in found.candidates if not one.refusal]) == 1
 
 
+def test_a_table_is_found_by_the_name_that_trainers_give_it(sample, tmp_path):
+    rows = "".join(f"{k},{k // 100},{2 / (k + 1):.5f}\n" for k in range(100, 400))
+    rows = "step,epoch,train_loss\n" + rows
+    folder = tmp_path / "lightning_logs/version_0"
+    folder.mkdir(parents=True)
+    for name in ("metrics.csv", "predictions.csv"):
+        (folder / name).write_text(rows)
+    (tmp_path / "results.csv").write_text("name,age\n" + "Ada,36\n" * 300)
+    found = search(tmp_path)
+    assert found.chosen.path == str(folder / "metrics.csv")
+    reasons = {Path(one.path).name: one.refusal for one in found.candidates}
+    assert set(reasons) == {"metrics.csv", "results.csv"}
+    assert "no training log" in reasons["results.csv"]
+    # Beside a text log it is the same run once more.
+    log = put(sample, folder / "train.log", 900.0)
+    assert [one.path for one in search(folder).candidates] == [str(log)]
+
+
 def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
     console = sample_logs / "digits_crash" / "console.log"
     lines = console.read_bytes().splitlines(keepends=True)

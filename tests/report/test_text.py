@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -12,10 +13,13 @@ import pytest
 from copilot_analytics import analyze
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.records import Record
 from copilot_analytics.report.document import document, json_schema, to_json
+from copilot_analytics.report.figure_data import metric_figure
 from copilot_analytics.report.markdown import name_of, render
 from copilot_analytics.report.verdict import actions, verdict
 from copilot_analytics.report.writing import slug, write_report
+from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +76,31 @@ def test_what_may_run_no_more_is_not_to_be_let_run(analysis, status, known):
     over = dataclasses.replace(stop, advice="stop", reason="it is flat")
     first = actions(dataclasses.replace(analysis, life=life, stop=over))[0]
     assert first.startswith("**Stop now.**" if status == "running" else "**Not worth going on.**")
+
+
+def test_the_fall_of_lost_weights_makes_no_ties() -> None:
+    run = Run()
+    for epoch in range(1, 21):
+        lost, step = epoch > 11, 100 * epoch
+        for at in range(step - 95, step + 1, 5):
+            run.append(Record("train", at, at / 100, None, {"loss": math.nan if lost else 1 / at}))
+        accuracy = 0.1 if lost else 0.9 - 0.6 * epoch**-0.8
+        run.append(Record("eval", step, float(epoch), None, {"val_acc": accuracy}))
+    spoilt = analyze(run)
+    assert len(spoilt.metric.ties) > 1 and len(spoilt.stop.checkpoints) == 1
+    assert [tie.step for tie in spoilt.ties] == [1100]
+    assert "as good within noise" not in verdict(spoilt)
+    drawn = metric_figure(spoilt)
+    assert drawn is not None and not drawn.ties
+
+
+def test_what_is_not_judged_is_explained_by_what_keeps_it_from_being_judged() -> None:
+    run = Run()
+    for step in range(1, 300):
+        losses = {"D_A": 0.25 + 0.01 * (step % 7), "G_A": 0.5 + 0.01 * (step % 5)}
+        run.append(Record("train", step, metrics=losses))
+    table = render(analyze(run), {}).partition("## Phases")[2].partition("##")[0]
+    assert "need not fall" in table and "1 training record" not in table
 
 
 def test_an_interrupted_run_is_told_how_to_go_on(analysis):
