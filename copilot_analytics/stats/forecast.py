@@ -94,7 +94,7 @@ def _situation(
     """Put a prefix into the model's units."""
     horizon = float(planned[-1])
     untrained = _untrained(across) if first_eval_untrained is None else first_eval_untrained
-    start = 1 if untrained and up.size > 3 else 0
+    start = int(untrained)
     steps, fit = across[start:], up[start:]
     scale = _scale(fit, direction, bounds)
     # Runs that count from 0 or resume below it: the first step must have some progress.

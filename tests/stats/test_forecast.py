@@ -231,6 +231,19 @@ def test_an_evaluation_before_hardly_any_training_is_left_out(first, second, lef
     assert told == (without if left_out else whole)
 
 
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_what_an_untrained_network_scored_has_no_say(n):
+    steps = 125.0 * np.arange(n)
+    loss = 3.2 + 0.9 * np.arange(1.0, n + 1) ** -0.5
+    ends = []
+    for untrained in (10.8, 7.0):
+        loss[0] = untrained
+        ahead = forecast(steps, loss, horizon=3300, direction="min", bounds=(0, None))
+        ends.append(ahead.final.quantile(QS))
+    assert np.array_equal(*ends)
+    assert 3.0 < ahead.final.median < loss[-1]
+
+
 def test_the_fan_is_ordered_and_starts_at_the_level_now():
     steps, values = learning(30)
     ahead = forecast(steps, values, horizon=6000, direction="max")
