@@ -91,6 +91,8 @@ class MetricForecast:
         That gain, in the metric's units.
     expected_gain
         Mean gain of the best over the best so far, never negative.
+    ahead
+        What `fan` is, or is made of when it is asked for.
     made_at_step
         The evaluation it rests on.
     notes
@@ -107,18 +109,18 @@ class MetricForecast:
     p_gain: float | None = None
     delta: float = 0.0
     expected_gain: float | None = None
+    ahead: Fan | Forecast | None = field(default=None, repr=False, compare=False)
     made_at_step: int | None = None
     notes: tuple[str, ...] = ()
     past: tuple[tuple[int, float, float, float], ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
-    _found: Forecast | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def fan(self) -> Fan | None:
         """Path for a figure; None if nothing is ahead."""
-        found = self._found
-        if found is None:
-            return None
+        found = self.ahead
+        if found is None or isinstance(found, Fan):
+            return found
         table = found.path(np.linspace(found.last_step, found.horizon, _FAN_POINTS))
         return Fan(table.steps, table.q05, table.q10, table.q50, table.q90, table.q95)
 
@@ -241,7 +243,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
             expected_gain=float(found.expected_gain),
             made_at_step=main.last_step,
             notes=_limits(run, rate, planned, found.notes),
-            _found=found,
+            ahead=found,
         )
 
 
