@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,7 +16,13 @@ from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRate
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
 from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.findings import NotJudged
-from copilot_analytics.stats.forecast import DROP_AHEAD, Forecast, Predictive, forecast
+from copilot_analytics.stats.forecast import (
+    DROP_AHEAD,
+    Forecast,
+    Predictive,
+    forecast,
+    planned_steps,
+)
 from copilot_analytics.wording import place, plural
 
 if TYPE_CHECKING:
@@ -64,7 +71,7 @@ class Fan:
     q95: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MetricForecast:
     """The forecast as of the last evaluation.
 
@@ -84,8 +91,8 @@ class MetricForecast:
         That gain, in the metric's units.
     expected_gain
         Mean gain of the best over the best so far, never negative.
-    fan
-        Path for a figure.
+    ahead
+        What `fan` is, or is made of when it is asked for.
     made_at_step
         The evaluation it rests on.
     notes
@@ -102,11 +109,20 @@ class MetricForecast:
     p_gain: float | None = None
     delta: float = 0.0
     expected_gain: float | None = None
-    fan: Fan | None = None
+    ahead: Fan | Forecast | None = field(default=None, repr=False, compare=False)
     made_at_step: int | None = None
     notes: tuple[str, ...] = ()
     past: tuple[tuple[int, float, float, float], ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
+
+    @cached_property
+    def fan(self) -> Fan | None:
+        """Path for a figure; None if nothing is ahead."""
+        found = self.ahead
+        if found is None or isinstance(found, Fan):
+            return found
+        table = found.path(np.linspace(found.last_step, found.horizon, _FAN_POINTS))
+        return Fan(table.steps, table.q05, table.q10, table.q50, table.q90, table.q95)
 
 
 class ForecastAnalyzer(Analyzer[MetricForecast]):
@@ -201,6 +217,8 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
         step, value = step[-_LONGEST:], value[-_LONGEST:]
         horizon = planned if planned is not None else int(2 * step[-1])
         bounds = _BOUNDS.get(main.scale)
+        ahead = planned_steps(step, float(horizon), _ahead(run, float(step[-1]), float(horizon)))
+        relative = _relative_rate(run, rate, step, float(horizon))
         try:
             found = forecast(
                 step,
@@ -208,9 +226,9 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 horizon=float(horizon),
                 direction=main.direction,
                 bounds=bounds,
-                future_steps=_ahead(run, float(step[-1]), float(horizon)),
-                first_eval_untrained=step[0] <= 0,
-                schedule=_relative_rate(run, rate, step, float(horizon)),
+                future_steps=ahead,
+                first_eval_untrained=True if step[0] <= 0 else None,
+                schedule=None if relative is None else (relative(step), relative(ahead)),
             )
         except NotEnoughPoints as error:
             return MetricForecast(main.name, not_judged=(NotJudged("forecast", str(error)),))
@@ -223,9 +241,9 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
             p_gain=float(found.p_gain(main.delta)),
             delta=main.delta,
             expected_gain=float(found.expected_gain),
-            fan=_fan(found, float(step[-1]), float(horizon)),
             made_at_step=main.last_step,
             notes=_limits(run, rate, planned, found.notes),
+            ahead=found,
         )
 
 
@@ -265,8 +283,8 @@ def _ahead(run: Run, last: float, horizon: float) -> Floats | None:
 
 def _relative_rate(
     run: Run, rate: LearningRate, seen: Floats, horizon: float
-) -> Callable[[float], float] | None:
-    """Return the rate by step, over its peak: its step-wise drops, or the rest of a smooth decay.
+) -> Callable[[Floats], Floats] | None:
+    """Return the rate by steps, over its peak: its step-wise drops, or the rest of a smooth decay.
 
     Of a decay only what is left of the peak counts: it is drawn as the power of the rest of the
     steps that meets the rate now.
@@ -279,22 +297,19 @@ def _relative_rate(
         # The step of a drop seen in the log is the first with the lower rate.
         drops = [(drop.step - 0.5, drop.after / drop.before) for drop in rate.drops]
     if drops:
-        return lambda step: math.prod(factor for at, factor in drops if at < step)
+        return lambda steps: np.prod(
+            [np.where(steps > at, factor, 1.0) for at, factor in drops], axis=0
+        )
     first, last = float(seen[0]), float(seen[-1])
     if not (rate.decays_to_end and rate.now and rate.peak) or rate.warming_up or horizon <= last:
         return None
     power = math.log(rate.now / rate.peak) / math.log((horizon - last) / (horizon - first))
-    return lambda step: max((horizon - step) / (horizon - first), 0.0) ** power
+    return lambda steps: np.maximum((horizon - steps) / (horizon - first), 0.0) ** power
 
 
 def _predicted(found: Predictive) -> Predicted:
     low, high = found.interval(_LEVEL)
     return Predicted(float(found.median), low, high, _LEVEL)
-
-
-def _fan(found: Forecast, last: float, horizon: float) -> Fan:
-    table = found.path(np.linspace(last, horizon, _FAN_POINTS))
-    return Fan(table.steps, table.q05, table.q10, table.q50, table.q90, table.q95)
 
 
 def _limits(

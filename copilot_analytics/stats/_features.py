@@ -189,7 +189,7 @@ def describe(situation: Situation, draws: Draws) -> Described:
     prefix = situation.prefix
     p, u = prefix.now, prefix.u
     now = float(np.median(draws.now))
-    final = np.sort(draws.level[:, -1] + draws.noise[:, -1])
+    final = np.sort(draws.end)
     at = (np.array([0.1, 0.16, 0.5, 0.84, 0.9]) * final.size).astype(np.int64)
     q10, q16, middle, q84, q90 = final[at].tolist()
     spread = max((q84 - q16) / 2.0, 1e-4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,11 @@ class Priors:
     emphasis: FloatArray
     far: float
     tails: FloatArray
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """Squared distance of each of the library from the origin."""
+        return np.asarray(np.einsum("ij,ij->i", self.library, self.library))
 
 
 SINGLE = ("temper", "far")

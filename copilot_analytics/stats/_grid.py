@@ -111,6 +111,8 @@ def _difference_noise(x: FloatArray, u: FloatArray, expected: float) -> float:
     Rice, Annals of Statistics 12 (1984); Gasser et al., Biometrika 73 (1986). Drawn in the
     logarithm towards what is expected when there are few points.
     """
+    if x.size < 3:
+        return max(expected, 1e-3)
     x, u = x[-RECENT - OLDER :], u[-RECENT - OLDER :]
     left = (x[2:] - x[1:-1]) / (x[2:] - x[:-2])
     off = u[1:-1] - left * u[:-2] - (1.0 - left) * u[2:]

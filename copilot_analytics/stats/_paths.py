@@ -88,23 +88,52 @@ def blocks_ahead(n_ahead: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Draws:
-    """Simulated rests of a run.
+    """Simulated rests of a run; the way to their end is made when it is asked for.
 
     Attributes
     ----------
-    level : ndarray, shape (N_DRAWS, k)
-        Noise-free.
-    noise : ndarray, shape (N_DRAWS, k)
-        What to add for the best evaluation of each group.
+    end : ndarray, shape (N_DRAWS,)
+        Evaluation at the horizon, noise included.
     now : ndarray, shape (N_DRAWS,)
         Level now.
     noise_sd : float
     """
 
-    level: FloatArray
-    noise: FloatArray
+    end: FloatArray
     now: FloatArray
     noise_sd: float
+    _rise: FloatArray
+    _drift: FloatArray
+    _noise: FloatArray
+    _shapes: FloatArray
+    _clock: FloatArray
+    _sizes: FloatArray
+
+    def paths(self) -> tuple[FloatArray, FloatArray]:
+        """Return the level of each draw, and what to add for the best evaluation of each group.
+
+        Returns
+        -------
+        level, noise : ndarray, shape (N_DRAWS, k)
+        """
+        normals, noise_normals, depths = _chances()
+        k = self._clock.size
+        walk = np.cumsum(normals[:, 2 : 2 + k] * _steps(self._clock), axis=1)
+        walk *= self._drift[:, None]
+        # Cells of strong drift fit early steps that will not come again: wander less on the way.
+        bridge = walk[:, -1:] * (self._clock / self._clock[-1])
+        walk = bridge + WANDER * (walk - bridge)
+        level = self.now[:, None] + self._rise[:, None] * self._shapes + walk
+        z = noise_normals[:, :k]
+        if self._sizes.max() > 1.0:
+            # The best of s evaluations of equal level has the rank of one, to the power 1 / s.
+            z = _normal_at_depth(depths[:, :k] - np.log(self._sizes))
+        return level, self._noise[:, None] * z
+
+
+def _steps(clock: FloatArray) -> FloatArray:
+    """Return the standard deviation of each step of a random walk."""
+    return np.asarray(np.sqrt(np.maximum(np.diff(clock, prepend=0.0), 0.0)))
 
 
 def draw(
@@ -120,34 +149,31 @@ def draw(
     cumulated = np.cumsum(weight[order])
     at = (np.arange(N_DRAWS) + 0.5) / N_DRAWS * cumulated[-1]
     cell = order[np.searchsorted(cumulated, at)]
-    normals, noise_normals, depths = _chances()
+    normals, noise_normals, _ = _chances()
     rise_error = np.sqrt(posterior.rise_var[cell]) * normals[:, 0]
     now = posterior.level[cell] - posterior.lever[cell] * rise_error
     now = now + np.sqrt(posterior.level_var[cell]) * normals[:, 1]
     shapes = posterior.shapes[posterior.shape_index[cell]]
     clock = (ahead**WARP - prefix.now**WARP) * prefix.clock_unit
-    steps = np.sqrt(np.maximum(np.diff(clock, prepend=0.0), 0.0))
     k = ahead.size
-    walk = np.cumsum(normals[:, 2 : 2 + k] * steps, axis=1)
-    walk *= np.sqrt(posterior.drift_var[cell])[:, None]
-    # Cells of strong drift fit early steps that will not come again: wander less on the way.
-    bridge = walk[:, -1:] * (clock / clock[-1])
-    walk = bridge + WANDER * (walk - bridge)
-    level = now[:, None] + (posterior.rise[cell] + rise_error)[:, None] * shapes + walk
-    z = noise_normals[:, :k]
-    if sizes.max() > 1.0:
-        # The best of s evaluations of equal level has the rank of one, to the power 1 / s.
-        z = _normal_at_depth(depths[:, :k] - np.log(sizes))
-    noise_sd = np.sqrt(posterior.noise_var[cell])
+    rise = posterior.rise[cell] + rise_error
+    drift = np.sqrt(posterior.drift_var[cell])
+    noise = np.sqrt(posterior.noise_var[cell])
+    level = now + rise * shapes[:, -1] + drift * (normals[:, 2 : 2 + k] @ _steps(clock))
     return Draws(
-        level,
-        noise_sd[:, None] * z,
+        level + noise * noise_normals[:, k - 1],
         now,
         float(np.sqrt((weight * posterior.noise_var).sum())),
+        rise,
+        drift,
+        noise,
+        shapes,
+        clock,
+        sizes,
     )
 
 
-def mapped(draws: Draws, final: FloatArray, clock: FloatArray) -> FloatArray:
+def mapped(draws: Draws, level: FloatArray, final: FloatArray, clock: FloatArray) -> FloatArray:
     """Move the level of each draw so that the last evaluations have given quantiles.
 
     Every draw keeps its rank (Clark et al., Journal of Hydrometeorology 5 (2004)).
@@ -155,6 +181,7 @@ def mapped(draws: Draws, final: FloatArray, clock: FloatArray) -> FloatArray:
     Parameters
     ----------
     draws : Draws
+    level : ndarray, shape (N_DRAWS, k)
     final : ndarray, shape (m,)
         Quantiles at equally spaced probabilities.
     clock : ndarray, shape (k,)
@@ -166,9 +193,8 @@ def mapped(draws: Draws, final: FloatArray, clock: FloatArray) -> FloatArray:
     ndarray, shape (N_DRAWS, k)
         Levels, noise-free.
     """
-    ends = draws.level[:, -1] + draws.noise[:, -1]
     rank = np.empty(N_DRAWS)
-    rank[np.argsort(ends, kind="stable")] = (np.arange(N_DRAWS) + 0.5) / N_DRAWS
+    rank[np.argsort(draws.end, kind="stable")] = (np.arange(N_DRAWS) + 0.5) / N_DRAWS
     probabilities = (np.arange(final.size) + 0.5) / final.size
-    move = np.interp(rank, probabilities, final) - ends
-    return np.asarray(draws.level + clock * move[:, None])
+    move = np.interp(rank, probabilities, final) - draws.end
+    return np.asarray(level + clock * move[:, None])

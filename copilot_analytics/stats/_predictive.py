@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
+    from copilot_analytics.stats._rests import Rests
     from copilot_analytics.stats.finite import FloatArray
 
 Direction = Literal["min", "max"]
@@ -161,9 +163,6 @@ class Forecast:
         The evaluation at the horizon, noise included.
     best : Predictive
         The best evaluation by the horizon; never worse than `best_so_far`.
-    peak_step : Predictive
-        Step of that best evaluation. The step of the best so far has the probability that nothing
-        beats it, ``1 - p_gain(0)``.
     best_so_far : float
     direction : {"min", "max"}
     horizon : float
@@ -186,7 +185,6 @@ class Forecast:
 
     final: Predictive
     best: Predictive
-    peak_step: Predictive
     best_so_far: float
     direction: Direction
     horizon: float
@@ -199,8 +197,7 @@ class Forecast:
     notes: tuple[str, ...]
     seen_steps: FloatArray = field(repr=False)
     seen_values: FloatArray = field(repr=False)
-    _steps: FloatArray = field(repr=False)
-    _levels: FloatArray = field(repr=False)
+    _rests: Rests | None = field(repr=False)
 
     def p_gain(self, delta: float, *, relative: bool = False) -> float:
         """Return the probability that evaluations ahead beat the best so far by more than `delta`.
@@ -228,6 +225,18 @@ class Forecast:
         if self.direction == "max":
             return 1.0 - self.best.cdf(self.best_so_far + gain)
         return self.best.cdf_strict(self.best_so_far - gain)
+
+    @cached_property
+    def peak_step(self) -> Predictive:
+        """Step of the best evaluation by the horizon.
+
+        The step of the best so far has the probability that nothing beats it, ``1 - p_gain(0)``.
+        """
+        seen = self.seen_values if self.direction == "max" else -self.seen_values
+        best_step = float(self.seen_steps[seen.argmax()])
+        if self._rests is None:
+            return Predictive(np.array([best_step]), np.ones(1))
+        return Predictive(*self._rests.peak((best_step, self.last_step), self.p_gain(0.0)))
 
     @property
     def expected_gain(self) -> float:
@@ -286,5 +295,7 @@ class Forecast:
         FanTable
         """
         wanted = as_floats(steps)
-        rows = [np.interp(wanted, self._steps, row) for row in self._levels]
-        return FanTable(wanted, *rows)
+        if self._rests is None:
+            return FanTable(wanted, *(np.full(wanted.size, self.level_now) for _ in range(5)))
+        known = np.append(self.last_step, self._rests.at)
+        return FanTable(wanted, *(np.interp(wanted, known, row) for row in self._rests.levels))

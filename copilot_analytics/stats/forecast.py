@@ -12,8 +12,9 @@ from copilot_analytics.stats._blend import MIDDLES, blended
 from copilot_analytics.stats._features import Situation, describe
 from copilot_analytics.stats._fitted import Priors, shipped_priors
 from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, resolution
-from copilot_analytics.stats._paths import N_DRAWS, blocks_ahead, draw, mapped
+from copilot_analytics.stats._paths import blocks_ahead, draw
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
+from copilot_analytics.stats._rests import Rests
 from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, Standing, rates, standing
 from copilot_analytics.stats.finite import as_floats
 from copilot_analytics.wording import plural
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Direction", "FanTable", "Forecast", "Predictive", "forecast"]
 
-PATH_QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
 FEW = 6
 DROP_AHEAD = "a drop of the learning rate lies ahead: it allows for a late gain"
+HARDLY = 0.05
+"""Share of the first gap between evaluations: what came before is no training worth the name."""
 UNLIKE = 1.05
 """Widening that is worth a word."""
 
@@ -81,22 +83,31 @@ def _point(value: float) -> Predictive:
     return Predictive(np.array([value]), np.array([1.0]))
 
 
+def _untrained(steps: FloatArray) -> bool:
+    """Tell whether the first evaluation came before any training worth the name."""
+    first, gap = float(steps[0]), float(steps[1] - steps[0])
+    # Evaluations at 0, 1, 2, ... are numbered by epochs, and the first came after one.
+    return first <= HARDLY * gap and not (first == 0.0 and gap == 1.0)
+
+
 def _situation(
     across: FloatArray,
     up: FloatArray,
     planned: FloatArray,
     direction: str,
     bounds: tuple[float | None, float | None],
-    first_eval_untrained: bool,
+    first_eval_untrained: bool | None,
     noise: float | None = None,
 ) -> tuple[Scale, Situation, FloatArray, FloatArray]:
     """Put a prefix into the model's units."""
     horizon = float(planned[-1])
-    start = 1 if first_eval_untrained and up.size > 3 else 0
+    untrained = _untrained(across) if first_eval_untrained is None else first_eval_untrained
+    start = int(untrained)
     steps, fit = across[start:], up[start:]
     scale = _scale(fit, direction, bounds)
     # Runs that count from 0 or resume below it: the first step must have some progress.
-    zero = min(0.0, float(across[0]) - (float(steps[1] - steps[0]) if across[0] <= 0.0 else 0.0))
+    first = float(steps[0])
+    zero = min(0.0, first - (float(steps[1] - steps[0]) if first <= 0.0 else 0.0))
     x = (steps - zero) / (horizon - zero)
     u = np.clip(scale.inward(fit), -30.0, 30.0)
     whole = scale.inward(np.clip(up, 1e-300, None)) if scale.is_log else scale.inward(up)
@@ -129,7 +140,7 @@ def forecast(
     direction: Direction,
     bounds: tuple[float | None, float | None] | None = None,
     future_steps: ArrayLike | None = None,
-    first_eval_untrained: bool = False,
+    first_eval_untrained: bool | None = None,
     min_points: int = 3,
     noise: float | None = None,
     schedule: RateSchedule | None = None,
@@ -158,8 +169,10 @@ def forecast(
     future_steps : array_like, shape (m,), optional
         Planned evaluations; only those after the last step count. Default: at the recent median
         spacing, and at the horizon.
-    first_eval_untrained : bool
-        Leave the first evaluation out of the fit; as a best value it counts.
+    first_eval_untrained : bool, optional
+        Leave the first evaluation out of the fit; as a best value it counts. Default: where it
+        came at step 0, or after less than a twentieth of the steps between it and the next.
+        Steps 0, 1, 2, ... are taken for epochs, of which the first is one of training.
     min_points : int
         Fewest finite evaluations, at least 3.
     noise : float, optional
@@ -221,16 +234,15 @@ def forecast(
     if noise is not None and not (math.isfinite(noise) and noise > 0.0):
         raise ValueError(f"noise is {noise}; give the standard deviation of one evaluation")
     last = float(across[-1])
-    place = int(up.argmax() if direction == "max" else up.argmin())
-    best, best_step = float(up[place]), float(across[place])
-    planned = _planned(across, horizon, future_steps)
+    best = float(up.max() if direction == "max" else up.min())
+    planned = planned_steps(across, horizon, future_steps)
     if planned.size == 0:
         value = float(up[-1])
         return Forecast(
-            _point(value), _point(best), _point(best_step), best, direction, last, last, 0,
+            _point(value), _point(best), best, direction, last, last, 0,
             math.nan, value, up.size, ignored,
             ("nothing remains: the horizon is not after the last evaluation",),
-            across, up, np.array([last]), np.full((len(PATH_QUANTILES), 1), value),
+            across, up, None,
         )  # fmt: skip
     priors = _priors if _priors is not None else shipped_priors()
     scale, situation, ahead, sizes = _situation(
@@ -243,7 +255,6 @@ def forecast(
     draws = draw(prefix, grid_posterior(prefix, ahead), priors, ahead, sizes)
     found = blended(describe(situation, draws), situation.best, priors, where)
     way = (ahead**WARP - prefix.now**WARP) / (1.0 - prefix.now**WARP)
-    level = mapped(draws, found.final, way)
     final_u, best_u = found.final, found.best
     final_values, best_values = scale.outward(final_u), scale.outward(best_u)
     if direction == "max":
@@ -252,20 +263,12 @@ def forecast(
     else:
         best_values = np.minimum(best_values, best)[::-1]
         final_values = np.maximum(final_values[::-1], best_values)
-    ordered = np.sort(np.column_stack((draws.now, level)), axis=0)
-    rank = np.array(PATH_QUANTILES) * (N_DRAWS - 1)
-    under = rank.astype(np.int64)
-    quantiles = ordered[under] + (rank - under)[:, None] * (ordered[under + 1] - ordered[under])
-    levels = scale.outward(quantiles if direction == "max" else quantiles[::-1])
     now = float(scale.outward(np.array([np.median(draws.now)]))[0])
     spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
     at = planned[np.cumsum(sizes).astype(np.int64) - 1]
-    of_best = Predictive(best_values, MIDDLES)
-    chance = 1.0 - of_best.cdf(best) if direction == "max" else of_best.cdf_strict(best)
     return Forecast(
         final=Predictive(final_values, MIDDLES),
-        best=of_best,
-        peak_step=_peak(level + draws.noise, at, (best_step, last), chance),
+        best=Predictive(best_values, MIDDLES),
         best_so_far=best,
         direction=direction,
         horizon=float(planned[-1]),
@@ -278,26 +281,33 @@ def forecast(
         notes=_notes(situation, ignored, found.stretch, where),
         seen_steps=across,
         seen_values=up,
-        _steps=np.append(last, at),
-        _levels=levels,
+        _rests=Rests(draws, final_u, way, scale, at),
     )
 
 
-def _peak(
-    paths: FloatArray, at: FloatArray, behind: tuple[float, float], chance: float
-) -> Predictive:
-    """Where the best of the run will lie: in the share `chance` of draws that rise highest."""
-    highest = np.argsort(-paths.max(axis=1), kind="stable")[: max(round(chance * N_DRAWS), 1)]
-    steps = np.sort(at[paths[highest].argmax(axis=1)])
-    share = (np.arange(steps.size) + 1.0) / steps.size
-    # Between the step of the best so far and the last one nothing more can come.
-    past = np.unique(behind)
-    below = 1.0 - chance * (1.0 - np.append(np.zeros(past.size), share))
-    return Predictive(np.append(past, steps), below)
+def planned_steps(
+    across: FloatArray, horizon: float, future_steps: ArrayLike | None = None
+) -> FloatArray:
+    """Return the steps of the evaluations ahead, as `forecast` takes them.
 
+    Parameters
+    ----------
+    across : ndarray, shape (n,)
+        Steps of the evaluations so far, increasing.
+    horizon : float
+    future_steps : array_like, shape (m,), optional
+        Default: at the recent median spacing, and at the horizon.
 
-def _planned(across: FloatArray, horizon: float, future_steps: ArrayLike | None) -> FloatArray:
-    """Return the steps of the evaluations ahead; the last is the horizon."""
+    Returns
+    -------
+    ndarray, shape (k,)
+        Increasing; empty if the horizon is not after the last step.
+
+    Examples
+    --------
+    >>> planned_steps(np.array([100.0, 200.0]), 450.0)
+    array([300., 450.])
+    """
     last = float(across[-1])
     if horizon <= last:
         return np.empty(0)

@@ -11,6 +11,8 @@ from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.records import Record
 from copilot_analytics.schedule import Schedule, Stage
+from copilot_analytics.stats._paths import Draws
+from copilot_analytics.stats.forecast import Forecast, forecast
 
 
 def forecast_of(records: list[Record]) -> MetricForecast:
@@ -42,6 +44,36 @@ def test_it_looks_at_the_planned_end() -> None:
     assert 0.0 <= found.p_gain <= 1.0
     assert found.expected_gain >= 0.0
     assert found.fan.steps[0] == 1500 and found.fan.steps[-1] == 3000
+
+
+def test_the_way_to_the_end_is_made_for_the_last_forecast_alone_and_once(monkeypatch) -> None:
+    made = []
+    paths = Draws.paths
+
+    def counted(draws: Draws) -> object:
+        made.append(draws)
+        return paths(draws)
+
+    monkeypatch.setattr(Draws, "paths", counted)
+    found = forecast_of(evals(rising(25)))
+    assert len(found.past) == 23
+    assert not made
+    assert found.fan is found.fan
+    assert len(made) == 1
+
+
+def test_a_schedule_is_looked_up_at_all_steps_together(monkeypatch) -> None:
+    asked = []
+
+    def told(*args: object, **options: object) -> Forecast:
+        asked.append(options["schedule"])
+        return forecast(*args, **options)
+
+    monkeypatch.setattr("copilot_analytics.analyzers.forecast.forecast", told)
+    found = forecast_of(list(Simulated().first(0.4)))
+    assert found.p_gain is not None
+    past, future = asked[-1]
+    assert past.min() > future.min() > 0.0
 
 
 def test_without_a_plan_it_looks_as_far_ahead_again() -> None:

@@ -235,6 +235,35 @@ def test_an_untrained_first_evaluation_leaves_the_fit_but_not_the_best():
     assert ahead.final.median < 0.9
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "left_out"),
+    [(1, 100, True), (0, 100, True), (50, 100, False), (0, 1, False)],
+)
+def test_an_evaluation_before_hardly_any_training_is_left_out(first, second, left_out):
+    _, values = learning(12)
+    steps = np.concatenate(([first], second * np.arange(1, 12)))
+    known = [
+        forecast(steps, values, horizon=24 * second, direction="max", first_eval_untrained=told)
+        for told in (None, True, False)
+    ]
+    told, without, whole = (ahead.final.median for ahead in known)
+    assert without != whole
+    assert told == (without if left_out else whole)
+
+
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_what_an_untrained_network_scored_has_no_say(n):
+    steps = 125.0 * np.arange(n)
+    loss = 3.2 + 0.9 * np.arange(1.0, n + 1) ** -0.5
+    ends = []
+    for untrained in (10.8, 7.0):
+        loss[0] = untrained
+        ahead = forecast(steps, loss, horizon=3300, direction="min", bounds=(0, None))
+        ends.append(ahead.final.quantile(QS))
+    assert np.array_equal(*ends)
+    assert 3.0 < ahead.final.median < loss[-1]
+
+
 def test_the_fan_is_ordered_and_starts_at_the_level_now():
     steps, values = learning(30)
     ahead = forecast(steps, values, horizon=6000, direction="max")
