@@ -64,6 +64,9 @@ class LossExplosion:
 
     def renew_bound(self, value: Floats, base: Baseline) -> None:
         """Take the newest rows, all finite, and their baseline."""
+        above = value[-2 * RUN :] > self.bound
+        if above[-1] and not above.all():
+            return  # a jump after few rows would raise the bound above itself before it is judged
         if base.n < FEWEST:
             low = float(value.min())
             self.bound = _SHORT_GROWTH * low if low > 0 else math.inf

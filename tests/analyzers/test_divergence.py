@@ -124,6 +124,18 @@ def test_an_explosion_in_the_first_rows():
     assert judge([1.0, 3.0, 40.0, 500.0, 9e3, 2e5]).state == "exploded"
 
 
+@pytest.mark.parametrize("before", [17, 19, 21, 25])
+@pytest.mark.parametrize("times", [30.0, 110.0])
+def test_an_explosion_of_a_log_with_a_row_an_epoch(before, times):
+    falls = [2.0 * epoch**-0.5 for epoch in range(1, before + 1)]
+    found = judge([*falls, *(times * falls[-1] + epoch for epoch in range(11))])
+    if before < 18 and times < 100.0:
+        assert found.state == "healthy"  # too little is known of its noise
+    else:
+        assert found.state == "exploded"
+        assert found.since_step in {before + 1, before + 2}
+
+
 def test_an_explosion_that_passes_is_over():
     assert judge([*noisy(), *[30.0] * 8, *noisy(60)]).state == "healthy"
 
