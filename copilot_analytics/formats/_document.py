@@ -38,7 +38,7 @@ class DocumentParser(ByteParser):
     def __init__(self, form: DocumentFormat, rows: RowReader) -> None:
         self._form = form
         self._rows = rows
-        self._held = b""
+        self._held = bytearray()
         self._told: list[Json] = []
         self._is_wide = False  # written by a shell of Windows, two bytes a character
 
@@ -46,7 +46,7 @@ class DocumentParser(ByteParser):
         """Take the next bytes; a document that is whole is read at once."""
         self._held += chunk
         self._is_wide = self._is_wide or self._held.startswith(_WIDE)
-        end = self._held[-_LONGEST_END:]
+        end = bytes(self._held[-_LONGEST_END:])
         end = end.replace(b"\0", b"") if self._is_wide else end
         if len(self._held) > MOST_BYTES or not end.rstrip().endswith(self._form.closing):
             return ()
@@ -55,12 +55,12 @@ class DocumentParser(ByteParser):
             document = json.loads(text)
         except (ValueError, RecursionError):
             return ()
-        self._held = b""
+        self._held = bytearray()
         return list(self._news(document, text))
 
     def close(self) -> Iterable[Item]:
         """Read what a document that is cut off holds, and say what the entries showed."""
-        text, self._held = self._text(), b""
+        text, self._held = self._text(), bytearray()
         said = list(self._news({}, text)) if text.strip() else []
         return [*said, *self._rows.learned()]
 

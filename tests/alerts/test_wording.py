@@ -251,6 +251,9 @@ def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analy
         again = Event("status", "running", 2, time, 2, "running: at epoch 3")
         words = told(analysis, Tiding("resolved", again, silent, 11.0))
         assert words.splitlines()[0] == f"▶️ RUNNING AGAIN {title}".rstrip() + "   my_run"
+    again = Event("status", "running", 2, last + after, 2, "running: at epoch 3")
+    words = told(analysis, Tiding("resolved", again, silent, 7200.0))  # a clock was set
+    assert words.startswith("▶️ RUNNING AGAIN after 2 h ")
 
 
 def test_rows_logged_before_a_run_was_heard_again_do_not_shorten_its_silence(analysis):

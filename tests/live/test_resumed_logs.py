@@ -302,6 +302,16 @@ def test_a_log_does_not_rest_between_lines_that_come_far_apart(tmp_path, clock, 
         source.next(str(log))
         clock.now += 1.0
     assert listed[0] - stopped < 60.0
+    clock.now += 500.0
+    source.next(str(log))
+    write(log, rows(30, 31), clock)  # a pause so long tells nothing of the next one
+    rests_since = clock.now
+    source.next(str(log))
+    listed.clear()
+    while not listed:
+        source.next(str(log))
+        clock.now += 1.0
+    assert 59.0 <= listed[0] - rests_since <= 66.0
 
 
 def test_a_family_of_hundreds_is_not_turned_into_paths(tmp_path):

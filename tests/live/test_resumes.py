@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,28 @@ def test_of_a_long_log_only_the_ends_are_read_to_tell_what_goes_on_from_it(
     assert (resumes._standing(old), judge_next(old, new)) == at_length
     assert at_length[1][0] == "continues"
     assert sum(read) < 4 * (1 << 14) < old.stat().st_size
+
+
+def test_of_a_log_that_was_rotated_often_the_first_and_the_last_files_are_read(
+    tmp_path, monkeypatch
+):
+    whole, _ = (log.read_bytes() for log in logs())
+    lines = whole.splitlines(keepends=True)
+    header = next(number for number, line in enumerate(lines) if b"Epoch(train)" in line)
+    cuts = [0, header + 10, header + 20, header + 30, header + 40, len(lines)]
+    names = ["train.log.4", "train.log.3", "train.log.2", "train.log.1", "train.log"]
+    for number, name in enumerate(names):
+        part = tmp_path / name
+        part.write_bytes(b"".join(lines[cuts[number] : cuts[number + 1]]))
+        os.utime(part, (1e9 + number, 1e9 + number))
+    read = []
+
+    def noted(path, most):
+        read.append(path.name)
+        return read_ends(path, most)
+
+    monkeypatch.setattr(resumes, "_MOST_READ", (tmp_path / "train.log").stat().st_size + 1)
+    monkeypatch.setattr(resumes, "read_ends", noted)
+    resumes._standing_as.cache_clear()
+    assert resumes._standing(tmp_path / "train.log") is not None
+    assert read == ["train.log.4", "train.log.1", "train.log"]

@@ -13,7 +13,7 @@ from copilot_analytics.alerts.message import event_id
 from copilot_analytics.api import analyze
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
-from copilot_analytics.live.settled import Settled, as_tick, settled_by
+from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
 from copilot_analytics.records import Block, Record, records_of
 
 TRACEBACK = (
@@ -242,3 +242,57 @@ def test_a_damaged_tick_settles_nothing(damage):
 
 def test_what_a_journal_cannot_hold_is_not_settled():
     assert as_tick(Record("config", facts={"schedule": ("step", 1)}), 3) is None
+
+
+def test_a_torn_row_that_begins_anew_is_left_to_the_log():
+    def table(steps):
+        return b"".join(b"step: %d loss: 0.%d\n" % (step, 100 + step) for step in steps)
+
+    log = LogSession("train.log")
+    log.feed(table(range(10, 410, 10)) + b"step: 10 loss: 0.25")
+    rows = len(log.run.train_log)
+    assert log.settle() == []
+    assert (len(log.run.train_log), log.run.last_step) == (rows, 400)
+    log.feed(b"\n" + table([20, 30]))
+    assert [key for key, *_ in log.superseded] and log.run.last_step == 30
+
+
+def test_a_silence_after_a_settled_row_stays_before_what_the_log_says_next(data, journals):
+    lines = data.splitlines(keepends=True)
+    row = [number for number, line in enumerate(lines) if b"Epoch(train)" in line][40]
+    watch = LogSession("train.log", journals=journals)
+    watch.feed(b"".join(lines[: row + 1])[:-1])
+    watch.settle()
+    watch.add(Record("tick", facts={"verdict": "stalled", "silence_s": 400.0}))
+    watch.feed(b"7\n" + b"".join(lines[row + 1 :]))  # the last number went on
+    told = [(event.kind, event.key) for event in watch.session.events]
+    assert ("status", "stalled") in told
+    again = LogSession("train.log", journals=journals)
+    again.feed(b"".join(lines[: row + 1])[:-1] + b"7\n" + b"".join(lines[row + 1 :]))
+    again.catch_up()
+    assert repr(again.session.events) == repr(watch.session.events)
+
+
+def test_a_silence_within_a_traceback_comes_before_its_end(data, journals):
+    lines = half(data).splitlines(keepends=True)
+    row = max(number for number, line in enumerate(lines) if b"Epoch(train)" in line)
+    whole = b"".join(lines[:row]) + TRACEBACK[:TORN] + lines[row]  # of another process
+    watch = LogSession("train.log", journals=journals)
+    watch.feed(whole)
+    watch.add(Record("tick", facts={"verdict": "stalled", "silence_s": 400.0}))
+    watch.close()
+    told = [event.key for event in watch.session.events if event.kind == "status"]
+    assert told[-2:] == ["stalled", "crashed"]
+    again = LogSession("train.log", journals=journals)
+    again.feed(whole)
+    again.close()
+    assert repr(again.session.events) == repr(watch.session.events)
+
+
+def test_of_two_watches_each_settled_record_counts_once():
+    rows = [Record("train", step=step, metrics={"loss": 0.5}, line=9) for step in (1, 2)]
+    ticks = [as_tick(row, 8) for row in rows]
+    silence = Record("tick", facts={"verdict": "stalled"}, line=8)
+    sample = Record("gpu", line=8)
+    kept = [ticks[0], silence, sample, ticks[1], ticks[0], silence, sample]
+    assert list(once(kept)) == [ticks[0], silence, sample, ticks[1], sample]

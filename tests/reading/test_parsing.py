@@ -257,3 +257,11 @@ def test_a_log_that_died_before_it_trained_is_refused_with_how_it_died():
     assert reader.feed(text.encode()) == []
     with pytest.raises(NotATrainingLogError, match=r"line 4: torch\.cuda\.OutOfMemoryError: CUDA"):
         reader.close()
+
+
+def test_a_process_that_ended_well_without_training_did_not_die():
+    reader = LogReader("run.log")
+    reader.feed(b"tests passed\nProcess finished with exit code 0\n")
+    with pytest.raises(NotATrainingLogError, match="holds no training") as refusal:
+        reader.close()
+    assert "died" not in str(refusal.value)
