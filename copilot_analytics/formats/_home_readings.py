@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from copilot_analytics.formats._home_tokens import DECIMAL_COMMA
 from copilot_analytics.formats._home_vocabulary import is_quality
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _DIGITS = re.compile(r"\d+")
+_DIVIDED = re.compile(rf"{DECIMAL_COMMA}(?:[eE][+-]?\d{{1,4}})?")
 
 
 class Number(NamedTuple):
@@ -25,20 +27,40 @@ class Number(NamedTuple):
 
 
 def parts_in(text: str, start: int, factor: float) -> tuple[Number, ...]:
-    """Return the parts of a number, which commas may group by thousands.
+    """Return the parts of a number, which commas may group by thousands, or one comma may divide.
 
     Examples
     --------
     >>> parts_in("12,500", 3, 1.0)
     (Number(start=3, end=5, factor=1000.0), Number(start=6, end=9, factor=1.0))
+    >>> parts_in("-0,25", 3, 1.0)
+    (Number(start=3, end=5, factor=1.0), Number(start=6, end=8, factor=-0.01))
     """
     if "," not in text:
         return (Number(start, start + len(text), factor),)
-    groups = [m.span() for m in re.finditer(r"[+-]?[\d.eE]+", text)]
-    scale = [1000.0 ** (len(groups) - 1 - place) for place in range(len(groups))]
+    digits, _, exponent = text.lower().partition("e")
+    groups = [m.span() for m in re.finditer(r"[+-]?[\d.]+", digits)]
+    if is_divided(text):
+        places = [0, groups[1][0] - groups[1][1]]
+    else:
+        places = [3 * rest for rest in reversed(range(len(groups)))]
+    scale = factor * 10.0 ** int(exponent or 0)
+    sign = -1.0 if text[0] == "-" else 1.0  # the first part is printed with it
     return tuple(
-        Number(start + a, start + b, factor * by) for (a, b), by in zip(groups, scale, strict=True)
+        Number(start + a, start + b, scale * 10.0**place * (sign if a else 1.0))
+        for (a, b), place in zip(groups, places, strict=True)
     )
+
+
+def is_divided(text: str) -> bool:
+    """Tell whether the comma of a number stands where English has a point.
+
+    Examples
+    --------
+    >>> is_divided("0,125"), is_divided("1,25"), is_divided("1,250"), is_divided("125")
+    (True, True, False, False)
+    """
+    return _DIVIDED.fullmatch(text) is not None
 
 
 @dataclass(slots=True)

@@ -9,6 +9,9 @@ from copilot_analytics.formats._home_vocabulary import CHINESE
 FULL_WIDTH = "\uff0c\uff1a\uff1b\uff08\uff09\u3010\u3011\u3001\u3002"
 """Marks as Chinese writes them: a comma, colon, semicolon, brackets, and what separates."""
 
+DECIMAL_COMMA = r"[+-]?(?:0,\d{1,20}|\d{1,9},(?:\d{1,2}|\d{4,20}))"
+"""A number as much of Europe writes it; three digits behind a comma are thousands."""
+
 TOKEN = re.compile(
     rf"""(?x)
       (?P<aside>\((?i:[^()\d]{{0,40}}\b(?:last|past|over|window|avg|average|mean|ema|running)\b)
@@ -17,7 +20,8 @@ TOKEN = re.compile(
         | \b(?i:on|over|of)\s(?:(?i:the|all)\s){{0,2}}\d{{1,9}}\s(?:\w{{1,20}}\s){{0,2}}
           (?i:images|samples|examples|reviews|sentences|episodes|games|sequences)(?=\s{{0,3}}[:=]))
     | (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
-    | (?P<number>(?:(?<![\w.@])|(?<=[{CHINESE}])|(?<=[Ll]oss))[+-]?(?:
+    | (?P<number>(?:(?<=[:=])|(?<=[:=]\s)){DECIMAL_COMMA}(?:[eE][+-]?\d{{1,4}})?(?![.,]?\d)
+        | (?:(?<![\w.@])|(?<=[{CHINESE}])|(?<=[Ll]oss))[+-]?(?:
           \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
         | \d{{1,30}}(?:\.\d{{1,30}}|\.(?=[\])]))? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
       (?:(?:st|nd|rd|th)(?!\w)|(?P<unit>%|[A-Za-zµ][\w/%]{{0,20}}))?

@@ -20,7 +20,7 @@ from copilot_analytics.formats._home_places import (
     ordinal_place,
     place_of,
 )
-from copilot_analytics.formats._home_readings import Metric, Number, Reading, parts_in
+from copilot_analytics.formats._home_readings import Metric, Number, Reading, is_divided, parts_in
 from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
     LEVEL,
@@ -210,7 +210,7 @@ class _Scan:
         if unit in _SCALES:
             factor, unit = _SCALES[unit], ""
         parts = parts_in(text, start, factor)
-        whole = text.lstrip("+-").replace(",", "").isdigit()
+        whole = text.lstrip("+-").replace(",", "").isdigit() and not is_divided(text)
         self._found(parts[0], parts[1:], unit, whole=whole)
 
     def _found(self, first: Number, more: tuple[Number, ...], unit: str, *, whole: bool) -> None:

@@ -495,3 +495,21 @@ def test_the_stop_loss_of_an_order_is_no_training() -> None:
 def test_a_table_may_call_its_loss_in_another_language() -> None:
     text = "epoch,训练损失,验证损失\n" + "".join(f"{e},0.{e},0.{e}5\n" for e in range(1, 6))
     assert points(read(text), "train")[0] == (1, {"训练损失": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [
+        ("0,8165", 0.8165),
+        ("-0,5", -0.5),
+        ("12,25", 12.25),
+        ("1,5e-02", 0.015),
+        ("1,250", 1250.0),
+        ("-1,250.5", -1250.5),
+        ("-2,001,250", -2001250.0),
+    ],
+)
+def test_commas_divide_or_group_the_digits_of_a_number(printed: str, number: float) -> None:
+    lines = [f"Epoch {e}/9 loss: 0.{e} reward: {printed} lr=0.1" for e in range(1, 8)]
+    (_, metrics), *_ = points(read("\n".join(lines) + "\n"), "eval")
+    assert metrics["reward"] == pytest.approx(number, rel=1e-15)
