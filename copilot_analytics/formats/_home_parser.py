@@ -11,6 +11,7 @@ a number that no word names           `_home_unnamed`
 what only the whole line tells        `_home_whole_line`
 the pass over a line                  `_home_words`, whose result is a `Reading`
 lines told by a few words             `_home_line_kinds`, `_home_plan`, `_home_checkpoints`
+drops of the learning rate            `_home_schedule`
 what makes a line a row               `_home_row_fields`
 where rows stand                      `_home_rows`
 results and running validations       `_home_evaluations`
@@ -55,6 +56,7 @@ from copilot_analytics.formats._home_row_fields import (
     numbers_of,
 )
 from copilot_analytics.formats._home_rows import HomeRows
+from copilot_analytics.formats._home_schedule import stated_schedule
 from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
@@ -208,7 +210,10 @@ class HomeTextParser(LineParser):
             yield from self._evaluations.take(result)
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
-        plan = stated_plan(line)
+        plan: dict[str, Any] = dict(stated_plan(line))
+        schedule = stated_schedule(line)
+        if schedule is not None:
+            plan["schedule"] = schedule
         if plan and (not self._rows.has_rows or "Namespace(" in line):
             yield from self._rows.reader.config(plan, number)
 
