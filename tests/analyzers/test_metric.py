@@ -184,3 +184,8 @@ def test_boxes_that_are_never_scored_yield_to_masks():
 )
 def test_which_return_or_ranking_is_the_main_one(names, chosen):
     assert judge([dict.fromkeys(names.split(), 0.5)]).name == chosen
+
+
+def test_parts_of_a_mean_come_behind_it() -> None:
+    names = ["AUROC_cat", "AUROC_avg", "AUROC_dog"]
+    assert min(names, key=lambda name: better_ranked(name, names)) == "AUROC_avg"

@@ -246,15 +246,16 @@ def test_what_a_journal_cannot_hold_is_not_settled():
 
 def test_a_torn_row_that_begins_anew_is_left_to_the_log():
     def table(steps):
-        return b"".join(b"step: %d loss: 0.%d\n" % (step, 100 + step) for step in steps)
+        return b"".join(b"%d,0.%d,0.5\n" % (step, 100 + step) for step in steps)
 
-    log = LogSession("train.log")
-    log.feed(table(range(10, 410, 10)) + b"step: 10 loss: 0.25")
+    log = LogSession("metrics.csv")
+    log.feed(b"step,train_loss,lr\n" + table(range(10, 410, 10)) + b"10,0.25,0.5 ")
     rows = len(log.run.train_log)
     assert log.settle() == []
     assert (len(log.run.train_log), log.run.last_step) == (rows, 400)
     log.feed(b"\n" + table([20, 30]))
-    assert [key for key, *_ in log.superseded] and log.run.last_step == 30
+    assert [key for key, *_ in log.superseded]
+    assert log.run.last_step == 30
 
 
 def test_a_silence_after_a_settled_row_stays_before_what_the_log_says_next(data, journals):
