@@ -144,7 +144,9 @@ class EtaAnalyzer(Analyzer[Eta]):
             segment, line = log.segment[start:], log.line[start:]
             if "iter_time_s" in log.metric_names:
                 iter_s = log.column("iter_time_s")[start + 1 :]
-                self._take(self._printed, segment, step, iter_s * np.diff(step))
+                with np.errstate(over="ignore", invalid="ignore"):  # only finite ones count
+                    took_s = iter_s * np.diff(step)
+                self._take(self._printed, segment, step, took_s)
             interrupted = self._measure(run, segment, step, time, line)
             duration = np.diff(time)
             duration[interrupted] = np.nan

@@ -162,9 +162,9 @@ class Axis:
             return self.last_step or None, None
         if self._epochs_done is None or (self._counts_inner and not self._at_the_end):
             return self.last_step or None, None
-        epochs = self._epochs_done + 1
+        epochs = min(self._epochs_done + 1, LARGEST)
         if self._shift and self.per_epoch is not None:
-            return int(epochs * self.per_epoch + self._shift), epochs
+            return int(min(epochs * self.per_epoch + self._shift, LARGEST)), epochs
         return (int(epochs) if self._counts_epochs_only else None), epochs
 
     @property

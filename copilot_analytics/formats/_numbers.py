@@ -55,6 +55,17 @@ def in_seconds(stamps: Floats) -> Floats:
     return stamps * factor
 
 
+def moment(seconds: float) -> float | None:
+    """Return a time in seconds if a calendar has it; None otherwise, as for NaN.
+
+    Examples
+    --------
+    >>> moment(1.7e9), moment(1e308)
+    (1700000000.0, None)
+    """
+    return seconds if abs(seconds) < _LATEST_S else None
+
+
 def is_number(content: Any) -> TypeGuard[float]:
     """Tell whether a JSON value is a number that fits; true and false are none."""
     if isinstance(content, int):

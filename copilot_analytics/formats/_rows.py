@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from copilot_analytics.formats._axis import PLAN, Axis
-from copilot_analytics.formats._numbers import in_seconds
+from copilot_analytics.formats._numbers import LARGEST, in_seconds
 from copilot_analytics.formats._returns import is_earned_in_training
 from copilot_analytics.formats._splits import Split, split_of
 from copilot_analytics.formats._stamps import Clock
@@ -171,7 +171,9 @@ class RowReader:
         metrics: Mapping[str, float] | None = None,
         facts: Mapping[str, Any] | None = None,
     ) -> Record:
-        """Return a record of this log."""
+        """Return a record of this log; no step is larger than floats can count."""
+        if step is not None:
+            step = int(min(step, LARGEST))
         return Record(kind, step, epoch, time, metrics or {}, facts or {}, line, self._file)
 
     def _named(self, columns: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._json_rows import flattened
 from copilot_analytics.formats._json_text import JsonTextFormat
-from copilot_analytics.formats._numbers import is_number
+from copilot_analytics.formats._numbers import is_number, moment
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.records import Record
 
@@ -51,7 +51,7 @@ class MLPerfText(JsonTextFormat):
         metadata = statement.get("metadata")
         about: Json = metadata if isinstance(metadata, dict) else {}
         when = statement.get("time_ms")
-        at = float(when) / 1000 if is_number(when) else None
+        at = moment(float(when) / 1000) if is_number(when) else None
         if key in _FACTS and value is not None:
             yield from rows.config({_FACTS[key]: value}, number, at)
         elif key in _RESULTS and is_number(value):
