@@ -101,6 +101,8 @@ class LaunchFilter:
             if "framework" in record.facts and self._holds_framework():
                 yield from self._release()  # of a start that came to nothing
                 self._resumed = False
+            elif "framework" in record.facts and self._holds_result():
+                yield from self._release()  # of the run before: its last row was torn off
             if "log_format" in record.facts:
                 self._log_facts.update(record.facts)
             told = _HEADER_FACTS & record.facts.keys()
@@ -122,6 +124,12 @@ class LaunchFilter:
         return any(
             isinstance(item, Record) and item.kind == "config" and "framework" in item.facts
             for item in self._held
+        )
+
+    def _holds_result(self) -> bool:
+        """Tell whether something is held that a process tells only while it trains."""
+        return any(
+            isinstance(item, Record) and item.kind in {"eval", "checkpoint"} for item in self._held
         )
 
     def _is_late_crash(self, record: Record) -> bool:

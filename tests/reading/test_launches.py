@@ -181,3 +181,12 @@ def test_the_header_of_a_start_that_came_to_nothing_says_nothing_of_the_next_run
     at = kinds(passed).index("launch")
     assert [record.facts for record in passed[3:at]] == [record.facts for record in vain]
     assert passed[at + 1].facts == {"framework": "toy 1", "seed": 1}
+
+
+def test_a_result_whose_next_row_was_torn_off_stays_with_the_run_that_told_it():
+    named = Record("config", facts={"name": "first"}, line=1)
+    rows = [train(step, line=step) for step in (10, 20, 30)]
+    again = Record("config", facts={"name": "second"}, line=40)
+    result = Record("eval", step=34, time=9.0, metrics={"acc": 0.5}, line=41)
+    passed = list(LaunchFilter().all([named, *rows, again, result, header(seed=1), train(10)]))
+    assert kinds(passed)[-4:] == ["eval", "launch", "config", 10]
