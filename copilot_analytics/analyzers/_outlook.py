@@ -205,8 +205,7 @@ class _Judge:
         if gain is None and self.trend.loss is None:
             keep = self.current or Phase.INITIALIZING
             return self._with(keep, self._why_no_trend(), evidence)
-        refuted = self.current in IMPROVING and self.trend.loss_rises
-        unsure = gain is None and not refuted
+        unsure = gain is None and not (self.current in IMPROVING and self.trend.loss_rises)
         if unsure and self._early():
             told = plural(self.main.n, "evaluation")
             words = f"{words}; too early for a plateau: {told}"

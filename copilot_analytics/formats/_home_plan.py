@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LONGEST = 20_000  # a dump of all settings on one line may be long
+LONGEST = 20_000  # a dump of all settings on one line may be long
 
 _SETTING = re.compile(
     r"""(?xi)
@@ -46,7 +46,7 @@ def stated_plan(line: str) -> dict[str, int]:
     {'planned_steps': 600}
     """
     plan: dict[str, int] = {}
-    line = line[:_LONGEST]
+    line = line[:LONGEST]
     lower = line.lower()
     if not any(word in lower for word in ("epoch", "step", "iter", "update")):
         return plan

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from copilot_analytics.formats._home_plan import LONGEST
 from copilot_analytics.schedule import Schedule, Stage, Unit
 
-_LONGEST = 20_000  # a dump of all settings on one line may be long
 _WORDS = ("milestone", "decay", "schedule", "lr_step", "lr_drop", "lr_epoch", "step_epoch")
 _MOST_DROPS = 20
 _MOST_EPOCHS = 2000  # larger numbers are steps
 _SETTING = re.compile(
     r"""(?xi)
-    (?<![\w-])(?:[\w]{1,20}\.){0,3}['"]?
+    (?<![\w-])(?:\w{1,20}\.){0,3}['"]?
     (?:(?:lr|learning_rate|scheduler|sched|optim)_){0,2}
     (?:milestones? | (?:decay|drop|step)_(?P<epochs>epochs?) | (?:decay|drop)_(?:milestones|steps)
         | (?<=lr_)(?:steps? | epochs? | drop) | schedule)
@@ -24,7 +24,7 @@ _SETTING = re.compile(
 )
 _GAMMA = re.compile(
     r"""(?xi)
-    (?<![\w-])(?:[\w]{1,20}\.){0,3}['"]?(?:lr_|scheduler_|sched_)?
+    (?<![\w-])(?:\w{1,20}\.){0,3}['"]?(?:lr_|scheduler_|sched_)?
     (?:gamma | (?:lr_|learning_rate_)?decay_(?:rate|factor|gamma) | (?<=lr_)(?:decay|factor))
     ['"]?\s{0,20}[:=]\s{0,20}(?P<gamma>0?\.\d{1,6})(?![\w.])
     """
@@ -45,7 +45,7 @@ def stated_schedule(line: str) -> Schedule | None:
     >>> stated_schedule("decay_epochs=30"), stated_schedule("schedule: cosine")
     (None, None)
     """
-    line = line[:_LONGEST]
+    line = line[:LONGEST]
     lower = line.lower()
     if not any(word in lower for word in _WORDS):
         return None
