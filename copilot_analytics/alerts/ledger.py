@@ -223,6 +223,14 @@ class Ledger(DiskOrMemory):
         sql = "SELECT 1 FROM messages WHERE run_key = ? LIMIT 1"
         return bool(self._read(sql, (sound(run_key),)))
 
+    def name_of(self, run_key: str) -> str:
+        """Return what people call a run that was supervised before; empty if it was not."""
+        sql = "SELECT document FROM messages WHERE run_key = ? ORDER BY created DESC LIMIT 1"
+        return "".join(
+            Message.from_json(document).run_name
+            for (document,) in self._read(sql, (sound(run_key),))
+        )
+
     def claim(
         self, channel: str, now: float, *, limit: int = 1, lease_s: float = 300.0
     ) -> list[Entry]:

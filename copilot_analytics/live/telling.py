@@ -94,7 +94,7 @@ class Telling:
         """Begin with a run, or go on where an earlier supervisor stopped."""
         log = watched.following.log
         watched.run_key, watched.name = log.run_key, log.name
-        self._follow(watched.following.path, log.run_key, now)
+        self._follow(watched, log.run_key, now)
         watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
         if watched.following.first:
             note = f"first:{digest_of(watched.following.path)}"
@@ -116,15 +116,18 @@ class Telling:
         if news:
             self.decide(watched, news, now)
 
-    def _follow(self, path: str, run_key: str, now: float) -> None:
+    def _follow(self, watched: Watched, run_key: str, now: float) -> None:
         """Send what waits for a run, and for those that were watched at its place before.
 
-        The log of an earlier one may be gone, so that no watch will ever follow it again.
+        The log of an earlier one may be gone, so that no watch will ever follow it again. What a
+        watch that was killed had not decided of it is therefore decided now.
         """
-        note = f"runs:{digest_of(path)}"
+        note = f"runs:{digest_of(watched.following.path)}"
         known: list[str] = json.loads(self._ledger.noted(note) or "[]")
         for key in (*known, run_key):
             self._ledger.follow(key)
+        for key in known[: known.index(run_key)] if run_key in known else known:
+            self._part_with(watched, key, self._ledger.name_of(key), [], now)
         if run_key not in known[-1:]:
             kept = [key for key in known if key != run_key][1 - _MOST_BEFORE :]
             self._ledger.note(note, json.dumps([*kept, run_key]), now)

@@ -61,7 +61,12 @@ def test_a_search_that_fails_is_made_again_and_does_not_end_the_watch(ledger, ha
         return answer
 
     watch = supervisor(ledger, [log], find_other=find)
-    passes(watch, lambda: watch.runs[0].following.path == str(other))
+
+    def has_gone_over():
+        watch._next["other"] = 0.0
+        return watch.runs[0].following.path == str(other)
+
+    passes(watch, has_gone_over)
     assert any("going over to it" in note for note in watch._screen.notes)
     answers = [FileNotFoundError("gone"), [Following(other), Following(log)]]
     several = supervisor(ledger, [log], find_more=lambda: find(None))
@@ -144,6 +149,35 @@ def test_what_a_run_had_to_say_when_another_began_is_told(killed, ledger, half_l
     assert "held" not in {row.verdict for row in kept}
     messages = [entry.message for entry in ledger.claim("pigeon", time.time(), limit=50)]
     assert [m.kind for m in messages if m.run_key == first].count("summary") == 1
+
+
+def test_what_a_killed_watch_held_back_is_told_when_another_run_took_the_place(
+    ledger, sample_logs, tmp_path
+):
+    (path,) = (sample_logs / "digits_overfit").glob("*/*.log")
+    (other,) = (sample_logs / "digits_plateau").glob("*/*.log")
+    lines = path.read_bytes().splitlines(keepends=True)
+    log = tmp_path / "baseline" / "train.log"
+    log.parent.mkdir()
+    log.write_bytes(b"".join(lines[:410]))
+    watch = supervisor(ledger, [log], [Pigeon()])
+    passes(watch, lambda: watch.runs[0].run_key)
+    first = watch.runs[0].run_key
+
+    def held():
+        return {row.event_id for row in ledger.rows(first) if row.verdict == "held"}
+
+    with log.open("ab") as file:
+        file.write(b"".join(lines[410:430]))  # it begins to overfit, which waits for company
+    passes(watch, held)
+    log.unlink()
+    log.write_bytes(other.read_bytes())
+    watch = supervisor(ledger, [log], [Pigeon()])
+    passes(watch, lambda: watch.runs[0].run_key)
+    assert watch.runs[0].run_key != first and not held()
+    messages = [entry.message for entry in ledger.claim("pigeon", time.time(), limit=50)]
+    titles = [message.title for message in messages if message.kind == "news"]
+    assert titles == ["🟠 OVERFITTING RISK   baseline"]
 
 
 def test_the_worst_outcome_counts(ledger, half_log, sample_logs):
