@@ -34,6 +34,7 @@ _DELTA = re.compile(
     r"\s*(?P<amount>\d*\.?\d+(?:e-?\d+)?)\s*(?P<unit>%|pts?|points?)?\s*", re.IGNORECASE
 )
 _DAY_S = 86400.0
+_NO_DATE = 631_152_000.0  # 1990: stamps that lack a year or a day count from around 1970
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _MAY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -233,16 +234,17 @@ def _silence_s(path: Path, run: Run, now: float) -> float | None:
     """Return for how long the log has been silent; None if it is over for good.
 
     A copied log has a young file and old time stamps. Time stamps are naive, so that they may be
-    off by a time zone; only those more than a day old count against the file's own age. A log that
-    no process holds open is over, too, if nobody may write to it, or if it has been silent for
-    longer than its pauses and the evaluations of its kind last.
+    off by a time zone; only those more than a day old count against the file's own age, and those
+    that tell no year or no day do not. A log that no process holds open is over, too, if nobody may
+    write to it, or if it has been silent for longer than its pauses and the evaluations of its kind
+    last.
     """
     try:
         status = path.stat()
     except OSError as error:
         msg = f"{path} vanished while it was read: {error.strerror}; name it again"
         raise LogError(msg) from error
-    if run.last_time is not None and run.last_time > _DAY_S and now - run.last_time > _DAY_S:
+    if run.last_time is not None and _NO_DATE < run.last_time < now - _DAY_S:
         return None
     age = now - status.st_mtime
     quiet = _OVER_WITHOUT_STAMPS_S if run.last_time is None else max(_OVER_S, patience_s(run))

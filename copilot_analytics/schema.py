@@ -122,13 +122,14 @@ _UP = """
     NMI ARI R² QWK OA AA mF1 DSC winrate win_rate SPL UAS LAS TPR TNR success 准确率 正确率 精度
     精确率 召回率 奖励 prec SpearmanR PearsonR spearman_rho NSD gmean BERTScore chrF++ COMET
     sacreBLEU elo cindex lDDT plDDT TM ESTOI SISNR SI-SDRi SDRi hit_ratio hit_rate hit
+    GAUC kendall kendalltau MOS mINP CIDEr-D
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
     MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte l1 l2 huber
     cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE PA-MPJPE sMAPE
     CRPS ADE FDE minADE minFDE minDCF HD95 ASSD FVD BPC bits_per_dim bits/dim FPR FNR FAR FRR CE BCE
-    损失 误差 困惑度 HD ASD NRMSE WAPE RMSD hamming
+    损失 误差 困惑度 HD ASD NRMSE WAPE RMSD hamming pinball tDCF min_tDCF chamfer MCD
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale
@@ -141,7 +142,7 @@ _WRAPPING = re.compile(
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
-    r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
+    r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|mrr|gauc|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
     r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|precision|recall|map_?\d"
     r"|(^|[^a-z])(r|rank-?)@?\d{1,3}($|[^\w.])|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
     r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|genauigkeit|точност|정확도|正解率"

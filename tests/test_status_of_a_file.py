@@ -52,3 +52,16 @@ def test_the_pace_of_a_log_tells_how_long_it_may_be_silent(tmp_path, every_s, st
     path = tmp_path / "train.log"
     path.write_text("".join(lines))
     assert analyze(path, now=path.stat().st_mtime + 1000).life.status == state
+
+
+@pytest.mark.parametrize("stamp", ["%m/%d %H:%M:%S", "%H:%M:%S"])
+def test_stamps_without_a_year_or_a_day_do_not_make_a_log_old(tmp_path, stamp):
+    """The console of mmengine leaves the year out; over midnight a bare clock counts a day on."""
+    began = time.time() - 3600 * 30
+    lines = [
+        f"{time.strftime(stamp, time.localtime(began + 3600 * n))} Epoch {n}/50 loss: {2 / n:.4f}\n"
+        for n in range(1, 30)
+    ]
+    path = tmp_path / "train.log"
+    path.write_text("".join(lines))
+    assert analyze(path, now=path.stat().st_mtime + 60).life.status == "running"

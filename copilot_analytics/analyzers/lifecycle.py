@@ -268,6 +268,7 @@ _URGENCY = {
     "unknown": Severity.WARNING,
 }
 _ROWS_PER_EVAL = 5
+_LONGEST_FAILURE = 160
 _STOPPED = ("keyboardinterrupt", "sigterm", "sigint", "sigkill", "cancelled", "preempt")
 
 
@@ -276,8 +277,27 @@ def _failure(record: Record) -> str:
     parts = [str(facts[key]) for key in ("error", "message") if facts.get(key)]
     text = ": ".join(parts) or (f"signal {facts['signal']}" if facts.get("signal") else "")
     if facts.get("out_of_memory"):
-        return f"out of memory: {text}" if text else "out of memory"
-    return text or "the process failed"
+        return _brief(f"out of memory: {text}" if text else "out of memory")
+    return _brief(text or "the process failed")
+
+
+def _brief(text: str) -> str:
+    """Cut a long message of an error after its last sentence, or else word, that is short enough.
+
+    Examples
+    --------
+    >>> _brief("ValueError: " + "no " * 99)[-7:]
+    'no no …'
+    >>> _brief("KeyError: 'x'")
+    "KeyError: 'x'"
+    """
+    if len(text) <= _LONGEST_FAILURE:
+        return text
+    cut = text[: _LONGEST_FAILURE - 1]
+    sentence, word = cut.rfind(". "), cut.rfind(" ")
+    if sentence >= _LONGEST_FAILURE // 2:
+        return cut[: sentence + 1]
+    return f"{cut[:word] if word > 0 else cut} …"
 
 
 def _ending(record: Record) -> tuple[Status, str, int]:

@@ -49,7 +49,7 @@ class Crash(Diagnosis):
             self.name,
             Severity.CRITICAL,
             run.last_step,
-            f"the run crashed at {at}: {failure[:120]}",
+            f"the run crashed at {at}: {failure}",
             meaning,
             tuple(evidence),
             todo,

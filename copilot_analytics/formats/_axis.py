@@ -129,6 +129,8 @@ class Axis:
             step, epoch = whole(columns["#step"]), columns.get("#progress", done)
             if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
                 epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
+            elif "#progress" not in columns and self.per_epoch is not None:
+                epoch = np.clip(step / self.per_epoch, done, done + 1)
         elif "#inner" in columns or "#sample" in columns:
             step, epoch = self._place_inner(columns, done)
         elif "#epoch" in columns:

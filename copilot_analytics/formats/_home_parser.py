@@ -31,6 +31,7 @@ from copilot_analytics.formats._coco import coco_average
 from copilot_analytics.formats._home_bar_reader import BarReader
 from copilot_analytics.formats._home_bars import Frame, read_frame
 from copilot_analytics.formats._home_checkpoints import saved_checkpoint
+from copilot_analytics.formats._home_choice import stated_choice
 from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
     DECIMAL,
@@ -214,6 +215,9 @@ class HomeTextParser(LineParser):
         schedule = stated_schedule(line)
         if schedule is not None:
             plan["schedule"] = schedule
+        choice = stated_choice(line)
+        if choice is not None:
+            plan["save_best"] = choice
         if plan and (not self._rows.has_rows or "Namespace(" in line):
             yield from self._rows.reader.config(plan, number)
 

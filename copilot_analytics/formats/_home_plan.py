@@ -18,9 +18,11 @@ _SETTING = re.compile(
             | niters? | max_iter )
     )['"]?
     (?:\s{0,20}[:=|]\s{0,20}|\s{2,40}|\s) ['"]?
-    (?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})(?![\w.]|\s?/|-)
+    (?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})(?!\w|\.[\w.]|\s?/|-)
     """
 )
+# An engine of ignite that evaluates says that it runs for one epoch, each time.
+_ONE_PASS = re.compile(r"Engine run starting with max_epochs=1\b")
 _SENTENCE = re.compile(
     r"(?i)\btrain(?:ing)?\b[^\d\n]{0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}(?:meta\s)?"
     r"(?P<unit>epoch|step|iteration|update)"
@@ -40,6 +42,10 @@ def stated_plan(line: str) -> dict[str, int]:
     {'planned_epochs': 90}
     >>> stated_plan("Start training, Total Iterations 20000")
     {'planned_steps': 20000}
+    >>> stated_plan("trainer INFO: Engine run starting with max_epochs=8.")
+    {'planned_epochs': 8}
+    >>> stated_plan("evaluator INFO: Engine run starting with max_epochs=1.")
+    {}
     >>> stated_plan("Starting training for 5 epoch(s)")
     {'planned_epochs': 5}
     >>> stated_plan("Starting training..., iters: 600")
@@ -49,6 +55,8 @@ def stated_plan(line: str) -> dict[str, int]:
     line = line[:LONGEST]
     lower = line.lower()
     if not any(word in lower for word in ("epoch", "step", "iter", "update")):
+        return plan
+    if _ONE_PASS.search(line):
         return plan
     for found in _SETTING.finditer(line):
         number = int(found["number"].replace(",", ""))

@@ -304,6 +304,8 @@ class HomeRows:
                     self.axis.count_on()
                     self._starts.note(part["#epoch"], part["#count"])
                     part["#count"] = part["#count"] + self._count_base
+                    if "#count_of" in part and part["#count"][0] > part["#count_of"][0]:
+                        part["#inner_of"] = part.pop("#count_of")  # "[50/44]" in the second epoch
                 yield from self.reader.rows(_renamed(part, kind), lines[low:high])
 
     def _undecided(self, epochs: Sequence[float], counts: Sequence[float]) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._home_line_kinds import says_the_end
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming
@@ -26,6 +27,7 @@ _SKORCH = re.compile(r"^\s{0,9}epoch\s{2,}.*\btrain_loss\s{2,}.*\bdur\s*$")
 _CHAINER = re.compile(r"^\s{0,9}epoch\s{2,}.*\bmain/loss\b")
 _SKLEARN = re.compile(r"^\s{0,9}Iter\s{2,}Train Loss\s{2,}.*\bRemaining Time\s*$")
 _SPACY = re.compile(r"^\s{0,9}E\s{2,}#\s{2,}.*\bSCORE\s*$")
+_SPACY_SAVED = re.compile(r"^\W{0,20}Saved pipeline to output directory")
 _COUNTERS = frozenset({"epoch", "Iter", "E"})
 _COLUMN = re.compile(r"\S+(?: \S+)*")
 _NAMES = {
@@ -63,6 +65,8 @@ class ConsoleTableParser(LineByLine):
             if IS_NUMBER.fullmatch(cell):
                 row[name] = float(cell)
         if not _COUNTERS & row.keys() or len(row) < 2:
+            if self._columns and (_SPACY_SAVED.search(line) or says_the_end(line)):
+                yield self.rows.record("end", number, facts={"reason": line.strip()})
             return
         yield from self._said(row, number)
 
@@ -134,6 +138,7 @@ epoch     train_loss  valid_loss  accuracy  time
 -------  ------------  -----------  ------------  ----  ------
       1        0.7500       0.2500        0.5000     +  0.1250
       2        0.5000       0.2500        0.6250        0.1250
+Stopping since valid_loss has not improved in the last 1 epochs.
 """,
             (
                 Record("config", facts={"step_unit": "epoch"}, line=3),
@@ -141,6 +146,13 @@ epoch     train_loss  valid_loss  accuracy  time
                 Record("eval", 1, 1.0, metrics={"valid_loss": 0.5, "valid_acc": 0.25}, line=3),
                 Record("train", 2, 2.0, metrics={"train_loss": 0.5}, line=4),
                 Record("eval", 2, 2.0, metrics={"valid_loss": 0.625}, line=4),
+                Record(
+                    "end",
+                    facts={
+                        "reason": "Stopping since valid_loss has not improved in the last 1 epochs."
+                    },
+                    line=5,
+                ),
             ),
         ),
         Sample(
@@ -149,12 +161,14 @@ E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SPEED   SCORE
 ---  ------  ------------  --------  ------  ------  ------
   0       0          7.50     62.50   12.50  900.25    0.12
   1     200         50.25    125.50   75.50  901.50    0.75
+✔ Saved pipeline to output directory
 """,
             (
                 Record("train", 0, 0.0, metrics={"LOSS TOK2VEC": 7.5, "LOSS NER": 62.5}, line=3),
                 Record("eval", 0, metrics={"ENTS_F": 12.5, "SCORE": 0.12}, line=3),
                 Record("train", 200, 1.0, metrics={"LOSS NER": 125.5}, line=4),
                 Record("eval", 200, metrics={"ENTS_F": 75.5, "SCORE": 0.75}, line=4),
+                Record("end", facts={"reason": "✔ Saved pipeline to output directory"}, line=5),
             ),
         ),
         Sample(

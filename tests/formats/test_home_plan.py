@@ -1,0 +1,59 @@
+"""What home-made logs state of their plan, and where they stand by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot_analytics.formats.home_text import FORMAT
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import Record, records_of
+
+
+def read(text: str, *, size: int | None = None) -> list[Record]:
+    reader = LogReader("run.log", "home_text", formats={"home_text": FORMAT})
+    data = text.encode()
+    cuts = range(0, len(data), size or len(data))
+    items = [item for at in cuts for item in reader.feed(data[at : at + (size or len(data))])]
+    return [record for item in (*items, *reader.close()) for record in records_of((item,))]
+
+
+def facts_of(records: list[Record]) -> dict[str, object]:
+    return {name: value for record in records for name, value in record.facts.items()}
+
+
+COUNTING_ON = "".join(
+    f"Epoch[{e}] Iteration[{(e - 1) * 44 + i}/44] Loss: {2 / e + 1 / i:.2f}\n"
+    for e in (1, 2, 3)
+    for i in (10, 20, 30, 40)
+)
+
+
+@pytest.mark.parametrize("size", [None, 7, 60])
+def test_a_total_below_the_counter_is_the_length_of_an_epoch(size: int | None) -> None:
+    """Engines of ignite count on and on, and print the length of one epoch behind it."""
+    records = read(COUNTING_ON, size=size)
+    facts = facts_of(records)
+    assert facts["steps_per_epoch"] == 44 and "planned_steps" not in facts
+    steps = [record.step for record in records if record.kind == "train"]
+    assert steps == [44 * e + i for e in range(3) for i in (10, 20, 30, 40)]
+
+
+def test_an_engine_that_evaluates_plans_nothing() -> None:
+    said = "2026-03-01 05:24:17,056 {} INFO: Engine run starting with max_epochs={}.\n"
+    text = said.format("trainer", 8) + said.format("evaluator", 1) + COUNTING_ON
+    assert facts_of(read(text))["planned_epochs"] == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("valid_metric = MRR@10", "MRR@10"),
+        ("Namespace(lr=0.1, metric_for_best_model='f1', epochs=9)", "f1"),
+        ("  early_stopping_metric: val_acc", "val_acc"),
+        ("save_best: True", None),
+        ("monitor_gpu: 0.5", None),
+    ],
+)
+def test_a_setting_may_name_the_metric_that_chooses(line: str, name: str | None) -> None:
+    text = line + "\n" + "".join(f"epoch {e} loss {1 / e:.3f} f1 0.{e}5\n" for e in range(1, 8))
+    assert facts_of(read(text)).get("save_best") == name
