@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, savings
-from copilot_analytics.alerts.rules import diagnosis_of, trouble_of
+from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 
@@ -150,18 +150,24 @@ def attached(context: Context) -> Words:
     ]
     if gaps:
         lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
+    urges = analysis.stop.advice in ALERTING_ADVICE
+    lines += advice(analysis, (), context.process) if urges else []
+    is_well = not urges and all(found.severity < Severity.WARNING for found in analysis.findings)
     if analysis.life.status != "stalled" and not silent:
-        lines.append("Silence means that all is well.")
+        so = "all is well" if is_well else "nothing has changed"
+        lines.append(f"Silence means that {so}.")
     return Words(name, title, _on_a_phone(lines))
 
 
-def summary(context: Context, *, supervised_on: bool = False) -> Words:
+def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: bool = False) -> Words:
     """Write the last message of a run, or of its supervision.
 
     Parameters
     ----------
     context
         The run.
+    left
+        What waited to be told.
     supervised_on
         Whether it is the supervision that ends, and not necessarily the run.
     """
@@ -174,6 +180,9 @@ def summary(context: Context, *, supervised_on: bool = False) -> Words:
         return _ended(name, analysis)
     lines = [_state(analysis), *_situation(analysis)]
     lines += [*advice(analysis, (), context.process), *_troubles(analysis)]
+    # The state and the advice are said.
+    items = (_item(tiding) for tiding in left if tiding.event.kind in {"finding", "resolved"})
+    lines += [one for one in items if not any(one.removeprefix("• ") in line for line in lines)]
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 

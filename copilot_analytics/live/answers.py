@@ -28,6 +28,7 @@ _MARKS = {
     "buffered": "🟡",
     "waiting": "⚪",
     "silent": "⚪",
+    "unknown": "⚪",
 }
 
 

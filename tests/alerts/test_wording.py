@@ -118,7 +118,7 @@ def test_attached_is_short_and_says_what_is_watched(analysis):
         "16 of 24 epochs, stable convergence · ⏱ 40 min left (80 %: 38 min – 43 min)",
         "🟠 A third of each iteration waits for data",
         "metric: coco/bbox_mAP, higher is better · schedule: drops ×0.1 at epochs 8, 22",
-        "Silence means that all is well.",
+        "Silence means that nothing has changed.",
     )
 
 
