@@ -39,6 +39,7 @@ def forget(connection: sqlite3.Connection, runs: Collection[str], before: float)
         if left:
             connection.execute("UPDATE notes SET text = ? WHERE key = ?", (json.dumps(left), name))
         elif known:
-            both = (name, name.replace("runs:", "first:", 1))
-            connection.execute("DELETE FROM notes WHERE key IN (?, ?)", both)
+            place = name.removeprefix("runs:")
+            known_by = (name, f"first:{place}", f"card:%:{place}")
+            connection.execute("DELETE FROM notes WHERE key IN (?, ?) OR key LIKE ?", known_by)
     return keys
