@@ -252,6 +252,8 @@ class Policy(Beliefs):
         subject = self._subjects[name]
         belief, began = subject.belief, opens(event)
         if began and belief is not None and belief.key == event.key:
+            if rules.adds_to(event, belief):
+                return Tiding("opened", event)
             if event.severity <= belief.severity:
                 self._settle(held, "dropped", "told before", now)
                 return None
