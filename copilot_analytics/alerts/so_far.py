@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts import wording
+from copilot_analytics.alerts._silence import is_silent
 from copilot_analytics.alerts.rules import opens, subject_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.wording import number, place
@@ -64,7 +65,7 @@ def so_far(past: Sequence[Event], context: Context) -> wording.Words:
     if run is not None and metric is not None and metric.best is not None:
         where = place(metric.best_step, metric.best_epoch)
         lines.append(f"best so far: {metric.name} {number(metric.best)} at {where}")
-    calm = [] if wording.is_silent(context) else ["no trouble so far"]
+    calm = [] if is_silent(context) else ["no trouble so far"]
     lines += _troubles(past, at)[-_MOST_TROUBLES:] or calm
     name = wording.plain(context.run_name, 80)
     return wording.Words(name, f"📋 SO FAR   {name}", tuple(wording.plain(one) for one in lines))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, savings
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 600
 _LONGEST_ON_A_PHONE = 220
 _MOST_ITEMS = 20
-_LONG_SILENCE_S = 180.0  # the least that can be a stall
 _MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _TITLES = {
     ("phase", "OVERFITTING_RISK"): "🟠 OVERFITTING RISK",
@@ -128,7 +128,7 @@ def attached(context: Context) -> Words:
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
     silent = is_silent(context) and analysis.life.status != "stalled"
-    left = _if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
+    left = if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
     lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
@@ -153,6 +153,7 @@ def attached(context: Context) -> Words:
     urges = analysis.stop.advice in ALERTING_ADVICE
     lines += advice(analysis, (), context.process) if urges else []
     is_well = not urges and all(found.severity < Severity.WARNING for found in analysis.findings)
+    lines += unheard(context) if silent else []
     if analysis.life.status != "stalled" and not silent:
         so = "all is well" if is_well else "nothing has changed"
         lines.append(f"Silence means that {so}.")
@@ -178,8 +179,11 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
         return Words(name, f"{title}   {name}", ())
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
-    lines = [_state(analysis), *_situation(analysis)]
-    lines += [*advice(analysis, (), context.process), *_troubles(analysis)]
+    if analysis.life.status != "stalled" and is_silent(context):
+        lines = [*_situation(analysis, if_it_goes_on(analysis, context)), *unheard(context)]
+    else:
+        lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context.process)]
+    lines += _troubles(analysis)
     # The state and the advice are said.
     items = (_item(tiding) for tiding in left if tiding.event.kind in {"finding", "resolved"})
     lines += [one for one in items if not any(one.removeprefix("• ") in line for line in lines)]
@@ -337,31 +341,17 @@ def _phase(analysis: Analysis) -> str:
     return analysis.phases.current.value.replace("_", " ").lower()
 
 
-def _situation(analysis: Analysis) -> list[str]:
+def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
     """Say how long it takes and how good it is, in one line."""
     from copilot_analytics.report.wording import place
     from copilot_analytics.wording import number
 
     metric, run = analysis.metric, analysis.run
-    line = _time_left(analysis)
+    line = time_left or _time_left(analysis)
     if metric.name is not None and metric.best is not None:
         at = place(run, metric.best_step, metric.best_epoch)
         line += f" · best {metric.name} {number(metric.best)} at {at}"
     return [line]
-
-
-def is_silent(context: Context) -> bool:
-    """Tell whether a log has said nothing for so long that it may have stalled."""
-    return (context.silence_s or 0.0) >= _LONG_SILENCE_S
-
-
-def _if_it_goes_on(analysis: Analysis, context: Context) -> str:
-    """Say what is left of a run whose log is silent: whether it still runs is not judged yet."""
-    from copilot_analytics.wording import duration
-
-    text = f"⏱ silent for {duration(context.silence_s)}"
-    left_s = analysis.eta.remaining_s
-    return text if not left_s else f"{text}; {duration(left_s)} would be left if it goes on"
 
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:

@@ -64,16 +64,19 @@ class Lifecycle:
     not_judged: tuple[NotJudged, ...] = ()
 
 
+def usual_pause_s(run: Run) -> float:
+    """Return the 0.99 quantile of the pauses between the newest 2000 rows; 0 without times."""
+    gaps = np.diff(run.train_log.time[-2000:])
+    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
+    return float(quantiles(gaps, (0.99,))[0]) if len(gaps) else 0.0
+
+
 def patience_s(run: Run) -> float:
     """Return for how long training may be silent, in seconds: for 5 of its usual pauses.
 
-    A usual pause is the 0.99 quantile of those between the newest 2000 rows. 180 s are allowed in
-    any case, and no more where the log has no times.
+    180 s are allowed in any case, and no more where the log has no times.
     """
-    gaps = np.diff(run.train_log.time[-2000:])
-    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
-    usual_s = quantiles(gaps, (0.99,))[0] if len(gaps) else 0.0
-    return max(LEAST_SILENCE_S, PATIENCE * usual_s)
+    return max(LEAST_SILENCE_S, PATIENCE * usual_pause_s(run))
 
 
 class LifecycleAnalyzer(Analyzer[Lifecycle]):

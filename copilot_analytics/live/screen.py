@@ -286,7 +286,8 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     rows.add_row("progress", _progress(run.progress, extent(run)))
-    if life in answers.AT_REST:
+    rests = life in {*answers.AT_REST, "silent"}
+    if rests:
         rows.add_row("silent", answers.silent(watched, now).removeprefix("silent "))
     else:
         rows.add_row("time left", _time_left(analysis))
@@ -301,7 +302,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
             text += f"   best {number(metric.best)} at "
             text += place(run, metric.best_step, metric.best_epoch)
         rows.add_row(harmless(metric.name), text)
-    idle = life in answers.AT_REST and analysis.stop.advice in {"continue", "wait"}
+    idle = rests and analysis.stop.advice in {"continue", "wait"}
     if analysis.stop.advice != "none" and not idle:
         rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
     if sampler is not None and sampler.available:

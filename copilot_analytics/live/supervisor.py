@@ -394,7 +394,7 @@ class Supervisor:
         """Sum up a run that is watched no longer."""
         if watched.run_key and not watched.given_up:
             try:
-                self._telling.put(watched, watched.policy.close(now, watched.context), now)
+                self._telling.put(watched, watched.policy.close(now, watched.context_at(now)), now)
             except Exception as error:  # noqa: BLE001  # the others must have their summary
                 self._fail(watched, f"no summary: {type(error).__name__}: {error}")
         watched.following.close()
