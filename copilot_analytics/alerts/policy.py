@@ -46,6 +46,8 @@ class Context:
         from the events alone.
     silence_s, process
         For how long the log said nothing, and what is known of its process, if somebody looked.
+    successor
+        Name of a log beside it that may be a resume and has not trained yet; empty if none is.
     """
 
     run_key: str
@@ -53,6 +55,7 @@ class Context:
     analysis: Callable[[], Analysis] | None = None
     silence_s: float | None = None
     process: str = ""
+    successor: str = ""
 
 
 class Policy(Beliefs):

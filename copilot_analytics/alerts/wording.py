@@ -109,7 +109,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
         figures = ("overview",)
     if analysis is not None:
         lines += _situation(analysis)
-        lines += advice(analysis, tidings, context.process)
+        lines += advice(analysis, tidings, context)
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -151,7 +151,7 @@ def attached(context: Context) -> Words:
     if gaps:
         lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
     urges = analysis.stop.advice in ALERTING_ADVICE
-    lines += advice(analysis, (), context.process) if urges else []
+    lines += advice(analysis, (), context) if urges else []
     is_well = not urges and all(found.severity < Severity.WARNING for found in analysis.findings)
     lines += unheard(context) if silent else []
     if analysis.life.status != "stalled" and not silent:
@@ -182,7 +182,7 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
     if analysis.life.status != "stalled" and is_silent(context):
         lines = [*_situation(analysis, if_it_goes_on(analysis, context)), *unheard(context)]
     else:
-        lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context.process)]
+        lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context)]
     lines += _troubles(analysis)
     # The state and the advice are said.
     items = (_item(tiding) for tiding in left if tiding.event.kind in {"finding", "resolved"})

@@ -159,6 +159,12 @@ class Following:
             return status
         return silence.verdict if silence.verdict in {"evaluating", "buffered"} else status
 
+    @property
+    def successor(self) -> str:
+        """Name of a log that may go on from this one and has not trained yet; empty if none is."""
+        undecided = self.source.undecided if isinstance(self.source, ResumedLogs) else ()
+        return Path(undecided[-1]).name if undecided else ""
+
     def silence_s(self, now: float) -> float:
         """Return for how long the log has said nothing."""
         return max(0.0, now - self.grown_at) if self.grown_at is not None else 0.0
@@ -330,7 +336,7 @@ class Following:
             gaps_of(run),
             self.process,
             self._recent_gpu(),
-            last.kind if last is not None else None,
+            last.kind if last is not None and not self._is_starting else None,
             # Where none seems due one may come all the same: not every plan is in the log.
             evaluation_due=True if at_eval(run) else None,
             network=self._tailer.is_network,
@@ -358,9 +364,14 @@ class Following:
             events += self.log.add(self._tick(facts))
         return events
 
+    @property
+    def _is_starting(self) -> bool:
+        """Whether the log of a resume has begun and holds no training yet."""
+        return self._resumed_after is not None and self.log.line <= self._resumed_after
+
     def _died_at_its_start(self, silence_s: float) -> Silence | None:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""
-        if self._resumed_after is None or self.log.line > self._resumed_after:
+        if not self._is_starting:
             return None
         log = Path(self.file or self.path)
         network = self._tailer.is_network

@@ -81,8 +81,14 @@ class Watched:
     @property
     def context(self) -> Context:
         """What messages may say of the run."""
-        process = self.following.process.reason
-        return Context(self.run_key, self.name, lambda: self.analysis, process=process)
+        following = self.following
+        return Context(
+            self.run_key,
+            self.name,
+            lambda: self.analysis,
+            process=following.process.reason,
+            successor=following.successor,
+        )
 
     def context_at(self, now: float) -> Context:
         """Return what messages may say of the run, with its silence until now."""

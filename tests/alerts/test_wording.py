@@ -267,6 +267,9 @@ def test_the_advice_on_a_stall_does_not_ask_what_is_known(analysis, process, adv
     context = Context("key", "my_run", lambda: stalled, process=process)
     body = wording.news([Tiding("opened", event)], context).body
     assert [line for line in body if line.startswith(f"💡 {advised}")]
+    resumed = replace(context, successor="train2.log")
+    body = wording.news([Tiding("opened", event)], resumed).body
+    assert [line for line in body if line.startswith("💡 train2.log has begun beside it")]
 
 
 def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analysis):
