@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copilot_analytics.analyzers.lifecycle import PATIENCE, usual_pause_s
 from copilot_analytics.wording import NOBODY_WRITES, duration
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ def is_silent(context: Context) -> bool:
     silence_s = context.silence_s or 0.0
     if silence_s >= _LONG_S or context.analysis is None or context.process != NOBODY_WRITES:
         return silence_s >= _LONG_S
+    from copilot_analytics.analyzers.lifecycle import PATIENCE, usual_pause_s
+
     return silence_s >= max(_SETTLED_S, PATIENCE * usual_pause_s(context.analysis().run))
 
 
