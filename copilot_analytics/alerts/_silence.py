@@ -28,6 +28,11 @@ def is_silent(context: Context) -> bool:
     return silence_s >= max(_SETTLED_S, PATIENCE * usual_pause_s(context.analysis().run))
 
 
+def may_be_over(analysis: Analysis, context: Context) -> bool:
+    """Tell whether a silence may as well be the end: of no known plan, and nobody writes on."""
+    return analysis.run.progress is None and context.process.startswith(NOBODY_WRITES)
+
+
 def unheard(context: Context) -> list[str]:
     """Say of a silent log that nobody seems to write it, if somebody looked."""
     if not context.process.startswith(NOBODY_WRITES):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, unheard
+from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, savings
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
@@ -101,7 +101,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {len(tidings)} things   {name}"
     else:
-        title = f"{_title(first, analysis)}   {name}"
+        title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
         lines += [_item(tiding) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
@@ -239,7 +239,7 @@ def _noun(event: Event) -> str:
     return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
 
 
-def _title(tiding: Tiding, analysis: Analysis | None) -> str:
+def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
     from copilot_analytics.wording import begun, duration
 
     event, about = tiding.event, tiding.about
@@ -250,6 +250,8 @@ def _title(tiding: Tiding, analysis: Analysis | None) -> str:
         headline = _headline(event)
         if headline:
             return f"{mark} {headline}"
+        if event.key == "stalled" and analysis is not None and may_be_over(analysis, context):
+            return "🟠 SILENT: stalled or over"
         return _TITLES.get((event.kind, event.key), f"{mark} {begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
         silence_s = _silence_s(tiding, analysis)

@@ -36,6 +36,7 @@ _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
 _MOST_AHEAD_S = 86400.0
+_MOST_PAUSES = 500
 
 
 class Following:
@@ -118,6 +119,8 @@ class Following:
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
+        self._pauses: deque[float] = deque(maxlen=_MOST_PAUSES)
+        self._evals_met = 0
         self._told_gone = self._placed = False
         self._home = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
@@ -281,6 +284,8 @@ class Following:
         return events
 
     def _grow(self, now: float) -> None:
+        if self.caught_up and self.grown_at is not None:
+            self._pauses.append(now - self.grown_at)
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
@@ -288,6 +293,7 @@ class Following:
     def _finish_catching_up(self, now: float) -> None:
         self.log.catch_up()
         self.caught_up = True
+        self._evals_met = len(self.log.run.eval_log)
         self._check_metric()
         place = self.file or self.path
         try:
@@ -333,7 +339,7 @@ class Following:
         last = run.last
         self.silence = judge_silence(
             silence_s,
-            gaps_of(run),
+            gaps_of(run) if run.last_time is not None else self._gaps_seen(),
             self.process,
             self._recent_gpu(),
             last.kind if last is not None and not self._is_starting else None,
@@ -363,6 +369,12 @@ class Following:
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
             events += self.log.add(self._tick(facts))
         return events
+
+    def _gaps_seen(self) -> dict[str, list[float]]:
+        """Return the gaps of a log without time stamps, as far as they were lived through."""
+        seen = list(self._pauses)
+        evals = seen if len(self.log.run.eval_log) > self._evals_met else []
+        return {"train": seen, "eval": evals, "after_eval": seen}
 
     @property
     def _is_starting(self) -> bool:
