@@ -110,7 +110,7 @@ class Beliefs:
         if truth is None and not began:
             return False
         if truth is not None and began and truth.key == event.key:
-            if event.severity <= truth.severity:
+            if event.severity <= truth.severity and not rules.adds_to(event, truth):
                 return False
         else:
             for key in {event.key if began else None, truth.key if truth else None} - {None}:

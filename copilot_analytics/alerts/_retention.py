@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 OLD_RUNS = """
 SELECT run_key FROM (
@@ -18,6 +18,18 @@ SELECT run_key FROM (
 WHERE run_key != '' GROUP BY run_key HAVING max(at) < ?
 """
 """Runs of which nothing was written since a time, and nothing waits."""
+
+
+def without_log(
+    runs: Iterable[str], notes: Mapping[str, str], is_gone: Callable[[str], bool]
+) -> list[str]:
+    """Return those of the runs whose log is gone, by the notes of where they began."""
+    there: set[str] = set()
+    for name, text in notes.items():
+        first = notes.get(name.replace("runs:", "first:", 1), "")
+        if name.startswith("runs:") and not (first and is_gone(first)):
+            there.update(json.loads(text))
+    return [key for key in runs if key not in there]
 
 
 def forget(connection: sqlite3.Connection, runs: Collection[str], before: float) -> list[str]:
@@ -39,6 +51,7 @@ def forget(connection: sqlite3.Connection, runs: Collection[str], before: float)
         if left:
             connection.execute("UPDATE notes SET text = ? WHERE key = ?", (json.dumps(left), name))
         elif known:
-            both = (name, name.replace("runs:", "first:", 1))
-            connection.execute("DELETE FROM notes WHERE key IN (?, ?)", both)
+            place = name.removeprefix("runs:")
+            known_by = (name, f"first:{place}", f"card:%:{place}")
+            connection.execute("DELETE FROM notes WHERE key IN (?, ?) OR key LIKE ?", known_by)
     return keys

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from copilot_analytics.alerts.message import Tiding
+    from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.findings import Finding
 
@@ -23,7 +24,9 @@ _ADVICE = {
 }
 
 
-def advice(analysis: Analysis, tidings: Sequence[Tiding], process: str = "") -> list[str]:
+def advice(
+    analysis: Analysis, tidings: Sequence[Tiding], context: Context | None = None
+) -> list[str]:
     """Say what to do, in one voice: what is told counts for more than the forecast.
 
     Parameters
@@ -32,8 +35,8 @@ def advice(analysis: Analysis, tidings: Sequence[Tiding], process: str = "") -> 
         The answers as of now.
     tidings
         What the message tells; none for a summary.
-    process
-        What is known of the process of the run.
+    context
+        What is known of the process of the run, and of a log that may go on from its own.
 
     Returns
     -------
@@ -48,7 +51,7 @@ def advice(analysis: Analysis, tidings: Sequence[Tiding], process: str = "") -> 
     if status == "stalled" and _names_a_cure(analysis):
         return []
     if status == "stalled":
-        return [f"💡 {_of_a_stall(process)}"]
+        return [f"💡 {_of_a_stall(context)}"]
     grave = [f.recommendation for f in told if f.severity >= Severity.CRITICAL]
     if grave:
         return [f"💡 {grave[0]}"]
@@ -80,8 +83,12 @@ def causes(analysis: Analysis) -> list[Finding]:
     return [found for found, rule in rules if rule is not None and rule.explains == phase]
 
 
-def _of_a_stall(process: str) -> str:
+def _of_a_stall(context: Context | None) -> str:
     """Say what to do about a silence, by what is known of the process."""
+    process = context.process if context is not None else ""
+    if context is not None and context.successor:
+        begun = f"{context.successor} has begun beside it and holds no training step yet"
+        return f"{begun}: look there, whether it still loads or died."
     if process.endswith(IS_ALIVE):
         number = process.removesuffix(IS_ALIVE).removeprefix("process ")
         look = f"`py-spy dump --pid {number}` shows what it waits for"

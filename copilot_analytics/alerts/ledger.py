@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts import _retention, _storage
+from copilot_analytics.alerts._claims import FREE, MINE
 from copilot_analytics.alerts._disk import DiskOrMemory
 from copilot_analytics.alerts._rows import decision, event_row, sound
 from copilot_analytics.alerts.message import Message
@@ -47,16 +48,6 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Decision
 
 
-_FREE = (
-    "((o.state = 'new' AND (o.due <= ? OR o.updated > ?))"
-    " OR (o.state = 'sending' AND (o.lease_until <= ? OR is_gone(o.owner))))"
-)
-_MINE = (
-    "(o.queued_by = ? OR (m.run_key = '' AND NOT o.private)"
-    " OR (m.run_key IN (SELECT value FROM json_each(?)) AND"
-    # A system that cannot name its processes does not tell when one is gone.
-    " (NOT o.private OR is_gone(o.queued_by) OR (o.queued_by LIKE '/%' AND o.updated <= ?))))"
-)
 _ABANDONED_S = 300.0
 _SET_BACK_S = 300.0  # what was noted so far in the future was noted by a clock that was wrong
 
@@ -256,8 +247,8 @@ class Ledger(DiskOrMemory):
             found = connection.execute(
                 "SELECT o.message_id, m.document, m.created,"  # noqa: S608  # a constant
                 " o.attempts + (o.state = 'sending') FROM outbox o"
-                f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {_FREE}"
-                f" AND {_MINE} ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
+                f" JOIN messages m ON m.id = o.message_id WHERE o.channel = ? AND {FREE}"
+                f" AND {MINE} ORDER BY m.severity DESC, m.created, o.rowid LIMIT ?",
                 (channel, now, now + _SET_BACK_S, now, *mine, limit),
             ).fetchall()
             connection.executemany(
@@ -273,7 +264,7 @@ class Ledger(DiskOrMemory):
         """Return how many messages could be claimed now."""
         found = self._read(
             "SELECT count(*) FROM outbox o JOIN messages m ON m.id = o.message_id"  # noqa: S608  # a constant
-            f" WHERE o.channel = ? AND {_FREE} AND {_MINE}",
+            f" WHERE o.channel = ? AND {FREE} AND {MINE}",
             (channel, now, now + _SET_BACK_S, now, *self._mine(now)),
         )
         return int(found[0][0])
@@ -332,7 +323,7 @@ class Ledger(DiskOrMemory):
         """
         found = self._read(
             "SELECT channel, count(*) FROM outbox o JOIN messages m ON m.id = o.message_id"  # noqa: S608  # a constant
-            f" WHERE state IN ('new', 'sending') AND (NOT ? OR {_MINE})"
+            f" WHERE state IN ('new', 'sending') AND (NOT ? OR {MINE})"
             " GROUP BY channel ORDER BY channel",
             (mine, *self._mine(float("-inf"))),
         )
@@ -351,14 +342,9 @@ class Ledger(DiskOrMemory):
             Tells by the note of where a run began whether its log is gone. A run whose place is
             not noted any more was followed by others there, and counts as gone.
         """
-        notes = dict(self._read("SELECT key, text FROM notes", ()))
-        there: set[str] = set()
-        for name, text in notes.items():
-            first = notes.get(name.replace("runs:", "first:", 1), "")
-            if name.startswith("runs:") and not (first and is_gone(first)):
-                there.update(json.loads(text))
         old = self._read(_retention.OLD_RUNS, (before,))
-        return [str(key) for (key,) in old if key not in there]
+        notes = self._read("SELECT key, text FROM notes", ())
+        return _retention.without_log((str(key) for (key,) in old), dict(notes), is_gone)
 
     def forget(self, runs: Iterable[str], before: float, now: float) -> list[str]:
         """Drop all that is known of runs, but of those that another supervisor wrote of meanwhile.
@@ -393,7 +379,7 @@ class Ledger(DiskOrMemory):
         return str(found[0][0]) if found else None
 
     def _mine(self, now: float) -> tuple[str, str, float]:
-        """Return the parameters of `_MINE`."""
+        """Return the parameters of `MINE`."""
         with self._lock:
             return self.owner, json.dumps(sorted(self._followed)), now - _ABANDONED_S
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
+from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
 from copilot_analytics.alerts.message import (
     Decision,
     Message,
@@ -45,6 +46,8 @@ class Context:
         from the events alone.
     silence_s, process
         For how long the log said nothing, and what is known of its process, if somebody looked.
+    successor
+        Name of a log beside it that may be a resume and has not trained yet; empty if none is.
     """
 
     run_key: str
@@ -52,6 +55,7 @@ class Context:
     analysis: Callable[[], Analysis] | None = None
     silence_s: float | None = None
     process: str = ""
+    successor: str = ""
 
 
 class Policy(Beliefs):
@@ -132,19 +136,21 @@ class Policy(Beliefs):
             Whether the past is told as a digest.
         """
         from copilot_analytics.alerts import wording
-        from copilot_analytics.alerts.so_far import so_far
+        from copilot_analytics.alerts.so_far import is_said, so_far
 
         self._advance(context)
         past = list(past)
         for event in past:
             self._meet(event, now)
         severity, ids = Severity.INFO, [digest_of(context.run_key, "so far")]
+        first = wording.attached(context)
         for held in list(self._held.values()):
             if opens(held.event):
                 severity = max(severity, held.event.severity)
                 ids.append(held.id)
-            self._settle(held, "told", "past", now)
-        messages = [self._message("attached", Severity.INFO, wording.attached(context), (), now)]
+            said = tell_past or is_said(held.event, first, context)
+            self._settle(held, "told" if said else "dropped", "past", now)
+        messages = [self._message("attached", Severity.INFO, first, (), now)]
         if tell_past and past:
             words = so_far(past, context)
             messages.append(self._message("digest", severity, words, ids, now))
@@ -180,14 +186,21 @@ class Policy(Beliefs):
         believed = status.belief if status is not None else None
         if believed is not None and believed.key in ENDED:
             return []
-        ids = []
+        severity, ids, left = Severity.INFO, [], []
         for held in list(self._held.values()):
+            about = self._subjects[rules.subject_of(held.event)].belief
+            if opens(held.event):
+                severity = max(severity, held.event.severity)
+                left.append(Tiding("opened", held.event))
+            elif about is not None:
+                lasted_s = _between(about, held.event, now - held.seen_at)
+                left.append(Tiding("resolved", held.event, about, lasted_s))
             ids.append(held.id)
             self._settle(held, "told", "past", now)
         self._forget_passed(now)
-        words = wording.summary(context, supervised_on=True)
+        words = wording.summary(context, left, supervised_on=True)
         ids.append(digest_of(self._run_key, "close", now))
-        return [self._message("summary", Severity.INFO, words, ids, now)]
+        return [self._message("summary", severity, words, ids, now)]
 
     def mute(self, until: float) -> None:
         """Hold back all that is not critical until then."""
@@ -222,7 +235,7 @@ class Policy(Beliefs):
         patient = wait and 0.0 <= now - oldest < self.options.group_s
         if not urgent and (not ready or patient):
             return []
-        ready = _without_doubles(sorted(ready, key=lambda pair: _order(pair[1])))
+        ready = without_doubles(sorted(ready, key=lambda pair: order_of(pair[1])))
         tidings = [tiding for _, tiding in ready]
         ids = [held.id for held, _ in ready]
         for held, tiding in ready:
@@ -230,8 +243,8 @@ class Policy(Beliefs):
         if late:
             tidings += [tiding for _, tiding in self._passed]
             ids += self._forget_passed(now)
-        severity = max(_weight(tiding) for tiding in tidings)
-        kind: MessageKind = "digest" if late else _kind(tidings)
+        severity = max(weight_of(tiding) for tiding in tidings)
+        kind: MessageKind = "digest" if late else kind_of(tidings)
         words = wording.news(tidings, context, digest=late)
         return [self._message(kind, severity, words, ids, now)]
 
@@ -242,6 +255,8 @@ class Policy(Beliefs):
         subject = self._subjects[name]
         belief, began = subject.belief, opens(event)
         if began and belief is not None and belief.key == event.key:
+            if rules.adds_to(event, belief):
+                return Tiding("opened", event)
             if event.severity <= belief.severity:
                 self._settle(held, "dropped", "told before", now)
                 return None
@@ -359,37 +374,6 @@ class Policy(Beliefs):
             words.figures,
             silent=self.is_quiet(now) and severity < Severity.CRITICAL,
         )
-
-
-def _without_doubles(ready: list[tuple[Held, Tiding]]) -> list[tuple[Held, Tiding]]:
-    """Leave out what tells the same trouble by another name; it goes on waiting."""
-    kept, troubles = [], set()
-    for held, tiding in ready:
-        trouble = trouble_of(tiding.event) if tiding.turn == "opened" else None
-        if trouble is not None and trouble != "pace":
-            if trouble in troubles:
-                continue
-            troubles.add(trouble)
-        kept.append((held, tiding))
-    return kept
-
-
-def _kind(tidings: Sequence[Tiding]) -> MessageKind:
-    turns = {tiding.turn for tiding in tidings}
-    if turns & {"opened", "unstable"}:
-        return "news"
-    return "withdrawn" if "withdrawn" in turns else "resolved"
-
-
-def _weight(tiding: Tiding) -> Severity:
-    return (tiding.about or tiding.event).severity
-
-
-def _order(tiding: Tiding) -> tuple[bool, int, int, bool]:
-    """Sort what began before what is over, and the urgent before the rest."""
-    ranked = -rules.rank_of(tiding.event)
-    later = tiding.turn not in {"opened", "unstable"}
-    return (later, -_weight(tiding), ranked, tiding.event.kind == "finding")
 
 
 def _between(first: Event, last: Event, otherwise_s: float) -> float:

@@ -144,6 +144,21 @@ def outranks(higher: Event, lower: Event) -> bool:
     return _RANKS[above] > _RANKS[below]
 
 
+def adds_to(event: Event, told: Event) -> bool:
+    """Tell whether an event says more of what was told: a crash whose cause is known only now.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> told = Event("status", "crashed", 9, None, 9, "crashed: process 7 is gone")
+    >>> cause = Event("status", "crashed", 9, None, 12, "crashed: out of memory")
+    >>> adds_to(cause, told), adds_to(told, told)
+    (True, False)
+    """
+    same = (event.kind, event.key) == (told.kind, told.key) == ("status", "crashed")
+    return same and event.text != told.text
+
+
 def at_once(event: Event) -> bool:
     """Tell whether an event waits for nothing: a crash, a NaN, and all that is critical."""
     return event.severity >= Severity.CRITICAL or trouble_of(event) in {"crash", "nan"}

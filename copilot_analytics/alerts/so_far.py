@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts import wording
+from copilot_analytics.alerts._silence import is_silent
 from copilot_analytics.alerts.rules import opens, subject_of
+from copilot_analytics.events import ENDED
 from copilot_analytics.wording import number, place
 
 if TYPE_CHECKING:
@@ -63,10 +65,36 @@ def so_far(past: Sequence[Event], context: Context) -> wording.Words:
     if run is not None and metric is not None and metric.best is not None:
         where = place(metric.best_step, metric.best_epoch)
         lines.append(f"best so far: {metric.name} {number(metric.best)} at {where}")
-    calm = [] if wording.is_silent(context) else ["no trouble so far"]
+    calm = [] if is_silent(context) else ["no trouble so far"]
     lines += _troubles(past, at)[-_MOST_TROUBLES:] or calm
     name = wording.plain(context.run_name, 80)
     return wording.Words(name, f"📋 SO FAR   {name}", tuple(wording.plain(one) for one in lines))
+
+
+def is_said(event: Event, words: wording.Words, context: Context) -> bool:
+    """Tell whether the first message of a run says what an event before it began.
+
+    It names the phase and the state. What it leaves out, because it has become less grave or the
+    run is over, must not be called over later on: nobody was told that it began.
+
+    Parameters
+    ----------
+    event
+        What began.
+    words
+        The first message.
+    context
+        The run as it was when the message was written.
+    """
+    if event.kind in {"phase", "status"} or context.analysis is None:
+        return event.kind in {"phase", "status"}
+    analysis = context.analysis()
+    if event.kind == "advice":
+        return analysis.stop.advice == event.key and analysis.life.status not in ENDED
+    titles = [
+        wording.plain(found.title, 80) for found in analysis.findings if found.id == event.key
+    ]
+    return any(title in line for title in titles for line in words.body)
 
 
 def _troubles(past: Sequence[Event], at: Callable[[Event], str]) -> list[str]:

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, savings
-from copilot_analytics.alerts.rules import diagnosis_of, trouble_of
+from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 600
 _LONGEST_ON_A_PHONE = 220
 _MOST_ITEMS = 20
-_LONG_SILENCE_S = 180.0  # the least that can be a stall
 _MARKS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _TITLES = {
     ("phase", "OVERFITTING_RISK"): "🟠 OVERFITTING RISK",
@@ -101,7 +101,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {len(tidings)} things   {name}"
     else:
-        title = f"{_title(first, analysis)}   {name}"
+        title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
         lines += [_item(tiding) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
         figures = ("overview",)
     if analysis is not None:
         lines += _situation(analysis)
-        lines += advice(analysis, tidings, context.process)
+        lines += advice(analysis, tidings, context)
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -128,7 +128,7 @@ def attached(context: Context) -> Words:
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
     silent = is_silent(context) and analysis.life.status != "stalled"
-    left = _if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
+    left = if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
     lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
@@ -150,18 +150,25 @@ def attached(context: Context) -> Words:
     ]
     if gaps:
         lines.append("not judged: " + "; ".join(dict.fromkeys(gaps)))
+    urges = analysis.stop.advice in ALERTING_ADVICE
+    lines += advice(analysis, (), context) if urges else []
+    is_well = not urges and all(found.severity < Severity.WARNING for found in analysis.findings)
+    lines += unheard(context) if silent else []
     if analysis.life.status != "stalled" and not silent:
-        lines.append("Silence means that all is well.")
+        so = "all is well" if is_well else "nothing has changed"
+        lines.append(f"Silence means that {so}.")
     return Words(name, title, _on_a_phone(lines))
 
 
-def summary(context: Context, *, supervised_on: bool = False) -> Words:
+def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: bool = False) -> Words:
     """Write the last message of a run, or of its supervision.
 
     Parameters
     ----------
     context
         The run.
+    left
+        What waited to be told.
     supervised_on
         Whether it is the supervision that ends, and not necessarily the run.
     """
@@ -172,8 +179,14 @@ def summary(context: Context, *, supervised_on: bool = False) -> Words:
         return Words(name, f"{title}   {name}", ())
     if analysis.life.status in ENDED:
         return _ended(name, analysis)
-    lines = [_state(analysis), *_situation(analysis)]
-    lines += [*advice(analysis, (), context.process), *_troubles(analysis)]
+    if analysis.life.status != "stalled" and is_silent(context):
+        lines = [*_situation(analysis, if_it_goes_on(analysis, context)), *unheard(context)]
+    else:
+        lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context)]
+    lines += _troubles(analysis)
+    # The state and the advice are said.
+    items = (_item(tiding) for tiding in left if tiding.event.kind in {"finding", "resolved"})
+    lines += [one for one in items if not any(one.removeprefix("• ") in line for line in lines)]
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 
@@ -226,7 +239,7 @@ def _noun(event: Event) -> str:
     return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
 
 
-def _title(tiding: Tiding, analysis: Analysis | None) -> str:
+def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
     from copilot_analytics.wording import begun, duration
 
     event, about = tiding.event, tiding.about
@@ -237,6 +250,8 @@ def _title(tiding: Tiding, analysis: Analysis | None) -> str:
         headline = _headline(event)
         if headline:
             return f"{mark} {headline}"
+        if event.key == "stalled" and analysis is not None and may_be_over(analysis, context):
+            return "🟠 SILENT: stalled or over"
         return _TITLES.get((event.kind, event.key), f"{mark} {begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
         silence_s = _silence_s(tiding, analysis)
@@ -328,31 +343,17 @@ def _phase(analysis: Analysis) -> str:
     return analysis.phases.current.value.replace("_", " ").lower()
 
 
-def _situation(analysis: Analysis) -> list[str]:
+def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
     """Say how long it takes and how good it is, in one line."""
     from copilot_analytics.report.wording import place
     from copilot_analytics.wording import number
 
     metric, run = analysis.metric, analysis.run
-    line = _time_left(analysis)
+    line = time_left or _time_left(analysis)
     if metric.name is not None and metric.best is not None:
         at = place(run, metric.best_step, metric.best_epoch)
         line += f" · best {metric.name} {number(metric.best)} at {at}"
     return [line]
-
-
-def is_silent(context: Context) -> bool:
-    """Tell whether a log has said nothing for so long that it may have stalled."""
-    return (context.silence_s or 0.0) >= _LONG_SILENCE_S
-
-
-def _if_it_goes_on(analysis: Analysis, context: Context) -> str:
-    """Say what is left of a run whose log is silent: whether it still runs is not judged yet."""
-    from copilot_analytics.wording import duration
-
-    text = f"⏱ silent for {duration(context.silence_s)}"
-    left_s = analysis.eta.remaining_s
-    return text if not left_s else f"{text}; {duration(left_s)} would be left if it goes on"
 
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:

@@ -64,16 +64,19 @@ class Lifecycle:
     not_judged: tuple[NotJudged, ...] = ()
 
 
+def usual_pause_s(run: Run) -> float:
+    """Return the 0.99 quantile of the pauses between the newest 2000 rows; 0 without times."""
+    gaps = np.diff(run.train_log.time[-2000:])
+    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
+    return float(quantiles(gaps, (0.99,))[0]) if len(gaps) else 0.0
+
+
 def patience_s(run: Run) -> float:
     """Return for how long training may be silent, in seconds: for 5 of its usual pauses.
 
-    A usual pause is the 0.99 quantile of those between the newest 2000 rows. 180 s are allowed in
-    any case, and no more where the log has no times.
+    180 s are allowed in any case, and no more where the log has no times.
     """
-    gaps = np.diff(run.train_log.time[-2000:])
-    gaps = gaps[np.isfinite(gaps) & (gaps >= 0)]
-    usual_s = quantiles(gaps, (0.99,))[0] if len(gaps) else 0.0
-    return max(LEAST_SILENCE_S, PATIENCE * usual_s)
+    return max(LEAST_SILENCE_S, PATIENCE * usual_pause_s(run))
 
 
 class LifecycleAnalyzer(Analyzer[Lifecycle]):
@@ -103,6 +106,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
+        names_cause = record.kind == "crash" and self._is_in_the_dark(run)
         if record.kind == "crash" and not self._was_stopped(run):
             self._crash = (record, len(run.train_log), len(run.eval_log))
         elif record.kind == "end":
@@ -129,11 +133,20 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if status != before.status and not {status, before.status} <= calm:
             severity = _URGENCY.get(status, Severity.INFO)
             found.append(news(run, record, "status", status, f"{status}: {reason}", severity))
+        elif names_cause and status == "crashed" and reason != before.reason:
+            text = f"crashed: the log names the cause now: {reason}"
+            found.append(news(run, record, "status", status, text, Severity.CRITICAL))
         return found
 
     def result(self) -> Lifecycle:
         """Return the answer as of the last look."""
         return self._now
+
+    def _is_in_the_dark(self, run: Run) -> bool:
+        """Tell whether the run crashed here and nothing has said why: the rest may yet come."""
+        crash = self._crash
+        unclear = crash is not None and ("unsaid" in crash[0].facts or "torn" in crash[0].facts)
+        return unclear and self._now.status == "crashed" and self._is_last(run)
 
     def _was_stopped(self, run: Run) -> bool:
         """Tell whether the run was stopped here: what fails after that fails because of it."""

@@ -28,6 +28,7 @@ _MARKS = {
     "buffered": "🟡",
     "waiting": "⚪",
     "silent": "⚪",
+    "unknown": "⚪",
 }
 
 
@@ -160,6 +161,8 @@ def left(watched: Watched, now: float) -> str:
         return silent(watched, now)
     if found.remaining_s is None:
         return "time left unknown: " + next((gap.why for gap in found.not_judged), "no plan")
+    if state(watched, now) == "silent":
+        return f"{duration(found.remaining_s)} would be left if it goes on"
     bounds = interval(found.low_s, found.high_s, found.level)
     return f"{duration(found.remaining_s)} left" + (f" ({bounds})" if bounds else "")
 

@@ -13,6 +13,8 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from copilot_analytics.alerts.delivery import Delivery, Draw
+from copilot_analytics.alerts.message import digest_of
+from copilot_analytics.live import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.channels._commands import Command
     from copilot_analytics.alerts.ledger import Ledger
     from copilot_analytics.findings import Severity
+    from copilot_analytics.live.watched import Watched
 
 HEARTBEAT_S = 60.0
 _WELL_S = 60.0
@@ -96,7 +99,7 @@ class Courier:
         self._beaten_at = float("-inf")
         self._beat_failed = False
         self._jobs: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
-        self._card_text = ""
+        self._card_text = self._card_place = ""
         self._card_shown = ""
         self._card_at = float("-inf")
         self._wake = threading.Event()
@@ -127,9 +130,15 @@ class Courier:
         """Say that the supervisor itself is well."""
         self._well_at = time.monotonic()
 
-    def show_card(self, text: str) -> None:
-        """Show this text on the status cards, at most once a minute."""
-        self._card_text = text
+    def show_card(self, runs: Sequence[Watched], now: float) -> None:
+        """Show how things are on the status cards, at most once a minute.
+
+        Each watch has cards of its own, named after the first of its logs: one that is started
+        again goes on with them, and two in one chat leave each other's alone.
+        """
+        if runs:
+            self._card_place = digest_of(runs[0].following.path)
+            self._card_text = answers.card(runs, now)
 
     def answer(self, job: Callable[[], None]) -> None:
         """Do something with a channel in the thread, e.g. answer a command."""
@@ -194,7 +203,7 @@ class Courier:
             return
         self._card_at, self._card_shown = now, text
         for chat in self._chats:
-            name = f"card:{getattr(chat, 'chat', '')}"
+            name = f"card:{getattr(chat, 'chat', '')}:{self._card_place}"
             try:
                 card = chat.card(text, self._ledger.noted(name))
                 self._ledger.note(name, card, self._wall())

@@ -82,6 +82,11 @@ class ResumedLogs:
                 self._later = self._judge(current)
         return self._later or (current if current in self._resumes else self.path)
 
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Logs that may go on from the current one and have not trained yet."""
+        return self._open or ()
+
     def is_resume(self, log: str) -> bool:
         """Tell whether a log is one that goes on from the first."""
         return os.path.realpath(log) in self._resumes

@@ -36,6 +36,7 @@ _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
 _MOST_AHEAD_S = 86400.0
+_MOST_PAUSES = 500
 
 
 class Following:
@@ -118,6 +119,8 @@ class Following:
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
+        self._pauses: deque[float] = deque(maxlen=_MOST_PAUSES)
+        self._evals_met = 0
         self._told_gone = self._placed = False
         self._home = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
@@ -158,6 +161,12 @@ class Following:
         if silence is None or status not in {"running", "evaluating"}:
             return status
         return silence.verdict if silence.verdict in {"evaluating", "buffered"} else status
+
+    @property
+    def successor(self) -> str:
+        """Name of a log that may go on from this one and has not trained yet; empty if none is."""
+        undecided = self.source.undecided if isinstance(self.source, ResumedLogs) else ()
+        return Path(undecided[-1]).name if undecided else ""
 
     def silence_s(self, now: float) -> float:
         """Return for how long the log has said nothing."""
@@ -275,6 +284,8 @@ class Following:
         return events
 
     def _grow(self, now: float) -> None:
+        if self.caught_up and self.grown_at is not None:
+            self._pauses.append(now - self.grown_at)
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
@@ -282,6 +293,7 @@ class Following:
     def _finish_catching_up(self, now: float) -> None:
         self.log.catch_up()
         self.caught_up = True
+        self._evals_met = len(self.log.run.eval_log)
         self._check_metric()
         place = self.file or self.path
         try:
@@ -327,10 +339,10 @@ class Following:
         last = run.last
         self.silence = judge_silence(
             silence_s,
-            gaps_of(run),
+            gaps_of(run) if run.last_time is not None else self._gaps_seen(),
             self.process,
             self._recent_gpu(),
-            last.kind if last is not None else None,
+            last.kind if last is not None and not self._is_starting else None,
             # Where none seems due one may come all the same: not every plan is in the log.
             evaluation_due=True if at_eval(run) else None,
             network=self._tailer.is_network,
@@ -358,9 +370,20 @@ class Following:
             events += self.log.add(self._tick(facts))
         return events
 
+    def _gaps_seen(self) -> dict[str, list[float]]:
+        """Return the gaps of a log without time stamps, as far as they were lived through."""
+        seen = list(self._pauses)
+        evals = seen if len(self.log.run.eval_log) > self._evals_met else []
+        return {"train": seen, "eval": evals, "after_eval": seen}
+
+    @property
+    def _is_starting(self) -> bool:
+        """Whether the log of a resume has begun and holds no training yet."""
+        return self._resumed_after is not None and self.log.line <= self._resumed_after
+
     def _died_at_its_start(self, silence_s: float) -> Silence | None:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""
-        if self._resumed_after is None or self.log.line > self._resumed_after:
+        if not self._is_starting:
             return None
         log = Path(self.file or self.path)
         network = self._tailer.is_network

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
+from copilot_analytics.live.sparkline import sparkline
 from copilot_analytics.wording import duration, interval, number, plural
 
 if TYPE_CHECKING:
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.live.gpu_sampler import GpuSampler
     from copilot_analytics.live.watched import Watched
-    from copilot_analytics.records import Floats
 
 _AGAIN = "going on; it was supervised before"
-_BARS = "▁▂▃▄▅▆▇█"
 _REFRESH_S = 1.0
+_YEAR_S = 31_536_000.0  # time stamps without a year are read as of 1972
 _REFRESH_MANY_S = 5.0
 _PLAIN_STATUS_S = 600.0
 _UNSEEN_S, _UNSEEN_LOOK_S = 60.0, 5.0
@@ -58,36 +58,6 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def sparkline(numbers: Sequence[float] | Floats, width: int = 40) -> str:
-    """Draw numbers as a line of bars, the mean of its stretch each.
-
-    What is not finite is a blank; extremes that would flatten the rest are cut.
-
-    Examples
-    --------
-    >>> sparkline([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], 8), sparkline([])
-    ('▁▂▃▄▅▆▇█', '')
-    >>> sparkline([3.0, float("nan"), 3.0])
-    '▄ ▄'
-    """
-    import numpy as np
-
-    column = np.asarray(numbers, dtype=np.float64)
-    if not len(column):
-        return ""
-    cuts = np.array_split(column, min(width, len(column)))
-    means = np.array([np.mean(p[np.isfinite(p)]) if np.isfinite(p).any() else np.nan for p in cuts])
-    known = means[np.isfinite(means)]
-    if not len(known):
-        return " " * len(means)
-    low, high = float(np.min(known)), float(np.quantile(known, 0.98)) if len(known) > 20 else None
-    high = float(np.max(known)) if high is None else high
-    if high <= low:
-        return "".join("▄" if np.isfinite(one) else " " for one in means)
-    places = np.clip((means - low) / (high - low), 0.0, 1.0) * (len(_BARS) - 1)
-    return "".join(_BARS[round(float(p))] if np.isfinite(p) else " " for p in places)
-
-
 def is_terminal(stream: TextIO) -> bool:
     """Tell whether a panel can be drawn on a stream."""
     try:
@@ -116,15 +86,25 @@ class PlainScreen:
         self._stream, self._notes = stream, notes
         self._next_status = float("inf")
         self._said_at = float("-inf")
+        self._told: set[tuple[str, str]] = set()
 
     def start(self) -> None:
         """Begin to show."""
         self._next_status = time.monotonic() + _PLAIN_STATUS_S
 
     def tell(self, watched: Watched, event: Event) -> None:
-        """Write an event, unless the message about it says the same."""
-        if not opens(event):
-            self._write(self._stream or sys.stdout, f"{clock(event)}{name_of(watched)}{event.text}")
+        """Write an event, unless the message about it says the same.
+
+        That a finding holds no longer is for those who read here that it did.
+        """
+        told = watched.following.path, event.key
+        if opens(event) or (event.kind == "resolved" and told not in self._told):
+            return
+        if event.kind == "finding":
+            self._told.add(told)
+        elif event.kind == "resolved":
+            self._told.discard(told)
+        self._write(self._stream or sys.stdout, f"{clock(event)}{name_of(watched)}{event.text}")
 
     def note(self, text: str) -> None:
         """Write a remark."""
@@ -172,9 +152,14 @@ class PlainScreen:
 
 
 def clock(event: Event) -> str:
-    """Write the time of an event by the clock of its log; empty if it has none."""
+    """Write the time of an event by the clock of its log; empty if it has none.
+
+    A log that counts from its own start says for how long it has run.
+    """
     if event.time is None:
         return ""
+    if event.time < _YEAR_S:
+        return f"+{duration(event.time)} "
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(event.time, UTC).strftime("%H:%M:%S ")
@@ -301,7 +286,8 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     rows.add_row("progress", _progress(run.progress, extent(run)))
-    if life in answers.AT_REST:
+    rests = life in {*answers.AT_REST, "silent"}
+    if rests:
         rows.add_row("silent", answers.silent(watched, now).removeprefix("silent "))
     else:
         rows.add_row("time left", _time_left(analysis))
@@ -316,7 +302,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
             text += f"   best {number(metric.best)} at "
             text += place(run, metric.best_step, metric.best_epoch)
         rows.add_row(harmless(metric.name), text)
-    idle = life in answers.AT_REST and analysis.stop.advice in {"continue", "wait"}
+    idle = rests and analysis.stop.advice in {"continue", "wait"}
     if analysis.stop.advice != "none" and not idle:
         rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
     if sampler is not None and sampler.available:

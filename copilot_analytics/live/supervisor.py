@@ -205,7 +205,7 @@ class Supervisor:
         if now >= self._next.get("screen", 0.0):
             self._next["screen"] = now + self._screen.show(self.runs, now)
         if self._is_due("card", now, _CARD_S):
-            self._courier.show_card(answers.card(self.runs, now))
+            self._courier.show_card(self.runs, now)
         self._courier.be_well()
 
     def _step(self, watched: Watched, now: float) -> None:
@@ -379,7 +379,7 @@ class Supervisor:
         now = self._now = self._wall()
         for watched in self.runs:
             self._part_from(watched, now)
-        self._courier.show_card(answers.card(self.runs, now))
+        self._courier.show_card(self.runs, now)
         self._screen.show(self.runs, now)
         self._screen.stop()
         self._say(self._console.drain(self._wall, time.sleep, _DRAIN_S).notices)
@@ -394,7 +394,7 @@ class Supervisor:
         """Sum up a run that is watched no longer."""
         if watched.run_key and not watched.given_up:
             try:
-                self._telling.put(watched, watched.policy.close(now, watched.context), now)
+                self._telling.put(watched, watched.policy.close(now, watched.context_at(now)), now)
             except Exception as error:  # noqa: BLE001  # the others must have their summary
                 self._fail(watched, f"no summary: {type(error).__name__}: {error}")
         watched.following.close()

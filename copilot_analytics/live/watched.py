@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from copilot_analytics.alerts.policy import Context, Policy
@@ -81,8 +81,18 @@ class Watched:
     @property
     def context(self) -> Context:
         """What messages may say of the run."""
-        process = self.following.process.reason
-        return Context(self.run_key, self.name, lambda: self.analysis, process=process)
+        following = self.following
+        return Context(
+            self.run_key,
+            self.name,
+            lambda: self.analysis,
+            process=following.process.reason,
+            successor=following.successor,
+        )
+
+    def context_at(self, now: float) -> Context:
+        """Return what messages may say of the run, with its silence until now."""
+        return replace(self.context, silence_s=self.following.silence_s(now))
 
     def is_over(self, now: float, linger_s: float | None) -> bool:
         """Tell whether nothing more is waited for.

@@ -8,6 +8,7 @@ started the process (a launcher, a queue, an editor) may say after it how it end
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.records import Record
@@ -143,7 +144,8 @@ class CrashWatcher:
         """Yield a crash if the log ends within a traceback."""
         if self._open_at is not None:
             text = "the log ends within a traceback"
-            yield from self._crash(self._named or "traceback", text, self._open_at)
+            for crash in self._crash(self._named or "traceback", text, self._open_at):
+                yield replace(crash, facts={**crash.facts, "torn": True})
             self._open_at = None
 
     def _within(self, line: str, number: int) -> Iterator[Record]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._base import LogFormat
 
 MOST_BYTES = 8 << 20
+_MOST_PASSED = 256 << 20  # of lines too long to be read, as a dump of settings or of a data set
 
 
 def recognise(
@@ -28,7 +29,7 @@ def recognise(
     formats
         Formats to choose from, by name.
     most_bytes
-        No more of it are taken.
+        No more of it are taken; lines that are too long for any reader do not count.
 
     Raises
     ------
@@ -41,16 +42,18 @@ def recognise(
     True
     """
     start, splitter, detector = ByteDetector(formats), LineSplitter(), Detector(formats)
-    left = most_bytes
+    left, left_in_all = most_bytes, _MOST_PASSED
     for chunk in chunks:
-        left -= len(chunk)
+        left_in_all -= len(chunk)
         readable = start.see(chunk)
         if start.claimed is not None:
             return start.claimed.name
-        for _, line in splitter.feed(readable).cleaned():
+        lines = splitter.feed(readable)
+        left -= len(lines.text)
+        for _, line in lines.cleaned():
             if detector.see(line) or detector.at_limit:
                 return detector.conclude().format
-        if left <= 0:
+        if min(left, left_in_all) <= 0:
             return detector.conclude().format
     rest = start.see(b"", final=True)
     if start.claimed is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -232,6 +233,16 @@ def test_past_is_never_told_one_by_one(feed):
         assert [m.kind for m in policy.attach(past, 0.0, CONTEXT, tell_past=tell)] == kinds
         assert run(policy, past, 1, 60, 4000) == []
         assert run(policy, [feed("phase", "LEARNING_FAST")], 5000, 5050)
+
+
+def test_the_cause_of_a_crash_is_told_although_the_crash_was(policy, feed):
+    first = feed("status", "crashed")
+    assert len(run(policy, [first], 0)) == 1
+    known = "the log names the cause now: ValueError: no"
+    cause = replace(feed("status", "crashed"), text=f"crashed: {known}")
+    (told,) = run(policy, [cause], 5)
+    assert told.title.startswith("🔴 CRASHED") and told.body[0] == known
+    assert run(policy, [first, cause], 10, 700) == []
 
 
 def test_another_run_begins_afresh(policy, feed):

@@ -36,6 +36,8 @@ def test_configured_by_name_or_variable_and_never_shown(kind, name, variable):
         with pytest.raises(UsageError) as caught:
             kind.configure({variable: bad}, {})
         assert "hushhush" not in str(caught.value)
+        assert "begins with http(s)://" in str(caught.value)
+    assert kind.configure({variable: "http://localhost:8080/hook"}, {}) is not None
 
 
 @pytest.mark.parametrize(("kind", "name", "variable"), KINDS)

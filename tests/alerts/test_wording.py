@@ -12,6 +12,7 @@ from copilot_analytics.alerts.message import Tiding
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.so_far import so_far
 from copilot_analytics.analyzers.eta import Eta
+from copilot_analytics.analyzers.lifecycle import usual_pause_s
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
 from copilot_analytics.events import Event
@@ -19,6 +20,7 @@ from copilot_analytics.findings import Evidence, Finding, NotJudged, Severity
 from copilot_analytics.records import Record
 from copilot_analytics.report.verdict import actions
 from copilot_analytics.stats.stopping import strictness
+from copilot_analytics.wording import NOBODY_WRITES
 
 FLAT = Event(
     "finding", "true_plateau", 8000, None, 90,
@@ -118,7 +120,7 @@ def test_attached_is_short_and_says_what_is_watched(analysis):
         "16 of 24 epochs, stable convergence · ⏱ 40 min left (80 %: 38 min – 43 min)",
         "🟠 A third of each iteration waits for data",
         "metric: coco/bbox_mAP, higher is better · schedule: drops ×0.1 at epochs 8, 22",
-        "Silence means that all is well.",
+        "Silence means that nothing has changed.",
     )
 
 
@@ -131,6 +133,30 @@ def test_a_silent_log_is_met_with_its_silence_and_no_promise(analysis):
     assert "Silence" not in "".join(words.body)
     calm, silent = (so_far([], Context("key", "my_run", silence_s=s)).body for s in (3.0, 2404.0))
     assert calm == ("no trouble so far",) and silent == ()
+
+
+def test_a_log_that_nobody_writes_is_doubted_after_five_of_its_pauses(analysis):
+    usual_s = usual_pause_s(analysis.run)
+    assert 3.0 < usual_s < 36.0
+    long_s = 5.0 * usual_s + 1.0
+    hidden = f"{NOBODY_WRITES}, or one that may not be looked at"
+    for process, silence_s, doubted in (
+        (NOBODY_WRITES, long_s, True),
+        (NOBODY_WRITES, long_s - 2.0, False),
+        (hidden, long_s, False),
+        ("process 7 is alive", long_s, False),
+        ("process 7 is alive", 200.0, False),
+        (hidden, 200.0, True),
+    ):
+        context = Context("key", "my_run", lambda: analysis, silence_s=silence_s, process=process)
+        last = wording.summary(context, supervised_on=True)
+        for words in (wording.attached(context), last):
+            text = "\n".join(words.body)
+            assert (f"💡 Nobody seems to write on it ({process})" in text) is doubted
+            assert (" left (80 %" in text) is (silence_s < 180.0 and not doubted)
+            assert ("(process 7 is alive)" in text) is (silence_s >= 180.0 and not doubted)
+        assert ("💡 Wait" in "\n".join(last.body)) is (silence_s < 180.0 and not doubted)
+        assert "best coco/bbox_mAP" in "\n".join(last.body)
 
 
 @pytest.mark.parametrize("status", ["finished", "crashed", "interrupted", "unknown"])
@@ -241,6 +267,9 @@ def test_the_advice_on_a_stall_does_not_ask_what_is_known(analysis, process, adv
     context = Context("key", "my_run", lambda: stalled, process=process)
     body = wording.news([Tiding("opened", event)], context).body
     assert [line for line in body if line.startswith(f"💡 {advised}")]
+    resumed = replace(context, successor="train2.log")
+    body = wording.news([Tiding("opened", event)], resumed).body
+    assert [line for line in body if line.startswith("💡 train2.log has begun beside it")]
 
 
 def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analysis):

@@ -233,3 +233,25 @@ def test_the_last_row_counts_once_nobody_writes_on(named, tmp_path, clock):
         process.communicate(b"\n")
     settle(following, clock, 60.0 if named else 2000.0)
     assert following.log.run.last_epoch == 9 and following.status == "finished"
+
+
+@pytest.mark.parametrize("evaluates", [True, False])
+def test_the_silence_of_a_log_without_time_stamps_is_judged_by_the_gaps_that_were_seen(
+    evaluates, tmp_path, clock
+):
+    log = tmp_path / "metrics.csv"
+    write(log, b"epoch,step,train_loss,val_loss\n0,10,2.5,\n0,20,2.25,\n", clock)
+    following = follow(log, clock)
+    settle(following, clock)
+    for row in range(3, 40):
+        val = "1.5" if evaluates and row % 10 == 0 else ""
+        write(log, f"{row // 10},{10 * row},{2.0 + 0.25 / row},{val}\n".encode(), clock)
+        settle(following, clock, 70.0)
+    assert following.log.run.last_time is None and following.process.state == "unknown"
+    events = settle(following, clock, 200.0)
+    assert events == []  # 5 times 70 s is usual
+    events = settle(following, clock, 1500.0)
+    told = [event.key for event in events if event.kind == "status"]
+    assert told == (["stalled"] if evaluates else [])  # else it may be the first evaluation
+    settle(following, clock, 400.0)
+    assert following.status == "stalled"

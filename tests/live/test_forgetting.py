@@ -9,7 +9,7 @@ import pytest
 from followed_logs import follow, settle, touch
 from supervised import Quiet
 
-from copilot_analytics.alerts.message import Message
+from copilot_analytics.alerts.message import Message, digest_of
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.forgetting import KEPT_S, forget_the_gone
 from copilot_analytics.live.supervisor import Supervisor
@@ -53,6 +53,8 @@ def test_a_run_whose_log_is_gone_for_90_days_is_forgotten(watched, clock, ledger
     gone, key, journal = watched("gone.log")
     left, other, other_journal = watched("left.log")
     gone.unlink()
+    for log in (gone, left):
+        ledger.note(f"card:4242:{digest_of(str(log))}", "17", clock.wall)
     assert forget_the_gone(ledger, journals, clock.wall + KEPT_S - 1000.0) == []
     assert ledger.rows(key) and journal.exists()
     assert forget_the_gone(ledger, journals, clock.wall + KEPT_S + 1.0) == [key]
@@ -60,7 +62,7 @@ def test_a_run_whose_log_is_gone_for_90_days_is_forgotten(watched, clock, ledger
     assert ledger.rows(other) and ledger.knows(other) and other_journal.exists()
     assert left.exists()
     names = [name for (name,) in ledger._read("SELECT key FROM notes", ())]
-    assert sorted(name.partition(":")[0] for name in names) == ["first", "runs"]
+    assert sorted(name.partition(":")[0] for name in names) == ["card", "first", "runs"]
     assert forget_the_gone(ledger, journals, clock.wall + 2 * KEPT_S) == []
 
 

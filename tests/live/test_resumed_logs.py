@@ -189,6 +189,33 @@ def test_logs_that_are_followed_for_themselves_are_left_alone(tmp_path, clock):
     assert following.file == str(old) and following.notices == []
 
 
+def test_a_resume_whose_log_holds_a_header_alone_is_no_stall_of_the_run_before(tmp_path, clock):
+    old, new = tmp_path / "20300102_030405.log", tmp_path / "20300102_040506.log"
+    write(old, rows(1, 16), clock)
+    following = follow(tmp_path, clock)
+    events = settle(following, clock)
+    write(new, ["building model", "config: epochs=40"], clock)
+    events += settle(following, clock, 1700.0)
+    assert following.file == str(new) and following.status == "running"
+    events += settle(following, clock, 300.0)
+    assert [e.key for e in events if e.kind == "status"] == ["running", "crashed"]
+    assert f"the resume in {new.name} died before its first step" in events[-2].text
+
+
+def test_a_log_beside_that_has_not_trained_yet_is_named_when_the_run_stalls(tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    settle(following, clock)
+    assert following.successor == ""
+    write(new, ["building model"], clock)
+    settle(following, clock, 600.0)
+    assert following.status == "stalled" and following.successor == "train2.log"
+    write(new, rows(16, 30), clock)
+    settle(following, clock)
+    assert following.file == str(new) and following.successor == ""
+
+
 def test_a_second_resume_after_one_that_never_trained(tmp_path, clock):
     logs = [tmp_path / f"slurm-{number}.out" for number in (98, 99, 100)]
     write(logs[0], rows(1, 16), clock)

@@ -20,10 +20,11 @@ from copilot_analytics.live.screen import (
     PanelScreen,
     PlainScreen,
     _progress,
+    clock,
     is_terminal,
-    sparkline,
     waits_for,
 )
+from copilot_analytics.live.sparkline import sparkline
 from copilot_analytics.live.watched import Watched
 
 
@@ -133,12 +134,32 @@ def test_plain_lines_are_one_an_event_and_leave_messages_to_the_console():
     out, notes = io.StringIO(), io.StringIO()
     screen = PlainScreen(out, notes)
     screen.start()
-    run = SimpleNamespace(name="mine")
-    screen.tell(run, Event("best", "mIoU", 1, 60.0, 1, "best\nmIoU \x1b[31m0.4"))
+    run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
+    screen.tell(run, Event("best", "mIoU", 1, 1.7e9, 1, "best\nmIoU \x1b[31m0.4"))
     screen.tell(run, Event("finding", "true_plateau", 1, None, 1, "flat", Severity.WARNING))
     screen.note("hello")
-    assert out.getvalue() == "00:01:00 mine: best mIoU  [31m0.4\n"
+    assert out.getvalue() == "22:13:20 mine: best mIoU  [31m0.4\n"
     assert notes.getvalue() == "copilot: hello\n"
+
+
+def test_plain_lines_tell_the_end_of_what_they_told_and_of_nothing_else():
+    out = io.StringIO()
+    screen = PlainScreen(out)
+    run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
+    over = Event("resolved", "noisy_validation", 9, None, 9, "No longer so: it is noisy")
+    screen.tell(run, Event("finding", "noisy_validation", 5, None, 5, "noisy", Severity.WARNING))
+    screen.tell(run, over)  # both are for a message
+    assert out.getvalue() == ""
+    screen.tell(run, Event("finding", "noisy_validation", 5, None, 5, "it is noisy"))
+    screen.tell(run, over)
+    screen.tell(run, over)
+    assert out.getvalue() == "mine: it is noisy\nmine: No longer so: it is noisy\n"
+
+
+def test_a_log_that_counts_from_its_start_has_no_time_of_day():
+    assert clock(Event("best", "mIoU", 1, 75.0, 1, "best")) == "+1 min 15 s "
+    assert clock(Event("best", "mIoU", 1, 8e7, 1, "best")) == "22:13:20 "
+    assert clock(Event("best", "mIoU", 1, None, 1, "best")) == ""
 
 
 def test_a_terminal_that_is_gone_is_survived():

@@ -11,6 +11,7 @@ from followed_logs import Clock, follow, settle, touch
 
 from copilot_analytics.alerts.message import event_id
 from copilot_analytics.api import analyze
+from copilot_analytics.findings import Severity
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
@@ -74,8 +75,10 @@ def test_a_replay_knows_what_was_told_of_a_torn_traceback(chunk, data, journals)
     assert (told.kind, told.key, found.key) == ("status", "crashed", "crash")
     assert "ends within a traceback" in told.text
     log.end_line()
-    log.feed(TRACEBACK[TORN:])
+    (cause,) = log.feed(TRACEBACK[TORN:])
     assert log.run.last.facts["error"] == "ValueError"
+    assert (cause.kind, cause.key, cause.severity) == ("status", "crashed", Severity.CRITICAL)
+    assert "names the cause now: ValueError: shapes (3,4)" in cause.text
     again = LogSession("train.log", journals=journals)
     for at in range(0, len(whole), chunk):
         again.feed(whole[at : at + chunk])

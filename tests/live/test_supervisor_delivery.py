@@ -55,6 +55,23 @@ def test_two_supervisors_tell_each_thing_once(tmp_path, half_log):
     assert len(names) == len(set(names))
 
 
+def test_two_watches_in_one_chat_have_a_card_each(ledger, half_log):
+    log, rest = half_log
+    other = log.with_name("other.log")
+    other.write_bytes(log.read_bytes() + rest)
+    log.write_bytes(log.read_bytes() + rest)
+    cards = []
+    for path in (log, other, log, other):
+        pigeon = Pigeon()
+        pigeon.card = lambda text, card=None: (cards.append(card), card or f"{len(cards)}")[1]
+        thread, _ = in_thread(supervisor(ledger, [path], [pigeon]))
+        thread.join(60)
+        cards.append("end")
+    first, second, third, fourth = " ".join(map(str, cards)).split("end")[:4]
+    assert first.split()[0] == second.split()[0] == "None"
+    assert third.split()[0] == "1" and fourth.split()[0] not in {"None", "1"}
+
+
 def test_each_of_two_watches_shows_the_end_on_its_own_terminal(tmp_path, half_log):
     log, rest = half_log
     screens = [io.StringIO(), io.StringIO()]

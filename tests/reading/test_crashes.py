@@ -58,7 +58,7 @@ ValueError: not the one that ended it
 
 @pytest.mark.parametrize(("last", "facts"), [
     ("KeyboardInterrupt: \n", (10, {"error": "KeyboardInterrupt", "message": "", "signal": 2})),
-    ("", (1, {"error": "KeyboardInterrupt", "signal": 2,
+    ("", (1, {"error": "KeyboardInterrupt", "signal": 2, "torn": True,
               "message": "the log ends within a traceback"})),
 ])  # fmt: skip
 def test_a_notebook_names_the_error_before_its_traceback(last, facts):

@@ -141,7 +141,7 @@ def checked_url(url: str, what: str) -> str:
     except ValueError:
         usable = False
     if not usable or any(character.isspace() for character in url):
-        msg = f"the address of {what} is not one; it begins with https:// and names a host"
+        msg = f"the address of {what} is not one; it begins with http(s):// and a host"
         raise UsageError(msg)
     return url
 
@@ -252,7 +252,7 @@ def post(
         requests.exceptions.MissingSchema,
         requests.exceptions.InvalidHeader,
     ):
-        problem = Fatal(f"the address of {who} is not one; it begins with https:// and a host")
+        problem = Fatal(f"the address of {who} is not one; it begins with http(s):// and a host")
     except requests.exceptions.SSLError:
         problem = Transient(f"no secure connection to {who}: its certificate is not accepted")
     except requests.exceptions.ConnectTimeout:

@@ -1,0 +1,47 @@
+"""Which of several things is told first, and what kind of message they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts.rules import rank_of, trouble_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from copilot_analytics.alerts._beliefs import Held
+    from copilot_analytics.alerts.message import MessageKind, Tiding
+    from copilot_analytics.findings import Severity
+
+
+def without_doubles(ready: list[tuple[Held, Tiding]]) -> list[tuple[Held, Tiding]]:
+    """Leave out what tells the same trouble by another name; it goes on waiting."""
+    kept, troubles = [], set()
+    for held, tiding in ready:
+        trouble = trouble_of(tiding.event) if tiding.turn == "opened" else None
+        if trouble is not None and trouble != "pace":
+            if trouble in troubles:
+                continue
+            troubles.add(trouble)
+        kept.append((held, tiding))
+    return kept
+
+
+def kind_of(tidings: Sequence[Tiding]) -> MessageKind:
+    """Return the kind of message that several things make."""
+    turns = {tiding.turn for tiding in tidings}
+    if turns & {"opened", "unstable"}:
+        return "news"
+    return "withdrawn" if "withdrawn" in turns else "resolved"
+
+
+def weight_of(tiding: Tiding) -> Severity:
+    """Return how grave a thing is; its end weighs as much as its beginning."""
+    return (tiding.about or tiding.event).severity
+
+
+def order_of(tiding: Tiding) -> tuple[bool, int, int, bool]:
+    """Sort what began before what is over, and the urgent before the rest."""
+    ranked = -rank_of(tiding.event)
+    later = tiding.turn not in {"opened", "unstable"}
+    return (later, -weight_of(tiding), ranked, tiding.event.kind == "finding")

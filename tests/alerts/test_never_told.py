@@ -1,0 +1,101 @@
+"""What was never told is not called over, and what waited when a watch ended is told then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made_runs import make_analysis, make_run
+
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
+from copilot_analytics.analyzers.stopping import StopAdvice
+from copilot_analytics.events import Event
+from copilot_analytics.findings import Severity
+
+WAITS = Event("finding", "data_loading_bound", 4000, None, 80, "waits", Severity.WARNING)
+OVER = Event("resolved", "data_loading_bound", 9000, None, 180, "No longer so: waits")
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return make_analysis(make_run())
+
+
+def context_of(analysis):
+    return Context("key", "my_run", lambda: analysis)
+
+
+def after(policy, events, analysis):
+    """Return what is told once all that waits for company has been weighed."""
+    context = context_of(analysis)
+    return [*policy.step(events, 5000.0, context), *policy.step([], 5100.0, context)]
+
+
+def with_grade(analysis, severity):
+    (found,) = (one for one in analysis.findings if one.id == WAITS.key)
+    return replace(analysis, findings=(replace(found, severity=severity),))
+
+
+def test_what_the_first_message_named_is_called_over(analysis):
+    policy, grave = Policy(), with_grade(analysis, Severity.WARNING)
+    (first,) = policy.attach([WAITS], 0.0, context_of(grave))
+    assert any(grave.findings[0].title in line for line in first.body)
+    (told,) = after(policy, [OVER], replace(grave, findings=()))
+    assert told.kind in {"resolved", "withdrawn"}
+
+
+def test_what_became_less_grave_before_the_watch_is_not_called_over(analysis):
+    policy, slight = Policy(), with_grade(analysis, Severity.INFO)
+    (first,) = policy.attach([WAITS], 0.0, context_of(slight))
+    assert not any(slight.findings[0].title in line for line in first.body)
+    assert after(policy, [OVER], replace(slight, findings=())) == []
+
+
+def test_a_digest_of_the_past_names_it_all_the_same(analysis):
+    policy, slight = Policy(), with_grade(analysis, Severity.INFO)
+    _, past = policy.attach([WAITS], 0.0, context_of(slight), tell_past=True)
+    assert any("waits" in line for line in past.body)
+    assert len(after(policy, [OVER], replace(slight, findings=()))) == 1
+
+
+def test_advice_to_stop_that_stands_is_in_the_first_message(analysis):
+    stop = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %")
+    standing = replace(analysis, findings=(), stop=stop)
+    policy = Policy()
+    event = Event("advice", "stop", 4000, None, 80, "stop: so", Severity.WARNING)
+    (first,) = policy.attach([event], 0.0, context_of(standing))
+    assert "💡 Stop now: P(≥ 0.5 pt more by epoch 24) = 4 %." in first.body
+    assert first.body[-1] == "Silence means that nothing has changed."
+    back = Event("advice", "continue", 9000, None, 180, "continue: it gains again")
+    (told,) = after(policy, [back], analysis)
+    assert "TAKEN BACK" in told.title
+
+
+def test_a_run_that_is_well_is_said_to_be(analysis):
+    well = replace(analysis, findings=(), stop=replace(analysis.stop, advice="continue"))
+    (first,) = Policy().attach([], 0.0, context_of(well))
+    assert first.body[-1] == "Silence means that all is well."
+
+
+def test_what_waits_for_the_morning_is_told_when_the_watch_ends(analysis):
+    slight = with_grade(analysis, Severity.INFO)
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("00:00-12:00")))
+    context = context_of(slight)
+    policy.attach([], 0.0, context)
+    assert policy.step([WAITS], 60.0, context) == []
+    (last,) = policy.close(120.0, context)
+    assert "• 🟠 waits" in last.body and last.severity is Severity.WARNING
+    assert len(after(policy, [OVER], slight)) == 0  # it is quiet still
+    (told,) = policy.step([], 13 * 3600.0, context)
+    assert "waits" in "\n".join((told.title, *told.body))
+
+
+def test_an_end_that_waits_is_told_with_its_beginning_when_the_watch_ends(analysis):
+    grave = with_grade(analysis, Severity.WARNING)
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("00:00-12:00")))
+    policy.attach([WAITS], 0.0, context_of(grave))
+    over = replace(grave, findings=())
+    assert policy.step([OVER], 60.0, context_of(over)) == []
+    (last,) = policy.close(120.0, context_of(over))
+    assert [line for line in last.body if line.startswith("• ✅ over after")]
