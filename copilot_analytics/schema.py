@@ -116,12 +116,12 @@ _UP = """
     test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
     mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
     ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
-    success_rate ndcg MRR hits map50 map50-95 mean_token_accuracy AUROC kappa MCC fitness word_acc ANLS
+    success_rate ndcg MRR hits map50 map50-95 mean_token_accuracy AUROC kappa MCC fitness word_acc
     char_recall char_precision N.E.D MOTA IDF1 HOTA PQ SQ RQ MeanIU mean_iu MeanIoU EM exact_match
     CIDEr METEOR SPICE chrF jaccard specificity sensitivity PESQ STOI SI-SNR SI-SNRi SNR PRAUC AUPRC
     NMI ARI R² QWK OA AA mF1 DSC winrate win_rate SPL UAS LAS TPR TNR success 准确率 正确率 精度
     精确率 召回率 奖励 prec SpearmanR PearsonR spearman_rho NSD gmean BERTScore chrF++ COMET
-    sacreBLEU elo cindex lDDT plDDT TM ESTOI SISNR SI-SDRi SDRi hit_ratio hit_rate hit
+    sacreBLEU elo cindex lDDT plDDT TM ESTOI SISNR SI-SDRi SDRi hit_ratio hit_rate hit ANLS
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
