@@ -51,10 +51,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
 )
 _PATTERNS = tuple((title, re.compile(pattern)) for title, pattern in _FAMILIES)
 _LOSS = re.compile(r"loss")
-# How far the answers that were chosen are told from those that were rejected (TRL), which the loss
-# sums up; the Trainer keeps the checkpoint with the lowest loss.
-_OF_PREFERENCES = re.compile(
-    r"(^|[/_])(rewards|logps|logits)/(accuracies|margins|chosen|rejected)$"
+# How many tokens are guessed, and how far the answers that were chosen are told from those that
+# were rejected (TRL), which the loss sums up; the Trainer keeps the checkpoint of the lowest loss.
+_SUMMED_UP_BY_LOSS = re.compile(
+    r"(^|[/_])((rewards|logps|logits)/(accuracies|margins|chosen|rejected)|mean_token_accuracy)$"
 )
 _RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PART = re.compile(
@@ -97,7 +97,7 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
     if "kitti" in key and "overall" not in key:
         part += 1
     place = names.index(name) if name in names else len(names)
-    if _OF_PREFERENCES.search(key):
+    if _SUMMED_UP_BY_LOSS.search(key):
         return 55, part, place
     if _LOSS.search(key):
         exact = tail in {"loss", "val_loss", "valid_loss", "eval_loss", "validation_loss"}

@@ -24,10 +24,13 @@ _OF_THE_TRAINER = re.compile(
     r"'(?:loss|learning_rate|\w{0,30}_?loss|eval_[^']{1,80}|train_runtime|reward)':"
 )
 _NO_METRIC = re.compile(
-    r"(?:^|_)(?:runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
-    r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|num_tokens|step)$"
+    r"(?:^|_)(?:num_tokens|runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
+    r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|step)$"
     r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second)$"
 )
+
+_LONGEST_DICT = 100  # lines
+_WIDEST = 500  # characters of a line of a console
 
 SUMMARY = ("train_runtime", "train_steps_per_second")
 
@@ -56,6 +59,42 @@ def dict_fields(line: str) -> list[Field] | None:
         fields["#step"] = Field("#step", *place.span("step"))
         fields["#steps"] = Field("#steps", *place.span("steps"))
     return list(fields.values())
+
+
+class WrappedDict:
+    """Puts a dict together that a console broke at the blanks between its words.
+
+    Examples
+    --------
+    >>> wrapped = WrappedDict()
+    >>> [wrapped.see(line) for line in ("{'loss': '0.5',", "  'epoch':", "  '0.25'}")]
+    [None, None, "{'loss': '0.5', 'epoch': '0.25'}"]
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def see(self, line: str) -> str | None:
+        """Take a line; return the dict that it completes, if it does."""
+        start = line.rfind("{'")
+        if start >= 0 and "}" not in line[start:]:
+            self._parts = [line[start:].rstrip()]
+            return None
+        if not self._parts:
+            return None
+        if start >= 0 or len(self._parts) > _LONGEST_DICT or len(line) > _WIDEST:
+            self.forget()
+            return None
+        self._parts.append(line.strip())
+        if "}" not in line:
+            return None
+        whole = " ".join(self._parts)
+        self.forget()
+        return whole
+
+    def forget(self) -> None:
+        """Take that what began is no dict, or none that goes on."""
+        self._parts = []
 
 
 def kind_of(fields: Sequence[Field]) -> str:

@@ -52,7 +52,9 @@ def _rounding(epoch: float) -> float:
     return _ROUNDING if abs(hundredths - round(hundredths)) < 1e-6 else _FINER_ROUNDING
 
 
-def steps_up_to(step: int, epochs: Sequence[float | None], last: int) -> list[int]:
+def steps_up_to(
+    step: int, epochs: Sequence[float | None], last: int, trains: Sequence[bool] | None = None
+) -> list[int]:
     """Return the steps of lines whose last one stands at a known step.
 
     Parameters
@@ -63,6 +65,9 @@ def steps_up_to(step: int, epochs: Sequence[float | None], last: int) -> list[in
         Epochs that the lines print, in their order, None where one prints none.
     last
         Step of the last line before them.
+    trains
+        Which of the lines are of the training: two of them never share a step, although so few
+        decimals may be printed that they share an epoch. None if no two do.
 
     Examples
     --------
@@ -70,13 +75,18 @@ def steps_up_to(step: int, epochs: Sequence[float | None], last: int) -> list[in
     [10, 20, 20, 30]
     >>> steps_up_to(107, [0.5, 1.0, 1.07], 0)
     [50, 100, 107]
+    >>> steps_up_to(8, [0.02, 0.02, 0.02], 1, [True] * 3)
+    [3, 5, 8]
     """
-    moments = _moments(epochs)
+    one_an_epoch = [False] * len(epochs)
+    moments = _moments(epochs, one_an_epoch if trains is None else trains)
     total = moments[-1] + 1
+    crowded = total > _moments(epochs, one_an_epoch)[-1] + 1
     final = epochs[-1]
     gap = step - last
     even = [last + gap * (moment + 1) // total for moment in moments]
-    if gap >= 0 and gap % total == 0 and _agree(even, epochs):
+    evenly = gap % total == 0 or (crowded and total <= gap)
+    if gap >= 0 and evenly and _agree(even, epochs):
         return even
     if not final:
         return [step] * len(epochs)
@@ -84,13 +94,16 @@ def steps_up_to(step: int, epochs: Sequence[float | None], last: int) -> list[in
     return [min(max(at, min(last, step)), step) for at in by_epoch]
 
 
-def _moments(epochs: Sequence[float | None]) -> list[int]:
-    """Return numbers of lines from 0, the same for lines of the same epoch."""
+def _moments(epochs: Sequence[float | None], trains: Sequence[bool]) -> list[int]:
+    """Return numbers of lines from 0, the same for lines of the same step."""
     moments: list[int] = []
     previous: float | None = None
-    for epoch in epochs:
-        now = moments[-1] if moments else -1
-        moments.append(now if moments and epoch is not None and epoch == previous else now + 1)
+    trained = False
+    for epoch, train in zip(epochs, trains, strict=True):
+        same = bool(moments) and epoch is not None and epoch == previous
+        same = same and not (train and trained)
+        trained = train or (same and trained)
+        moments.append((moments[-1] + (not same)) if moments else 0)
         previous = epoch
     return moments
 
@@ -100,7 +113,7 @@ def _agree(steps: Sequence[int], epochs: Sequence[float | None]) -> bool:
     step, epoch = steps[-1], epochs[-1]
     if not epoch:
         return True
-    slack = 2 * _ROUNDING * step / epoch + 1
+    slack = 2 * max(_rounding(e) for e in epochs if e is not None) * step / epoch + 1
     return all(
         e is None or abs(step - at - (epoch - e) * step / epoch) <= slack
         for at, e in zip(steps, epochs, strict=True)

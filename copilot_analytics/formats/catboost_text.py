@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,6 +29,7 @@ class CatBoostParser(BoostingParser):
     def __init__(self, patterns: tuple[Pattern, ...], rows: RowReader, naming: Naming) -> None:
         super().__init__(patterns, rows, naming)
         self._direction = ""
+        self._best = math.nan
 
     def row(self, columns: dict[str, Floats], line: int, lines: Ints) -> Iterator[Item]:
         """Turn the numbers of one line into records."""
@@ -36,8 +38,13 @@ class CatBoostParser(BoostingParser):
             columns["#time_s"] = np.sum(parts, axis=0)
         best = columns.pop("best", None)
         test = "test" if "test" in columns else "test1"
-        if best is not None and test in columns and best[0] != columns[test][0]:
-            self._direction = "min" if best[0] < columns[test][0] else "max"
+        if columns["#step"][0] == 0:
+            self._best = math.nan
+        if best is not None and test in columns:
+            worse = columns[test][0] if best[0] != columns[test][0] else self._best
+            if best[0] != worse and not math.isnan(worse):
+                self._direction = "min" if best[0] < worse else "max"
+            self._best = best[0]
         yield from super().row(columns, line, lines)
         if self._direction:
             facts = {"save_best": test, "save_best_direction": self._direction}
@@ -83,6 +90,18 @@ class CatBoostText(BoostingFormat):
                 Record("eval", 10, metrics={"test": 1.0}, line=2),
                 Record("config", facts={"save_best": "test", "save_best_direction": "min"}, line=2),
                 Record("end", line=3),
+            ),
+        ),
+        Sample(
+            "0:\tlearn: 0.5\ttest: 0.25\tbest: 0.25 (0)\ttotal: 50ms\tremaining: 5s\n"
+            "10:\tlearn: 0.75\ttest: 0.5\tbest: 0.5 (10)\ttotal: 1s\tremaining: 3s\n",
+            (
+                Record("config", facts={"step_unit": "tree"}, line=1),
+                Record("train", 0, metrics={"learn": 0.5}, line=1),
+                Record("eval", 0, metrics={"test": 0.25}, line=1),
+                Record("train", 10, metrics={"learn": 0.75}, line=2),
+                Record("eval", 10, metrics={"test": 0.5}, line=2),
+                Record("config", facts={"save_best": "test", "save_best_direction": "max"}, line=2),
             ),
         ),
     )

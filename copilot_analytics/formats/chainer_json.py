@@ -38,7 +38,8 @@ class ChainerJson(DocumentFormat):
             "epoch": "#progress",
             "elapsed_time": "#time_s",
             "main/loss": "loss",
-        }
+        },
+        test_is_val=True,
     )
 
     def claims(self, head: bytes) -> bool | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
-from copilot_analytics.formats._hf_lines import SUMMARY, dict_fields, kind_of
+from copilot_analytics.formats._hf_lines import SUMMARY, WrappedDict, dict_fields, kind_of
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
@@ -61,6 +61,7 @@ class HFConsoleParser(LineParser):
         self._ended = False
         self._over: float | None = None  # the epoch of a summary that no header followed
         self._epoch = 0.0  # of the last line that nothing but its number places
+        self._wrapped = WrappedDict()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -69,6 +70,7 @@ class HFConsoleParser(LineParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Hold training lines until the bar tells their step; place them otherwise."""
+        self._wrapped.forget()
         if "#step" in columns:
             yield from self._rows.rows(columns, lines)
             return
@@ -80,10 +82,11 @@ class HFConsoleParser(LineParser):
         """Read any other line."""
         if len(line) > LONGEST_LINE:
             return ()
-        frame, fields = find_frame(line), dict_fields(line)
+        text = self._wrapped.see(line) or line
+        frame, fields = find_frame(line), dict_fields(text)
         seen = [] if frame is None else _records(self._see(frame))
         if fields is not None:  # behind the frame, where a heap of output was written out
-            numbers = {field.name: float(line[field.start : field.end]) for field in fields}
+            numbers = {field.name: float(text[field.start : field.end]) for field in fields}
             return seen + _records(self._take(_Row(kind_of(fields), numbers, number)))
         if frame is not None:
             return seen
@@ -181,7 +184,8 @@ class HFConsoleParser(LineParser):
         last = self._rows.axis.last_step
         step = self._pace.step_at(held[-1].numbers.get("epoch"), step)
         last = 0 if last > step else last
-        steps = steps_up_to(step, [row.numbers.get("epoch") for row in held], last)
+        epochs = [row.numbers.get("epoch") for row in held]
+        steps = steps_up_to(step, epochs, last, [row.kind == "train" for row in held])
         for row, at in zip(held, steps, strict=True):
             if elapsed_s is not None and row is held[-1]:
                 row.numbers["#time_s"] = elapsed_s
@@ -326,6 +330,21 @@ Saving model checkpoint to toy/checkpoint-5
             ),
         ),
         Sample(
+            """\
+  25%|##5       | 10/40 [00:05<00:15,  2.00it/s]{'loss': '0.75',
+  'grad_norm': '0.5', 'learning_rate': '1e-06', 'epoch':
+  '0.25'}
+
+  {'eval_loss': '0.875', 'eval_runtime':
+  '1.5', 'epoch': '0.25'}
+""",
+            (
+                Record("config", facts={"planned_steps": 40}, line=3),
+                Record("train", 10, 0.25, metrics={"loss": 0.75, "lr": 1e-06}, line=3),
+                Record("eval", 10, 0.25, metrics={"eval_loss": 0.875}, line=6),
+            ),
+        ),
+        Sample(
             "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
             "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
             (
@@ -337,8 +356,11 @@ Saving model checkpoint to toy/checkpoint-5
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a dict of the Trainer settles it, and so does its own header."""
-        sure = any(_HEADER.search(line[:400]) or dict_fields(line) for line in lines)
-        return 1.0 if sure else 0.0
+        wrapped = WrappedDict()
+        for line in lines:
+            if _HEADER.search(line[:400]) or dict_fields(wrapped.see(line) or line):
+                return 1.0
+        return 0.0
 
     def parser(self, file: str) -> HFConsoleParser:
         """Return a fresh parser for a log."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import Sample, judges_each_line
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import COLON_PAIRS
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _TRAINING = re.compile(
     r"(?P<key>Batch Loss|Batch Acc|Lr|Tokens per Sec|Learning Rate):"
     rf"\s{{1,12}}(?P<number>{NUMBER})(?![\w.])"
+)
+
+_VALIDATIONS = re.compile(
+    r"^Steps:\s{1,4}(?P<step>\d{1,12})\t(?P<rest>(?:[\w-]{1,20}:\s{1,12}\S{1,30}\t){1,12}?)"
+    r"LR:\s{1,12}\S{1,30}(?:\t\*?)?\s*$"
 )
 
 
@@ -49,6 +57,11 @@ class JoeyNMTText(StatementFormat):
                 r"\bValidation result (?:\([^)]{1,40}\) )?at epoch\s{1,6}(?P<epoch>\d{1,6}), "
                 r"step\s{1,12}(?P<step>\d{1,12}): (?P<rest>[^\n]{1,400})"
             ),
+            COLON_PAIRS,
+        ),
+        Pattern(  # validations.txt
+            "eval",
+            _VALIDATIONS,
             COLON_PAIRS,
         ),
         Pattern(
@@ -109,7 +122,21 @@ loss:   4.50, ppl:  20.25, acc:   0.25, generation: 9.5000[sec], evaluation: 0.5
                 Record("eval", 50, metrics={"bleu": 1.25, "loss": 4.5, "ppl": 20.25}, line=2),
             ),
         ),
+        Sample(
+            "Steps: 100\tloss: 4.50\tacc: 0.25\tppl: 90.25\tLR: 0.00030000\t*\n"
+            "Steps: 200\tLoss: 800.50\tPPL: 80.25\tbleu: 1.25\tLR: 0.00030000\t\n",
+            (
+                Record("eval", 100, metrics={"loss": 4.5, "acc": 0.25, "ppl": 90.25}, line=1),
+                Record("eval", 200, metrics={"Loss": 800.5, "PPL": 80.25, "bleu": 1.25}, line=2),
+            ),
+        ),
     )
+
+    @judges_each_line
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: a training line settles it, or one of ``validations.txt``."""
+        listed = any(_VALIDATIONS.search(line) for line in lines)
+        return 1.0 if listed else super().confidence(lines)
 
 
 FORMAT = JoeyNMTText()

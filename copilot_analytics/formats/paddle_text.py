@@ -43,7 +43,7 @@ class PaddleText(PartsFormat):
         Pattern(  # PaddleDetection
             "train",
             re.compile(
-                r"Epoch: \[(?P<epoch>\d{1,7})\] "
+                r"(?:\d{1,12}/(?P<steps>\d{1,12}) iters )?Epoch: \[(?P<epoch>\d{1,7})\] "
                 r"\[\s{0,9}(?P<inner>\d{1,9})/(?P<inner_of>\d{1,9})\] "
                 r"(?P<rest>learning_rate: .*)$"
             ),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _FEWEST_ROWS = 4  # below, slicing is faster than arrays
 _LAST_NUMBER = re.compile(r"[\d.eE+-]$")
 _FRACTION = re.compile(r"\.(\d*)")
+_PLAIN = re.compile(r"(?:^|[^\w.+-])[+-]?(?P<whole>\d{1,20})\.(?P<decimals>\d{1,20})$")
+_TAIL = 60  # bytes that hold the last number of a line
+_ALL_DIGITS = 15  # significant ones, which say all that a float holds
 
 
 class _Indices(dict[bytes, int]):
@@ -40,10 +43,15 @@ class TextReader(Reader):
         super().__init__(parser, file)
         self._cache = LayoutCache()
         self._crashes = CrashWatcher(file)
+        self._before = b""  # the end of the last line
 
     def read(self, lines: Lines) -> list[Item]:
         """Return what complete lines say."""
         batch = _Batch(lines, self._parser, self._cache)
+        if lines.size:
+            self._before = lines.text[
+                max(lines.starts[-1], lines.ends[-1] - _TAIL) : lines.ends[-1]
+            ]
         items: list[Item] = []
         for kind, places, columns in batch.gathered.runs():
             numbers = lines.numbers[places]
@@ -58,7 +66,7 @@ class TextReader(Reader):
     def read_cut(self, lines: Lines) -> list[Item]:
         """Return what a last line says, unless its last number may be cut off."""
         text = clean(lines.text[:-1])
-        if may_be_cut(text):
+        if may_be_cut(text, clean(self._before)):
             self.skipped += 1
             return []
         return self.read(lines)
@@ -77,10 +85,11 @@ class TextReader(Reader):
         return items
 
 
-def may_be_cut(line: str) -> bool:
+def may_be_cut(line: str, before: str = "") -> bool:
     """Tell whether the last number of a line without an end may lack digits.
 
-    A number with as many decimals as the one before it is taken to be whole.
+    A number with as many decimals as the one before it is taken to be whole, and so is one that
+    ends like that of the line before: with as many decimals, or both with all that a float has.
 
     Examples
     --------
@@ -88,13 +97,26 @@ def may_be_cut(line: str) -> bool:
     (True, False)
     >>> may_be_cut("step 12"), may_be_cut("Killed")
     (True, False)
+    >>> may_be_cut("2,0.125", "1,0.250"), may_be_cut("2,0.12", "1,0.250")
+    (False, True)
     """
     if not _LAST_NUMBER.search(line):
         return False
+    last, above = _PLAIN.search(line), _PLAIN.search(before.rstrip())
+    if last is not None and above is not None:
+        if len(last["decimals"]) == len(above["decimals"]):
+            return False
+        if min(_significant(last), _significant(above)) >= _ALL_DIGITS:
+            return False
     fractions = list(_FRACTION.finditer(line))
     if len(fractions) < 2 or fractions[-1].end() != len(line):
         return True
     return len(fractions[-1][1]) != len(fractions[-2][1]) or not fractions[-1][1]
+
+
+def _significant(number: re.Match[str]) -> int:
+    """Return how many digits of a number count."""
+    return len((number["whole"] + number["decimals"]).lstrip("0"))
 
 
 class _Batch:

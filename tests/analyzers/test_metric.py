@@ -39,6 +39,7 @@ def judge(rows, *, facts=None, others=(), options=None):
         ("SSIM PSNR", "PSNR"),
         ("icdar/precision icdar/recall icdar/hmean", "icdar/hmean"),
         ("loss data_time", "loss"),
+        ("eval_mean_token_accuracy eval_loss", "eval_loss"),
     ],
 )
 def test_the_metric_that_people_compare_by(names, chosen):

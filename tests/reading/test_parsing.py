@@ -223,6 +223,19 @@ def test_a_number_that_may_be_cut_off_is_not_believed(tail, whole):
     assert any("'train', 2" in record for record in records) is whole
 
 
+@pytest.mark.parametrize(("above", "last", "whole"), [
+    ("0.2500", "0.1250", True),
+    ("0.2500", "0.125", False),
+    ("0.8613", "12", False),
+    ("0.84512345678901235", "8.451234567890123", True),
+    ("8.451234567890123e-05", "8.451234567890123", False),
+])  # fmt: skip
+def test_a_last_number_is_whole_if_it_ends_like_the_one_above(above, last, whole):
+    assert may_be_cut(f"2,{last}", f"1,{above}") is not whole
+    records, _ = read(f"step 1: loss={above}\nstep 2: loss={last}".encode())
+    assert any("'train', 2" in record for record in records) is whole
+
+
 def test_every_line_with_its_own_layout():
     rng = random.Random(3)  # noqa: S311  # layouts, not secrets
     lines = []
