@@ -101,6 +101,9 @@ class Evaluations:
         self._furthest = 0.0
         self._kinds: dict[tuple[str, ...], int] = {}
         self._latest: dict[str, float] = {}
+        self._here: dict[tuple[Split, str], float] = {}  # told since training went on
+        self._here_shapes: set[tuple[str, ...]] = set()
+        self._place: tuple[int, float | None] = (-1, None)  # step and epoch of that
         self._chosen_by: str | None = None
 
     def take(self, result: Result) -> Iterator[Item]:
@@ -178,6 +181,21 @@ class Evaluations:
             return False
         return any(count >= _OFTEN for other, count in self._kinds.items() if other != kind)
 
+    def _is_repeated(self, result: Result) -> bool:
+        """Tell whether a line says in other words what was said since training went on."""
+        step, epoch = self._rows.axis.last_step, result.numbers.get("#epoch")
+        here, of = self._place
+        if step != here or (None not in {epoch, of} and epoch != of):
+            of = None
+            self._here.clear()
+            self._here_shapes.clear()
+        self._place = step, of if epoch is None else epoch
+        told = {(s, n): v for s, named in result.metrics.items() for n, v in named.items()}
+        again = result.shape not in self._here_shapes and told.items() <= self._here.items()
+        self._here.update(told)
+        self._here_shapes.add(result.shape)
+        return again
+
     def _continues(self, held: Result, result: Result) -> bool:
         same = held.shape == result.shape and result.counter == held.counter
         if not same or held.counter is None:
@@ -194,7 +212,7 @@ class Evaluations:
         return "#epoch" in held.numbers or self._rows.counts_inner or behind
 
     def _told(self, result: Result) -> Iterator[Item]:
-        if self._is_summary(result):
+        if self._is_summary(result) or self._is_repeated(result):
             return
         self._note(result)
         numbers = {k: v for k, v in result.numbers.items() if k not in _NO_PLACE}

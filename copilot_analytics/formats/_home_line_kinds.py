@@ -59,6 +59,8 @@ _OF_ENDS = tuple(
     "train stop solved done finish optimi conclu termin final complet fertig 训练 早停"
     " 학습 훈련 学習 обуч".split()
 )
+_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}")
+_LOGGER = re.compile(r"^[\w.]{1,60}\s{1,4}[|-]\s{1,4}")
 DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 
@@ -91,6 +93,17 @@ def says_the_end(message: str) -> bool:
     lower = message.lower()
     if not any(word in lower for word in _OF_ENDS):
         return False
-    # After the name of its logger and its level.
-    said = re.split(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}", message)[-1].lstrip(" |-:>=*")
-    return _END.match(said) is not None
+    return _END.match(said_in(message)) is not None
+
+
+def said_in(message: str) -> str:
+    """Return what a message says after its level and the name of its logger.
+
+    Examples
+    --------
+    >>> said_in("INFO:root:Evaluating on valid."), said_in("| INFO | trainer | Done")
+    ('Evaluating on valid.', 'Done')
+    """
+    *level, said = _LEVEL.split(message)
+    said = said.lstrip(" |-:>=*")
+    return _LOGGER.sub("", said) if level else said

@@ -40,6 +40,7 @@ from copilot_analytics.formats._home_line_kinds import (
     OF_SAMPLE,
     SECTION,
     may_measure,
+    said_in,
     says_the_end,
 )
 from copilot_analytics.formats._home_plan import stated_plan
@@ -194,13 +195,15 @@ class HomeTextParser(LineParser):
         if self._has_begun and says_the_end(message):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
-        elif SECTION.match(message + " "):
-            split = split_in(line)
+            return
+        said = said_in(message)
+        if SECTION.match(said + " "):
+            split = split_in(said)
             self._section = split if split in {"val", "test"} else None
             self._repeats = False
         elif self._has_begun and saved_checkpoint(message) is not None:
             yield from self._saved(line, message, number)
-        elif self._has_begun and FINAL.match(message):
+        elif self._has_begun and FINAL.match(said):
             self._repeats = True
 
     def _coco(self, name: str, value: float, number: int) -> Iterator[Item]:
@@ -275,7 +278,7 @@ class HomeTextParser(LineParser):
         yield from self._bars.end()  # it may tell the split
         split = self._section or self._evaluations.section
         judges = not is_of_training(measured) or OF_THE_BEST.search(line) is not None
-        if split is None and self._rows.has_rows and judges:
+        if split is None and self._rows.knows_training and judges:
             split = "test" if self._evaluations.splits == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)

@@ -97,6 +97,12 @@ class HomeRows:
         return self._counts == "inner" or self._has_inner or undecided
 
     @property
+    def knows_training(self) -> bool:
+        """Whether a row was of the training for sure, be it one that waits for the next."""
+        waits = self._waiting is not None and any(is_loss(name) for name in self._waiting[0])
+        return self.has_rows or waits
+
+    @property
     def counts_on(self) -> bool:
         """Whether rows name their epoch and count steps of the training all the same."""
         return self._counts == "step"
@@ -112,7 +118,7 @@ class HomeRows:
         columns, lines = self._without_repeats(shape, dict(columns), lines)
         if not len(lines):
             return
-        if "#epoch" in columns and self.header is not None:
+        if "#epoch" in columns:
             columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
             for row, line in enumerate(lines.tolist()):
@@ -250,7 +256,7 @@ class HomeRows:
         return np.full(len(lines), (self.header or 0.0) + self.headers_end)
 
     def _ahead_of_header(self, epoch: float) -> float:
-        """Return 1 if headers count epochs from 0 and rows from 1, as the first of them tell."""
+        """Return 1 if headers count epochs from 0 and rows from 1, as the first row tells."""
         if self._ahead is None:
             self._ahead = 1.0 if self.header == 0 and epoch == 1 else 0.0
         return self._ahead

@@ -20,6 +20,7 @@ STEPS = frozenset(
     iteración iteracion iteração iteracao itération paso passo schritt episodio episódio шаг 스텝
     ステップ""".split()
 )
+EPISODES = frozenset({"episode", "episodes", "episodio", "episódio"})
 GLOBAL_STEPS = frozenset(
     """global_step globalstep gstep num_updates total_timestep total_timesteps total_num_steps
     """.split()

@@ -31,6 +31,7 @@ from copilot_analytics.formats._home_tokens import (
 )
 from copilot_analytics.formats._home_unnamed import Bare, UnnamedNumbers
 from copilot_analytics.formats._home_vocabulary import (
+    EPISODES,
     REMARK,
     base_of,
     canonical,
@@ -57,6 +58,7 @@ LONGEST_LINE = 8_000
 
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
+_MEANS = frozenset({"avg", "average", "mean"})
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
 
 
@@ -88,6 +90,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
+        self._plays = False  # whether it counts episodes
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
         self._scan(stamp.message)
@@ -178,6 +181,8 @@ class _Scan:
         elif mark in ")]}":
             if self._words and self._opened:
                 self._end += self.line[self._end : self._end + 1] == mark
+            elif mark == "]" and self._is_boxed_name():
+                self._loose = True
             else:
                 self._leave()
         elif mark == "\t" or mark[0] == " ":
@@ -186,6 +191,15 @@ class _Scan:
             return
         elif mark not in "/<>":
             self._leave()
+
+    def _is_boxed_name(self) -> bool:
+        """Tell whether the words since a bracket name what comes behind it: ``[loss] 0.31``."""
+        if not self._words or self._bound or self.line[self._start - 1 : self._start] not in "[【":
+            return False
+        name = " ".join(self._words)
+        if any(letter.isdigit() for letter in name):
+            return False  # "[rank0]: "
+        return place_of(self._words, whole=True, again=False) is not None or is_quality(name)
 
     def _leave(self) -> None:
         """Take the words so far for what stands before names, and look for a split in them."""
@@ -252,6 +266,7 @@ class _Scan:
         if name in {"#inner", "#count"} and split in {"val", "test"} and not measured_at(words):
             name = "#run"
         self._govern(split)
+        self._plays = self._plays or words[-1].lower() in EPISODES
         again = name == "#count" in places and not {"#epoch", "#count_of"} & places.keys()
         if again and self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1] == "/":
             places["#epoch"] = places.pop("#count")  # "iteration: 3 step: 100/1043"
@@ -264,6 +279,8 @@ class _Scan:
         return name
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
+        if self._plays and name.lower() in _MEANS:
+            name = f"{name} score"  # "Episode 100  Avg: 12.5"
         title = canonical(name)
         is_sum = name.lower() == "total" and not is_a_loss(self.line, self.reading, whole=whole)
         if is_sum or (title != "loss" and not is_bookkeeping(title) and is_quantity(name)):

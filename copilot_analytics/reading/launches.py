@@ -87,9 +87,13 @@ class LaunchFilter:
         self._last: int | None = None
         self._first_epoch: float | None = None
         self._last_epoch: float | None = None
+        self._first_result: float | None = None
+        self._last_result: float | None = None
         self._rows = 0
 
     def _see_other(self, record: Record) -> Iterator[Item]:
+        if record.kind == "eval" and not self._rows and not self._held:
+            yield from self._before_result(record)
         if record.kind == "launch":
             yield from self._release()
             self._forget_run()
@@ -191,6 +195,23 @@ class LaunchFilter:
             self._learn(item)
             yield item
         self._resumed = self._crashed = False
+
+    def _before_result(self, record: Record) -> Iterator[Item]:
+        """Yield a launch if a log that tells nothing but results begins anew with this one."""
+        epoch = record.epoch
+        if epoch is None:
+            return
+        first, last = self._first_result, self._last_result
+        if first is None or last is None:
+            self._first_result = epoch
+        elif not self._resumed and epoch <= first and epoch < last:
+            self._forget_run()
+            self._first_result = epoch
+            facts = {"reason": f"the epochs fall from {last:g} back to {epoch:g}"}
+            yield Record("launch", facts=facts, line=record.line, file=record.file)
+            if self._facts:
+                yield Record("config", facts=dict(self._facts), line=record.line, file=record.file)
+        self._last_result = epoch
 
     def _why_new(self, step: int | None, epoch: float | None) -> str | None:
         if not self._rows or self._resumed:

@@ -190,3 +190,18 @@ def test_a_result_whose_next_row_was_torn_off_stays_with_the_run_that_told_it():
     result = Record("eval", step=34, time=9.0, metrics={"acc": 0.5}, line=41)
     passed = list(LaunchFilter().all([named, *rows, again, result, header(seed=1), train(10)]))
     assert kinds(passed)[-4:] == ["eval", "launch", "config", 10]
+
+
+def result(epoch, line=0, **facts):
+    return Record("eval", epoch=epoch, metrics={"acc": 0.5}, facts=facts, line=line)
+
+
+def test_results_alone_begin_again_where_their_epochs_fall_back():
+    run = [result(e, line=int(e)) for e in (1.0, 2.0, 3.0)]
+    again = [*run, Record("end", line=4), *run, result(3.0)]
+    assert told(again) == ["eval"] * 3 + ["end", "launch"] + ["eval"] * 4
+
+
+def test_results_of_several_sets_at_the_same_epochs_are_one_run():
+    items = [result(e) for e in (1.0, 1.0, 2.0, 1.5, 2.0, 2.0)]
+    assert "launch" not in told(items)

@@ -1,0 +1,180 @@
+"""Shapes of home-made logs: bars, tables, agents, and how people print numbers."""
+
+from __future__ import annotations
+
+import pytest
+from home_logs import points, read
+
+from copilot_analytics.formats.home_table import FORMAT as HOME_TABLE
+from copilot_analytics.formats.home_text import FORMAT
+
+
+@pytest.mark.parametrize(
+    "aside", ["avg over last 50", "last 50", "EMA 0.99", "mean of last 50 steps"]
+)
+def test_how_a_loss_is_averaged_may_stand_between_it_and_its_number(aside: str) -> None:
+    text = "".join(
+        f"Epoch 2, Batch {i}, Training Loss ({aside}): 1.{i}\n" for i in range(25, 75, 5)
+    )
+    rows = [r.metrics for r in read(text) if r.kind == "train"]
+    assert rows == [{"Training Loss": float(f"1.{i}")} for i in range(25, 75, 5)]
+
+
+def drawn(epoch: int, postfix: str) -> str:
+    """Return three frames of a bar of four steps, which names no epoch."""
+    return "\n".join(
+        f"\r{25 * n}%|###| {n}/4 [00:0{n}<00:01, 2.5it/s, {postfix}{epoch}{n}]" for n in (1, 2, 4)
+    )
+
+
+def test_of_bars_that_lines_below_sum_up_nothing_counts() -> None:
+    text = "".join(
+        f"{drawn(e, 'train loss=0.')}\n[{e}/90] Train Loss: 1.{e}, Valid Loss: 2.{e}\n"
+        for e in range(1, 6)
+    )
+    assert points(read(text), "train") == [
+        (e, {"Train Loss": float(f"1.{e}")}) for e in range(1, 6)
+    ]
+    assert [step for step, _ in points(read(text), "eval")] == [1, 2, 3, 4, 5]
+
+
+def test_of_bars_whose_epoch_a_line_below_names_the_end_counts() -> None:
+    text = "".join(f"{drawn(e, 'loss=0.')}\nEpoch {e}, Val Loss: 2.{e}\n" for e in range(1, 6))
+    assert points(read(text), "train") == [(e, {"loss": float(f"0.{e}4")}) for e in range(1, 6)]
+    headed = "".join(
+        f"{drawn(e, 'loss=0.')}\nEpoch {e} finished.\nval acc: 0.{e}\n" for e in (1, 2)
+    )
+    assert points(read(headed), "train") == [(1, {"loss": 0.14}), (2, {"loss": 0.24})]
+    assert points(read(headed), "eval") == [(1, {"val acc": 0.1}), (2, {"val acc": 0.2})]
+
+
+def test_bars_that_nothing_names_are_an_epoch_each() -> None:
+    text = "".join(f"{drawn(e, 'loss=0.')}\nTest set: loss: 0.{e}\n" for e in range(1, 4))
+    records = read(text)
+    assert [(r.step, r.epoch) for r in records if r.kind == "train"][-3:] == [
+        (9, 2.25),
+        (10, 2.5),
+        (12, 3.0),
+    ]
+    assert [(r.step, r.epoch) for r in records if r.kind == "eval"] == [
+        (4, None),
+        (None, 2.0),
+        (None, 3.0),
+    ]
+    assert not any(r.kind == "launch" for r in records)
+
+
+def test_a_log_may_tell_evaluations_alone() -> None:
+    text = "".join(f"epoch {e} done\ntesting acc {e}5.25%\n保存最佳模型\n" for e in range(1, 7))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    assert [(r.epoch, dict(r.metrics)) for r in read(text) if r.kind == "eval"][-1] == (
+        6,
+        {"testing acc": 65.25},
+    )
+    ended = "".join(f"Epoch: {e}, Validation loss: 0.{e}5, Best loss: 0.1\n" for e in range(1, 7))
+    assert read(ended + "Early Stopping at epoch 6\n")[-1].kind == "end"
+    assert FORMAT.confidence(text.splitlines()[:9]) < 0.5
+
+
+def test_a_heading_that_says_completed_is_no_end_of_the_training() -> None:
+    text = "".join(
+        f"--- Epoch: {e}\nTraining completed.   Loss: -4.{e}, Reg_loss: 0.{e}, Accuracy: 3.{e} .\n"
+        f"Validation completed.   Loss: -5.{e}, Reg_loss: 0.{e}, Accuracy: 4.{e} .\n"
+        for e in range(1, 6)
+    )
+    assert len(points(read(text), "train")) == len(points(read(text), "eval")) == 5
+    assert not any(r.kind == "end" for r in read(text))
+
+
+def test_what_was_counted_in_brackets_is_no_measure() -> None:
+    text = "".join(
+        f"Timestep {s}000\nmean reward (100 episodes) -1{s}.5\n"
+        f"best mean reward -9.5\nepisodes {s}\n"
+        for s in range(1, 7)
+    )
+    assert [(r.step, dict(r.metrics)) for r in read(text) if r.kind == "eval"] == [
+        (s * 1000, {"mean reward": -10.5 - s}) for s in range(1, 7)
+    ]
+
+
+def test_what_an_accuracy_is_of_is_not_its_name() -> None:
+    last = "Accuracy of the network on the 900 test images: 54.5 %\n"
+    text = "".join(f"epoch {e} loss: 0.{e}\n" for e in range(1, 6))
+    assert points(read(text + last), "eval") == [(5, {"Accuracy": 54.5})]
+
+
+def test_rows_of_a_table_may_be_far_between_and_set_in_bold() -> None:
+    text = "Epoch | Train Loss | Val Acc\n" + "".join(
+        f"Validation loss decreased (0.95769 --> 0.80711).  Saving model ...\n"
+        f" {e}    |   **0.9{e}**   |  {'—' if e == 2 else f'5{e}.25'}\n"
+        for e in range(1, 6)
+    )
+    assert HOME_TABLE.confidence(text.splitlines()) > 0.95
+    assert [step for step, _ in points(read(text), "train")] == [1, 2, 3, 4, 5]
+    assert [step for step, _ in points(read(text), "eval")] == [1, 3, 4, 5]
+    tabs = "epoch\ttrain loss\tvalid loss\n" + "".join(f"{e}\t0.{e}\t\t0.3{e}\n" for e in range(4))
+    assert points(read(tabs), "train")[-1] == (4, {"train loss": 0.3})
+
+
+def test_a_pair_of_brackets_behind_planned_epochs_counts_steps() -> None:
+    text = "".join(
+        f"[{e}/8][{e * 20 + i}] Loss_D: 0.{e}{i} 0.5 Loss_G: 1.{e}{i}\n"
+        for e in range(4)
+        for i in (5, 15)
+    )
+    records = read(text)
+    assert [r.step for r in records if r.kind == "train"] == [5, 15, 25, 35, 45, 55, 65, 75]
+    assert [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts] == [8]
+
+
+def test_steps_that_go_on_tell_the_length_of_an_epoch() -> None:
+    text = "".join(
+        f"[Epoch {e}/5] step {e * 40 - 40 + s} loss: 0.{e}{s}\n"
+        for e in range(1, 6)
+        for s in (20, 40)
+    )
+    assert read(text)[-1].facts == {"steps_per_epoch": 40, "steps_per_epoch_exact": True}
+
+
+def test_a_cost_of_epochs_is_measured_by_a_training_alone() -> None:
+    lines = [f"Epoch: 000{e} cost= 1.{e}821" for e in range(1, 7)]
+    assert FORMAT.confidence(lines) > 0.95
+    assert FORMAT.confidence([line.replace("Epoch", "Iteration") for line in lines]) < 0.5
+
+
+def test_rewards_of_an_agent_are_a_training() -> None:
+    lines = [f"[TOY] PPO Iteration {s}/90 - Avg Reward: 1{s}.25" for s in range(1, 9)]
+    assert FORMAT.confidence(lines) > 0.95
+    assert points(read("\n".join(lines) + "\n"), "eval")[-1] == (8, {"Avg Reward": 18.25})
+
+
+def test_the_stop_loss_of_an_order_is_no_training() -> None:
+    lines = [
+        f"order {n} SELL price=1.25{n} stop_loss=1.26{n} take_profit=1.24{n}" for n in range(30)
+    ]
+    assert FORMAT.confidence(lines) < 0.5
+    table = ["step,stop_loss,packet loss", *(f"{n},1.2{n},0.{n}" for n in range(30))]
+    assert HOME_TABLE.confidence(table) < 0.5
+
+
+def test_a_table_may_call_its_loss_in_another_language() -> None:
+    text = "epoch,训练损失,验证损失\n" + "".join(f"{e},0.{e},0.{e}5\n" for e in range(1, 6))
+    assert points(read(text), "train")[0] == (1, {"训练损失": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [
+        ("0,8165", 0.8165),
+        ("-0,5", -0.5),
+        ("12,25", 12.25),
+        ("1,5e-02", 0.015),
+        ("1,250", 1250.0),
+        ("-1,250.5", -1250.5),
+        ("-2,001,250", -2001250.0),
+    ],
+)
+def test_commas_divide_or_group_the_digits_of_a_number(printed: str, number: float) -> None:
+    lines = [f"Epoch {e}/9 loss: 0.{e} reward: {printed} lr=0.1" for e in range(1, 8)]
+    (_, metrics), *_ = points(read("\n".join(lines) + "\n"), "eval")
+    assert metrics["reward"] == pytest.approx(number, rel=1e-15)
