@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.reading.commands import commanded_plan
 from copilot_analytics.reading.crashes import CrashWatcher
 from copilot_analytics.reading.gathering import BLANK, Gathered, Names, Reader
 from copilot_analytics.reading.layouts import MASK, Codes, LayoutCache, rows_of
 from copilot_analytics.reading.lines import Lines, clean
+from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,8 @@ class TextReader(Reader):
         self._cache = LayoutCache()
         self._crashes = CrashWatcher(file)
         self._before = b""  # the end of the last line
+        self._file = file
+        self._has_trained = False
 
     def read(self, lines: Lines) -> list[Item]:
         """Return what complete lines say."""
@@ -57,6 +61,7 @@ class TextReader(Reader):
             numbers = lines.numbers[places]
             if kind >= 0:
                 self._crashes.training()
+                self._has_trained = True
                 items += self._block(columns, numbers)
                 continue
             for place, number in zip(places.tolist(), numbers.tolist(), strict=True):
@@ -77,10 +82,16 @@ class TextReader(Reader):
 
     def _other(self, line: str, number: int) -> list[Item]:
         items: list[Item] = list(self._crashes.see(line, number))
+        if not self._has_trained:
+            plan = commanded_plan(line)
+            if plan:
+                items.append(Record("config", facts=plan, line=number, file=self._file))
         try:
-            items += self._parser.parse(line, number)
+            said = list(self._parser.parse(line, number))
         except Exception as error:
             raise self._broken(number, error) from error
+        self._has_trained = self._has_trained or any(r.kind == "train" for r in records_of(said))
+        items += said
         self.skipped += not items
         return items
 
