@@ -61,6 +61,7 @@ def test_a_watch_whose_run_has_ended_stays_until_a_channel_took_its_end(ledger, 
     log.write_bytes(log.read_bytes() + rest)
     slow = Pigeon(*[Transient("no network", 2.0)] * 2)
     watch = supervisor(ledger, [log], [slow])
+    watch._linger_s = 1.5
     watch._end = lambda: None  # which would send what is left
     thread, codes = in_thread(watch)
     thread.join(60)
