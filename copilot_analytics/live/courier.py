@@ -103,7 +103,7 @@ class Courier:
         self._card_text = self._card_place = ""
         self._card_shown = ""
         self._card_at = float("-inf")
-        self._owed_since = float("inf")
+        self._owed_since, self._told_owed = float("inf"), False
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._patience_s = 0.0
@@ -126,13 +126,15 @@ class Courier:
 
     def tries_on(self) -> bool:
         """Tell whether a channel that fails for now still owes a message; 10 min long at most."""
-        owed = set(self._delivery.undelivered()) & set(self._delivery.failing)
+        owed = set(self._delivery.undelivered()) - set(self._delivery.parked)
+        failing = ", ".join(sorted(owed & set(self._delivery.failing)))
         now = time.monotonic()
-        if owed and self._owed_since == float("inf"):
-            self._owed_since = now
-            who = ", ".join(sorted(owed))
+        if owed:
+            self._owed_since = min(self._owed_since, now)
+        if failing and not self._told_owed:
+            self._told_owed = True
             self.notices.append(
-                f"{who} has not taken the end yet; tried for 10 min, or until Ctrl-C"
+                f"{failing} has not taken the end yet; tried for 10 min, or until Ctrl-C"
             )
         return bool(owed) and now - self._owed_since < _OWED_S
 
