@@ -13,6 +13,8 @@ from copilot_analytics.formats._rows import Naming
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from copilot_analytics.formats._base import Json
 
 _SNAPSHOT = re.compile(r"network-snapshot-(?P<kimg>\d{1,12})\.pkl$")
@@ -38,6 +40,11 @@ class StyleGanJson(JsonRowsFormat):
         """Tell whether a statement is the result of a snapshot."""
         snapshot = _SNAPSHOT.search(str(statement.get("snapshot_pkl")))
         return snapshot is not None and isinstance(statement.get("results"), dict)
+
+    def confidence(self, lines: Sequence[str]) -> float:
+        """Tell how sure it is: the console prints the same objects between its ticks."""
+        others = any(line.lstrip()[:1] not in {"{", ""} for line in lines)
+        return 0.0 if others else super().confidence(lines)
 
     def numbers(self, statement: Json) -> dict[str, float]:
         """Return the results of a snapshot and where it stands."""
