@@ -54,7 +54,7 @@ _LOSS = re.compile(r"loss")
 # How many tokens are guessed, and how far the answers that were chosen are told from those that
 # were rejected (TRL), which the loss sums up; the Trainer keeps the checkpoint of the lowest loss.
 _SUMMED_UP_BY_LOSS = re.compile(
-    r"(^|[/_])((rewards|logps|logits)/(accuracies|margins|chosen|rejected)|mean_token_accuracy)$"
+    r"(^|[/_])((rewards|logps|logits)/(accuracies|margins|chosen|rejected)|(mean_)?token_acc(uracy)?)$"
 )
 _RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PART = re.compile(
@@ -64,6 +64,7 @@ _PART = re.compile(
 )
 _RANGE = re.compile(r"0?\.?5\d?[-:]0?\.?95")
 _OVERALL = re.compile(r"(^|[._/\-@ ])(mean|macro|avg|average|overall|total|all|m(?=iou|dice|acc))")
+_EXTREME = re.compile(r"(?<![a-z])(max|min)(?![a-z])")
 _MEAN_OF = re.compile(r"(?P<head>\S{1,60}[_\- ])(mean|macro|avg|average|overall)", re.IGNORECASE)
 UNRANKED = 60
 
@@ -92,6 +93,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         part += 1
     if re.search(r"_(easy|hard)_", key):
         part += 1
+    if _EXTREME.search(key) and _means_of(key) & {re.sub(r"\s+", "_", n.lower()) for n in names}:
+        part += 1
     if tail.endswith("_reward") and any(other.strip().lower() == "reward" for other in names):
         part += 1
     if "kitti" in key and "overall" not in key:
@@ -112,6 +115,11 @@ def better_ranked(name: str, names: Sequence[str]) -> tuple[int, int, int]:
     """Rank for choosing: a part of the data comes after the whole of any ranked family."""
     family, part, place = rank_of(name, names)
     return (part if family < UNRANKED else 9, family, place)
+
+
+def _means_of(key: str) -> set[str]:
+    """Return how the mean may be called beside the greatest or least of what was played."""
+    return {_EXTREME.sub(word, key) for word in ("mean", "avg", "average")}
 
 
 def _is_one_of_many(name: str, names: Sequence[str]) -> bool:

@@ -177,10 +177,12 @@ class DocumentFormat(LogFormat):
         opening = b"[" if self.array is None else b"{"
         if start and not start.startswith(opening):
             return False
-        first, newline, _ = start.partition(b"\n")
+        first, newline, rest = start.partition(b"\n")
+        is_line = newline and self.array is not None and first.rstrip().endswith(b"}")
+        if is_line and rest.lstrip().startswith(b"{"):  # of many, the last of which may be one
+            return any(mark in first for mark in self.marks)
         if any(mark in start for mark in self.marks):
             return True
-        is_line = newline and self.array is not None and first.rstrip().endswith(b"}")
         return False if is_line else None
 
     def confidence(self, lines: Sequence[str]) -> float:

@@ -8,6 +8,7 @@ from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._table import TableFormat
 from copilot_analytics.records import Record
+from copilot_analytics.schema import names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +31,12 @@ class LightningCsv(TableFormat):
         before 0.6 logged by test-tube, which wrote the time of day in place of a step.
         """
         if {"epoch", "created_at"} <= set(names):
-            return any("loss" in name for name in names)
+            return any(map(names_a_loss, names))
         own = {"step", "epoch"}
         styled = [name for name in names if name not in own]
         if not own <= set(names) or not styled:
             return False
-        metric = any("loss" in name or name.startswith("lr-") for name in styled)
+        metric = any(names_a_loss(name) or name.startswith("lr-") for name in styled)
         ordered = list(names) == sorted(names) or set(names[-2:]) == own
         marks = ("_step", "_epoch", "train_", "val_", "train/", "val/", "lr-", "test_", "valid_")
         return (metric and ordered) or any(

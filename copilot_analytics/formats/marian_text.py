@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
-from copilot_analytics.formats._rows import Naming
-from copilot_analytics.formats._statements import Pattern, StatementFormat
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._statements import Pattern, StatementFormat, StatementParser
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _PLACE = r"\bEp\. (?P<epoch>\d{1,9}) : Up\. (?P<step>\d{1,12}) : "
 _PAIRS = re.compile(rf"(?P<key>Cost|gNorm|L\.r\.) (?P<number>{NUMBER})(?![\w.])")
@@ -24,6 +24,18 @@ _RESULT = re.compile(
     rf"\[valid\] {_PLACE}(?P<rest>[A-Za-z][\w.-]{{0,60}} : {NUMBER}"
     r"(?: : (?:new best|stalled|no effect)[^\n]{0,80})?$)"
 )
+
+
+class MarianParser(StatementParser):
+    """Knows that ``translation`` is the BLEU of a validation, by which models are chosen."""
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read any line but one of the training."""
+        records = list(super().parse(line, number))
+        if any(record.kind == "eval" and "translation" in record.metrics for record in records):
+            facts = {"save_best": "translation", "save_best_direction": "max"}
+            return [*self._rows.config(facts, number), *records]
+        return records
 
 
 class MarianText(StatementFormat):
@@ -91,7 +103,28 @@ words/s : gNorm 1.2500 : L.r. 3.0000e-05
                 Record("end", line=6),
             ),
         ),
+        Sample(
+            """\
+[2024-03-01 10:20:31] Ep. 1 : Up. 100 : Sen. 7,039 : Cost 8.25000000 : Time 49.71s
+[2024-03-01 10:20:33] [valid] Ep. 1 : Up. 100 : ce-mean-words : 4.5 : new best
+[2024-03-01 10:20:34] [valid] Ep. 1 : Up. 100 : translation : 1.5 : new best
+""",
+            (
+                Record("train", 100, metrics={"loss": 8.25}, line=1),
+                Record("eval", 100, metrics={"ce-mean-words": 4.5}, line=2),
+                Record(
+                    "config",
+                    facts={"save_best": "translation", "save_best_direction": "max"},
+                    line=3,
+                ),
+                Record("eval", 100, metrics={"translation": 1.5}, line=3),
+            ),
+        ),
     )
+
+    def parser(self, file: str) -> MarianParser:
+        """Return a fresh parser for a log."""
+        return MarianParser(self.patterns, RowReader(file, self.axis(), self.naming), self.naming)
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a result settles it too, for they have a file of their own."""

@@ -28,7 +28,7 @@ from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.records import Record
-from copilot_analytics.schema import direction_of
+from copilot_analytics.schema import direction_of, names_a_loss
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -229,7 +229,7 @@ def _is_metric(name: str) -> bool:
     """Tell whether a name is that of a loss, a quality or a learning rate."""
     lower = name.lower()
     tail = lower.rsplit("/", 1)[-1]
-    if "loss" in tail or tail in {"lr", "learning_rate", "grad_norm", "perplexity", "reward"}:
+    if names_a_loss(tail) or tail in {"lr", "learning_rate", "grad_norm", "perplexity", "reward"}:
         return True
     direction, reason = direction_of(name)
     known = direction is not None and (reason == "a known metric" or split_of(name) is not None)

@@ -71,6 +71,13 @@ _CUT_MAP = frozenset("mAP@.5:.95"[:cut] for cut in range(1, 10) if cut != 6)
 _DETECTION = ("Box(P", "R", "mAP50", "mAP50-95)")  # what a terminal may have swallowed
 _OLD_DETECTION = ("P", "R", "mAP@.5", "mAP@.5:.95")
 _CUT_OFF = frozenset("instances labels targets img_size size".split())
+_OF_CLASSIFIERS = {  # whose bars show the results too
+    "train_loss": "train/loss",
+    "val_loss": "val/loss",
+    "test_loss": "val/loss",
+    "top1_acc": "metrics/accuracy_top1",
+    "top5_acc": "metrics/accuracy_top5",
+}
 _COUNTED_FROM_0 = frozenset({"obj", "obj_loss", "giou", "iou_loss"})
 
 
@@ -78,7 +85,11 @@ class YoloConsoleParser(LineByLine):
     """Reads bars and results below their headers."""
 
     def __init__(self, file: str) -> None:
-        super().__init__(file, Axis("epoch", epoch_base=1), Naming(_BOOKKEEPING))
+        super().__init__(
+            file,
+            Axis("epoch", epoch_base=1),
+            Naming(_BOOKKEEPING, evaluations=re.compile(r"^metrics/")),
+        )
         self._columns: tuple[str, ...] = ()
         self._results: tuple[str, ...] = ()
         self._base: int | None = None
@@ -209,6 +220,17 @@ class YoloConsole(LogFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
+     Epoch   GPU_mem  train_loss    val_loss    top1_acc    top5_acc
+       1/2     0.41G         2.5         2.25         0.5         0.75: 100%|██| 40/40 [00:05<00:00]
+""",
+            (
+                Record("config", facts={"step_unit": "epoch", "planned_epochs": 2}, line=2),
+                Record("train", 1, 1.0, metrics={"train/loss": 2.5}, line=2),
+                Record("eval", 1, 1.0, metrics={"val/loss": 2.25}, line=2),
+            ),
+        ),
+        Sample(
+            """\
 Ultralytics 8.3.1 🚀 Python-3.11.1 torch-2.4.0 CUDA:0 (Toy, 8000MiB)
 Starting training for 2 epochs...
       Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances    Size
@@ -314,8 +336,8 @@ Epoch: 0 | mAP@0.5: 0.5 | mAP@0.50:0.95: 0.25
 def _train_name(column: str) -> str:
     """Return the name of a column of a bar, as results.csv calls it."""
     lower = column.lower()
-    if lower in _BOOKKEEPING:
-        return lower
+    if lower in _BOOKKEEPING or lower in _OF_CLASSIFIERS:
+        return _OF_CLASSIFIERS.get(lower, lower)
     return f"train/{column}" if "loss" in lower else f"train/{column}_loss"
 
 

@@ -40,6 +40,9 @@ def judge(rows, *, facts=None, others=(), options=None):
         ("icdar/precision icdar/recall icdar/hmean", "icdar/hmean"),
         ("loss data_time", "loss"),
         ("eval_mean_token_accuracy eval_loss", "eval_loss"),
+        ("eval_token_acc eval_loss", "eval_loss"),
+        ("max 100 episode reward|mean 100 episode reward", "mean 100 episode reward"),
+        ("episode_reward_max episode_reward_mean", "episode_reward_mean"),
     ],
 )
 def test_the_metric_that_people_compare_by(names, chosen):

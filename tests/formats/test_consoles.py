@@ -251,3 +251,20 @@ def test_the_trainer_may_speak_behind_the_last_frame() -> None:
     _, records = _read(f"{frame}`Trainer.fit` stopped: `max_epochs=2` reached.\n")
     assert any(r.facts.get("planned_epochs") == 2 for r in records)
     assert any(r.kind == "end" for r in records)
+
+
+def test_results_between_the_ticks_of_stylegan_leave_the_log_to_its_console() -> None:
+    tick = (
+        "tick {0}     kimg {1}.0      time 13m 25s      sec/tick 291.6   sec/kimg 72.89   "
+        "maintenance 4.3  cpumem 5.01   gpumem 8.00  augment 0.000\n"
+    )
+    result = (
+        '{{"results": {{"fid50k_full": {0}}}, "metric": "fid50k_full", '
+        '"snapshot_pkl": "network-snapshot-{1:06d}.pkl", "timestamp": 1650000000.5}}\n'
+    )
+    results = result.format(120.5, 0) + result.format(80.5, 4)
+    text = "Training for 25000 kimg...\n\n" + results.replace("\n", "\n" + tick.format(0, 0))
+    assert _read(text)[0] == "stylegan_text"
+    found, records = _read(results)
+    assert found == "stylegan_json"
+    assert _points(records, "eval", "fid50k_full") == [(0, 120.5), (4000, 80.5)]

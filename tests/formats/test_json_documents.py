@@ -213,3 +213,12 @@ def test_losses_of_a_history_may_be_called_so_in_another_language(train: str, va
     run = _run({train: LOSS, val: VAL})
     assert run.loss_names == (train,)
     assert run.eval_series(val).value.tolist() == VAL
+
+
+def test_lines_are_no_document_though_the_last_one_holds_the_marks_of_one():
+    rows = [
+        {"loss": 2.5, "epoch": 0.5, "global_step/max_steps": "10/20"},
+        {"best_metric": 1.5, "global_step": 20, "log_history": [{"loss": 2.5, "step": 10}]},
+    ]
+    (found,) = [r for r in _read("".join(json.dumps(row) + "\n" for row in rows)) if r.metrics]
+    assert (found.step, found.metrics["loss"]) == (10, 2.5)
