@@ -152,7 +152,7 @@ _DOWN_PART = re.compile(
     r"error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|误差"
 )
 _LOSS = re.compile(
-    r"loss|损失|損失|손실|потер|(^|[^a-z])(perda|p[eé]rdida|perte|verlust)($|[^a-z])"
+    r"loss|损失|損失|손실|потер|verlust($|[^a-z])|(^|[^a-z])(perda|p[eé]rdida|perte)($|[^a-z])"
 )
 _OTHER_LOSS = re.compile(r"(?:stop|packet|weight|hair|heat|job)[ _-]?loss|loss[ _-]?scale|lossless")
 _TOTAL_LOSS = re.compile(
@@ -204,6 +204,9 @@ def names_a_loss(name: str) -> bool:
     return _LOSS.search(name.lower()) is not None and not is_another_loss(name)
 
 
+_JOINED_WORDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
+
+
 def direction_of(name: str) -> tuple[Direction | None, str]:
     """Tell whether a metric of this name is better when it is lower or higher.
 
@@ -223,8 +226,8 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
     --------
     >>> direction_of("coco/AP"), direction_of("coco/bbox_mAP")
     (('max', 'a known metric'), ('max', 'its name'))
-    >>> direction_of("valAcc")[0], direction_of("accuracy_gap")[0]
-    ('max', None)
+    >>> direction_of("valAcc")[0], direction_of("TotalReward")[0], direction_of("accuracy_gap")[0]
+    ('max', 'max', None)
     >>> direction_of("val/loss_ce")[0], direction_of("data_time")[0], direction_of("foo")[0]
     ('min', None, None)
     """
@@ -245,7 +248,8 @@ def direction_of(name: str) -> tuple[Direction | None, str]:
         return "min", "its name"
     if _UP_PART.search(lower):
         return "max", "its name"
-    return None, "its name does not tell"
+    apart = _JOINED_WORDS.sub("_", name)  # "TotalReward"
+    return (None, "its name does not tell") if apart == name else direction_of(apart)
 
 
 @lru_cache(maxsize=256)  # asked by several analyzers at every row

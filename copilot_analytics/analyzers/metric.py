@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from copilot_analytics.analyzers._bare_splits import BARE_SPLIT, direction_by_values
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._metric_scale import Scale, difference_text, scale_of
 from copilot_analytics.analyzers._news import news
@@ -223,9 +224,11 @@ class MetricAnalyzer(Analyzer[MainMetric]):
     def _direction_of(self, run: Run, name: str) -> tuple[Direction | None, str]:
         """Tell the direction by the name, or by the values where the name is a split alone."""
         told = direction_of(name)
-        if told[0] is None and _BARE_SPLIT.fullmatch(name.strip()):
-            if name not in self._bare and _rises_as_a_share(run, name):
-                self._bare[name] = ("max", "a share that rises while the loss falls")
+        if told[0] is None and BARE_SPLIT.fullmatch(name.strip()):
+            if name not in self._bare and (
+                found := direction_by_values(run, judged_series(run, name).value)
+            ):
+                self._bare[name] = found
             return self._bare.get(name, told)
         return told
 
@@ -294,8 +297,6 @@ ANALYZER = MetricAnalyzer
 _ASKED, _STATED, _RANKED = 3, 2, 1
 _MOST_TIES = 50
 _FEWEST_FOR_NOISE = 5
-_FEWEST_FOR_DIRECTION = 4
-_BARE_SPLIT = re.compile(r"(?i)val|valid|validation|dev|eval|test")
 _AVERAGE_PRECISION = re.compile(r"(?i)(?:^|[/_])m?ap(?:$|[^a-z])")
 
 
@@ -353,24 +354,6 @@ def _accuracies(run: Run) -> Iterator[float]:
 
 def _usable(run: Run, name: str) -> bool:
     return len(judged_series(run, name).value) > 0
-
-
-def _rises_as_a_share(run: Run, name: str) -> bool:
-    """Tell whether a number without a name is a score: a share that rises while the loss falls.
-
-    Graph networks are often logged so: ``Loss: 1.2, Train: 0.81, Val: 0.80``. The second half of
-    the values is held against the first, so that single noisy ones decide nothing.
-    """
-    value = judged_series(run, name).value
-    half = len(value) // 2
-    if len(value) < _FEWEST_FOR_DIRECTION or value.min() < 0.0 or value.max() > 100.0:
-        return False
-    if float(np.mean(value[half:])) <= float(np.mean(value[:half])):
-        return False
-    loss = run.train_series("loss").value
-    loss = loss[np.isfinite(loss)]
-    half = len(loss) // 2
-    return half > 0 and float(np.mean(loss[half:])) < float(np.mean(loss[:half]))
 
 
 def _is_nothing_yet(run: Run, name: str) -> bool:

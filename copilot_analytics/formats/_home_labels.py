@@ -17,6 +17,11 @@ _MOST_WORDS = 6
 _LONGEST = 60
 
 
+def are_linking(words: Sequence[str]) -> bool:
+    """Tell whether words only link a name to its number, as in ``loss at step 9 is 0.5``."""
+    return all(word.lower() in LINKING for word in words)
+
+
 def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     """Return the name of a number; empty if what stands before it is none.
 

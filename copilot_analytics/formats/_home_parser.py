@@ -50,6 +50,7 @@ from copilot_analytics.formats._home_row_fields import (
     fields_of,
     has_bare_splits,
     is_of_training,
+    is_outer,
     is_place,
     is_row,
     is_terse,
@@ -186,7 +187,7 @@ class HomeTextParser(LineParser):
             yield from self._header(line, reading, number)
         elif is_place(line, reading):
             yield from self._before_row({})
-            self._rows.stand(columns_of(line, reading))
+            self._rows.stand(columns_of(line, reading), outer=is_outer(line))
         else:
             yield from self._story(line, message, number)
 

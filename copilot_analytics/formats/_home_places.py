@@ -11,12 +11,15 @@ from copilot_analytics.formats._home_vocabulary import (
     GLOBAL_STEPS,
     SAMPLES,
     STEPS,
+    is_quality,
     parts_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_AT = frozenset({"at", "after", "for", "in", "of", "on"})
+_FEWEST_OF_MEASURED = 3  # "loss at step"
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
 
 
@@ -30,10 +33,18 @@ def measured_at(words: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> measured_at(["Minibatch", "loss", "at", "step"])
-    'Minibatch loss'
+    >>> (
+    ...     measured_at(["Minibatch", "loss", "at", "step"]),
+    ...     measured_at(["val", "loss", "after", "epoch"]),
+    ... )
+    ('Minibatch loss', 'val loss')
+    >>> measured_at(["Minibatch", "loss", "at", "step"]), measured_at(["number", "of", "epoch"])
+    ('Minibatch loss', '')
     """
-    return " ".join(words[:-2]) if len(words) > 2 and words[-2].lower() == "at" else ""
+    if len(words) < _FEWEST_OF_MEASURED or words[-2].lower() not in _AT:
+        return ""
+    measured = " ".join(words[:-2])
+    return measured if words[-2].lower() == "at" or is_quality(measured) else ""
 
 
 def ordinal_place(after: str) -> str | None:
@@ -67,7 +78,8 @@ def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
     last = words[-1].lower().strip("#.")
     joined = parts_of(" ".join(words))
     if last in EPOCHS:
-        if joined & NOT_THIS_EPOCH or (last == "ep" and again):
+        other = joined & NOT_THIS_EPOCH and not measured_at(words)
+        if other or (last == "ep" and again):
             return None
         return "#epoch" if whole else "#progress"
     if not whole:

@@ -8,7 +8,8 @@ LONGEST = 20_000  # a dump of all settings on one line may be long
 
 _SETTING = re.compile(
     r"""(?xi)
-    (?<![\w.-]) (?:cfg\.|config\.|args\.|trainer\.|training\.|train\.|solver\.|optim\.){0,3}
+    (?<![\w.-]) (?<!local\ ) (?<!inner\ )
+    (?:cfg\.|config\.|args\.|trainer\.|training\.|train\.|solver\.|optim\.){0,3}
     ['"]?(?:
         (?P<epochs> (?:num|n|nb|max|total|number\ of|total\ number\ of|no\.?\ of)
             [_\s-]?(?:train(?:ing)?[_\s-])?epochs?

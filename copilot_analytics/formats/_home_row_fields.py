@@ -22,8 +22,10 @@ _OF_A_BATCH = re.compile(r"(?i)(?<![a-z])(?:mini)?-?batch(?![a-z])")
 _STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})
 _MOST_PLACE_WORDS = 4
 _LONGEST_PLACE = 80
+_OUTER = re.compile(r"(?i)(?<![a-z])(?:iteration|round|generation)\W{0,3}\d")
 _AFTER_PLACE = re.compile(
-    r"(?:st|nd|rd|th)?[^\w.]*(?:(?:steps?|iterations?|iters?)\b)?[^\w.]*$", re.IGNORECASE
+    r"(?:st|nd|rd|th)?[^\w.]*(?:(?:steps?|iterations?|iters?)\b)?[^\w.]*(?:\([^()]{0,40}\)\W*)?$",
+    re.IGNORECASE,
 )
 
 
@@ -72,6 +74,17 @@ def is_place(line: str, reading: Reading) -> bool:
     end = max(part.end for parts in places for part in parts)
     message = line[reading.stamp.message :]
     return len(message) <= _LONGEST_PLACE and _AFTER_PLACE.match(line, end) is not None
+
+
+def is_outer(line: str) -> bool:
+    """Tell whether a line that names a place counts passes that may train for epochs each.
+
+    Examples
+    --------
+    >>> is_outer("--- Round 3/50 ---"), is_outer("Step 3/50")
+    (True, False)
+    """
+    return _OUTER.search(line) is not None
 
 
 def fields_of(reading: Reading) -> list[Field]:

@@ -86,6 +86,7 @@ class HomeRows:
         self._below: str | None = None  # "one" or "many" rows below a header
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
+        self._is_nested = False  # whether epochs are counted anew below each such line
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
         self._ahead: float | None = None  # of their headers rows name their epoch by that
@@ -118,7 +119,9 @@ class HomeRows:
         columns, lines = self._without_repeats(shape, dict(columns), lines)
         if not len(lines):
             return
-        if "#epoch" in columns:
+        if self._is_nested and {"#epoch", "#epochs"} <= columns.keys():
+            columns = self._of_pass(columns)
+        elif "#epoch" in columns:
             columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
             for row, line in enumerate(lines.tolist()):
@@ -184,10 +187,15 @@ class HomeRows:
         self._stood.add(shape)
         return {name: float(place[0]) for name, place in self._standing.items()}
 
-    def stand(self, places: dict[str, Floats]) -> None:
-        """Take a line that names the step of the ones below it, the first of each kind."""
+    def stand(self, places: dict[str, Floats], *, outer: bool = False) -> None:
+        """Take a line that names the step of the ones below it, the first of each kind.
+
+        A first line of ``Round 3/50`` may count passes that train for some epochs each: `outer`.
+        """
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
         self._stood.clear()
+        if outer and not self.has_rows and self.header is None:
+            self._is_nested = {"#count", "#count_of"} <= self._standing.keys()
 
     def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
         """Take a header that names the epoch of what follows."""
@@ -195,6 +203,8 @@ class HomeRows:
         if self.header is None and self._free_base is not None:
             self.headers_end = True
             self.axis.saw_epoch(self.axis.last_step + self._free_base)
+        if self._is_nested and self._standing is not None:
+            epoch, epochs = (float(self._standing[name][0]) for name in ("#count", "#count_of"))
         self.header = epoch
         self.says_where = True
         self.axis.enter(epoch, epochs)
@@ -254,6 +264,15 @@ class HomeRows:
     def _epoch_below(self, lines: Ints) -> Floats:
         """Return the epoch of rows below the last header; it named the one before if it ends it."""
         return np.full(len(lines), (self.header or 0.0) + self.headers_end)
+
+    def _of_pass(self, columns: dict[str, Floats]) -> dict[str, Floats]:
+        """Return columns whose epochs are parts of the pass that the last line of its own named."""
+        rows = len(columns["#epoch"])
+        inner = {"#inner": columns["#epoch"], "#inner_of": columns["#epochs"]}
+        standing = self._standing or {}
+        for name, place in (("#epoch", "#count"), ("#epochs", "#count_of")):
+            inner[name] = np.full(rows, float(standing[place][0]))
+        return {name: c for name, c in columns.items() if name not in _STEPS} | inner
 
     def _ahead_of_header(self, epoch: float) -> float:
         """Return 1 if headers count epochs from 0 and rows from 1, as the first row tells."""

@@ -42,5 +42,6 @@ UNITS = frozenset(
 )
 LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
 NOT_THIS_EPOCH = frozenset(
-    "warmup warm best from last resume max num per time after until total every save stop".split()
+    """warmup warm best from last resume max num per time after until total every save stop
+    local inner""".split()
 )

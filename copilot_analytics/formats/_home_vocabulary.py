@@ -16,11 +16,12 @@ EPOCHS = frozenset(
 )
 STEPS = frozenset(
     """step steps iter iters iteration iterations it itr update updates num_updates up tick kimg
-    episode episodes timestep timesteps total_timesteps frame frames 步 迭代 步数
+    episode episodes round rounds generation generations timestep timesteps total_timesteps
+    frame frames 步 迭代 步数
     iteración iteracion iteração iteracao itération paso passo schritt episodio episódio шаг 스텝
     ステップ""".split()
 )
-EPISODES = frozenset({"episode", "episodes", "episodio", "episódio"})
+PLAYED = frozenset({"episode", "episodes", "episodio", "episódio", "round", "rounds"})
 GLOBAL_STEPS = frozenset(
     """global_step globalstep gstep num_updates total_timestep total_timesteps total_num_steps
     """.split()
@@ -55,6 +56,7 @@ _QUANTITIES = frozenset(
 _BEST = frozenset({"best", "lowest", "highest", "min_val", "最佳", "最好", "最优", "历史"})
 _PARTS = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[{CHINESE}]+")
 _OF_LATEX = re.compile(r"L(?:_\w{1,30})?")  # L, L_total, L_crf: losses as in a paper
+_OF_LOSS = re.compile(r"loss|verlust$")
 _A_RATE = re.compile(r"(?i)(?:^|.*[\s_])(?:lr|learning[\s_]?rate|lernrate)$")
 _RANKED = re.compile(r"(?i)(?<![a-z])(?:rank|top|acc|prec|hits?)[-@_]?\d")
 _CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
@@ -133,7 +135,7 @@ def is_loss(label: str) -> bool:
     if label.lower() == "total" or _OF_LATEX.fullmatch(label):
         return True
     parts = parts_of(label)
-    named = any("loss" in part for part in parts) or bool(parts & _LOSSES - {"total"})
+    named = bool(parts & _LOSSES - {"total"}) or any(map(_OF_LOSS.search, parts))
     named = named and not is_another_loss(label)
     return (named or {"cross", "entropy"} <= parts) and not is_quantity(label)
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_labels import label_of
+from copilot_analytics.formats._home_labels import are_linking, label_of
 from copilot_analytics.formats._home_places import (
     measured_at,
     names_an_epoch,
@@ -31,7 +31,7 @@ from copilot_analytics.formats._home_tokens import (
 )
 from copilot_analytics.formats._home_unnamed import Bare, UnnamedNumbers
 from copilot_analytics.formats._home_vocabulary import (
-    EPISODES,
+    PLAYED,
     REMARK,
     base_of,
     canonical,
@@ -90,7 +90,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
-        self._plays = False  # whether it counts episodes
+        self._plays = False  # whether it counts what is played
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
         self._scan(stamp.message)
@@ -235,7 +235,8 @@ class _Scan:
         gap, words = self._gap, self._words
         name = label_of(self.line, words, self._start, self._end)
         role: str | None = None
-        if not words and self._measured and gap.strip() in {":", "="} and not unit.strip("%"):
+        is_told = gap.strip() in {":", "="} or bool(words)
+        if self._measured and is_told and are_linking(words) and not unit.strip("%"):
             role = self._metric(self._measured, parts, whole=whole)
         elif not words:
             bare = Bare(parts, gap, unit, whole, self._last, self._governing)
@@ -251,7 +252,9 @@ class _Scan:
         if role is None:
             for part in parts:
                 self._spare(part.start, part.end)
-        self._measured = measured_at(words) if role in {"#count", "#step", "#epoch"} else ""
+        if role not in {"#epochs", "#steps", "#count_of"}:
+            at_place = role in {"#count", "#step", "#epoch"}
+            self._measured = measured_at(words) if at_place else ""
         self._last = role
         self._gap = ""
         self.reading.numbers += 1
@@ -266,7 +269,7 @@ class _Scan:
         if name in {"#inner", "#count"} and split in {"val", "test"} and not measured_at(words):
             name = "#run"
         self._govern(split)
-        self._plays = self._plays or words[-1].lower() in EPISODES
+        self._plays = self._plays or words[-1].lower() in PLAYED
         again = name == "#count" in places and not {"#epoch", "#count_of"} & places.keys()
         if again and self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1] == "/":
             places["#epoch"] = places.pop("#count")  # "iteration: 3 step: 100/1043"
@@ -282,7 +285,9 @@ class _Scan:
         if self._plays and name.lower() in _MEANS:
             name = f"{name} score"  # "Episode 100  Avg: 12.5"
         title = canonical(name)
-        is_sum = name.lower() == "total" and not is_a_loss(self.line, self.reading, whole=whole)
+        is_sum = name.lower() == "total" and (
+            self._plays or not is_a_loss(self.line, self.reading, whole=whole)
+        )
         if is_sum or (title != "loss" and not is_bookkeeping(title) and is_quantity(name)):
             return None
         metrics = self.reading.metrics

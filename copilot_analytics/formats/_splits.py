@@ -27,6 +27,8 @@ _WORDS: tuple[tuple[str, Split], ...] = (
 _OF_LATIN = re.compile(
     r"(?i)(?<!\w)(?:(?P<train>treino|treinamento|entrenamiento|entra[iî]nement|addestramento)"
     r"|(?P<val>valida(?:ção|cao|ción|cion|zione)|validierung)|(?P<test>teste|prueba))(?!\w)"
+    r"|(?<!\w)(?:(?P<trained>training)|(?P<validated>validierung)|(?P<tested>test))s?-?"
+    r"(?=verlust|fehler|genauigkeit)"
 )
 
 
@@ -41,11 +43,12 @@ def split_of(name: str) -> Split | None:
     (None, None, 'test')
     >>> split_of("valLoss"), split_of("lossTrain"), split_of("testacc"), split_of("VALUE_LOSS")
     ('val', 'train', 'test', None)
-    >>> split_of("验证损失"), split_of("perda de treino")
-    ('val', 'train')
+    >>> split_of("验证损失"), split_of("perda de treino"), split_of("Validierungsverlust")
+    ('val', 'train', 'val')
     """
     found = _SPLIT.search(name) or _OF_LATIN.search(name)
     if found is None:
         words = () if name.isascii() else _WORDS
         return next((split for word, split in words if word in name), None)
-    return "val" if found["val"] else "test" if found["test"] else "train"
+    told = found.lastgroup or ""
+    return "val" if told.startswith("val") else "test" if told.startswith("test") else "train"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Item
 
 _OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
+_OF_EPOCHS = ("cost", "train")  # which is told of a training where it is told of epochs
 _FEWEST_ROWS = 4
 _FEWEST_UNPLACED = 10  # rows of a log in which nothing says where training stands
 _FEWEST_RESULTS = 5  # evaluations at different epochs, of a log that tells nothing else
@@ -74,7 +75,7 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                     for name in item.metrics
                     if is_decisive(name)
                     or (plays and is_quality(name))
-                    or (name.lower() == "cost" and not np.isnan(item.epoch[0]))
+                    or (name.lower() in _OF_EPOCHS and not np.isnan(item.epoch[0]))
                 )
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)

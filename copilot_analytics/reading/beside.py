@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.errors import CopilotError
+from copilot_analytics.formats._splits import split_of
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import Block, Item, Record, records_of
@@ -77,6 +78,19 @@ class Digest:
         for item in items:
             found._add(item)
         return found if found.values else None
+
+    def as_evaluation(self, split: str) -> Digest:
+        """Return it with the rows taken for evaluations on a part of the data."""
+        items: list[Item] = []
+        for item in self.items:
+            for record in records_of([item]):
+                if record.kind == "train":
+                    record = replace(record, kind="eval", facts={"split": split})
+                items.append(record)
+        found = Digest(self.path, items)
+        for item in items:
+            found._add(item)
+        return found
 
     @property
     def unit(self) -> str:
@@ -247,12 +261,39 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     digests = [digest for path in paths if (digest := Digest.of(path)) is not None]
     if not digests or digests[0].path != paths[0]:
         return paths[0], Beside(plan=plan)
+    digests = _by_split(digests)
     preferred = digests[0]
     same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
     main = max(same, key=lambda one: one.values)
     if main.values < _RICHER * preferred.values:
         main = preferred
     return main.path, Beside(main, [one for one in same if one is not main], plan)
+
+
+def _by_split(digests: list[Digest]) -> list[Digest]:
+    """Take what ``val_log.csv`` says beside ``train_log.csv`` for evaluations; the latter is first.
+
+    Files of one measure and a split each hold the same columns, whose names tell no split.
+    """
+    trained = {_without_split(one.path): one for one in digests if _split_of(one.path) == "train"}
+    first, found = digests[0], []
+    for one in digests:
+        twin = trained.get(_without_split(one.path))
+        if twin is None or twin is one or twin.names != one.names:
+            found.append(one)
+            continue
+        found.append(one.as_evaluation(str(_split_of(one.path))))
+        first = twin if one is first else first
+    return sorted(found, key=lambda one: one is not first)
+
+
+def _split_of(path: Path) -> str | None:
+    return split_of(path.stem)
+
+
+def _without_split(path: Path) -> tuple[Path, str]:
+    words = re.split(r"[\W_]+", path.name.lower())
+    return path.parent, " ".join(word for word in words if split_of(word) is None)
 
 
 def stated_plan(folder: Path) -> dict[str, Any]:

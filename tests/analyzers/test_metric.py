@@ -163,12 +163,27 @@ def test_a_share_named_by_its_split_that_rises_while_the_loss_falls_is_a_score()
         ("Val", [0.9, 0.8, 0.6, 0.5, 0.4], [2.0, 1.5, 1.2, 1.0, 0.9]),  # falls: a loss?
         ("Val", [0.3, 0.5, 0.6, 0.7, 0.8], [1.0, 1.5, 1.6, 1.7, 1.9]),  # the loss rises as well
         ("Val", [110.0, 120.0, 130.0, 140.0, 150.0], [2.0, 1.5, 1.2, 1.0, 0.9]),  # no share
+        ("Val", [2.0, 2.1, 2.3, 2.4, 2.6], [2.0, 1.5, 1.2, 1.0, 0.9]),  # neither 1 nor per cent
         ("Val", [0.3, 0.5, 0.6], [2.0, 1.5, 1.2]),  # too few
         ("foo", [0.3, 0.5, 0.6, 0.7, 0.8], [2.0, 1.5, 1.2, 1.0, 0.9]),  # a name of its own
     ],
 )
 def test_other_numbers_without_a_direction_stay_unjudged(name, values, losses):
     assert _with_loss([name], values, losses).name is None
+
+
+@pytest.mark.parametrize(
+    ("trained", "direction"),
+    [([1.9, 1.7, 1.6, 1.5, 1.4, 1.35], "min"), ([1.5, 1.6, 1.5, 1.6, 1.5, 1.6], None)],
+)
+def test_what_falls_on_the_training_set_is_a_loss(trained, direction):
+    fold = Fold([MetricAnalyzer], None)
+    for step, value in enumerate(trained, 1):
+        fold.update(Record("train", step=step, metrics={"train": value}))
+        fold.update(Record("eval", step=step, metrics={"val": value + 0.1}))
+    fold.update(Record("tick", facts={"final": True}))
+    main = fold.results.of(MetricAnalyzer)
+    assert (main.direction if main.name else None) == direction
 
 
 def test_boxes_that_are_never_scored_yield_to_masks():

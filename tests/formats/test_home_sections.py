@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from home_logs import points, read
+from home_logs import facts, points, read
 
 from copilot_analytics.formats.home_text import FORMAT
 
@@ -91,3 +91,83 @@ def test_a_mean_of_episodes_is_a_score() -> None:
     assert FORMAT.confidence(text.splitlines()) > 0.95
     judged = [m for r in read(text) for name, m in r.metrics.items() if name == "Avg score"]
     assert judged == [-90.5 - (9 - e) for e in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["after epoch {}: {}", "after Epoch {} is {}", "for epoch {} of 9: {}", "at epoch {} = {}"],
+)
+def test_a_measure_may_stand_before_its_epoch(said: str) -> None:
+    text = "".join(f"Validation loss {said.format(e, f'0.7{e}')}\n" for e in range(1, 8))
+    records = read(text)
+    judged = [(r.epoch, dict(r.metrics)) for r in records if r.kind == "eval"]
+    assert judged == [(e, {"Validation loss": float(f"0.7{e}")}) for e in range(1, 8)]
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_the_number_of_epochs_is_no_epoch() -> None:
+    text = "Loss for a number of epoch 5: 3.5\nTotal number of epoch 9\n"
+    assert read(f"{text}Epoch 1 loss 0.5\nEpoch 2 loss 0.4\n")[-1].step == 2
+
+
+def test_splits_alone_may_name_what_was_measured() -> None:
+    text = "".join(f"[epoch {e}] train=1.6{9 - e} val=1.7{9 - e} best=1.7@{e}\n" for e in range(8))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    assert points(read(text), "train") == [
+        (e + 1, {"train": float(f"1.6{9 - e}")}) for e in range(8)
+    ]
+
+
+def rounds(header: str, clients: int = 1) -> str:
+    return "Args: local epochs: 3\n" + "".join(
+        f"{header.format(r)}\n"
+        + "".join(f"  epoch {e}/3  loss=1.{r}{e}\n" for _ in range(clients) for e in (1, 2, 3))
+        + f"Test Acc: 0.6{r}\n"
+        for r in (1, 2, 3)
+    )
+
+
+@pytest.mark.parametrize(
+    "header", ["=== Round {}/9 ===", "  Iteration {}/9  (global 35)", "GENERATION {} / 9"]
+)
+def test_epochs_that_begin_again_in_each_round_are_parts_of_it(header: str) -> None:
+    records = read(rounds(header))
+    trained = [(r.step, r.epoch) for r in records if r.kind == "train"]
+    assert [step for step, _ in trained] == list(range(1, 10))
+    assert trained[-1][1] == 3.0
+    assert facts(records)["planned_epochs"] == 9
+    assert [(r.epoch, dict(r.metrics)) for r in records if r.kind == "eval"] == [
+        (r, {"Test Acc": float(f"0.6{r}")}) for r in (1, 2, 3)
+    ]
+
+
+def test_epochs_below_a_line_of_their_step_stay_epochs() -> None:
+    text = "".join(
+        f"Step {s}/900\nepoch {1 + s // 300}/3 loss=1.{s}\n" for s in range(100, 900, 100)
+    )
+    assert facts(read(text))["planned_epochs"] == 3
+
+
+def test_local_epochs_are_no_plan_and_no_axis() -> None:
+    text = "Local Epochs: 3\n" + "".join(
+        f"| Global Round : {r} | Local Epoch : {e} | [0/480 (0%)]\tLoss: 0.{r}{e}\n"
+        for r in range(1, 6)
+        for e in range(3)
+    )
+    records = read(text)
+    assert "planned_epochs" not in facts(records)
+    assert points(records, "train")[-1] == (5, {"loss": 0.52})
+
+
+def test_german_words_of_tables() -> None:
+    text = "Epoche;Trainingsverlust;Validierungsverlust\n" + "".join(
+        f"{e};0,5{e};0,6{e}\n" for e in EPOCHS
+    )
+    records = read(text)
+    assert points(records, "train")[0] == (1, {"Trainingsverlust": 0.51})
+    assert points(records, "eval")[0] == (1, {"Validierungsverlust": 0.61})
+
+
+def test_words_joined_by_capitals_tell_an_agent() -> None:
+    text = "Episode,TotalReward,Epsilon\n" + "".join(f"{e},-{9 - e},0.9{e}\n" for e in range(1, 9))
+    assert points(read(text), "eval")[-1] == (8, {"TotalReward": -1.0})

@@ -182,3 +182,27 @@ def test_train_and_validation_of_keras_are_one_run(tmp_path):
     assert len(run.train_series("loss").value) == 5
     assert len(run.eval_series("epoch_loss").value) == 5
     assert run.counts_epochs
+
+
+def per_split(folder, name, offset, columns="epoch,loss,acc"):
+    rows = "".join(f"{e},{offset + 2 / e!r},{0.9 - offset - 0.5 / e!r}\n" for e in range(1, 11))
+    path = folder / name
+    path.write_text(f"{columns}\n{rows}")
+    return path
+
+
+@pytest.mark.parametrize("first", ["train", "val"])
+def test_tables_of_a_split_each_are_one_run(tmp_path, first):
+    paths = [per_split(tmp_path, "train_log.csv", 0.0), per_split(tmp_path, "val_log.csv", 0.1)]
+    main, beside = joined(paths if first == "train" else paths[::-1])
+    assert main == paths[0]
+    run = read(main, beside)
+    assert run.train_series("loss").value[-1] == 0.2
+    assert run.eval_series("loss").value[-1] == pytest.approx(0.3)
+    assert run.eval_series("acc").step.tolist() == list(range(1, 11))
+
+
+def test_tables_of_other_columns_are_no_twins(tmp_path):
+    other = per_split(tmp_path, "val_log.csv", 0.1, "epoch,loss,f1")
+    run = read(*joined([per_split(tmp_path, "train_log.csv", 0.0), other]))
+    assert "loss" not in run.eval_log.metric_names
