@@ -143,6 +143,20 @@ def test_loops_of_links_end(sample, tmp_path):
     assert [one.path for one in found.candidates if not one.refusal] == [str(log)]
 
 
+def test_a_log_is_called_by_the_folder_that_it_lies_in_and_not_by_a_link_to_it(sample, tmp_path):
+    log = put(sample, tmp_path / "real" / "deep" / "train.log")
+    for link in ("a", "z"):
+        (tmp_path / link).symlink_to(tmp_path / "real")
+    assert search(tmp_path).chosen.path == str(log)
+
+
+def test_what_was_found_nowhere_names_the_place_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert search(None).why.endswith(f"no file like a log in {tmp_path}")
+    (tmp_path / "notes.txt").write_text("no training here\n" * 100)
+    assert f"1 file in {tmp_path} refused" in search(None).why
+
+
 def test_special_files_are_not_opened(sample, tmp_path):
     os.mkfifo(tmp_path / "pipe.log")
     log = put(sample, tmp_path / "train.log")
@@ -198,6 +212,17 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
     assert named_logs([link], print, 0.0, followed={link}) == [link]
     with pytest.raises(LogError):
         named_logs([link], print, 0.0)
+
+
+def test_a_log_that_is_not_there_yet_holds_up_no_other(sample, tmp_path):
+    log, missing = put(sample, tmp_path / "train.log"), tmp_path / "other.log"
+    notes = []
+    assert named_logs([missing, log], notes.append, None) == [missing, log]
+    assert notes == [
+        f"waiting for {missing}, which is not there yet; 1 other log watched meanwhile"
+    ]
+    with pytest.raises(LogError):
+        named_logs([missing], notes.append, 0.0)
 
 
 def test_no_more_is_read_of_a_log_than_tells_its_format(sample, tmp_path, monkeypatch):
