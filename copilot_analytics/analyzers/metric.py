@@ -203,7 +203,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         for name in ranked:
             if self._direction_of(run, name)[0] is None and self.options.direction is None:
                 continue
-            if not _usable(run, name):
+            if not _usable(run, name) or self._came_once(run, name, ranked):
                 continue
             if _is_nothing_yet(run, name) and any(
                 other != name and _is_fellow(other, name) and not _is_nothing_yet(run, other)
@@ -220,6 +220,14 @@ class MetricAnalyzer(Analyzer[MainMetric]):
                 why = "the first metric with a known direction"
             return self._directed(run, name, why, _RANKED)
         return None
+
+    def _came_once(self, run: Run, name: str, others: list[str]) -> bool:
+        """Tell whether it is but a test at the end, where others were measured all along."""
+        return len(judged_series(run, name).value) == 1 and any(
+            len(judged_series(run, other).value) >= _FEWEST_FOR_NOISE
+            and self._direction_of(run, other)[0] is not None
+            for other in others
+        )
 
     def _direction_of(self, run: Run, name: str) -> tuple[Direction | None, str]:
         """Tell the direction by the name, or by the values where the name is a split alone."""

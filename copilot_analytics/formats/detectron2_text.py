@@ -23,6 +23,7 @@ _CHECKPOINT = re.compile(r"Saving checkpoint to (?P<path>\S{1,400})")
 _STEP = re.compile(r"_(?P<step>\d{5,9})\.pth$")
 _TASK = re.compile(r"\('(?P<task>\w{1,20})', OrderedDict\(\[(?P<rest>[^\]]{1,2000})\]")
 _TASK_PAIRS = re.compile(rf"\('(?P<key>[\w@]{{1,20}})', (?P<number>{NUMBER})\)")
+_CELLS = re.compile(r"(?:\|\s{0,20}[\w.@ -]{1,40}){3,20}\|\s*$")
 _RESULT = Part(Pattern("eval", re.compile("copypaste")))
 
 
@@ -31,6 +32,7 @@ class Detectron2Parser(PartsParser):
 
     _task = ""
     _names: tuple[str, ...] = ()
+    _head: tuple[str, ...] = ()  # of a table of results, as FastReID prints it
     _at: int | None = None  # the step of a checkpoint since the last training line
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
@@ -45,6 +47,8 @@ class Detectron2Parser(PartsParser):
             return list(self._see_paste(found["told"].strip(), number))
         if "OrderedDict([(" in line:
             return list(self._see_results(line, number))
+        if line.startswith("|"):
+            return list(self._see_table(line, number))
         if found := _CHECKPOINT.search(line):
             return [*self.flush(), self._see_checkpoint(found["path"], number)]
         return super().parse(line, number)
@@ -73,6 +77,17 @@ class Detectron2Parser(PartsParser):
             self._names = tuple(told.split(","))
         elif len(values) == len(self._names):
             names = [f"{self._task}/{name}" for name in self._names]
+            yield from self._see_result(dict(zip(names, values, strict=True)), number)
+
+    def _see_table(self, line: str, number: int) -> Iterator[Record]:
+        """Take the head of a table with a row per data set, or such a row."""
+        if not _CELLS.match(line):
+            return
+        cells = tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
+        if cells[0] in ("Dataset", "Datasets"):
+            self._head = cells
+        elif len(cells) == len(self._head) and (values := _numbers(",".join(cells[1:]))):
+            names = [f"{cells[0]}/{name}" for name in self._head[1:]]
             yield from self._see_result(dict(zip(names, values, strict=True)), number)
 
     def _see_results(self, line: str, number: int) -> Iterator[Record]:
@@ -110,7 +125,8 @@ class Detectron2Text(PartsFormat):
         Pattern(
             "train",
             re.compile(
-                rf"(?:^|\s)(?:eta: {ETA}\s{{1,4}})?iter: (?P<step>\d{{1,10}})\s{{2,4}}"
+                rf"(?:^|\s)(?:eta: {ETA}\s{{1,4}})?"
+                r"(?:epoch/iter: (?P<epoch>\d{1,6})/|iter: )(?P<step>\d{1,10})\s{2,4}"
                 r"(?P<rest>\w{1,60}: .*?)(?:\s{1,4}max_mem: (?P<memory_mib>\d{1,9})M)?\s*$"
             ),
             ANY_PAIRS,
@@ -142,6 +158,21 @@ time: 0.5  last_time: 0.25  data_time: 0.125  lr: 0.001  max_mem: 512M
                 Record("checkpoint", 29, facts={"path": "toy/model_0000029.pth"}, line=4),
                 Record("eval", 29, metrics={"bbox/AP": 12.5, "segm/AP": 10.0}, line=10),
                 Record("train", 39, metrics={"loss": 4.0, "lr": 0.001}, line=11),
+            ),
+        ),
+        Sample(
+            """\
+[03/01 10:00:10 fastreid.utils.events]:  eta: 0:01:00  epoch/iter: 0/39  total_loss: 4.5  lr: 0.001
+[03/01 10:00:20 fastreid.evaluation.testing]: Evaluation results in csv format:
+| Dataset | Rank-1 | mAP |
+|:--------|:-------|:----|
+| Toy     | 50.00  | 25.5 |
+[03/01 10:00:30 fastreid.utils.events]:  eta: 0:00:30  epoch/iter: 1/59  total_loss: 4.0  lr: 0.001
+""",
+            (
+                Record("train", 39, 0, metrics={"loss": 4.5, "eta_s": 60.0}, line=1),
+                Record("eval", 39, metrics={"Toy/Rank-1": 50.0, "Toy/mAP": 25.5}, line=5),
+                Record("train", 59, 1, metrics={"loss": 4.0, "lr": 0.001}, line=6),
             ),
         ),
         Sample(

@@ -132,6 +132,7 @@ class PlainJsonl(JsonRowsFormat):
             **dict.fromkeys(_TIMES, "#time_s"),
             "total_steps": "#steps",
             "max_steps": "#steps",
+            "of": "#steps",
             "total_epochs": "#epochs",
             "num_epochs": "#epochs",
             "max_epochs": "#epochs",

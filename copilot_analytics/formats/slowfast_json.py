@@ -27,6 +27,7 @@ _NO_METRICS = frozenset({"RAM", "split", "cur_iter", "cur_iters"})
 _BEST_SO_FAR = ("min_top", "max_top")
 # At the end of an epoch the timers were set to zero a moment ago: both tell the same and nothing.
 _NOT_OF_AN_EPOCH = ("#inner", "dt", "dt_data")
+_OF_TRAINING = ("train_iter", "train_epoch")  # later with an underscore, and what is trained
 _PLACES = {"epoch": ("#epoch", "#epochs"), "iter": ("#inner", "#inner_of")}
 
 
@@ -76,8 +77,8 @@ class SlowFastJson(JsonTextFormat):
                 numbers |= {} if memory is None else {"memory_mib": float(memory[1]) * 1024}
             elif one is not None and key not in _NO_METRICS and not key.startswith(_BEST_SO_FAR):
                 numbers[key] = one
-        if kind in {"train_iter", "train_epoch"} or "#step" in numbers:
-            if kind == "train_epoch":
+        if kind.startswith(_OF_TRAINING) or "#step" in numbers:
+            if kind.startswith("train_epoch"):
                 for key in _NOT_OF_AN_EPOCH:
                     numbers.pop(key, None)
             columns = {key: np.array([one]) for key, one in numbers.items()}
@@ -117,6 +118,16 @@ json_stats: {"_type": "val_epoch", "epoch": "1/9", "gpu_mem": "2.50G", "min_top1
             (
                 Record("config", facts={"planned_epochs": 9, "steps_per_epoch": 20}, line=1),
                 Record("train", 30, 1.5, metrics={"loss": 2.5, "lr": 0.1}, line=1),
+            ),
+        ),
+        Sample(
+            """\
+[08/14 12:00:00][INFO] logging.py:  98: json_stats: {"_type": "train_iter_", "dt": 0.5, \
+"dt_data": 0.25, "dt_net": 0.25, "epoch": "1/9", "iter": "10/20", "loss": 2.5, "lr": 0.1}
+""",
+            (
+                Record("config", facts={"planned_epochs": 9, "steps_per_epoch": 20}, line=1),
+                Record("train", 10, 0.5, metrics={"loss": 2.5, "lr": 0.1}, line=1),
             ),
         ),
         Sample(

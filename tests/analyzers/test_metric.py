@@ -205,6 +205,12 @@ def test_which_return_or_ranking_is_the_main_one(names, chosen):
     assert judge([dict.fromkeys(names.split(), 0.5)]).name == chosen
 
 
+def test_one_test_at_the_end_does_not_replace_what_was_measured_all_along() -> None:
+    rows = [{"val_loss": 1.0 / n} for n in range(1, 7)]
+    assert judge([*rows, {"test_acc": 0.9}]).name == "val_loss"
+    assert judge([*rows[:2], {"test_acc": 0.9}]).name == "test_acc"
+
+
 def test_parts_of_a_mean_come_behind_it() -> None:
     names = ["AUROC_cat", "AUROC_avg", "AUROC_dog"]
     assert min(names, key=lambda name: better_ranked(name, names)) == "AUROC_avg"
