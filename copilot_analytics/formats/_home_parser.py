@@ -45,6 +45,7 @@ from copilot_analytics.formats._home_line_kinds import (
 )
 from copilot_analytics.formats._home_plan import stated_plan
 from copilot_analytics.formats._home_row_fields import (
+    AXIS,
     are_measures,
     columns_of,
     fields_of,
@@ -98,13 +99,15 @@ class HomeTextParser(LineParser):
         if not may_measure(line):
             return None
         reading = read_line(line)
-        if not is_row(reading):
+        if not is_row(reading) and not self._is_plain(line, reading):
             return None
         return [*reading.stamp.fields, *fields_of(reading)]
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of such lines into blocks, and evaluations beside them."""
         row = joined(columns)
+        if AXIS.isdisjoint(row):
+            return list(self._plain_rows(row, lines))
         items = [*self._before_row(row), *self._rows.placed(row, lines)]
         self._evaluations.learn(items)
         return items
@@ -140,6 +143,39 @@ class HomeTextParser(LineParser):
     def _has_begun(self) -> bool:
         """Whether anything was measured; some logs tell evaluations alone."""
         return self._rows.has_rows or bool(self._evaluations.splits)
+
+    def _is_plain(self, line: str, reading: Reading) -> bool:
+        """Tell whether a line measures the training, does not say where it is, and nothing else."""
+        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
+        if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
+            return False
+        if reading.is_remark or reading.is_other_rank:
+            return False
+        if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
+            return False
+        if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
+            return False
+        if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
+            return False
+        return not says_the_end(line[reading.stamp.message :])
+
+    def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
+        """Place what plain lines measured, as `_measures` does one by one."""
+        if self._repeats:
+            return
+        yield from self._bars.end()  # it may tell the split
+        split = self._section or self._evaluations.section
+        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
+        if split is not None and not any(split_in(name) == "train" for name in names):
+            for place, number in enumerate(lines.tolist()):
+                told = {name: float(column[place]) for name, column in row.items()}
+                metrics = {name: told.pop(name) for name in names}
+                result = Result(told, {split: metrics}, number)
+                yield from self._placed_result(result)
+            return
+        self._bars.are_summed_up()
+        yield from self._evaluations.release()
+        yield from self._rows.unplaced(row, lines)
 
     def _sums_up(self, line: str, reading: Reading) -> bool:
         """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
@@ -296,7 +332,10 @@ class HomeTextParser(LineParser):
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
         result = result_of(line, reading, number, split)
-        if not reading.has_axis:
+        yield from self._placed_result(result, has_axis=reading.has_axis)
+
+    def _placed_result(self, result: Result, *, has_axis: bool = False) -> Iterator[Item]:
+        if not has_axis:
             result.numbers.update(self._rows.standing(result.shape))
         yield from self._before_result()
         yield from self._bars.before_result(result.numbers.get("#epoch"))

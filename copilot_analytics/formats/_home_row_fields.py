@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._home_readings import Metric, Number, Reading
     from copilot_analytics.records import Floats
 
+AXIS = frozenset({"#epoch", "#progress", "#count", "#step"})
+"""Places, one of which a line names that says by itself where training stands."""
+
 _MOST_NAME_BLANKS = 5
 _OF_A_BATCH = re.compile(r"(?i)(?<![a-z])(?:mini)?-?batch(?![a-z])")
 _STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})

@@ -150,11 +150,16 @@ class HomeRows:
     def unplaced(
         self, columns: dict[str, Floats], lines: Ints, *, sure: bool = False
     ) -> Iterator[Item]:
-        """Yield one row that does not say where it is, from the second of its kind on.
+        """Yield rows of a kind that do not say where they are, from the second of the kind on.
 
         A number that is printed once, such as a setting, is no series, unless it is `sure`.
         """
         shape = tuple(name for name in columns if name[0] != "#")
+        while len(lines) > 1 and not self._is_settled(shape):
+            row = {name: column[:1] for name, column in columns.items()}
+            yield from self.unplaced(row, lines[:1], sure=sure)
+            columns = {name: column[1:] for name, column in columns.items()}
+            lines = lines[1:]
         if self._standing is not None and shape not in self._stood:
             self._stood.add(shape)
             yield from self.placed({**columns, **self._standing}, lines)
@@ -179,6 +184,14 @@ class HomeRows:
             self._loss_shapes.add(shape)
         self.has_rows = True
         yield from self.reader.rows(columns, lines)
+
+    def _is_settled(self, shape: tuple[str, ...]) -> bool:
+        """Tell whether all further rows of a kind are placed alike."""
+        if self._standing is not None and shape not in self._stood:
+            return False
+        if self.header is not None and not self._fine_names:
+            return self._below is not None
+        return shape in self._repeated
 
     def standing(self, shape: tuple[str, ...]) -> dict[str, float]:
         """Return the place that a line of its own named for the first result of each kind."""

@@ -9,11 +9,11 @@ its end. One pass over the tokens finds it all, so the time is linear.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_labels import are_linking, label_of
+from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
 from copilot_analytics.formats._home_places import (
     measured_at,
     names_an_epoch,
@@ -59,12 +59,13 @@ LONGEST_LINE = 8_000
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _MEANS = frozenset({"avg", "average", "mean"})
-_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?0{0,4}(?P<number>\d{1,5})")
+_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})")
 
 
-@lru_cache(maxsize=2048)  # a batch of lines is looked at twice
 def read_line(line: str) -> Reading:
     """Return what a line says by itself.
+
+    Lines that are equal but for the digits of their numbers say the same; they are looked at once.
 
     Examples
     --------
@@ -73,7 +74,14 @@ def read_line(line: str) -> Reading:
     >>> sorted(reading.places), [(m.name, m.split) for m in reading.metrics]
     (['#epoch', '#epochs'], [('Train Loss', 'train'), ('Val Loss', 'val'), ('Acc', 'val')])
     """
-    return _Scan(line).reading
+    alike = readings_alike(mask_of(line))
+    for fixed, digits, reading in alike:
+        if "".join([line[place] for place in fixed]) == digits:
+            return reading
+    reading = _Scan(line).reading
+    fixed = fixed_digits(line, reading)
+    alike.append((fixed, "".join([line[place] for place in fixed]), reading))
+    return reading
 
 
 class _Scan:
