@@ -18,7 +18,7 @@ from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from copilot_analytics.live._files import Sibling
 
@@ -67,7 +67,7 @@ def named_logs(
     note: Callable[[str], None],
     wait_s: float | None,
     log_format: str | None = None,
-    followed: Collection[Path] = (),
+    followed: Mapping[Path, Path] | None = None,
 ) -> list[Path]:
     """Return the logs that a user named, once one of them is there and not empty.
 
@@ -82,19 +82,19 @@ def named_logs(
     log_format
         Name of the format.
     followed
-        Those that were followed before: these may hold anything by now, such as the rest of a
-        traceback that went on in a new file.
+        The file in which the run began, of those that were followed before: these may hold
+        anything by now, such as the rest of a traceback that went on in a new file.
 
     Raises
     ------
     LogError
         If there is none in time, or if one is no training log and nothing writes to it.
     """
-    waiting = Waiting(note, wait_s)
+    waiting, followed = Waiting(note, wait_s), followed or {}
     here = [log for log in logs if _missing(log) is None]
     for log in logs:
-        if log in followed and rotated_siblings(os.path.realpath(log)):
-            continue  # all that was written may have been rotated a moment ago
+        if log in followed and (rotated_siblings(os.path.realpath(log)) or _holds(followed[log])):
+            continue  # all that was written may have been rotated, or its link moved, a moment ago
         if here and log not in here:
             note(f"{_missing(log) or log}; {plural(len(here), 'other log')} watched meanwhile")
             continue
@@ -206,6 +206,13 @@ def _missing(log: Path) -> str | None:
     except OSError:
         return None  # reading it tells what is wrong
     return None if log.exists() else f"waiting for {log}, which is not there yet"
+
+
+def _holds(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _is_written(log: Path) -> bool:

@@ -19,6 +19,7 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
+from copilot_analytics.live.first_place import place_of
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.forgetting import forget_the_gone
@@ -264,7 +265,8 @@ def _sampler() -> GpuSampler:
 def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) -> list[Path]:
     """Return what to follow, waiting for it if need be."""
     if not options.auto:
-        followed = {path for path in options.logs if _first(path, ledger)}
+        places = ((path, place_of(_first(path, ledger))) for path in options.logs)
+        followed = {path: Path(place.home) for path, place in places if place is not None}
         return named_logs(options.logs, note, options.wait_s, options.log_format, followed)
     return found_logs(options.base, note, options.wait_s, every=options.every)
 

@@ -196,6 +196,19 @@ def test_a_table_is_found_by_the_name_that_trainers_give_it(sample, tmp_path):
     assert [one.path for one in search(folder).candidates] == [str(log)]
 
 
+def test_a_link_to_a_log_without_a_line_still_leads_to_what_was_followed_there(tmp_path):
+    log, link = tmp_path / "run2" / "train.log", tmp_path / "latest.log"
+    log.parent.mkdir()
+    log.touch()
+    link.symlink_to(log)
+    began = tmp_path / "run1" / "train.log"
+    with pytest.raises(LogError, match="has no line"):
+        named_logs([link], print, 0.0, followed={link: began})  # which is gone
+    began.parent.mkdir()
+    began.write_text("Epoch 1/9 loss 0.5\n")
+    assert named_logs([link], print, 0.0, followed={link: began}) == [link]
+
+
 def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
     console = sample_logs / "digits_crash" / "console.log"
     lines = console.read_bytes().splitlines(keepends=True)
@@ -204,12 +217,12 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
     link.symlink_to(log)
     with pytest.raises(LogError):
         named_logs([link], print, 0.0)
-    assert named_logs([link], print, 0.0, followed={link}) == [link]
+    assert named_logs([link], print, 0.0, followed={link: log}) == [link]
     (tmp_path / "train.log.2").write_bytes(b"".join(lines[:-9]))
     (tmp_path / "train.log.1").write_bytes(b"".join(lines[-9:-2]))
     assert named_logs([link], print, 0.0) == [link]
     log.write_bytes(b"")
-    assert named_logs([link], print, 0.0, followed={link}) == [link]
+    assert named_logs([link], print, 0.0, followed={link: log}) == [link]
     with pytest.raises(LogError):
         named_logs([link], print, 0.0)
 
