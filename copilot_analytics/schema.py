@@ -164,7 +164,8 @@ _TOTAL_LOSS = re.compile(
 _UNNAMED_LOSS = re.compile(
     r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost|(?:char|BCER) train|rmse_trn"
     r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
-    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|err(?:or)?|ppl|perplexity)",
+    r"(?:[\w/]{1,40}(?:'s |-))?"
+    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|m?err(?:or)?|ppl|perplexity)",
     re.IGNORECASE,
 )
 
