@@ -151,7 +151,7 @@ class ImagenetText(PartsFormat):
                 Record("config", facts={"steps_per_epoch": 4}, line=1),
                 Record("train", 2, metrics={"loss": 1.5}, line=1),
                 Record("train", 4, metrics={"loss": 1.25}, line=2),
-                Record("eval", 4, metrics={"val_loss": 1.375, "val_acc": 50.5}, line=3),
+                Record("eval", None, 1.0, metrics={"val_loss": 1.375, "val_acc": 50.5}, line=3),
             ),
         ),
         Sample(
