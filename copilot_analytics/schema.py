@@ -162,7 +162,7 @@ _TOTAL_LOSS = re.compile(
 # What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
 # Regressions and likelihoods go by the name of what they minimise.
 _UNNAMED_LOSS = re.compile(
-    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost|(?:char|BCER) train|rmse_trn"
+    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|(?:avg|current)?cost|(?:char|BCER) train|rmse_trn"
     r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
     r"(?:[\w/]{1,40}(?:'s |-))?"
     r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|m?err(?:or)?|ppl|perplexity)",
