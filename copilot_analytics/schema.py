@@ -122,7 +122,7 @@ _UP = """
     NMI ARI R² QWK OA AA mF1 DSC winrate win_rate SPL UAS LAS TPR TNR success 准确率 正确率 精度
     精确率 召回率 奖励 prec SpearmanR PearsonR spearman_rho NSD gmean BERTScore chrF++ COMET
     sacreBLEU elo cindex lDDT plDDT TM ESTOI SISNR SI-SDRi SDRi hit_ratio hit_rate hit
-    GAUC kendall kendalltau MOS mINP CIDEr-D ANLS
+    GAUC kendall kendalltau MOS mINP CIDEr-D ANLS accu
 """.split()
 _DOWN = """
     loss NME ppl perplexity WER CER top1_err top5_err error err class_error FID KID LPIPS MSE RMSE
@@ -164,9 +164,10 @@ _TOTAL_LOSS = re.compile(
 # What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
 # Regressions and likelihoods go by the name of what they minimise.
 _UNNAMED_LOSS = re.compile(
-    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|cost|(?:char|BCER) train|rmse_trn"
+    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|(?:avg|current)?cost|(?:char|BCER) train|rmse_trn"
     r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
-    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|err(?:or)?|ppl|perplexity)",
+    r"(?:[\w/]{1,40}(?:'s |-))?"
+    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|m?err(?:or)?|ppl|perplexity)",
     re.IGNORECASE,
 )
 

@@ -19,6 +19,7 @@ NO_YEAR = 1972  # a leap year, so that no day of a log without a year is lost
 _FILE_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)(0\d|1[0-2])[0-3]\d_[0-2]\d[0-5]\d[0-5]\d(?!\d)")
 _DAY_S = 86400.0
 _LATEST_START = 64  # a stamp begins within so many characters, after a level, rank or logger
+_SHORTEST_MESSAGE = 12  # characters before a time stamp that ends its line
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _FRACTION = r"(?:[.,](?:(?P<micro>\d{6})|(?P<milli>\d{3}))(?!\d))?"
 _STAMPS = tuple(
@@ -50,6 +51,8 @@ NO_STAMP = Stamp((), 0)
 def find_stamp(line: str) -> Stamp:
     """Return the time stamp near the start of a line, or `NO_STAMP`.
 
+    Where nothing follows it, the message stands before it.
+
     Examples
     --------
     >>> line = "[INFO] 2024-03-01 10:20:30,500 - loss 1.0"
@@ -66,7 +69,10 @@ def find_stamp(line: str) -> Stamp:
                 return Stamp((), half.end())
             names = [name for name, text in found.groupdict().items() if text is not None]
             fields = tuple(Field(f"#{name}", *found.span(name)) for name in names)
-            return Stamp(fields, found.end())
+            closes = found.start() >= _SHORTEST_MESSAGE and not line[found.end() :].strip(
+                " ])}\r\n"
+            )
+            return Stamp(fields, 0 if closes else found.end())
     return NO_STAMP
 
 

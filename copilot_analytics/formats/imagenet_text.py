@@ -97,8 +97,11 @@ class ImagenetText(PartsFormat):
             Pattern(
                 "eval",
                 re.compile(
-                    r"^(?!.{0,200}[Bb]est).{0,200}?(?<![\w.])(?P<rest>(?:val|valid|test)_"
-                    rf"(?:acc|loss|top1|prec)\w{{0,12}}\s?[:=]?\s{{0,4}}{NUMBER}(?![\w.]).{{0,400}})$"
+                    # at the beginning, or behind a time stamp and what stands for the logger
+                    r"(?:^|(?<=:\d\d )|(?<=[,.]\d\d\d )|(?<=\d\] )|(?<=INFO[: ] )|(?<=INFO ))"
+                    r"(?:(?![Bb]est).){0,200}?(?<![\w.])(?P<rest>(?:val|valid|test)_"
+                    rf"(?:acc|loss|top1|prec)\w{{0,12}}\s?[:=]?\s{{0,4}}{NUMBER}(?![\w.])"
+                    r"(?:(?![Bb]est).){0,400})"
                 ),
                 _HELD_OUT,
             ),
@@ -138,6 +141,19 @@ class ImagenetText(PartsFormat):
         ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+2024-03-01 10:20:30 Epoch [1][2/4]  lr: 0.001  loss: 1.50 (1.75)
+2024-03-01 10:20:40 Epoch [1][4/4]  lr: 0.001  loss: 1.25 (1.50)
+2024-03-01 10:20:50 Epoch [1] val_loss: 1.375 val_acc: 50.5 best: 60.5
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 4}, line=1),
+                Record("train", 2, metrics={"loss": 1.5}, line=1),
+                Record("train", 4, metrics={"loss": 1.25}, line=2),
+                Record("eval", None, 1.0, metrics={"val_loss": 1.375, "val_acc": 50.5}, line=3),
+            ),
+        ),
         Sample(
             """\
 Epoch: [0][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 4.5000e+00 (4.5000e+00)

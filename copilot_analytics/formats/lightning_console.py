@@ -42,6 +42,11 @@ _SAVED = re.compile(
     rf"(?P<best>{NUMBER}) \(best {NUMBER}\), saving model to [\"']?"
     rf"(?P<path>[^\"'\n]{{1,400}}?)[\"']? as"
 )
+# The bar of an epoch whose length is not known, as tqdm and as Lightning's own bar draw it.
+_OPEN = re.compile(
+    r"^(?P<title>Epoch \d{1,9}): (?:\|[^|]{0,300}\| (?P<count>\d{1,12})/\?|(?P<its>\d{1,12})it) "
+    r"\[(?P<elapsed>[\d:]{2,12})(?:<[^,\]]{1,30})?,\s{0,9}[^,\]]{1,24}(?P<rest>[^\]\r\n]{0,2000})\]"
+)
 # The bar that rich draws, which is wrapped where the console ends: far behind the left edge.
 _RICH = re.compile(
     r"^Epoch (?P<epoch>\d{1,9})/-?\d{1,9}\s{1,4}[━╸╺ ]{5,300}\s?"
@@ -106,7 +111,7 @@ class LightningConsoleParser(LineParser):
         return [*told, *self._line(line, number)]
 
     def _line(self, line: str, number: int) -> Iterable[Record]:
-        frame = find_frame(line)
+        frame = find_frame(line) or _open_frame(line)
         if frame is not None:
             seen = list(self._see(frame, number))
             # What the Trainer says stands behind the last frame if that ended no line.
@@ -135,7 +140,7 @@ class LightningConsoleParser(LineParser):
             self._validated = True
             return
         found = _EPOCH.match(frame.title)
-        if found is None or not frame.total:
+        if found is None:
             return
         epoch, batch, point = int(found["epoch"]), frame.done, self._point
         numbers = {
@@ -146,7 +151,7 @@ class LightningConsoleParser(LineParser):
         if point is not None and point.epoch == epoch and batch > point.batch and self._validation:
             done, total = self._validation
             self._extra = total if done < total else self._extra
-            if self._extra and batch - point.batch <= total:
+            if self._extra and frame.total and batch - point.batch <= total:
                 point.numbers = numbers or point.numbers
                 return
         if point is not None and (point.epoch, point.batch) != (epoch, batch):
@@ -172,6 +177,8 @@ class LightningConsoleParser(LineParser):
             "#inner_of": float(max(batches, point.batch)),
             "#time_s": self._before_s + point.elapsed_s,
         }
+        if not point.batches:
+            del place["#inner_of"]
         if self._stopped_at is not None:
             # The bar of an epoch that is cut short counts no further than to its end.
             place = {"#step": float(self._stopped_at), "#time_s": place["#time_s"]}
@@ -183,7 +190,7 @@ class LightningConsoleParser(LineParser):
             self._results = results
             step = float(self._rows.axis.last_step)
             at = {"#step": step, "#time_s": place["#time_s"]}
-            if self._stopped_at is None:
+            if self._stopped_at is None and point.batches:
                 at["#progress"] = point.epoch + point.batch / max(batches, point.batch)
             yield from self._rows.evaluation({**at, **results}, point.line)
         self._validated = False
@@ -215,6 +222,19 @@ class LightningConsoleParser(LineParser):
             yield self._rows.record("end", number, facts={"reason": reason})
 
 
+def _open_frame(line: str) -> Frame | None:
+    """Return the frame of a bar without a total, which is given as 0."""
+    found = _OPEN.match(line) if line.startswith("Epoch ") else None
+    if found is None:
+        return None
+    elapsed = 0.0
+    for part in found["elapsed"].split(":"):
+        elapsed = elapsed * 60 + float(part or 0)
+    done = int(found["count"] or found["its"])
+    span = found.span("rest")
+    return Frame(found["title"], done, 0, elapsed, found["rest"], *span, is_exact=True)
+
+
 class LightningConsole(LogFormat):
     """``Epoch 3: 100%|###| 250/250 [00:10<00:00, 23.9it/s, v_num=0, train_loss=0.1]``."""
 
@@ -223,6 +243,25 @@ class LightningConsole(LogFormat):
     url: ClassVar[str] = "https://lightning.ai/docs/pytorch/stable/common/progress_bar.html"
     smoothing: ClassVar[int | None] = 1
     samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+Epoch 0: |          | 0/? [00:00<?, ?it/s]
+Epoch 0: |          | 1/? [00:20<00:00,  0.05it/s, v_num=0, train_loss=4.50]
+Epoch 0: |          | 2/? [00:40<00:00,  0.05it/s, v_num=0, train_loss=4.25]
+Epoch 1: |          | 1/? [00:20<00:00,  0.05it/s, v_num=0, train_loss=4.00]
+""",
+            (
+                Record("train", 1, time=20.0, metrics={"train_loss": 4.5}, line=2),
+                Record("train", 2, time=40.0, metrics={"train_loss": 4.25}, line=3),
+                Record("train", 3, time=60.0, metrics={"train_loss": 4.0}, line=4),
+            ),
+        ),
+        Sample(
+            """\
+Epoch 0: 2it [00:01,  2.00it/s, loss=1.5, v_num=3]
+""",
+            (Record("train", 2, time=1.0, metrics={"loss": 1.5}, line=1),),
+        ),
         Sample(
             """\
 Sanity Checking DataLoader 0: 100%|###| 2/2 [00:00<00:00, 9.1it/s]

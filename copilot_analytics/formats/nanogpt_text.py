@@ -119,6 +119,13 @@ iter 8: val loss 1.1250, val time: 1500.50 ms
             ),
         ),
         Sample(
+            "step 10: train loss 2.2500, val loss 2.5000, time 2024-03-01 10:20:30\n",
+            (
+                Record("train", 10, metrics={"train_loss": 2.25}, line=1),
+                Record("eval", 10, metrics={"val_loss": 2.5}, facts={"split": "val"}, line=1),
+            ),
+        ),
+        Sample(
             "iter 40 step 10: loss 2.7500, iter time: 210.50ms (optimizer.step)\n",
             (Record("train", 10, metrics={"loss": 2.75}, line=1),),
         ),

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import ANY_PAIRS
-from copilot_analytics.formats._parts import PartsFormat
-from copilot_analytics.formats._rows import Name, Naming
+from copilot_analytics.formats._parts import PartsFormat, PartsParser
+from copilot_analytics.formats._rows import Name, Naming, RowReader
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from copilot_analytics.records import Floats, Ints, Item
 
 _SHOWY_PAIRS = re.compile(
     rf"(?P<key>(?:Avg|Train|Validation) [A-Z][\w@]{{0,40}}): (?P<number>{NUMBER})(?![\w.])"
@@ -28,6 +30,31 @@ _NAMES: dict[str, Name] = {
     "avg_reader_cost": "data_time_s",
     **dict.fromkeys("ips avg_samples eta fps max_mem_reserved max_mem_allocated ETA".split()),
 }
+
+
+_LATEST = re.compile(r"INFO:\s{1,4}save model in \S{1,400}/latest\s*$")
+
+
+class PaddleParser(PartsParser):
+    """Reads lines by patterns; what is saved as the latest ends an epoch of PaddleOCR."""
+
+    _epoch = -1.0  # as the last training line prints it,
+    _epochs = 0.0  # and how many it says there are
+
+    def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
+        """Turn the numbers of training lines into blocks."""
+        if {"#epoch", "#epochs"} <= columns.keys() and len(lines):
+            self._epoch, self._epochs = float(columns["#epoch"][-1]), float(columns["#epochs"][-1])
+        return super().block(columns, lines)
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read any other line."""
+        told = super().parse(line, number)
+        if self._epoch != self._epochs or not _LATEST.search(line):
+            return told
+        self._epoch = -1.0
+        why = "the latest model is saved after the last epoch"
+        return [*told, self._rows.record("end", number, facts={"reason": why})]
 
 
 class PaddleText(PartsFormat):
@@ -143,6 +170,22 @@ loss: 4.500000, avg_reader_cost: 0.12500 s, avg_batch_cost: 0.50000 s, ips: 16.0
         ),
         Sample(
             """\
+[2024/03/01 10:00:00] root INFO: epoch: [1/2], iter: 10, lr: 0.001000, loss: 4.5, acc: 0.25
+[2024/03/01 10:00:04] root INFO: save model in ./toy/latest
+[2024/03/01 10:00:10] root INFO: epoch: [2/2], iter: 20, lr: 0.000500, loss: 4.0, acc: 0.5
+[2024/03/01 10:00:14] root INFO: save model in ./toy/latest
+""",
+            (
+                Record("config", facts={"planned_epochs": 2}, line=1),
+                Record("train", 10, metrics={"loss": 4.5}, line=1),
+                Record("checkpoint", facts={"path": "./toy/latest"}, line=2),
+                Record("train", 20, metrics={"loss": 4.0}, line=3),
+                Record("checkpoint", facts={"path": "./toy/latest"}, line=4),
+                Record("end", line=4),
+            ),
+        ),
+        Sample(
+            """\
 2024-03-01 10:00:00 [INFO]\t[TRAIN] epoch: 1, iter: 10/40, loss: 0.7500, lr: 0.010000, \
 batch_cost: 0.5000, reader_cost: 0.00125, ips: 4.0 samples/sec | ETA 00:00:15
 2024-03-01 10:00:09 [INFO]\t[EVAL] #Images: 10 mIoU: 0.2500 Acc: 0.5000 Kappa: 0.1250
@@ -181,6 +224,11 @@ top1: 0.25000, CELoss: 4.50000, loss: 4.50000, batch_cost: 0.50000s, ips: 8.0 sa
             ),
         ),
     )
+
+    def parser(self, file: str) -> PaddleParser:
+        """Return a fresh parser for a log."""
+        rows = RowReader(file, self.axis(), self.naming)
+        return PaddleParser(self.patterns, self.parts, rows, self.naming, reads_coco=True)
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a training line settles it, or how PaddleOCR begins one."""

@@ -34,7 +34,7 @@ class TimmText(PartsFormat):
             ),
             ANY_PAIRS,
         ),
-        Pattern("config", re.compile(r"Scheduled epochs: (?P<planned_epochs>\d{1,7})[. ]")),
+        Pattern("config", re.compile(r"Scheduled epochs: (?P<planned_epochs>\d{1,7})(?:[. ]|$)")),
         Pattern("end", re.compile(r"\*\*\* Best metric: "), facts={"reason": "completed"}),
     )
     parts: ClassVar[tuple[Part, ...]] = (

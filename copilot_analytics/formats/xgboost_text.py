@@ -9,6 +9,7 @@ from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._boosting import NOT_TRAINING, BoostingFormat, BoostingParser
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming
+from copilot_analytics.formats._splits import split_of
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
 
@@ -24,21 +25,30 @@ _NUMBERED = re.compile(r"validation_(\d+)-")
 
 
 class XGBoostParser(BoostingParser):
-    """Takes the numbered data sets before the last for the training ones.
+    """Takes data sets before the last for the training ones where no name tells.
 
-    ``eval_set`` of the scikit-learn interface has no names; the last of it stops the training, and
-    others before it are, as a rule, what is trained on.
+    ``eval_set`` of the scikit-learn interface has numbers for names; the last of the sets stops the
+    training, and others before it are, as a rule, what is trained on.
     """
 
     def row(self, columns: dict[str, Floats], line: int, lines: Ints) -> Iterator[Item]:
         """Turn the numbers of one line into records."""
-        numbers = {name: found for name in columns if (found := _NUMBERED.match(name))}
-        last = max((int(found[1]) for found in numbers.values()), default=0)
+        sets = {name: name.rsplit("-", 1)[0] for name in columns if "-" in name}
+        last = next(reversed(sets.values()), "")
+        if any(_tells(name) for name in sets):
+            last = ""
         named = {
-            f"train/{name}" if name in numbers and int(numbers[name][1]) < last else name: column
+            f"train/{name}" if last and sets.get(name, last) != last else name: column
             for name, column in columns.items()
         }
         return super().row(named, line, lines)
+
+
+def _tells(name: str) -> bool:
+    """Tell whether the name of a data set says what it is for."""
+    if _NUMBERED.match(name):
+        return False
+    return split_of(name) is not None or NOT_TRAINING.match(name) is None
 
 
 class XGBoostText(BoostingFormat):
@@ -66,6 +76,16 @@ class XGBoostText(BoostingFormat):
         Pattern("config", re.compile(r"^Will train until (?P<save_best>\S{1,80}) hasn't improved")),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            "[0]\tfold-rmse:16.5\toof-rmse:16.75\n[5]\tfold-rmse:11.5\toof-rmse:12.25\n",
+            (
+                Record("config", facts={"step_unit": "tree"}, line=1),
+                Record("train", 0, metrics={"train/fold-rmse": 16.5}, line=1),
+                Record("eval", 0, metrics={"oof-rmse": 16.75}, line=1),
+                Record("train", 5, metrics={"train/fold-rmse": 11.5}, line=2),
+                Record("eval", 5, metrics={"oof-rmse": 12.25}, line=2),
+            ),
+        ),
         Sample(
             "[0]\ttrain-logloss:0.65\tvalid-logloss:0.675\n"
             "[10]\ttrain-logloss:0.5\tvalid-logloss:0.55\n"
