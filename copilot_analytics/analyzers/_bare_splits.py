@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BARE_SPLIT = re.compile(r"(?i)val|valid|validation|dev|eval|test")
 """A name that is nothing but a split."""
 
+_TRAINED = frozenset({"train", "training"})
 _FEWEST = 4
 _LEAST_PER_CENT = 10.0  # what is larger than 1 and never came so far is no share in per cent
 _ERRORS = 2.0  # standard errors between the means of two halves
@@ -37,8 +38,8 @@ def direction_by_values(run: Run, value: Floats) -> tuple[Direction, str] | None
     """
     if _is_share(value) and _rises(value) and _falls(_trained(run, "loss")):
         return "max", "a share that rises while the loss falls"
-    for twin in ("train", "training"):
-        values = _trained(run, twin)
+    for twin in run.train_log.metric_names:
+        values = _trained(run, twin) if twin.lower() in _TRAINED else value[:0]
         if len(values) >= _FEWEST and _falls_beyond_noise(values):
             return "min", f"{twin} falls as training goes on"
     return None

@@ -90,6 +90,8 @@ class Evaluations:
         The split of a validation that goes on.
     splits : set of Split
         The parts of the data that results were of so far.
+    is_over : bool
+        Whether the log said that the training is over; results below sum it up.
     """
 
     def __init__(self, rows: HomeRows) -> None:
@@ -105,6 +107,8 @@ class Evaluations:
         self._here_shapes: set[tuple[str, ...]] = set()
         self._place: tuple[int, float | None] = (-1, None)  # step and epoch of that
         self._chosen_by: str | None = None
+        self._beside_rows = 0  # results that training rows carried along
+        self.is_over = False
 
     def take(self, result: Result) -> Iterator[Item]:
         """Take a line; yield what is certain now."""
@@ -161,10 +165,12 @@ class Evaluations:
 
     def learn(self, items: Sequence[Item]) -> None:
         """Note the latest measures that training rows carried along."""
-        for item in reversed(items):
-            if not isinstance(item, Block) and item.kind == "eval":
-                self._latest.update(item.metrics)
-                return
+        told = [item for item in items if not isinstance(item, Block) and item.kind == "eval"]
+        if told:
+            self._latest.update(told[-1].metrics)
+            self._beside_rows += len(told)
+        if items:
+            self.is_over = False
 
     def _note(self, result: Result) -> None:
         for metrics in result.metrics.values():
@@ -177,6 +183,8 @@ class Evaluations:
         """
         kind = result.shape
         self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        if self.is_over and self._beside_rows >= _OFTEN:
+            return True
         if self._kinds[kind] > 1 or {"#epoch", "#step", "#progress"} & result.numbers.keys():
             return False
         return any(count >= _OFTEN for other, count in self._kinds.items() if other != kind)

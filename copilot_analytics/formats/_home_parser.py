@@ -232,6 +232,7 @@ class HomeTextParser(LineParser):
         if self._has_begun and says_the_end(message):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
+            self._evaluations.is_over = True
             return
         said = said_in(message)
         if SECTION.match(said + " "):

@@ -112,7 +112,7 @@ class HomeRows:
         """Yield rows that say where they are."""
         self.says_where = True
         shape = tuple(name for name in columns if name[0] != "#")
-        if any(is_quality(name) for name in shape):
+        if any(is_quality(name) or split_in(name) for name in shape):
             self._strong = True
         elif self._strong:
             return

@@ -35,7 +35,7 @@ METRICS = frozenset(
     recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
     mdice iu miu jaccard specificity sensitivity prauc auprc pesq stoi ade fde crps mase em accu
     qwk nmi ari dsc fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp
-    objective
+    objective rmsle msle nrmse nmse wape smse pearson spearman srcc plcc kendall ccc gini brier rel
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
     perda pérdida perdida perte verlust потери 손실 損失 acurácia acuracia precisão precisión
     precision exactitud genauigkeit точность 정확도 recompensa récompense belohnung 보상

@@ -98,6 +98,7 @@ class _Scan:
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
+        self._topic = ""  # what a line measures of several splits: "Loss: train 0.4, val 0.5"
         self._plays = False  # whether it counts what is played
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
@@ -214,6 +215,9 @@ class _Scan:
         if self._words:
             text = " ".join(word for word in self._words if "." not in word)
             self._govern(split_in(text))
+            if self._bound:
+                is_topic = is_quality(text) and split_in(text) is None
+                self._topic = text if is_topic else ""
         self._forget()
 
     def _forget(self) -> None:
@@ -302,7 +306,12 @@ class _Scan:
         own = split_in(name)
         bare = own is not None and len(self._words) == 1 and split_in("x" + name.lower()) is None
         bare = bare and not is_quality(name)
-        if bare and (whole or not self._bound):
+        if bare and not whole:
+            told = self._told_of_split(name, own)
+            if told is not None:
+                name = title = told
+                bare = False
+        if bare and (whole or not (self._bound or self.reading.has_axis)):
             return self._count_of_split(own, parts, whole=whole)
         split = own or self._governing
         if is_bookkeeping(title):
@@ -316,8 +325,16 @@ class _Scan:
         if any(m.name == title and m.split == split for m in metrics):
             return None
         self._first_metric = min(self._first_metric, parts[0].start)
-        metrics.append(Metric(title, split, own is not None, parts, whole, self._bound))
+        metrics.append(Metric(title, split, own is not None, parts, whole, self._bound or bare))
         return "metric"
+
+    def _told_of_split(self, name: str, split: Split | None) -> str | None:
+        """Return the name of ``valid 0.5`` behind ``Loss: train 0.4`` or ``loss train 0.4``."""
+        last = self.reading.metrics[-1] if self.reading.metrics else None
+        if last is not None and last.says_split and last.split != split and not self._topic:
+            topic = base_of(last.name)
+            return f"{name} {topic}" if is_quality(topic) else None
+        return f"{name} {self._topic}" if self._topic else None
 
     def _count_of_split(
         self, split: Split | None, parts: tuple[Number, ...], *, whole: bool

@@ -23,6 +23,10 @@ class DartsText(StatementFormat):
     smoothing: ClassVar[int | None] = None
     naming: ClassVar[Naming] = Naming()
     patterns: ClassVar[tuple[Pattern, ...]] = (
+        Pattern(
+            "config",
+            re.compile(r"args = Namespace\(.{0,5000}?\bepochs=(?P<planned_epochs>\d{1,7})[,)]"),
+        ),
         Pattern("epoch", re.compile(rf"(?:^|\s)epoch (?P<epoch>\d{{1,7}}) lr {NUMBER}")),
         Pattern("train", re.compile(rf"(?:^|\s)train {_BATCH}")),
         Pattern(
@@ -36,6 +40,7 @@ class DartsText(StatementFormat):
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
             """\
+03/01 10:20:29 AM args = Namespace(batch_size=96, epochs=50, layers=8)
 03/01 10:20:30 AM epoch 0 lr 2.500000e-02
 03/01 10:20:31 AM train 000 2.500000e+00 12.500000 50.000000
 03/01 10:20:32 AM train 050 2.250000e+00 25.000000 75.000000
@@ -46,11 +51,12 @@ class DartsText(StatementFormat):
 03/01 10:20:37 AM train 000 2.000000e+00 37.500000 80.000000
 """,
             (
-                Record("train", 1, metrics={"loss": 2.5, "top1": 12.5, "top5": 50.0}, line=2),
-                Record("train", 51, metrics={"loss": 2.25}, line=3),
-                Record("config", facts={"steps_per_epoch": 51}, line=6),
-                Record("eval", None, 1.0, metrics={"valid_acc": 27.5}, line=6),
-                Record("train", 52, 52 / 51, metrics={"loss": 2.0}, line=8),
+                Record("config", facts={"planned_epochs": 50}, line=1),
+                Record("train", 1, metrics={"loss": 2.5, "top1": 12.5, "top5": 50.0}, line=3),
+                Record("train", 51, metrics={"loss": 2.25}, line=4),
+                Record("config", facts={"steps_per_epoch": 51}, line=7),
+                Record("eval", None, 1.0, metrics={"valid_acc": 27.5}, line=7),
+                Record("train", 52, 52 / 51, metrics={"loss": 2.0}, line=9),
             ),
         ),
     )

@@ -10,16 +10,26 @@ from copilot_analytics.formats._base import LogFormat, Sample
 from copilot_analytics.formats._home_evidence import Evidence
 from copilot_analytics.formats._home_line_kinds import MEMBER
 from copilot_analytics.formats._home_parser import HomeTextParser
-from copilot_analytics.formats._home_vocabulary import is_decisive, is_quality
+from copilot_analytics.formats._home_vocabulary import (
+    is_decisive,
+    is_loss,
+    is_quality,
+    is_quantity,
+    parts_of,
+    split_in,
+)
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from copilot_analytics.records import Item
+    from copilot_analytics.records import Block, Item
 
 _OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
 _OF_EPOCHS = ("cost", "train")  # which is told of a training where it is told of epochs
+_OF_AN_ERROR = frozenset(
+    "reconstruction recon squared quadratic training train mean avg average total".split()
+)
 _FEWEST_ROWS = 4
 _FEWEST_UNPLACED = 10  # rows of a log in which nothing says where training stands
 _FEWEST_RESULTS = 5  # evaluations at different epochs, of a log that tells nothing else
@@ -67,16 +77,10 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 if isinstance(item, Record):
                     if item.kind == "eval" and plays:
                         kinds.setdefault(("", *item.metrics), Evidence()).add_result(item)
-                    elif item.kind == "eval" and any(map(is_decisive, item.metrics)):
+                    elif item.kind == "eval" and any(map(_is_result, item.metrics)):
                         results.setdefault(tuple(item.metrics), Evidence()).add_result(item)
                     continue
-                names = tuple(
-                    name
-                    for name in item.metrics
-                    if is_decisive(name)
-                    or (plays and is_quality(name))
-                    or (name.lower() in _OF_EPOCHS and not np.isnan(item.epoch[0]))
-                )
+                names = tuple(name for name in item.metrics if _is_telling(name, item, plays=plays))
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)
                 elif len(item.metrics) > 1 and parser.counts_inner:
@@ -98,6 +102,29 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
     def parser(self, file: str) -> HomeTextParser:
         """Return a fresh parser for a log."""
         return HomeTextParser(file)
+
+
+def _is_result(name: str) -> bool:
+    """Tell whether a result speaks of a training: of a split, if its measure is not known."""
+    return is_decisive(name) or (split_in(name) is not None and not is_quantity(name))
+
+
+def _is_telling(name: str, item: Block, *, plays: bool) -> bool:
+    """Tell whether only a training measures what rows tell under a name.
+
+    What is whole in every row may be counted: servers and games count errors and hits as well.
+    """
+    if np.isnan(item.epoch[0]):
+        of_epochs = False
+    else:
+        of_epochs = name.lower() in _OF_EPOCHS or bool(
+            "error" in name.lower() and parts_of(name) & _OF_AN_ERROR
+        )
+    if plays and is_quality(name):
+        return True
+    values = item.metrics[name]
+    counted = not is_loss(name) and bool((values == np.round(values)).all())
+    return of_epochs or (is_decisive(name) and not counted)
 
 
 def _said(parser: HomeTextParser, line: str, number: int) -> Iterable[Item]:

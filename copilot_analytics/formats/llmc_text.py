@@ -41,7 +41,7 @@ class LlmCText(StatementFormat):
         Pattern(
             "train",
             re.compile(
-                rf"{_STEP}(?=[^\n]{{0,300}}?(?:\bnorm\b|\bdt\b| ms\b|\btok/s))"
+                rf"{_STEP}(?=[^\n]{{0,300}}?(?:\bnorm\b|\bdt\b| ms\b))"
                 rf"(?P<rest>\s{{1,3}}\| (?:train |training )?loss:?\s{{1,9}}{NUMBER}"
                 rf"[^\n]{{0,300}}?)(?:[|(] ?(?P<ms>\d{{1,9}}(?:\.\d{{1,6}})?) "
                 rf"ms\b[^\n]{{0,200}})?$",

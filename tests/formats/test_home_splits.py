@@ -1,0 +1,83 @@
+"""Home-made logs that name their measures by the split alone, or once for several splits."""
+
+from __future__ import annotations
+
+import pytest
+from home_logs import points, read
+
+from copilot_analytics.formats.home_text import FORMAT
+
+EPOCHS = range(1, 9)
+
+
+def both(text: str) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    records = read(text)
+    return [m for _, m in points(records, "train")], [m for _, m in points(records, "eval")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch {e}/30: Train 0.5{e}, Val 0.9{e}, lr 1e-3",
+        "[eval] step {e}00 | train 0.5{e} | Val 0.9{e}",
+        "Epoch [{e}/30] train: 0.5{e} Val: 0.9{e}",
+    ],
+)
+def test_a_split_may_be_all_the_name_there_is(line: str) -> None:
+    text = "".join(f"{line.format(e=e)}\n" for e in EPOCHS)
+    trained, judged = both(text)
+    assert [m.get("Train", m.get("train")) for m in trained] == [float(f"0.5{e}") for e in EPOCHS]
+    assert judged == [{"Val": float(f"0.9{e}")} for e in EPOCHS]
+    tells_epochs = "Epoch" in line  # steps are counted by many programs
+    assert (FORMAT.confidence(text.splitlines()) > 0.95) == tells_epochs
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("LOSS train 0.5{e} valid 0.9{e}", "valid loss"),
+        ("Loss: train 0.5{e}, valid 0.9{e}", "valid Loss"),
+        ("Loss: train=0.5{e} valid=0.9{e}", "valid Loss"),
+    ],
+)
+def test_a_measure_may_be_named_once_for_both_splits(line: str, name: str) -> None:
+    text = "".join(f"EPOCH {e}:\n{line.format(e=e)}\n" for e in EPOCHS)
+    trained, judged = both(text)
+    assert [next(iter(m.values())) for m in trained] == [float(f"0.5{e}") for e in EPOCHS]
+    assert judged == [{name: float(f"0.9{e}")} for e in EPOCHS]
+
+
+def test_each_measure_has_its_own_splits() -> None:
+    text = "".join(
+        f"Epoch {e} | Loss: train 0.5{e} val 0.9{e} | Acc: train 0.1{e} val 0.2{e}\n"
+        for e in EPOCHS
+    )
+    assert both(text)[1][0] == {"val Loss": 0.91, "val Acc": 0.21}
+
+
+def test_results_of_a_split_are_a_training_whatever_they_are_called() -> None:
+    text = "".join(f"#Epoch {e} finished, validation XYZ: 0.4{e}\n" for e in EPOCHS)
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_an_error_of_epochs_is_a_training_if_it_is_one_of_a_network() -> None:
+    rows = [f">> Epoch {e} finished    AE Reconstruction error 49{9 - e}.5" for e in EPOCHS]
+    assert FORMAT.confidence(rows) > 0.95
+    assert FORMAT.confidence([f"Epoch {e}: position error 1.{e} m" for e in EPOCHS]) < 0.5
+
+
+def test_what_is_counted_is_no_training() -> None:
+    lines = [f"Player 3 joined round {i // 9}, accuracy bonus {i % 5}" for i in range(60)]
+    assert FORMAT.confidence(lines) < 0.5
+
+
+def test_results_behind_the_end_sum_up_what_rows_told() -> None:
+    rows = "".join(f"Epoch {e}/90 - Train Loss: 0.5{e}, Val Loss: 0.6{e}\n" for e in EPOCHS)
+    end = "Early stopping at epoch 8\nVal MSE: 3.45e-07\nVal Dir Acc: 51.23%\n"
+    names = {name for m in both(rows + end)[1] for name in m}
+    assert names == {"Val Loss"}
+
+
+def test_the_only_result_behind_the_end_is_told() -> None:
+    rows = "".join(f"Epoch {e}/8 - Train Loss: 0.5{e}\n" for e in EPOCHS)
+    assert both(f"{rows}Training finished.\nTest accuracy: 0.87\n")[1] == [{"Test accuracy": 0.87}]
