@@ -97,6 +97,7 @@ FLAT_PCT = 1.0
 _WORTH_PCT = 1.0
 _WORTH_PCT_BESIDE_A_FLAT_METRIC = 5.0
 _PERHAPS = 3.0
+_FEWEST_FOR_PLATEAU = 50
 # What the phases mean to a reader, in per cent an epoch.
 _PACES = {
     Phase.LEARNING_FAST: (FAST_PCT, math.inf),
@@ -104,3 +105,16 @@ _PACES = {
     Phase.PLATEAU: (0.0, FLAT_PCT),
     Phase.CONVERGED: (0.0, FLAT_PCT),
 }
+
+
+def may_yet_begin(run: Run) -> bool:
+    """Tell whether a flat loss alone may still be the beginning of something."""
+    progress = run.progress
+    done = progress or 0.0
+    if done >= 0.5:
+        return False
+    per_epoch, unknown = epoch_or_stand_in(run)
+    # A loss may lie flat within the first epoch and fall where the next one begins.
+    first = not unknown and run.last_step < 2.0 * per_epoch
+    few = len(run.train_log) < _FEWEST_FOR_PLATEAU
+    return few or first or (progress is not None and progress < 0.1)

@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._loss_fall import (
     SLOW_PCT,
     LossFall,
     loss_in_words,
+    may_yet_begin,
 )
 from copilot_analytics.analyzers._metric_gain import (
     FEWEST_AFTER_DROP,
@@ -206,7 +207,7 @@ class _Judge:
             keep = self.current or Phase.INITIALIZING
             return self._with(keep, self._why_no_trend(), evidence)
         unsure = gain is None and not (self.current in IMPROVING and self.trend.loss_rises)
-        if unsure and self._early():
+        if unsure and may_yet_begin(self.run):
             told = plural(self.main.n, "evaluation")
             words = f"{words}; too early for a plateau: {told}"
             return self._with(self._meanwhile(), words, evidence)
@@ -266,18 +267,6 @@ class _Judge:
         per_epoch, _ = epoch_or_stand_in(self.run)
         ahead = min(steps_left(self.run), float(self.run.last_step))
         return speed.high * ahead / per_epoch > _BLIND_PCT
-
-    def _early(self) -> bool:
-        """Tell whether a flat loss alone may still be the beginning of something."""
-        progress = self.run.progress
-        done = progress or 0.0
-        if done >= 0.5:
-            return False
-        per_epoch, unknown = epoch_or_stand_in(self.run)
-        # A loss may lie flat within the first epoch and fall where the next one begins.
-        first = not unknown and self.run.last_step < 2.0 * per_epoch
-        few = len(self.run.train_log) < _FEWEST_FOR_PLATEAU
-        return few or first or (progress is not None and progress < 0.1)
 
     def _over(self) -> bool:
         progress = self.run.progress
@@ -391,7 +380,6 @@ _FEWEST_ROWS = 20
 _FEWEST_COARSE_ROWS = 8
 _FEWEST_EVALS = 3
 _FEWEST_FOR_WARM_UP = 3
-_FEWEST_FOR_PLATEAU = 50
 _BLIND_PCT = 10.0
 # Where no plan tells how long a run is: more than the even pace over a quarter of it.
 _FASTER_THAN_BEFORE = 0.3

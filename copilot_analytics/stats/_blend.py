@@ -2,7 +2,9 @@
 
 The regression gives a Johnson SU distribution on a logistic base: its location weighs proposals
 (the grid's median, lines, the level), its scale, skewness and tails go with the features. The
-library adds the outcomes of the finished prefixes that lie nearest.
+library adds the outcomes of the finished prefixes that lie nearest, twice: in units of what each
+had shown so far, and as a share of the way that each had left. The first knows nothing of curves
+that lie flat before they take off, the second nothing of metrics without a bound.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.stats._features import NEIGHBOUR_WEIGHTS
+from copilot_analytics.stats._features import NEIGHBOUR_WEIGHTS, ROOM_WEIGHTS
 from copilot_analytics.stats._schedule import NOWHERE, adjusted, adjusted_best
 
 if TYPE_CHECKING:
@@ -32,6 +34,13 @@ SKEW_LIMIT = 4.0
 TAIL_LIMITS = (float(np.log(0.7)), float(np.log(8.0)))
 NEIGHBOURS = 20
 OUTCOME_LIMIT = 12.0
+REACH_LIMIT = 5.0
+SHARES = ((1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0), (0.65, 0.2, 0.15))
+"""Shares of the regression, of like runs and of runs with as far to go, early and late in a run.
+Shares learned on features were no better on sources held out. With more for the last of them late
+in a run, CRPS at 60 % would fall by another hundredth, but a metric that has not moved through
+half of a run would be said to gain with more than 5 %."""
+SHARE_KNOTS = (0.12, 0.5)
 WIDEST = 2.0
 TAIL_KNOTS = (0.1, 0.4, 0.8)
 
@@ -98,31 +107,53 @@ def regression(
     )
 
 
-def neighbour_columns(described: Described) -> tuple[list[int], FloatArray]:
+def columns_of(described: Described, weights: dict[str, float]) -> tuple[list[int], FloatArray]:
     """Places and weights of the features by which neighbours are found."""
     names = list(described.features)
-    return [names.index(name) for name in NEIGHBOUR_WEIGHTS], np.array(
-        list(NEIGHBOUR_WEIGHTS.values())
-    )
+    return [names.index(name) for name in weights], np.array(list(weights.values()))
 
 
-def neighbours(z: FloatArray, described: Described, priors: Priors) -> tuple[FloatArray, float]:
-    """Return quantiles of the outcomes of similar prefixes, and how far those lie.
+def _outcomes(
+    place: FloatArray, library: FloatArray, squares: FloatArray, outcome: FloatArray
+) -> tuple[FloatArray, float]:
+    """Quantiles of the outcomes of the nearest, and how far those lie.
 
     A kernel average (Nadaraya and Watson, 1964) whose width is the distance of the nearest few.
     """
-    columns, weight = neighbour_columns(described)
-    place = 100.0 * z[columns] * weight
     # |a - b|^2 by its three terms: one product with a vector instead of a table of differences.
-    distance = priors.squares - 2.0 * (priors.library @ place) + place @ place
+    distance = squares - 2.0 * (library @ place) + place @ place
     distance = np.maximum(distance, 0.0) / 1e4
     width = float(np.partition(distance, NEIGHBOURS)[NEIGHBOURS]) + 1e-9
-    kernel = priors.emphasis * np.exp(-2.0 * distance / width)
     # The outcomes are kept in increasing order.
+    kernel = np.exp(-2.0 * distance / width)
     cumulated = np.cumsum(kernel)
     below = (cumulated - 0.5 * kernel) / cumulated[-1]
-    outcome = np.interp(MIDDLES, below, priors.outcome / 100.0)
-    return described.middle + described.scale * outcome, width
+    return np.interp(MIDDLES, below, outcome), width
+
+
+def neighbours(z: FloatArray, described: Described, priors: Priors) -> tuple[FloatArray, float]:
+    """Return quantiles of the outcomes of similar prefixes, and how far those lie."""
+    columns, weight = columns_of(described, NEIGHBOUR_WEIGHTS)
+    place = 100.0 * z[columns] * weight
+    outcome, width = _outcomes(place, priors.library, priors.squares, priors.outcome)
+    return described.middle + described.scale * outcome / 100.0, width
+
+
+def _with_as_far_to_go(z: FloatArray, described: Described, priors: Priors) -> FloatArray:
+    """Quantiles by the share of their way that similar prefixes went."""
+    columns, weight = columns_of(described, ROOM_WEIGHTS)
+    place = 100.0 * z[columns] * weight
+    reached, _ = _outcomes(place, priors.rooms, priors.room_squares, priors.reached)
+    return described.room * reached / 1e4
+
+
+def _pooled(members: list[FloatArray], shares: FloatArray) -> FloatArray:
+    """Quantiles of the linear pool."""
+    values = np.concatenate(members)
+    # Each of them is sorted, which a stable sort makes use of.
+    order = np.argsort(values, kind="stable")
+    weight = np.repeat(shares / shares.sum() / N_LEVELS, N_LEVELS)[order]
+    return np.interp(MIDDLES, np.cumsum(weight) - 0.5 * weight, values[order])
 
 
 def blended(
@@ -148,9 +179,12 @@ def blended(
     stretch = float(np.clip(np.sqrt(distance / priors.far), 1.0, WIDEST))
     of_final = regression(z, described.final, described.scale, priors.final)
     of_best = regression(z, described.best, described.scale, priors.best)
-    # The linear pool of both: every second value of their quantiles together.
-    pooled = np.sort(np.concatenate((of_final.quantiles(), of_library)))
-    final = (pooled[::2] + pooled[1::2]) / 2.0
+    members = [of_final.quantiles(), of_library]
+    if np.isfinite(described.room):
+        members.append(_with_as_far_to_go(z, described, priors))
+    late = np.interp(described.features["log progress"], np.log(SHARE_KNOTS), (0.0, 1.0))
+    shares = (1.0 - late) * np.array(SHARES[0]) + late * np.array(SHARES[1])
+    final = _pooled(members, shares[: len(members)])
     middle = float(final[N_LEVELS // 2 - 1] + final[N_LEVELS // 2]) / 2.0
     # Only the outer parts are stretched by the conformal step, so the bulk keeps its shape.
     now = described.features["progress"]

@@ -33,6 +33,19 @@ NEIGHBOUR_WEIGHTS = {
     "first": 0.4,
 }
 """Features by which a prefix finds its like, and how much each counts."""
+ROOM_WEIGHTS = {
+    "log progress": 1.0,
+    "log evaluations": 0.5,
+    "log noise": 0.5,
+    "log scale": 2.0,
+    "log unit": 2.0,
+    "room": 1.0,
+    "log line, half": 0.7,
+    "middle": 0.7,
+    "below best": 0.5,
+}
+"""Those by which it finds runs that had as far to go. Where a run is in the metric's own scale
+counts most: a curve that still lies flat has shown nothing else."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,8 @@ class Described:
         Median of what the grid expects at the horizon.
     final, best : ndarray
         Proposals of the location; the regression weighs them.
+    room : float
+        A fall of the loss to 1/e of itself, or the way to the better bound; NaN without one.
     """
 
     features: dict[str, float]
@@ -92,6 +107,7 @@ class Described:
     middle: float
     final: FloatArray
     best: FloatArray
+    room: float
 
 
 def _change_ahead(t: FloatArray, u: FloatArray, weight: FloatArray, target: float) -> float:
@@ -267,4 +283,11 @@ def describe(situation: Situation, draws: Draws) -> Described:
         middle,
         np.array([*proposals, noise]),
         np.array([*proposals, of_many]),
+        _room(situation),
     )
+
+
+def _room(situation: Situation) -> float:
+    if situation.is_log:
+        return 1.0 / situation.unit
+    return max(situation.headroom, 1e-6) if np.isfinite(situation.headroom) else float("nan")

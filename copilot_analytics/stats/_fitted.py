@@ -33,8 +33,10 @@ class Priors:
         Neighbour features of finished prefixes, standardised and weighted, in hundredths.
     outcome : ndarray, shape (n,)
         What became of their last value, over the scale of the prefix, in hundredths.
-    emphasis : ndarray, shape (n,)
-        Weight of each of them.
+    rooms : ndarray, shape (k, l)
+        As `library`, of the features by which runs are found that had as far to go.
+    reached : ndarray, shape (k,)
+        Which share of that way they went, in ten-thousandths.
     far : float
         Squared distance of a neighbour that 19 of 20 prefixes of other sources stay below.
     tails : ndarray, shape (3, 2)
@@ -51,7 +53,8 @@ class Priors:
     best: FloatArray
     library: FloatArray
     outcome: FloatArray
-    emphasis: FloatArray
+    rooms: FloatArray
+    reached: FloatArray
     far: float
     tails: FloatArray
 
@@ -59,6 +62,11 @@ class Priors:
     def squares(self) -> FloatArray:
         """Squared distance of each of the library from the origin."""
         return np.asarray(np.einsum("ij,ij->i", self.library, self.library))
+
+    @cached_property
+    def room_squares(self) -> FloatArray:
+        """The same of `rooms`."""
+        return np.asarray(np.einsum("ij,ij->i", self.rooms, self.rooms))
 
 
 SINGLE = ("temper", "far")
