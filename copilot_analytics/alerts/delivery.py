@@ -147,6 +147,11 @@ class Delivery:
         """Channels that are no longer tried, and why."""
         return {name: lane.parked for name, lane in self._lanes.items() if lane.parked}
 
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """Channels that did not take their last message and are tried again."""
+        return tuple(n for n, lane in self._lanes.items() if lane.failures and not lane.parked)
+
     def work(self, now: float) -> Progress:
         """Send what is due, at most one message per channel; never raises.
 

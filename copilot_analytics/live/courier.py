@@ -29,6 +29,7 @@ HEARTBEAT_S = 60.0
 _WELL_S = 60.0
 _CARD_S = 60.0
 _PAUSE_S = (0.5, 3.0)
+_OWED_S = 600.0  # a run that has ended is not watched again, so nobody would send it later
 _MOST_JOBS = 50
 
 
@@ -102,6 +103,7 @@ class Courier:
         self._card_text = self._card_place = ""
         self._card_shown = ""
         self._card_at = float("-inf")
+        self._owed_since, self._told_owed = float("inf"), False
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._patience_s = 0.0
@@ -121,6 +123,20 @@ class Courier:
         """Begin, if there is anything to do."""
         if self.is_needed:
             self._thread.start()
+
+    def tries_on(self) -> bool:
+        """Tell whether a channel that fails for now still owes a message; 10 min long at most."""
+        owed = set(self._delivery.undelivered()) - set(self._delivery.parked)
+        failing = ", ".join(sorted(owed & set(self._delivery.failing)))
+        now = time.monotonic()
+        if owed:
+            self._owed_since = min(self._owed_since, now)
+        if failing and not self._told_owed:
+            self._told_owed = True
+            self.notices.append(
+                f"{failing} has not taken the end yet; tried for 10 min, or until Ctrl-C"
+            )
+        return bool(owed) and now - self._owed_since < _OWED_S
 
     def wake(self) -> None:
         """Say that there is something in the outbox."""

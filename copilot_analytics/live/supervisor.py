@@ -177,8 +177,8 @@ class Supervisor:
         if self._misuse is not None and len(self.runs) == 1:
             raise self._misuse
         outcomes = {watched.outcome for watched in self.runs}
-        order = (CRASHED, DIVERGED, BROKEN_OFF, TROUBLE)
-        return next((code for code in order if code in outcomes), FINISHED)
+        grave = (CRASHED, DIVERGED, BROKEN_OFF, TROUBLE)
+        return next((code for code in grave if code in outcomes), FINISHED)
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
         """End after the current pass."""
@@ -359,7 +359,8 @@ class Supervisor:
     def _is_over(self) -> bool:
         if self._find_more is not None:
             return False
-        return bool(self.runs) and all(one.is_over(self._now, self._linger_s) for one in self.runs)
+        over = all(one.is_over(self._now, self._linger_s) for one in self.runs)
+        return bool(self.runs) and over and not self._courier.tries_on()
 
     def _sleep(self) -> None:
         if self._stopped_by is not None:
@@ -383,10 +384,9 @@ class Supervisor:
         self._screen.show(self.runs, now)
         self._screen.stop()
         self._say(self._console.drain(self._wall, time.sleep, _DRAIN_S).notices)
-        owed = self._courier.stop(_DRAIN_S)
+        for name, count in self._courier.stop(_DRAIN_S).items():
+            self._screen.note(f"{name}: {count} undelivered; the next watch of the run sends them")
         self._say(self._courier.notices)
-        for name, count in owed.items():
-            self._screen.note(f"{name}: {count} undelivered; they are sent at the next start")
         if self._sampler is not None:
             self._sampler.close()
 

@@ -14,6 +14,7 @@ from copilot_analytics.alerts.channels.console import ConsoleChannel
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import Message
 from copilot_analytics.findings import Severity
+from copilot_analytics.live import courier
 from copilot_analytics.live.courier import Chat
 
 
@@ -53,6 +54,30 @@ def test_two_supervisors_tell_each_thing_once(tmp_path, half_log):
     assert len(told) == len(set(told))
     names = [e for p in pigeons for message in p.sent for e in message.event_ids]
     assert len(names) == len(set(names))
+
+
+def test_a_watch_whose_run_has_ended_stays_until_a_channel_took_its_end(ledger, half_log):
+    log, rest = half_log
+    log.write_bytes(log.read_bytes() + rest)
+    slow = Pigeon(*[Transient("no network", 2.0)] * 2)
+    watch = supervisor(ledger, [log], [slow])
+    watch._linger_s = 1.5
+    watch._end = lambda: None  # which would send what is left
+    thread, codes = in_thread(watch)
+    thread.join(60)
+    assert codes == [0] and [message.kind for message in slow.sent] == ["attached"]
+    assert any("tried for 10 min" in note for note in watch._screen.notes)
+
+
+def test_a_watch_does_not_stay_for_ever_for_a_channel(ledger, half_log, monkeypatch):
+    monkeypatch.setattr(courier, "_OWED_S", 1.0)
+    log, rest = half_log
+    log.write_bytes(log.read_bytes() + rest)
+    watch = supervisor(ledger, [log], [Pigeon(*[Transient("no network", 100.0)] * 9)])
+    thread, codes = in_thread(watch)
+    thread.join(60)
+    assert codes == [0]
+    assert any("the next watch of the run sends them" in note for note in watch._screen.notes)
 
 
 def test_two_watches_in_one_chat_have_a_card_each(ledger, half_log):
