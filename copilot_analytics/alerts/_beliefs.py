@@ -81,8 +81,11 @@ class Beliefs:
         self._tick += 1
         self._noted = {}
 
-    def _meet(self, event: Event, now: float) -> None:
-        """Take an event and drop what it makes void."""
+    def _meet(self, event: Event, now: float, *, is_past: bool = False) -> None:
+        """Take an event and drop what it makes void.
+
+        What came and went while it was quiet is told in the morning, but for the past of a run.
+        """
         if event.kind not in rules.SUBJECTS:
             return
         name = event_id(self._run_key, event)
@@ -92,6 +95,7 @@ class Beliefs:
         older = self._held.get(subject.newest) if subject is not None else None
         changed = self._take(event, now, name)
         held = self._held[name]
+        held.quiet = held.quiet and not is_past
         if not changed:
             self._settle(held, "dropped", "nothing changed", now)
             return

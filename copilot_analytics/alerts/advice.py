@@ -73,6 +73,8 @@ def advice(
     if stop.advice in {"stop", "kill"}:
         sentences += [savings(analysis), checkpoint(analysis)]
         sentences.append(_record(analysis))
+    elif "OVERFITTING_RISK" in named:
+        sentences.append(checkpoint(analysis))
     return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
 
 

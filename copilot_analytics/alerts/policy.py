@@ -141,7 +141,7 @@ class Policy(Beliefs):
         self._advance(context)
         past = list(past)
         for event in past:
-            self._meet(event, now)
+            self._meet(event, now, is_past=True)
         severity, ids = Severity.INFO, [digest_of(context.run_key, "so far")]
         first = wording.attached(context)
         for held in list(self._held.values()):

@@ -99,3 +99,11 @@ def test_an_end_that_waits_is_told_with_its_beginning_when_the_watch_ends(analys
     assert policy.step([OVER], 60.0, context_of(over)) == []
     (last,) = policy.close(120.0, context_of(over))
     assert [line for line in last.body if line.startswith("• ✅ over after")]
+
+
+def test_what_came_and_went_before_the_watch_is_not_in_the_digest_of_the_morning(analysis):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("00:00-12:00")))
+    context = context_of(replace(analysis, findings=()))
+    policy.attach([WAITS, OVER], 0.0, context)
+    assert policy.step([], 60.0, context) == []
+    assert policy.step([], 13 * 3600.0, context) == []

@@ -228,6 +228,13 @@ def test_advice_to_stop_is_three_lines_below_a_title_and_says_how_often_it_is_ri
     assert "public runs" not in told(stopped, Tiding("opened", event))
 
 
+def test_overfitting_is_told_with_the_checkpoint_to_use_while_it_goes_on(analysis):
+    event = Event("phase", "OVERFITTING_RISK", 5000, None, 90, "val_loss rises", Severity.WARNING)
+    last = told(stopping(analysis, "continue"), Tiding("opened", event)).splitlines()[-1]
+    assert last.startswith("💡 Let it run: P(≥ 0.5 pt more by epoch 24) = 4 %.")
+    assert last.endswith("Use epoch_10.pth (epochs 10, 12 tie).")
+
+
 def diverging(analysis, **stop):
     phases = replace(analysis.phases, current=Phase.DIVERGING)
     return replace(analysis, phases=phases, stop=replace(analysis.stop, **stop))
