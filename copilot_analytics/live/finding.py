@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError, UnreadableLogError
 from copilot_analytics.live.copies import copies_among
+from copilot_analytics.live.folder_walk import Walk
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.recognise import recognise
@@ -19,7 +19,7 @@ from copilot_analytics.reading.sources import binary_kind, read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from copilot_analytics.formats._base import LogFormat
 
@@ -34,23 +34,10 @@ LIVE_S = 300.0
 
 LEAST_BYTES = 1024
 _GROWS, _HELD = "grows", "process "
-_MOST_DEPTH = 7
-_MOST_ENTRIES = 100_000
 _MOST_SECONDS = 10.0
 _MOST_JUDGED = 200
 _JUDGED_BYTES = 2 << 20
 _MOST_ASKED_FOR = 8
-_SKIPPED = frozenset(
-    "__pycache__ node_modules site-packages dist-packages conda-meta venv env cache caches".split()
-)
-_NO_LOGS = frozenset(
-    ".py .pyc .ipynb .pth .pt .ckpt .bin .safetensors .onnx .npy .npz .pkl .h5 .hdf5 .parquet "
-    ".csv .tsv .png .jpg .jpeg .gif .bmp .webp .svg .pdf .mp4 .avi .mov .wav .zip .tar .gz .bz2 "
-    ".xz .zst .7z .whl .so .o .a .c .h .cc .cpp .cu .cuh .js .ts .css .html .md .rst .toml .yaml "
-    ".yml .ini .cfg .lock .sqlite .sqlite3 .db .pid .sh .xml".split()
-)
-# Data sets and predictions are tables too: only what trainers name so is opened.
-_TABLES = frozenset("metrics results progress summary history log train training".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +140,9 @@ def find_logs(
     """
     places = _places(base)
     until = time.monotonic() + _MOST_SECONDS
-    walk = _Walk(until)
-    found = sorted(walk.files(places), key=lambda one: (-one.modified, one.path))
+    walk = Walk(until)
+    files = (Candidate(*file) for file in walk.files(places))
+    found = sorted(files, key=lambda one: (-one.modified, one.path))
     judged, notes = [], list(walk.notes)
     small = [one for one in found if one.size < LEAST_BYTES and not is_named_like_a_log(one.path)]
     found = [one for one in found if one not in small]
@@ -224,70 +212,6 @@ def _places(base: str | Path | None) -> list[Path]:
     if base is None:
         places += [Path(name) for name in ELSEWHERE if Path(name).is_dir()]
     return places
-
-
-class _Walk:
-    """Goes through folders, the nearest first, each once."""
-
-    def __init__(self, until: float) -> None:
-        self.notes: list[str] = []
-        self._until = until
-        self._entered: set[tuple[int, int]] = set()
-        self._entries = 0
-
-    def files(self, places: list[Path]) -> Iterator[Candidate]:
-        seen: set[tuple[int, int]] = set()
-        for place in places:
-            folders = [(str(place), 0)]
-            while folders:
-                folder, depth = folders.pop(0)
-                for entry in self._scan(folder):
-                    try:
-                        if entry.is_dir():
-                            if depth < _MOST_DEPTH and not _is_skipped(entry):
-                                folders.append((entry.path, depth + 1))
-                            continue
-                        if not _may_be_log(entry.name):
-                            continue
-                        status = entry.stat()
-                    except (OSError, ValueError):
-                        continue
-                    key = status.st_dev, status.st_ino
-                    if stat.S_ISREG(status.st_mode) and key not in seen:
-                        seen.add(key)
-                        path = os.path.normpath(entry.path)
-                        yield Candidate(path, status.st_size, status.st_mtime)
-
-    def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        try:
-            here = Path(folder).stat()
-            key = here.st_dev, here.st_ino
-            if key in self._entered:
-                return
-            self._entered.add(key)
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    self._entries += 1
-                    if self._entries > _MOST_ENTRIES or time.monotonic() > self._until:
-                        note = f"the search ended early, after {self._entries:,} entries"
-                        self.notes = self.notes or [note]
-                        return
-                    yield entry
-        except OSError:
-            return
-
-
-def _is_skipped(entry: os.DirEntry[str]) -> bool:
-    name = entry.name
-    hidden = name.startswith(".") or name.endswith((".egg-info", ".dist-info", "_cache"))
-    return hidden or name in _SKIPPED or Path(entry.path, "pyvenv.cfg").exists()
-
-
-def _may_be_log(name: str) -> bool:
-    path = Path(name.lower())
-    if path.suffix in {".csv", ".tsv"}:
-        return path.stem in _TABLES
-    return not name.startswith(".") and path.suffix not in _NO_LOGS
 
 
 def _judge(one: Candidate, formats: dict[str, LogFormat]) -> Candidate:
@@ -377,11 +301,11 @@ def _why(logs: list[Candidate], now: float) -> str:
 
 
 def _why_none(places: tuple[str, ...], refused: list[Candidate]) -> str:
-    where = ", ".join(_shown(str(Path(place).absolute())) for place in places)
-    if not refused:
-        return f"no training log was found: there is no file like a log in {where}"
-    count = plural(len(refused), "file")
-    return f"no training log was found: {count} in {where} refused, see the table"
+    where = ", ".join(_printable(str(Path(place).absolute())) for place in places)
+    why = f"there is no file like a log in {where}"
+    if refused:
+        why = f"{plural(len(refused), 'file')} in {where} refused, see the table"
+    return f"no training log was found: {why}"
 
 
 def _size(size: int) -> str:
@@ -395,5 +319,8 @@ def _size(size: int) -> str:
 def _shown(path: str) -> str:
     """Write a path in the safest and shortest way."""
     near = os.path.relpath(path)
-    text = near if not near.startswith("..") and len(near) < len(path) else path
+    return _printable(near if not near.startswith("..") and len(near) < len(path) else path)
+
+
+def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)

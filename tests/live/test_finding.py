@@ -143,6 +143,20 @@ def test_loops_of_links_end(sample, tmp_path):
     assert [one.path for one in found.candidates if not one.refusal] == [str(log)]
 
 
+def test_a_log_is_called_by_the_folder_that_it_lies_in_and_not_by_a_link_to_it(sample, tmp_path):
+    log = put(sample, tmp_path / "real" / "deep" / "train.log")
+    for link in ("a", "z"):
+        (tmp_path / link).symlink_to(tmp_path / "real")
+    assert search(tmp_path).chosen.path == str(log)
+
+
+def test_what_was_found_nowhere_names_the_place_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert search(None).why.endswith(f"no file like a log in {tmp_path}")
+    (tmp_path / "notes.txt").write_text("no training here\n" * 100)
+    assert f"1 file in {tmp_path} refused" in search(None).why
+
+
 def test_special_files_are_not_opened(sample, tmp_path):
     os.mkfifo(tmp_path / "pipe.log")
     log = put(sample, tmp_path / "train.log")
