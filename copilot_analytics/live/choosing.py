@@ -15,7 +15,7 @@ from copilot_analytics.live.processes import process_of
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.run_folders import find_run
 from copilot_analytics.reading.sources import read_chunks
-from copilot_analytics.wording import duration
+from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -69,7 +69,7 @@ def named_logs(
     log_format: str | None = None,
     followed: Collection[Path] = (),
 ) -> list[Path]:
-    """Return the logs that a user named, once each is there and not empty.
+    """Return the logs that a user named, once one of them is there and not empty.
 
     Parameters
     ----------
@@ -91,9 +91,13 @@ def named_logs(
         If there is none in time, or if one is no training log and nothing writes to it.
     """
     waiting = Waiting(note, wait_s)
+    here = [log for log in logs if _missing(log) is None]
     for log in logs:
         if log in followed and rotated_siblings(os.path.realpath(log)):
             continue  # all that was written may have been rotated a moment ago
+        if here and log not in here:
+            note(f"{_missing(log) or log}; {plural(len(here), 'other log')} watched meanwhile")
+            continue
         while (missing := _missing(log)) is not None:
             if waiting.is_over:
                 within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"

@@ -136,7 +136,7 @@ class Following:
     @property
     def is_unknown(self) -> bool:
         """Whether what was read so far looks like no training log."""
-        return self.caught_up and not self.log.known
+        return (self.caught_up or self.missing) and not self.log.known
 
     @property
     def file(self) -> str | None:

@@ -214,6 +214,17 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
         named_logs([link], print, 0.0)
 
 
+def test_a_log_that_is_not_there_yet_holds_up_no_other(sample, tmp_path):
+    log, missing = put(sample, tmp_path / "train.log"), tmp_path / "other.log"
+    notes = []
+    assert named_logs([missing, log], notes.append, None) == [missing, log]
+    assert notes == [
+        f"waiting for {missing}, which is not there yet; 1 other log watched meanwhile"
+    ]
+    with pytest.raises(LogError):
+        named_logs([missing], notes.append, 0.0)
+
+
 def test_no_more_is_read_of_a_log_than_tells_its_format(sample, tmp_path, monkeypatch):
     lines = sample.read_bytes().splitlines(keepends=True)
     trained = [line for line in lines if b"Epoch(train)" in line]

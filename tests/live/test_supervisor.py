@@ -110,6 +110,16 @@ def test_a_log_that_breaks_the_code_does_not_take_the_others_with_it(ledger, hal
     passes(watch, lambda: watch.runs[0].following.status == "finished")
 
 
+def test_a_log_that_does_not_appear_in_time_is_given_up_and_the_other_goes_on(ledger, half_log):
+    log, rest = half_log
+    watch = supervisor(ledger, [log, log.with_name("other.log")], wait_s=0.5)
+    passes(watch, lambda: watch.runs[1].given_up)
+    assert any("other.log: no training seen in 0 lines" in note for note in watch._screen.notes)
+    with log.open("ab") as file:
+        file.write(rest)
+    passes(watch, lambda: watch.runs[0].following.status == "finished")
+
+
 def test_a_new_training_in_the_same_log_is_introduced_anew(ledger, half_log, sample_logs):
     log, rest = half_log
     pigeon = Pigeon()
