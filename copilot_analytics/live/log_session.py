@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.live.first_rows import FirstRows
 from copilot_analytics.live.journal import Journal, merged, read_journal
 from copilot_analytics.live.liveness import as_said
 from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
@@ -115,6 +116,7 @@ class LogSession:
         self._waiting: deque[Record] = deque()
         self._run = self.session.run
         self._launch = 0
+        self._first_rows = FirstRows()
         self._base: int | None = None
         self._torn = False
         self._resumes_after: int | None = None  # a new log has said nothing of a resume yet
@@ -375,8 +377,8 @@ class LogSession:
             return
         first = next(item.records()) if isinstance(item, Block) else item
         self._base = first.line
-        known = (time for time in (first.time, run.first_time) if time is not None)
-        began = next(known, f"launch {self._launch}")
+        known = [time for time in (first.time, run.first_time) if time is not None]
+        began = known[0] if known else self._first_rows.name_of(first)
         self.run_key = digest_of("run", self._named, began)
         path = None
         if self._journals is not None:

@@ -198,3 +198,17 @@ def test_a_line_on_which_nobody_looks_costs_little():
     looks = [count for count in spent if count > 700]
     assert 40 < len(looks) < 60  # one in each of the first lines, then ever more seldom
     assert np.median(spent[60:]) < 700
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 7])
+def test_a_run_without_time_stamps_is_told_from_the_last_one_at_its_place(chunk):
+    def key_of(loss, rows=6):
+        lines = (f"{n},{10 * n},{loss / (n + 1):.4f}\n" for n in range(rows))
+        data = ("epoch,step,train_loss\n" + "".join(lines)).encode()
+        log = LogSession("metrics.csv")
+        for at in range(0, len(data), chunk):
+            log.feed(data[at : at + chunk])
+        log.end()
+        return log.run_key
+
+    assert key_of(2.5) == key_of(2.5, rows=9) != key_of(2.4)
