@@ -315,6 +315,7 @@ def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
     shown = found.evidence[0]
     said = any(f"(line {line:,})" in found.explanation for line in shown.lines)
     said = said or (" ± " in shown.observed and shown.observed.lstrip("+−") in found.explanation)
+    said = said or (shown.what in found.title and shown.observed in found.title)
     return [] if said else [f"Seen: {shown}"]
 
 

@@ -35,7 +35,7 @@ class GpuMemoryLeak(Diagnosis):
         left_s, device = min(filling, key=lambda pair: pair[0])
         if left_s > _FAR_S or device.mib_per_hour is None:
             return None
-        evidence = [Evidence("growth", f"{device.mib_per_hour:.0f} MiB/h", "none")]
+        evidence = [Evidence("growth", f"{device.mib_per_hour:.0f} MiB/h")]
         used, total = device.latest.get("gpu_memory_used_mib"), device.total_memory_mib
         if used is not None and total is not None:
             there_is = f"{total:.0f} MiB there are"

@@ -72,9 +72,7 @@ class GpuXid(Diagnosis):
             if hardware
             else "The process whose kernel it was cannot go on using the device; other processes "
             "can.",
-            tuple(
-                Evidence(called(one), f"Xid {number}", "none") for one, number in told[:_MOST_NAMED]
-            ),
+            tuple(Evidence(called(one), f"Xid {number}") for one, number in told[:_MOST_NAMED]),
             "Resume from the last checkpoint on another device; reset this one (nvidia-smi -r) or "
             "reboot, and have it checked if the error returns."
             if hardware

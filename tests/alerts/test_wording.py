@@ -109,6 +109,15 @@ def test_a_finding_brings_its_evidence_and_recommendation(analysis):
     assert "💡 Raise num_workers" in text
 
 
+def test_evidence_that_the_title_holds_is_not_said_again(analysis):
+    seen = (Evidence("GPU 0 (A100)", "Xid 79"),)
+    title = "GPU 0 (A100) reports Xid 79: the device fell off the bus"
+    lost = replace(analysis.findings[0], title=title, explanation="", evidence=seen)
+    event = Event("finding", lost.id, 4000, None, 812, title, Severity.CRITICAL)
+    text = told(replace(analysis, findings=(lost,)), Tiding("opened", event))
+    assert "reports Xid 79" in text and "Seen:" not in text
+
+
 def test_unknown_eta_gives_its_reason(analysis):
     dark = replace(analysis, eta=Eta(not_judged=(NotJudged("ETA", "no time stamps"),)))
     assert "time left unknown: no time stamps" in told(dark, Tiding("opened", FLAT))
