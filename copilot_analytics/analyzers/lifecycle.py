@@ -286,7 +286,8 @@ _STOPPED = ("keyboardinterrupt", "sigterm", "sigint", "sigkill", "cancelled", "p
 
 def _failure(record: Record) -> str:
     facts = record.facts
-    parts = [str(facts[key]) for key in ("error", "message") if facts.get(key)]
+    named = [] if facts.get("error") == "traceback" else ["error"]  # no error was named
+    parts = [str(facts[key]) for key in (*named, "message") if facts.get(key)]
     text = ": ".join(parts) or (f"signal {facts['signal']}" if facts.get("signal") else "")
     if facts.get("out_of_memory"):
         return f"out of memory: {text}" if text else "out of memory"

@@ -81,7 +81,7 @@ def test_a_resume_is_followed_and_a_restart_at_any_point_says_the_same(
     assert following.file == str(new)
     assert following.log.run.last_epoch == 40.0 and following.status == "finished"
     assert len(following.log.run.resumes) == 1 and following.log.superseded == []
-    assert any("going on in" in note for note in following.notices)
+    assert any(f"going on in {names[1]} (a new" in note for note in following.notices)
     replay = Replay(tmp_path, journals=False)
     said = [one.event for one in replay if one.event is not None]
     assert repr(said[: len(events)]) == repr(events)
