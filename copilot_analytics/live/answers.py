@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.events import ENDED
@@ -96,9 +97,12 @@ def status(watched: Watched, now: float) -> str:
     """Say how a run stands: state, place, time left, best so far."""
     from copilot_analytics.report.wording import extent, place
 
-    if not watched.following.log.run_key:
-        missing = watched.following.missing
-        return f"⚪ {watched.following.path}: " + ("no log yet" if missing else "no training yet")
+    following = watched.following
+    if not following.log.run_key:
+        known = "no training yet" if following.caught_up else "being read"
+        if following.missing and not Path(following.path).exists():
+            known = "no log yet"
+        return f"⚪ {following.path}: {known}"
     analysis = watched.analysis
     life = state(watched, now)
     phase = analysis.phases.current.value.replace("_", " ").lower()

@@ -101,8 +101,13 @@ def test_a_log_that_is_there_is_not_waited_for(tmp_path):
     following = Following(log)
     watched = Watched(following, Policy())
     assert waits_for(watched) == "waiting for the log"
+    assert answers.status(watched, 0.0) == f"⚪ {log}: no log yet"
     log.write_text("epoch 1\n")
     assert waits_for(watched) == ""  # it is read with the next step
+    assert answers.status(watched, 0.0) == f"⚪ {log}: being read"
+    while not following.caught_up:
+        following.step(log.stat().st_mtime)
+    assert answers.status(watched, 0.0) == f"⚪ {log}: no training yet"
 
 
 def test_a_run_is_at_its_end_only_where_nothing_is_left():
