@@ -36,7 +36,7 @@ _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
 _MOST_AHEAD_S = 86400.0
-_MOST_PAUSES = 500
+_LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 
 
 class Following:
@@ -119,7 +119,7 @@ class Following:
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
-        self._pauses: deque[float] = deque(maxlen=_MOST_PAUSES)
+        self._pauses: list[float] = []
         self._evals_met = 0
         self._told_gone = self._placed = False
         self._home = ""
@@ -286,7 +286,7 @@ class Following:
 
     def _grow(self, now: float) -> None:
         if self.caught_up and self.grown_at is not None:
-            self._pauses.append(now - self.grown_at)
+            self._pauses = sorted((*self._pauses, now - self.grown_at))[-_LONGEST_PAUSES:]
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
@@ -372,10 +372,12 @@ class Following:
         return events
 
     def _gaps_seen(self) -> dict[str, list[float]]:
-        """Return the gaps of a log without time stamps, as far as they were lived through."""
-        seen = list(self._pauses)
-        evals = seen if len(self.log.run.eval_log) > self._evals_met else []
-        return {"train": seen, "eval": evals, "after_eval": seen}
+        """Return the longest gaps of a log without time stamps that were lived through.
+
+        Which of them was an evaluation is not known, only whether there was one.
+        """
+        evals = self._pauses if len(self.log.run.eval_log) > self._evals_met else []
+        return {"train": self._pauses, "eval": evals, "after_eval": self._pauses}
 
     @property
     def _is_starting(self) -> bool:
