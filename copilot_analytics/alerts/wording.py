@@ -185,8 +185,12 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
         lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context)]
     lines += _troubles(analysis)
     # The state and the advice are said.
-    items = (_item(tiding) for tiding in left if tiding.event.kind in {"finding", "resolved"})
-    lines += [one for one in items if not any(one.removeprefix("• ") in line for line in lines)]
+    for tiding in left:
+        found = _finding(analysis, tiding.event.key)
+        title = tiding.event.text if found is None else found.title  # which may count further
+        said = any(plain(title) in line for line in lines)
+        if tiding.event.kind in {"finding", "resolved"} and not said:
+            lines.append(_item(tiding))
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 

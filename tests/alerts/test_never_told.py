@@ -91,6 +91,15 @@ def test_what_waits_for_the_morning_is_told_when_the_watch_ends(analysis):
     assert "waits" in "\n".join((told.title, *told.body))
 
 
+def test_what_the_last_message_names_anyway_is_not_named_twice(analysis):
+    grave = with_grade(analysis, Severity.WARNING)
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("00:00-12:00")))
+    policy.attach([], 0.0, context_of(grave))
+    assert policy.step([WAITS], 60.0, context_of(grave)) == []
+    (last,) = policy.close(120.0, context_of(grave))  # its words count further meanwhile
+    assert len([line for line in last.body if "🟠" in line]) == 1
+
+
 def test_an_end_that_waits_is_told_with_its_beginning_when_the_watch_ends(analysis):
     grave = with_grade(analysis, Severity.WARNING)
     policy = Policy(PolicyOptions(quiet=QuietHours.parse("00:00-12:00")))
