@@ -296,6 +296,8 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         return f"{event.text}. It changed again and again; I say no more until it keeps still."
     if tiding.turn == "withdrawn" and about is not None:
         since = f"{duration(tiding.lasted_s)} after I told of it"
+        if event.kind == "resolved":  # the title says what
+            return f"It no longer holds, {since}."
         return f"My message “{plain(about.text, 200)}” no longer holds, {since}. Now: {event.text}"
     if event.kind == "finding":
         found = _finding(analysis, event.key)
@@ -331,7 +333,8 @@ def _item(tiding: Tiding) -> str:
     if tiding.turn == "passed":
         return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
-        return f"• ↩️ taken back: {_noun(about)}. {event.text}"
+        now = "" if event.kind == "resolved" else f". {event.text}"
+        return f"• ↩️ taken back: {_noun(about)}{now}"
     if tiding.turn == "resolved" and about is not None:
         return f"• ✅ over after {duration(tiding.lasted_s)}: {_noun(about)}"
     if tiding.turn == "unstable":

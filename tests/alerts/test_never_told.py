@@ -116,3 +116,15 @@ def test_what_came_and_went_before_the_watch_is_not_in_the_digest_of_the_morning
     policy.attach([WAITS, OVER], 0.0, context)
     assert policy.step([], 60.0, context) == []
     assert policy.step([], 13 * 3600.0, context) == []
+
+
+def test_what_is_taken_back_is_named_once(analysis):
+    grave = with_grade(analysis, Severity.WARNING)
+    policy = Policy()
+    policy.attach([], 0.0, context_of(grave))
+    policy.step([WAITS], 10.0, context_of(grave))
+    assert policy.step([], 60.0, context_of(grave))
+    over = context_of(replace(grave, findings=()))
+    (told,) = [*policy.step([OVER], 300.0, over), *policy.step([], 340.0, over)]
+    assert "TAKEN BACK: waits" in told.title and told.text.count("waits") == 1
+    assert told.body[0].startswith("It no longer holds, ")
