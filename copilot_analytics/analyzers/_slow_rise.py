@@ -50,15 +50,15 @@ def slow_rise(
     """
     value = course.value
     if len(value) < _FEWEST:
-        return None
+        found = _short_rise(run, results, course, already=already)
+        return None if found is None else _placed(run, course, first_row, *found)
     levels = np.convolve(value, np.full(5, 0.2), "valid")
     best, now = float(levels.min()), float(levels[-1])
     progress, rise = max(float(levels[0]) - best, 0.0), now - best
     main = results.of(MetricAnalyzer)
     judged = main.name is not None and main.n >= 3
     at = int(np.argmin(levels)) + 2
-    step = int(course.step[at])
-    worse = judged and _got_worse(run, main, step)
+    worse = judged and _got_worse(run, main, int(course.step[at]))
     despite = judged and not worse
     share = 0.2 if worse else 0.5
     if rise <= share * progress or rise <= 0.05 * abs(best) or rise <= 0:
@@ -72,13 +72,49 @@ def slow_rise(
     p = 0.01 if worse or now > _MANY * max(best, 0.0) else 0.001
     if not already and not rose_without_recovery(value, share=share, p=p).found:
         return None
+    return _placed(run, course, first_row, at, best, now, despite)
+
+
+def _short_rise(
+    run: Run, results: Results, course: Course, *, already: bool
+) -> tuple[int, float, float, bool] | None:
+    """Judge a history too short for a test: a record an epoch, as a rule.
+
+    The newest three or four values must each lie above all before them and be a multiple of the
+    least one, after the loss had fallen. Among values in random order, one of C(n, 4) ends so.
+    """
+    value = course.value
+    if len(value) < _FEWEST_AT_ALL or results.of(LearningRateAnalyzer).warming_up:
+        return None
+    at = int(np.argmin(value))
+    best, first = float(value[at]), float(value[0])
+    rise, progress = float(value[-1]) - best, first - best
+    if progress < 0.1 * abs(first) or best <= 0.0:
+        return None
+    if not already:
+        many = float(value[-3:].min()) > _DOUBLED**2 * best
+        before, newest = np.split(value, [-3 if many else -4])
+        if not newest.min() > max(float(before.max()), _DOUBLED * best):
+            return None
+    elif rise <= 0.5 * progress:
+        return None
+    main = results.of(MetricAnalyzer)
+    judged = main.name is not None and main.n >= 3
+    despite = judged and not _got_worse(run, main, int(course.step[at]))
+    return at, best, float(value[-1]), despite
+
+
+def _placed(
+    run: Run, course: Course, first_row: int, at: int, best: float, now: float, despite: bool
+) -> SlowRise:
     log = run.train_log
-    row = first_row + int(np.searchsorted(log.step[first_row:], step))
+    row = first_row + int(np.searchsorted(log.step[first_row:], int(course.step[at])))
     row = min(row, len(log) - 1)
     return SlowRise(int(log.step[row]), int(log.line[row]), best, now, despite)
 
 
 _FEWEST = 40
+_FEWEST_AT_ALL = 7
 _DOUBLED = 2.0
 _MANY = 10.0
 
