@@ -129,8 +129,8 @@ _DOWN = """
     MAE MAPE NIQE rse rae logloss MultiClass CrossEntropy rmsle EER bpb bits_per_byte l1 l2 huber
     cost nll EPE SAD ECE AbsRel SqRel SILog MPJPE P-MPJPE mATE mASE mAOE mAVE mAAE PA-MPJPE sMAPE
     CRPS ADE FDE minADE minFDE minDCF HD95 ASSD FVD BPC bits_per_dim bits/dim FPR FNR FAR FRR CE BCE
-    损失 误差 困惑度 HD ASD NRMSE WAPE RMSD hamming pinball tDCF min_tDCF chamfer MCD
-    ce-mean-words cross-entropy
+    损失 误差 困惑度 퍼플렉서티 パープレキシティ перплексия HD ASD NRMSE WAPE RMSD hamming
+    pinball tDCF min_tDCF chamfer MCD ce-mean-words cross-entropy
 """.split()
 _NEITHER = """
     time data_time memory fps wps lr epoch iter step samples num_examples grad_norm loss_scale

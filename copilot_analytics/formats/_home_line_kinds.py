@@ -20,7 +20,8 @@ from copilot_analytics.formats._home_vocabulary import (
 _WORD = re.compile(r"[^\W\d_]+\d{0,2}|[^\x00-\x7f]+")
 _INSIDE = tuple("loss entropy acc iou reward error score dice perplex prec recall return".split())
 _FOREIGN = tuple(
-    "损失 准确 精度 率 误差 奖励 困惑 轮 步 迭代 批次 эпох 에폭 에포크 エポック 손실 損失".split()
+    """损失 准确 精度 率 误差 奖励 困惑 퍼플렉서티 パープレ перплекс лосс 轮 步 迭代 批次 эпох
+    에폭 에포크 エポック 손실 損失""".split()
 )
 _TELLING = METRICS | EPOCHS | STEPS | GLOBAL_STEPS | BATCHES | SAMPLES
 _TELLING |= {"global", "batch", "num", "total", "l"}

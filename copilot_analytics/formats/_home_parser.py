@@ -360,7 +360,7 @@ class HomeTextParser(LineParser):
         is_outer = reading.qualities or "#epoch" in reading.places
         if "#epoch" in reading.places:
             named = number_of(after, reading.places["#epoch"])
-            is_outer = frame.done - 1 <= named <= frame.done
+            is_outer = frame.done - 1 <= named <= frame.done + 1  # it may be drawn before
         if is_outer and not reading.is_remark and not frame.which[1] and frame.total > 1:
             self._bars.drop()
             yield from self._rows.reader.config({"planned_epochs": frame.total}, frame.line)

@@ -37,6 +37,7 @@ METRICS = frozenset(
     qwk nmi ari dsc fid lpips nme epe corr r2 logloss ce bce mcc kappa sdr snr eer cider meteor perp
     objective rmsle msle nrmse nmse wape smse pearson spearman srcc plcc kendall ccc gini brier rel
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
+    퍼플렉서티 パープレキシティ перплексия лосс
     perda pérdida perdida perte verlust потери 손실 損失 acurácia acuracia precisão precisión
     precision exactitud genauigkeit точность 정확도 recompensa récompense belohnung 보상
     """.split()

@@ -7,6 +7,13 @@ from typing import Literal
 
 Split = Literal["train", "val", "test"]
 
+MEASURED_AFTER = re.compile(
+    r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
+    r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d",
+    re.IGNORECASE,
+)
+"""Measures that nobody takes of the training set, so that their names need not tell the split."""
+
 _SPLIT = re.compile(
     r"(?:^|[\s_/.\-@(]|(?-i:(?<=[a-z])(?=[A-Z])))"
     r"(?:(?P<val>val|vali|vld|valid|validation|validate|dev|eval|evaluation|heldout|held_out|holdout)"

@@ -18,7 +18,7 @@ from copilot_analytics.formats._base import LogFormat, Sample
 from copilot_analytics.formats._home_vocabulary import REMARK
 from copilot_analytics.formats._numbers import first_fraction
 from copilot_analytics.formats._rows import Naming, RowReader
-from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats._splits import MEASURED_AFTER, split_of
 from copilot_analytics.formats._table import (
     Columns,
     Heading,
@@ -72,11 +72,7 @@ _OF_DATA = frozenset(
     " gender income profit revenue product customer stock symbol ticker".split()
 )
 _NEEDING_A_COUNTER = _RESULTS | _SETTINGS | _OF_DATA
-_MEASURED_AFTER = re.compile(
-    r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
-    r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d|reward|return|success",
-    re.IGNORECASE,
-)
+_MEASURED_AFTER = re.compile(rf"{MEASURED_AFTER.pattern}|reward|return|success", re.IGNORECASE)
 _RULE = re.compile(r"[\s|+:=\u2500-\u257f-]*")  # a line between the header and the rows
 _DURATION = re.compile(r"[\d:.]+\s?(?:h|m|min|s|sec|ms)?")
 _NUMBERS = re.compile(r"[\[(]?[\d.eE+-]+(?:[,;\s]+[\d.eE+-]+)+[\])]?")  # of a list in one cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,7 +27,7 @@ from copilot_analytics.formats._json_rows import (
 from copilot_analytics.formats._numbers import first_fraction
 from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
-from copilot_analytics.formats._splits import split_of
+from copilot_analytics.formats._splits import MEASURED_AFTER, split_of
 from copilot_analytics.records import Record
 from copilot_analytics.schema import direction_of, names_a_loss
 
@@ -60,6 +61,7 @@ _SERVER = frozenset(
     " url remote_addr user_agent latency latency_ms duration_ms trace_id span_id".split()
 )
 _LEAST_ROWS = 2
+_FEWEST_PLACES = 3  # that rows of a service name if it trains
 _MANY_ROWS = 7  # of which a trainer that is known would have claimed one
 _IS_EPOCH = 1e8  # a time stamp is larger than any step
 
@@ -117,7 +119,7 @@ class PlainJsonlParser(JsonRowsParser):
 class PlainJsonl(JsonRowsFormat):
     """Nested objects are read as paths, texts that are numbers as numbers.
 
-    A log of a server has a level, a method or a status in its lines, and no loss.
+    A log of a server has a level, a method or a status in its lines, and no loss that goes on.
     """
 
     name: ClassVar[str] = "plain_jsonl"
@@ -144,7 +146,7 @@ class PlainJsonl(JsonRowsFormat):
             "train/grad_norm": "grad_norm",
             "_runtime": None,
         },
-        evaluations=IN_WORDS,
+        evaluations=re.compile(f"{IN_WORDS.pattern}|{MEASURED_AFTER.pattern}"),
         judges_returns=True,
     )
     required: ClassVar[frozenset[str]] = frozenset({*COUNTERS, *RARE_COUNTERS})
@@ -169,7 +171,8 @@ class PlainJsonl(JsonRowsFormat):
 
     def is_row(self, statement: Json) -> bool:
         """Tell whether a statement has a step or an epoch, and a metric that is one by its name."""
-        if _SERVER & {key.lower() for key in statement}:
+        keys = {key.lower() for key in statement}
+        if _SERVER & keys and not any("loss" in key for key in keys):
             return False
         numbers = numbers_said(statement, PLACED)
         places = [numbers[key] for key in self.required & numbers.keys()]
@@ -183,10 +186,14 @@ class PlainJsonl(JsonRowsFormat):
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: several rows, and no more lines of another kind than rows."""
-        rows = sum(map(self.is_row, objects_in(lines)))
+        found = [statement for statement in objects_in(lines) if self.is_row(statement)]
+        served = [statement for statement in found if _SERVER & {key.lower() for key in statement}]
+        places = {tuple(str(row.get(key)) for key in sorted(self.required)) for row in served}
+        rows = len(found) - (len(served) if len(places) < _FEWEST_PLACES else 0)
         filled = sum(1 for line in lines if line.strip())
         if not rows or 2 * rows < filled:
-            return 0.0
+            among_others = rows >= _MANY_ROWS and 5 * rows >= filled
+            return 0.6 if among_others else 0.0
         if rows >= _MANY_ROWS:
             return 0.97
         return 0.9 if rows >= _LEAST_ROWS else 0.4

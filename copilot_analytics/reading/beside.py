@@ -273,13 +273,13 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
 def _by_split(digests: list[Digest]) -> list[Digest]:
     """Take what ``val_log.csv`` says beside ``train_log.csv`` for evaluations; the latter is first.
 
-    Files of one measure and a split each hold the same columns, whose names tell no split.
+    Files of a split each hold the same measures, whose names tell no split.
     """
     trained = {_without_split(one.path): one for one in digests if _split_of(one.path) == "train"}
     first, found = digests[0], []
     for one in digests:
         twin = trained.get(_without_split(one.path))
-        if twin is None or twin is one or twin.names != one.names:
+        if twin is None or twin is one or not twin.names & one.names:
             found.append(one)
             continue
         found.append(one.as_evaluation(str(_split_of(one.path))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from home_logs import points, read
+from home_logs import facts, points, read
 
 from copilot_analytics.formats.home_text import FORMAT
 
@@ -81,3 +81,18 @@ def test_results_behind_the_end_sum_up_what_rows_told() -> None:
 def test_the_only_result_behind_the_end_is_told() -> None:
     rows = "".join(f"Epoch {e}/8 - Train Loss: 0.5{e}\n" for e in EPOCHS)
     assert both(f"{rows}Training finished.\nTest accuracy: 0.87\n")[1] == [{"Test accuracy": 0.87}]
+
+
+def test_korean_perplexities() -> None:
+    text = "".join(f"| 에폭 {e} | 퍼플렉서티 9{e}.5 | 검증 퍼플렉서티 8{e}.5\n" for e in EPOCHS)
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    assert both(text)[1][0] == {"검증 퍼플렉서티": 81.5}
+
+
+def test_a_bar_may_be_drawn_before_the_epoch_that_follows_it_is_counted() -> None:
+    text = "".join(
+        f" {e}%|#   | {e - 1}/90 [00:1{e}<02:00,  1.1s/it]2031-01-01 10:0{e}:00,5 - INFO - "
+        f"Epoch {e} | Train Loss: 0.5{e} | Val Loss: 0.6{e}\n"
+        for e in EPOCHS
+    )
+    assert facts(read(text))["planned_epochs"] == 90

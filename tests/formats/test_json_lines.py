@@ -159,3 +159,26 @@ def test_time_stamps_count_seconds_or_parts_of_them(unit):
     run = run_of(text)
     assert run.train_log.time.tolist() == pytest.approx([1.7e9 + 60 * n for n in range(1, 9)])
     assert run_of(text.replace("17000", "17000" + "0" * 20)).last_time is None
+
+
+def test_rows_of_a_service_with_a_level_are_a_training_if_they_tell_a_loss():
+    rows = [{"level": "debug", "step": n, "loss": 1 / n} for n in range(1, 10)]
+    assert PLAIN.confidence(lines(*rows).splitlines()) > 0.95
+    served = [{"level": "info", "step": n, "latency": 0.5} for n in range(1, 10)]
+    assert PLAIN.confidence(lines(*served).splitlines()) == 0.0
+
+
+def test_rows_may_stand_among_other_lines():
+    text = "".join(
+        f"noise {n}\n{lines({'event': 'fit', 'step': n, 'loss': 1 / n})}more noise\n"
+        for n in range(1, 12)
+    )
+    assert run_of(text).train_series("loss").value.tolist() == [1 / n for n in range(1, 12)]
+    assert PLAIN.confidence(["noise"] * 99 + lines({"step": 1, "loss": 0.5}).splitlines()) == 0.0
+
+
+def test_a_detector_is_judged_by_its_average_precision_whatever_row_tells_it():
+    rows = [
+        {"epoch": n, "loss": 1 / n, **({"mAP50": n / 10} if n % 2 else {})} for n in range(1, 9)
+    ]
+    assert run_of(lines(*rows)).eval_series("mAP50").value.tolist() == [0.1, 0.3, 0.5, 0.7]

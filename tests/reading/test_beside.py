@@ -202,7 +202,13 @@ def test_tables_of_a_split_each_are_one_run(tmp_path, first):
     assert run.eval_series("acc").step.tolist() == list(range(1, 11))
 
 
-def test_tables_of_other_columns_are_no_twins(tmp_path):
+def test_tables_of_other_measures_are_no_twins(tmp_path):
+    other = per_split(tmp_path, "val_log.csv", 0.1, "epoch,dice_loss,f1")
+    run = read(*joined([per_split(tmp_path, "train_log.csv", 0.0), other]))
+    assert "dice_loss" not in run.eval_log.metric_names
+
+
+def test_the_table_of_the_validation_may_hold_more(tmp_path):
     other = per_split(tmp_path, "val_log.csv", 0.1, "epoch,loss,f1")
     run = read(*joined([per_split(tmp_path, "train_log.csv", 0.0), other]))
-    assert "loss" not in run.eval_log.metric_names
+    assert set(run.eval_log.metric_names) == {"loss", "f1"}
