@@ -52,13 +52,14 @@ def fit_calibration(known: list[Trace]) -> Calibration:
     for t in known:
         p = np.array([with_doubt(*pair) for pair in zip(t.p_gain, t.progress, strict=True)])
         p = np.clip(p, 1e-3, 1.0 - 1e-3)
-        design.append(np.column_stack((np.ones_like(p), np.log(p / (1.0 - p)), t.stale)))
+        odds = np.log(p / (1.0 - p))
+        design.append(np.column_stack((np.ones_like(p), odds, t.stale, np.arcsinh(t.short))))
         lost.append((t.forgone > 1.0 + 1e-9).astype(np.float64))
         each = 1.0 / max(count[t.curve.source], FEWEST_IN_SOURCE) / p.size
         weight.append(np.full(p.size, each))
     x, y, w = np.vstack(design), np.concatenate(lost), np.concatenate(weight)
     w = w / w.sum()
-    start = np.array([0.0, 1.0, 0.0])
+    start = np.array([0.0, 1.0, 0.0, 0.0])
 
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = x @ theta
@@ -67,7 +68,7 @@ def fit_calibration(known: list[Trace]) -> Calibration:
         away = theta - start
         return value + 0.5 * RIDGE * float(away @ away), gradient + RIDGE * away
 
-    bounds = [(None, None), (0.0, None), (None, 0.0)]
+    bounds = [(None, None), (0.0, None), (None, 0.0), (0.0, None)]
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
     return Calibration(*(float(value) for value in found))
 
@@ -76,7 +77,7 @@ def prices_of(known: list[Trace], calibration: Calibration) -> list[NDArray[np.f
     """Return the limits at which the rule would begin to stop, for each look at each run."""
     return [
         lasting_prices(
-            t.p_gain, t.progress, t.stale, evals=t.at + 1, calibration=calibration
+            t.p_gain, t.progress, t.stale, t.short, evals=t.at + 1, calibration=calibration
         )
         for t in known
     ]  # fmt: skip

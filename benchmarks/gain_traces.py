@@ -9,7 +9,7 @@ import numpy as np
 from fit_forecast_priors import fit
 
 from copilot_analytics.stats.forecast import forecast
-from copilot_analytics.stats.stopping import stale_share
+from copilot_analytics.stats.stopping import shortfall, stale_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,8 @@ class Trace:
         P(a gain of at least δ until the end).
     stale : ndarray, shape (n,)
         As `stale_share` says.
+    short : ndarray, shape (n,)
+        As `shortfall` says.
     forgone : ndarray, shape (n,)
         What stopping there would have given up, in δ.
     """
@@ -48,6 +50,7 @@ class Trace:
     progress: NDArray[np.float64]
     p_gain: NDArray[np.float64]
     stale: NDArray[np.float64]
+    short: NDArray[np.float64]
     forgone: NDArray[np.float64]
 
 
@@ -62,7 +65,7 @@ def trace(curve: Curve, priors: Priors, most: int = MOST_LOOKS) -> Trace:
     """Forecast at up to `most` evaluations, spread evenly."""
     n = curve.steps.size
     at = np.unique(np.linspace(FEWEST - 1, n - 2, min(most, n - FEWEST)).round().astype(np.int64))
-    p_gain, stale = np.empty(at.size), np.empty(at.size)
+    p_gain, stale, short = np.empty((3, at.size))
     scored = curve.scored(curve.values)
     for i, last in enumerate(at):
         ahead = forecast(
@@ -74,11 +77,15 @@ def trace(curve: Curve, priors: Priors, most: int = MOST_LOOKS) -> Trace:
         if curve.is_log:
             delta = ahead.best_so_far * (1.0 - np.exp(-delta))
         p_gain[i] = ahead.p_gain(float(delta))
+        short[i] = shortfall(
+            curve.values[: last + 1], ahead.final.median,
+            direction=curve.direction, delta=float(delta),
+        )  # fmt: skip
         stale[i] = stale_share(
             curve.steps[: last + 1], scored[: last + 1], direction="max", delta=curve.delta
         )
     progress = curve.steps[at] / curve.steps[-1]
-    return Trace(curve, at, progress, p_gain, stale, forgone(curve)[at])
+    return Trace(curve, at, progress, p_gain, stale, short, forgone(curve)[at])
 
 
 def priors_by_source(curves: Iterable[Curve], prefixes: list[Prefix]) -> dict[str, Priors]:

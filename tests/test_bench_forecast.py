@@ -107,18 +107,27 @@ def test_the_calibration_finds_the_truth() -> None:
         for _ in range(300):
             progress = np.linspace(0.3, 0.9, 20)
             p, stale = rng.uniform(0.02, 0.98, 20), rng.uniform(0.0, 1.0, 20)
+            short = rng.normal(0.0, 5.0, 20)
             said = np.array([with_doubt(*pair) for pair in zip(p, progress, strict=True)])
             z = -0.5 + 1.5 * np.log(said / (1 - said)) - 2.0 * stale
+            z += 0.3 * np.arcsinh(short)
             lost = rng.random(20) < 1 / (1 + np.exp(-z))
             known.append(
                 Trace(
-                    curve(np.ones(30), source=source), np.arange(20), progress, p, stale, 2.0 * lost
+                    curve(np.ones(30), source=source),
+                    np.arange(20),
+                    progress,
+                    p,
+                    stale,
+                    short,
+                    2.0 * lost,
                 )
             )
     found = fit_calibration(known)
     assert found.offset == pytest.approx(-0.5, abs=0.25)
     assert found.slope == pytest.approx(1.5, abs=0.2)
     assert found.stale == pytest.approx(-2.0, abs=0.35)
+    assert found.shortfall == pytest.approx(0.3, abs=0.1)
 
 
 @pytest.mark.usefixtures("bench")

@@ -1,4 +1,4 @@
-"""Whether a run is past help."""
+"""Whether a run is past help, and what one that failed would still bring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from copilot_analytics.analyzers._dead import dead_run
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
-from copilot_analytics.wording import place
+from copilot_analytics.analyzers.eta import EtaAnalyzer
+from copilot_analytics.analyzers.forecast import ForecastAnalyzer
+from copilot_analytics.wording import duration, place, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -61,3 +63,18 @@ def lost_loss(run: Run, results: Results) -> str | None:
     what = "is not finite" if health.state == "nan" else f"exploded to {health.level or 0.0:.4g}"
     since = place(health.since_step, run.epoch_of(health.since_step))
     return f"{health.column} {what} {'since' if health.state == 'nan' else 'at'} {since}"
+
+
+def after_failure(run: Run, results: Results, status: str) -> str:
+    """Say what the rest of a run that crashed or was interrupted would take and bring."""
+    eta, ahead = results.of(EtaAnalyzer), results.of(ForecastAnalyzer)
+    text = f"the run {'crashed' if status == 'crashed' else 'was interrupted'}"
+    lost = lost_loss(run, results)
+    if lost is not None:
+        return f"{text}; {lost}, so what it would have brought cannot be told"
+    rest = []
+    if eta.remaining_s:
+        rest.append(f"take about {duration(eta.remaining_s)}")
+    if ahead.p_gain is not None and ahead.end_known:
+        rest.append(f"bring a worthwhile gain with a chance of {share(ahead.p_gain)}")
+    return f"{text}; if it is resumed, the rest would {' and '.join(rest)}" if rest else text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
-from copilot_analytics.analyzers._hopeless import LOST, hopeless, lost_loss
+from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._keepers import Saved, keepers
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._news import news
@@ -34,10 +34,11 @@ from copilot_analytics.stats.stopping import (
     FEWEST_EVALS,
     StopGauge,
     Strictness,
+    shortfall,
     stale_share,
     strictness,
 )
-from copilot_analytics.wording import duration, is_share, place, share
+from copilot_analytics.wording import is_share, place, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -237,7 +238,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         """Take what the newest evaluation says of a gain."""
         ahead, main = results.of(ForecastAnalyzer), results.of(MetricAnalyzer)
         gauged = (ahead.made_at_step or 0, main.name or "")
-        if gauged == self._gauged or ahead.p_gain is None or main.name is None:
+        if gauged == self._gauged or main.name is None:
+            return
+        if ahead.p_gain is None or ahead.final is None:
             return
         if gauged[1] != self._gauged[1]:
             self._gauge, self._evals = StopGauge(), 0
@@ -247,7 +250,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         stale = stale_share(series.step, series.value, direction=direction, delta=main.delta)
         # Without a plan the forecast looks as far ahead as the run has come, which is half-way.
         progress = gauged[0] / ahead.horizon if ahead.horizon else 0.5
-        self._gauge.update(ahead.p_gain, progress, stale, evals=main.n - self._evals)
+        expected = ahead.final.median
+        short = shortfall(series.value, expected, direction=direction, delta=main.delta)
+        self._gauge.update(ahead.p_gain, progress, stale, short, evals=main.n - self._evals)
         self._evals = main.n
 
     def _decide(self, run: Run, results: Results) -> _Verdict:
@@ -257,7 +262,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if life.status == "finished":
             return _Verdict("none", "the run is over")
         if life.status in {"crashed", "interrupted"}:
-            return _Verdict("none", self._after_failure(run, results, life.status))
+            return _Verdict("none", after_failure(run, results, life.status))
         why_lost = hopeless(run, results)
         if why_lost is not None:
             return _Verdict("kill", why_lost)
@@ -341,19 +346,6 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if phase in _TOO_EARLY:
             return "; too early to stop by"
         return "; it must stay so low for another evaluation"
-
-    def _after_failure(self, run: Run, results: Results, status: str) -> str:
-        eta, ahead = results.of(EtaAnalyzer), results.of(ForecastAnalyzer)
-        text = f"the run {'crashed' if status == 'crashed' else 'was interrupted'}"
-        lost = lost_loss(run, results)
-        if lost is not None:
-            return f"{text}; {lost}, so what it would have brought cannot be told"
-        rest = []
-        if eta.remaining_s:
-            rest.append(f"take about {duration(eta.remaining_s)}")
-        if ahead.p_gain is not None and ahead.end_known:
-            rest.append(f"bring a worthwhile gain with a chance of {share(ahead.p_gain)}")
-        return f"{text}; if it is resumed, the rest would {' and '.join(rest)}" if rest else text
 
     def _saves(self, run: Run, results: Results, verdict: _Verdict) -> float | None:
         if verdict.advice != "none":

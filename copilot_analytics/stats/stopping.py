@@ -1,11 +1,12 @@
 """When the chance of a gain is so small that stopping pays.
 
 A stop is wrong if the best evaluation still to come would have beaten the best so far by more than
-δ. Its chance is P(gain) with three things added that P(gain) cannot know: early in a run the future
-may differ from all that was seen, a run that has long been within δ of its best seldom gains, and
-what is said is mapped to what came true in real runs. The rule stops where that chance is small
-*for what it saves*: its ratio to the square root of the share of the run that is left, the price,
-is at most a limit, in two evaluations running. (Without the root, more is saved at the same share
+δ. Its chance is P(gain) with four things added that P(gain) cannot know: early in a run the future
+may differ from all that was seen, a run that has long been within δ of its best seldom gains, one
+whose best lies far above where it is heading owes it to luck, which may strike again, and what is
+said is mapped to what came true in real runs. The rule stops where that chance is small *for what
+it saves*: its ratio to the square root of the share of the run that is left, the price, is at most
+a limit, in three evaluations running. (Without the root, more is saved at the same share
 of wrong stops, but they come early and lose much.) The limit follows from the share of runs that
 may lose more than δ.
 """
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from copilot_analytics.stats.finite import as_floats
+from copilot_analytics.stats.finite import as_floats, only_finite
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -34,7 +35,9 @@ FEWEST_EVALS = 8
 LATEST = 0.9
 """Share of the run after which stopping saves next to nothing."""
 DEFAULT_RISK = 0.02
-_RUNNING = 2
+_RUNNING = 3
+"""With two, 9.5 instead of 9.0 % of 760 runs lose where a fifth of the steps is saved."""
+_FURTHEST = 1e3
 _DOUBT = 0.1
 """Share of the run in which the doubt about an unseen future falls to a third."""
 _SMALLEST = 1e-3
@@ -51,11 +54,14 @@ class Calibration:
         On the log odds of a gain, doubt included; not negative.
     stale : float
         On `stale_share`; not positive.
+    shortfall : float
+        On the inverse hyperbolic sine of `shortfall`; not negative.
     """
 
     offset: float
     slope: float
     stale: float
+    shortfall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,11 @@ def strictness(risk: float | None = None) -> Strictness:
 
 
 def chance_of_loss(
-    p_gain: float, progress: float, stale: float, calibration: Calibration | None = None
+    p_gain: float,
+    progress: float,
+    stale: float,
+    short: float,
+    calibration: Calibration | None = None,
 ) -> float:
     """Return the chance that stopping here loses more than δ.
 
@@ -166,17 +176,20 @@ def chance_of_loss(
         Share of the run that is done, in (0, 1).
     stale : float
         See `stale_share`.
+    short : float
+        See `shortfall`.
     calibration : Calibration, optional
         Default: the one shipped.
 
     Returns
     -------
     float
-        Never decreasing in `p_gain`, never increasing in `stale`.
+        Never decreasing in `p_gain` and `short`, never increasing in `stale`.
     """
     numbers = shipped_rule().calibration if calibration is None else calibration
     p = min(max(with_doubt(p_gain, progress), _SMALLEST), 1.0 - _SMALLEST)
     z = numbers.offset + numbers.slope * math.log(p / (1.0 - p)) + numbers.stale * stale
+    z += numbers.shortfall * math.asinh(short)
     return 1.0 / (1.0 + math.exp(-z))
 
 
@@ -220,6 +233,39 @@ def stale_share(
     return float(np.clip((across[-1] - across[first]) / across[-1], 0.0, 1.0))
 
 
+def shortfall(
+    values: ArrayLike, expected: float, *, direction: Literal["min", "max"], delta: float
+) -> float:
+    """Return by how many δ the value expected at the end falls short of the best so far.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        So far; values that are not finite are passed over.
+    expected : float
+        Median of the final value.
+    direction : {"min", "max"}
+        Which is better.
+    delta : float
+        In the metric's units, not negative.
+
+    Returns
+    -------
+    float
+        Negative if more is expected; at most 1000 either way; 0 if no value is finite.
+
+    Examples
+    --------
+    >>> shortfall([0.5, 0.75, 0.625], 0.5, direction="max", delta=0.125)
+    2.0
+    """
+    known = only_finite(values)
+    if not known.size:
+        return 0.0
+    short = known.max() - expected if direction == "max" else expected - known.min()
+    return float(np.clip(short / max(delta, 1e-300), -_FURTHEST, _FURTHEST))
+
+
 @dataclass
 class StopGauge:
     """Follows a run from evaluation to evaluation.
@@ -235,7 +281,7 @@ class StopGauge:
     --------
     >>> gauge = StopGauge()
     >>> for progress in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65):
-    ...     gauge.update(0.004, progress, 0.3)
+    ...     gauge.update(0.004, progress, 0.3, 0.0)
     >>> gauge.stops(strictness(0.02).limit)
     True
     """
@@ -247,11 +293,13 @@ class StopGauge:
     _n: int = 0
     _prices: deque[float] = field(default_factory=lambda: deque(maxlen=_RUNNING))
 
-    def update(self, p_gain: float, progress: float, stale: float, *, evals: int = 1) -> None:
+    def update(
+        self, p_gain: float, progress: float, stale: float, short: float, *, evals: int = 1
+    ) -> None:
         """Take the forecast of one evaluation; `evals` came since the last one."""
         self._n += evals
         self._progress = progress
-        self.chance = chance_of_loss(p_gain, progress, stale, self.calibration)
+        self.chance = chance_of_loss(p_gain, progress, stale, short, self.calibration)
         self.price = self.chance / math.sqrt(max(1.0 - progress, 1e-9))
         self._prices.append(self.price)
 
@@ -270,13 +318,14 @@ class StopGauge:
 
         What is left to save no longer counts, or every advice would be taken back near the end.
         """
-        return self.chance <= min(2.0 * limit, (1.0 + limit) / 2.0)
+        return self.chance <= min(2.0 * limit, 0.2 + 0.8 * limit)
 
 
 def lasting_prices(
     p_gain: ArrayLike,
     progress: ArrayLike,
     stale: ArrayLike,
+    short: ArrayLike,
     *,
     evals: ArrayLike | None = None,
     calibration: Calibration | None = None,
@@ -285,7 +334,7 @@ def lasting_prices(
 
     Parameters
     ----------
-    p_gain, progress, stale : array_like, shape (n,)
+    p_gain, progress, stale, short : array_like, shape (n,)
         As `StopGauge.update` takes them.
     evals : array_like, shape (n,), optional
         How many evaluations there were by then, where they are thinned; default 1, 2, ...
@@ -298,23 +347,28 @@ def lasting_prices(
         Infinite where it would not stop at any limit.
     """
     gauge = StopGauge(calibration)
-    chances, shares, stales = as_floats(p_gain), as_floats(progress), as_floats(stale)
-    counts = np.arange(1, chances.size + 1) if evals is None else as_floats(evals)
-    prices = np.full(chances.size, math.inf)
+    looks = np.column_stack([as_floats(each) for each in (p_gain, progress, stale, short)])
+    counts = np.arange(1, len(looks) + 1) if evals is None else as_floats(evals)
+    prices = np.full(len(looks), math.inf)
     for i, new in enumerate(np.diff(counts, prepend=0)):
-        gauge.update(float(chances[i]), float(shares[i]), float(stales[i]), evals=int(new))
+        gauge.update(*looks[i].tolist(), evals=int(new))
         prices[i] = gauge.begins_at
     return prices
 
 
 def first_stop(
-    p_gain: ArrayLike, progress: ArrayLike, stale: ArrayLike, *, risk: float | None = None
+    p_gain: ArrayLike,
+    progress: ArrayLike,
+    stale: ArrayLike,
+    short: ArrayLike,
+    *,
+    risk: float | None = None,
 ) -> int | None:
     """Return at which evaluation of a run the rule first says to stop; None if at none.
 
     Parameters
     ----------
-    p_gain, progress, stale : array_like, shape (n,)
+    p_gain, progress, stale, short : array_like, shape (n,)
         As `StopGauge.update` takes them, one for each evaluation.
     risk : float, optional
         As `strictness` takes it; a higher one never stops later.
@@ -322,10 +376,10 @@ def first_stop(
     Examples
     --------
     >>> progress = np.linspace(0.05, 1.0, 20)
-    >>> first_stop(np.full(20, 0.9), progress, np.zeros(20)) is None
+    >>> first_stop(np.full(20, 0.9), progress, np.zeros(20), np.zeros(20)) is None
     True
-    >>> first_stop(np.full(20, 0.002), progress, progress - 0.05) < 12
+    >>> first_stop(np.full(20, 0.002), progress, progress - 0.05, np.zeros(20)) < 12
     True
     """
-    hit = lasting_prices(p_gain, progress, stale) <= strictness(risk).limit
+    hit = lasting_prices(p_gain, progress, stale, short) <= strictness(risk).limit
     return int(np.argmax(hit)) if hit.any() else None

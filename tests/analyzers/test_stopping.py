@@ -18,7 +18,13 @@ from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.diagnoses.plateau_before_decay import DIAGNOSIS as BEFORE_DECAY
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
-from copilot_analytics.stats.stopping import first_stop, risk_bounds, stale_share, strictness
+from copilot_analytics.stats.stopping import (
+    first_stop,
+    risk_bounds,
+    shortfall,
+    stale_share,
+    strictness,
+)
 
 if TYPE_CHECKING:
     from copilot_analytics.events import Event
@@ -313,7 +319,7 @@ def test_advice_to_stop_does_not_begin_in_the_last_tenth(
 ) -> None:
     fold = Fold([StoppingAnalyzer])
     for record in flat_run().first(share):
-        sure["p"] = 0.001 if (record.step or 0) > (share - 0.03) * 6000 else 0.9
+        sure["p"] = 0.001 if (record.step or 0) > (share - 0.05) * 6000 else 0.9
         fold.update(record)
     assert fold.results.of(StoppingAnalyzer).advice == advice
 
@@ -350,19 +356,23 @@ def test_the_analyzer_stops_where_the_arrays_say() -> None:
     ]
     fold = Fold([StoppingAnalyzer])
     chances: list[float] = []
+    short: list[float] = []
     advised = None
     for record in records:
         fold.update(record)
         ahead = fold.results.of(ForecastAnalyzer)
         if record.kind == "eval":
             chances.append(1.0 if ahead.p_gain is None else ahead.p_gain)
+            so_far = values[: len(chances)]
+            expected = so_far.max() if ahead.final is None else ahead.final.median
+            short.append(shortfall(so_far, expected, direction="max", delta=0.005))
         if advised is None and fold.results.of(StoppingAnalyzer).advice == "stop":
             advised = record.step
     stale = [
         stale_share(steps[:n], values[:n], direction="max", delta=0.005)
         for n in range(1, len(steps) + 1)
     ]
-    at = first_stop(chances, steps / 6000, stale)
+    at = first_stop(chances, steps / 6000, stale, short)
     assert at is not None and advised == steps[at]
 
 
