@@ -124,7 +124,9 @@ class Policy(Beliefs):
     ) -> list[Message]:
         """Return the first message of a run, and one digest of its past if asked for.
 
-        The digest names phases, the best value, and trouble that came and went.
+        The first weighs as much as the worst that it says of a run that has not finished: a run
+        that is broken already must pass a mute as one that breaks later does. The digest names
+        phases, the best value, and trouble that came and went.
 
         Parameters
         ----------
@@ -143,14 +145,18 @@ class Policy(Beliefs):
         for event in past:
             self._meet(event, now, is_past=True)
         severity, ids = Severity.INFO, [digest_of(context.run_key, "so far")]
-        first = wording.attached(context)
+        first, gravest = wording.attached(context), Severity.INFO
         for held in list(self._held.values()):
+            said = is_said(held.event, first, context)
             if opens(held.event):
                 severity = max(severity, held.event.severity)
                 ids.append(held.id)
-            said = tell_past or is_said(held.event, first, context)
-            self._settle(held, "told" if said else "dropped", "past", now)
-        messages = [self._message("attached", Severity.INFO, first, (), now)]
+                gravest = max(gravest, held.event.severity if said else gravest)
+            self._settle(held, "told" if said or tell_past else "dropped", "past", now)
+        status = self._subjects.get("status", Subject()).truth
+        if status is not None and status.key == "finished":
+            gravest = status.severity  # nothing can be done about the rest any more
+        messages = [self._message("attached", gravest, first, (), now)]
         if tell_past and past:
             words = so_far(past, context)
             messages.append(self._message("digest", severity, words, ids, now))

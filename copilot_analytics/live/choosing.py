@@ -12,6 +12,7 @@ from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.finding import LIVE_S, Search, find_logs, table
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.processes import process_of
+from copilot_analytics.live.run_logs import has_trained, is_in_use, log_in
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.run_folders import find_run
 from copilot_analytics.reading.sources import read_chunks
@@ -88,7 +89,8 @@ def named_logs(
     Raises
     ------
     LogError
-        If there is none in time, or if one is no training log and nothing writes to it.
+        If there is none in time, or if one is no training log and nothing writes to it. Of a
+        directory any file may be written, or have changed a moment ago.
     """
     waiting, followed = Waiting(note, wait_s), followed or {}
     here = [log for log in logs if _missing(log) is None]
@@ -116,9 +118,11 @@ def named_logs(
             and (refusal := refusal_of(log, log_format)) is not None
             and not _is_written(log)
         ):
-            lately = wait_s is not None and _age_s(log) <= LIVE_S
+            lately = is_in_use(log, LIVE_S) if log.is_dir() else wait_s is not None and _is_new(log)
             if waiting.is_over or not lately or isinstance(refusal, UnreadableLogError):
                 raise refusal
+            waiting.go_on(f"no training seen yet in {log}")
+        while log not in followed and not waiting.is_over and _is_to_begin(log):
             waiting.go_on(f"no training seen yet in {log}")
     return list(logs)
 
@@ -229,11 +233,21 @@ def _is_written(log: Path) -> bool:
         return False
 
 
-def _age_s(log: Path) -> float:
+def _is_new(log: Path) -> bool:
     try:
-        return time.time() - log.stat().st_mtime
+        return time.time() - log.stat().st_mtime <= LIVE_S
     except OSError:
-        return float("inf")
+        return False
+
+
+def _is_to_begin(log: Path) -> bool:
+    """Tell whether no log of a directory in use holds training: which one will is not known yet."""
+    if not log.is_dir() or RunDirectory(log).newest() is not None:
+        return False
+    try:
+        return not has_trained(log_in(log)) and is_in_use(log, LIVE_S)
+    except (LogError, OSError):
+        return False
 
 
 def _picked(search: Search, *, every: bool, at_rest: bool) -> list[Path]:

@@ -44,12 +44,12 @@ def source_of(path: str | Path, apart: Collection[str] = ()) -> str | RunDirecto
     """
     whole = Path(path).absolute()
     if whole.is_dir():
-        from copilot_analytics.reading.run_folders import find_run
+        from copilot_analytics.live.run_logs import log_in
 
         directory = RunDirectory(whole, begins=_beginning)
         if directory.newest() is not None or not any(whole.iterdir()):
             return directory
-        whole = Path(find_run(whole)).absolute()
+        whole = log_in(whole).absolute()
     if not is_stamped(whole.name):
         return ResumedLogs(starts_of(whole)[0], apart)
     parent = whole.parent

@@ -15,7 +15,7 @@ from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.analyzers._base import Options
-from copilot_analytics.errors import CopilotError, UsageError
+from copilot_analytics.errors import CopilotError, LogError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
@@ -265,7 +265,7 @@ def _sampler() -> GpuSampler:
 def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) -> list[Path]:
     """Return what to follow, waiting for it if need be."""
     if not options.auto:
-        places = ((path, place_of(_first(path, ledger))) for path in options.logs)
+        places = ((path, place_of(_known_first(path, ledger))) for path in options.logs)
         followed = {path: Path(place.home) for path, place in places if place is not None}
         return named_logs(options.logs, note, options.wait_s, options.log_format, followed)
     return found_logs(options.base, note, options.wait_s, every=options.every)
@@ -296,6 +296,14 @@ def _follow(
 def _first(path: Path, ledger: Ledger) -> str:
     """Return where the run began that an earlier watch followed there; empty if none did."""
     return ledger.noted(f"first:{digest_of(followed_path(path))}") or ""
+
+
+def _known_first(path: Path, ledger: Ledger) -> str:
+    """Return the same of what may be a directory that holds no log yet."""
+    try:
+        return _first(path, ledger)
+    except LogError:
+        return ""
 
 
 def _journals() -> Path | None:

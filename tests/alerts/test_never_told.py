@@ -128,3 +128,35 @@ def test_what_is_taken_back_is_named_once(analysis):
     (told,) = [*policy.step([OVER], 300.0, over), *policy.step([], 340.0, over)]
     assert "TAKEN BACK: waits" in told.title and told.text.count("waits") == 1
     assert told.body[0].startswith("It no longer holds, ")
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_the_first_message_weighs_as_much_as_the_worst_that_it_says(analysis, severity):
+    going_on, calm = with_grade(analysis, severity), replace(analysis, findings=())
+    event = replace(WAITS, severity=severity)
+    (first,) = Policy().attach([event], 0.0, context_of(going_on))
+    assert first.severity is severity
+    (first,) = Policy().attach([event, OVER], 0.0, context_of(calm))
+    assert first.severity is Severity.INFO
+
+
+def test_a_run_to_kill_is_told_at_first_sight_though_all_else_is_quiet(analysis):
+    kill = StopAdvice("kill", "loss is not finite since epoch 31")
+    broken = replace(analysis, findings=(), stop=kill)
+    event = Event("advice", "kill", 4000, None, 80, "kill: so", Severity.CRITICAL)
+    policy = Policy()
+    policy.mute(1e9)
+    (first,) = policy.attach([event], 0.0, context_of(broken))
+    assert first.severity is Severity.CRITICAL and not first.silent
+    assert any("Kill it" in line for line in first.body)
+
+
+def test_a_finished_run_is_not_urgent_at_first_sight(analysis):
+    life = replace(analysis.life, status="finished")
+    over = replace(with_grade(analysis, Severity.CRITICAL), life=life)
+    past = [
+        replace(WAITS, severity=Severity.CRITICAL),
+        Event("status", "finished", 9000, None, 180, "finished"),
+    ]
+    (first,) = Policy().attach(past, 0.0, context_of(over))
+    assert "FINISHED" in first.title and first.severity is Severity.INFO

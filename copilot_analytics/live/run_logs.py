@@ -1,0 +1,103 @@
+"""Which log of a directory is followed, and whether training is still to begin there."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+from copilot_analytics.errors import LogError
+from copilot_analytics.live.folder_walk import Walk
+from copilot_analytics.live.processes import Writers, process_of
+from copilot_analytics.reading.beside import joined
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.reading.run_folders import find_run, logs_beside
+from copilot_analytics.reading.sources import read_chunks
+from copilot_analytics.records import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from copilot_analytics.records import Record
+
+_CHUNK = 1 << 16
+_TOGETHER_S = 3600.0  # the logs of one run change at about one time
+_MOST_S = 2.0
+_MOST_ASKED_FOR = 8
+
+
+def log_in(directory: Path) -> Path:
+    """Return the log of the newest run in a directory, one that holds training if there is one.
+
+    What a program printed may hold no line of training, which it writes to another log: the
+    console of Lightning beside its ``metrics.csv``. A report joins both; one is followed.
+
+    Parameters
+    ----------
+    directory
+        Where to look.
+
+    Raises
+    ------
+    LogError
+        If there is no log.
+    """
+    log = find_run(directory)
+    if has_trained(log):
+        return log
+    since = log.stat().st_mtime - _TOGETHER_S
+    others = [one for one in logs_beside(log)[1:] if one.stat().st_mtime >= since]
+    trained = [one for one in others if has_trained(one)]
+    return joined(trained)[0] if trained else log
+
+
+def has_trained(log: Path) -> bool:
+    """Tell whether a log holds a row of training or an evaluation.
+
+    One that stands at its end and waits for a next line does not count: the only row of a console
+    may be the bar that was left there when all was over.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> has_trained(Path("nowhere.log"))
+    False
+    """
+    try:
+        return any(record.kind in {"train", "eval"} for record in _records(log))
+    except LogError:
+        return False
+
+
+def is_in_use(directory: Path, age_s: float) -> bool:
+    """Tell whether a file in a directory changed lately or is held open for writing.
+
+    Parameters
+    ----------
+    directory
+        Looked through with all below it.
+    age_s
+        What changed so many seconds ago at most changed lately; a new file changes its directory.
+    """
+    files = sorted(Walk(time.monotonic() + _MOST_S).files([directory]), key=lambda file: -file[2])
+    newest = max([_changed(directory), *(modified for _, _, modified in files)])
+    if time.time() - newest <= age_s:
+        return True
+    writers = Writers()
+    newest_files = itertools.islice(files, _MOST_ASKED_FOR)
+    found = (process_of(path, writers=writers).state for path, _, _ in newest_files)
+    return any(state in {"alive", "stopped"} for state in found)
+
+
+def _records(log: Path) -> Iterator[Record]:
+    reader = LogReader(str(log))
+    for chunk in read_chunks(log, _CHUNK):
+        yield from records_of(reader.feed(chunk))
+
+
+def _changed(directory: Path) -> float:
+    try:
+        return directory.stat().st_mtime
+    except OSError:
+        return float("-inf")

@@ -1,0 +1,131 @@
+"""Which log of a directory is followed, and that one in use is waited for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from copilot_analytics.errors import LogError
+from copilot_analytics.live.choosing import named_logs
+from copilot_analytics.live.follow_path import followed_path
+
+CONFIG = "config: lr=0.1 epochs=9 batch=32\n"
+BAR = "`Trainer.fit` stopped: `max_epochs=9` reached.\n"
+ROWS = "".join(
+    f"Epoch {epoch}/9 - train_loss: {1 / epoch:.4f} - val_loss: {1.1 / epoch:.4f}\n"
+    for epoch in range(1, 10)
+)
+
+
+def aged(folder, age_s=3600.0):
+    """Let all in a folder look as if nothing had changed lately."""
+    then = time.time() - age_s
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (then, then))
+
+
+@pytest.fixture
+def begins_later(tmp_path):
+    """Write training into a log after the wait for it has been said."""
+    waiting = threading.Event()
+
+    def write(log, notes):
+        def note(text):
+            notes.append(text)
+            waiting.set()
+
+        def train():
+            if waiting.wait(30.0):
+                with log.open("a") as file:
+                    file.write(ROWS)
+
+        thread = threading.Thread(target=train)
+        thread.start()
+        threads.append(thread)
+        return note
+
+    threads = []
+    yield write
+    waiting.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("before", ["", CONFIG])
+def test_a_directory_in_which_training_is_about_to_begin_is_waited_for(
+    before, tmp_path, begins_later
+):
+    log, notes = tmp_path / "run" / "train.log", []
+    log.parent.mkdir()
+    log.write_text(before)
+    note = begins_later(log, notes)
+    assert named_logs([log.parent], note, None) == [log.parent]
+    assert notes == [f"no training seen yet in {log.parent}; Ctrl-C ends the wait"]
+    assert followed_path(log.parent) == str(log)
+
+
+def test_a_wait_for_a_directory_is_bounded(tmp_path):
+    (tmp_path / "run.log").write_text(CONFIG)
+    notes = []
+    with pytest.raises(LogError, match="known"):
+        named_logs([tmp_path], notes.append, 0.1)
+    assert len(notes) == 1
+
+
+def test_a_directory_at_rest_without_a_log_is_refused_unless_a_process_writes_there(tmp_path):
+    log, notes = tmp_path / "run.log", []
+    log.write_text(CONFIG)
+    aged(tmp_path)
+    with pytest.raises(LogError, match="known"):
+        named_logs([tmp_path], notes.append, None)
+    assert notes == []
+    with log.open("a") as file:
+        code = "import time; time.sleep(60)"
+        holder = subprocess.Popen([sys.executable, "-c", code], stdout=file)
+    try:
+        with pytest.raises(LogError, match="known"):
+            named_logs([tmp_path], notes.append, 0.1)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert len(notes) == 1
+
+
+def lightning(folder):
+    """What Lightning leaves: a console with its last bar alone, and a table."""
+    table = folder / "lightning_logs" / "version_0" / "metrics.csv"
+    table.parent.mkdir(parents=True)
+    rows = "".join(f"{row // 4},{row * 10 + 9},{1 / (row + 1):.4f}\n" for row in range(36))
+    table.write_text("epoch,step,train_loss\n" + rows)
+    console = folder / "console.log"
+    console.write_text(
+        "Seed set to 0\nGPU available: False, used: False\n"
+        "TPU available: False, using: 0 TPU cores\nTotal params: 1.4 K\n"
+        "Total estimated model params size (MB): 0.006\n" + BAR
+    )
+    return console, table
+
+
+def test_the_log_that_holds_training_is_followed_and_not_the_console_beside_it(tmp_path):
+    console, table = lightning(tmp_path)
+    assert followed_path(tmp_path) == str(table)
+    old = time.time() - 86400.0  # the table of another day is not of this run
+    os.utime(table, (old, old))
+    assert followed_path(tmp_path) == str(console)
+
+
+def test_a_console_that_holds_no_training_yet_is_waited_for(tmp_path):
+    console, table = lightning(tmp_path)
+    table.unlink()
+    notes = []
+    assert named_logs([tmp_path], notes.append, 0.1) == [tmp_path]
+    assert len(notes) == 1 and "no training seen yet" in notes[0]
+    aged(tmp_path)
+    assert named_logs([tmp_path], notes.append, None) == [tmp_path]
+    assert len(notes) == 1
+    assert followed_path(tmp_path) == str(console)
