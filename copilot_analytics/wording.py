@@ -12,6 +12,7 @@ NOBODY_WRITES = "no process holds the log open for writing"
 """What is said of a log whose writer was looked for and not found."""
 
 _FIRST_LIKELY = 315_532_800.0  # 1980
+_FIRST_DATED = 63_072_000.0  # 1972, the year of time stamps that print none
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -114,16 +115,38 @@ def tells_year(time: float) -> bool:
     return time >= _FIRST_LIKELY
 
 
+def undated(time: float) -> str | None:
+    """Write a time that only a clock without dates told: since the start, or of the day.
+
+    None if the time has a date.
+
+    Examples
+    --------
+    >>> undated(49.0), undated(90061.0), undated(8e7)
+    ('00:00:49', '1 d 01:01:01', None)
+    """
+    if not 0 <= time < _FIRST_DATED:
+        return None
+    days, seconds = divmod(int(time), 86_400)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{days} d {clock}" if days else clock
+
+
 def moment(time: float | None) -> str:
-    """Write a time stamp to the minute, as the log gives it.
+    """Write a time stamp to the minute, as the log gives it; to the second if it has no date.
 
     Examples
     --------
     >>> moment(1.7e9), moment(8e7), moment(None)
     ('2023-11-14 22:13', 'Jul 14 22:13, year unknown', 'unknown')
+    >>> moment(49.0)
+    '00:00:49, the log tells no date'
     """
     if time is None:
         return "unknown"
+    clock = undated(time)
+    if clock is not None:
+        return f"{clock}, the log tells no date"
     if not tells_year(time):
         return datetime.fromtimestamp(time, tz=UTC).strftime("%b %d %H:%M, year unknown")
     return datetime.fromtimestamp(time, tz=UTC).strftime("%Y-%m-%d %H:%M")

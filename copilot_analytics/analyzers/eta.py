@@ -52,7 +52,8 @@ class Eta:
     evals_left
         Evaluations still to come, None if unknown.
     source
-        ``time stamps``, or ``printed iteration time`` where there are none.
+        ``time stamps``, with evaluations and checkpoints counted in where they fell into every
+        interval; or ``printed iteration time`` where there are none.
     log_eta_s
         What the log itself last printed, None if nothing.
     drift
@@ -81,6 +82,8 @@ class EtaAnalyzer(Analyzer[Eta]):
     interval in which an evaluation or a checkpoint fell costs more; what it costs beyond the
     usual time of its steps is the duration of that evaluation or checkpoint. A process that
     resumes the run may be faster or slower than the one before, so its own intervals count.
+    Where something fell into every interval, or only between stamps of the same second nothing
+    did, whole intervals tell the pace, with all that they hold.
     Where no plan is known, the estimate that the log prints, over the time of a step, tells how
     many steps are left.
 
@@ -109,6 +112,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         self._now = Eta()
         self._clock = Clock()
         self._printed = Clock()
+        self._through = Clock()
         self._evals = Clock()
         self._rows = 0
         self._eval_rows = 0
@@ -149,6 +153,7 @@ class EtaAnalyzer(Analyzer[Eta]):
                 self._take(self._printed, segment, step, took_s)
             interrupted = self._measure(run, segment, step, time, line)
             duration = np.diff(time)
+            self._take(self._through, segment, step, duration)
             duration[interrupted] = np.nan
             self._take(self._clock, segment, step, duration)
         evals = run.eval_log
@@ -236,6 +241,8 @@ class EtaAnalyzer(Analyzer[Eta]):
             return self._evals, "time stamps of evaluations"
         if not self._clock.tells and self._printed.tells:
             return self._printed, "printed iteration time"
+        if not self._clock.tells and self._through.n >= _FEWEST_WHOLE and self._through.tells:
+            return self._through, "time stamps, evaluations and checkpoints counted in"
         return self._clock, "time stamps"
 
     def _pace_alone(self, run: Run, known: Eta) -> Eta:
@@ -274,7 +281,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
             overhead.append(Overhead(evals, float(coming or 0)))
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
-        if clock is self._evals:
+        if clock in {self._evals, self._through}:
             overhead = []
         elif clock is self._printed and evals:
             source += " and measured evaluations"
@@ -317,6 +324,7 @@ class EtaAnalyzer(Analyzer[Eta]):
 ANALYZER = EtaAnalyzer
 
 _MANY_STILL = 30
+_FEWEST_WHOLE = 4  # before them the next interval may be the first that nothing fell into
 # The widths of `remaining_time` come mostly from runs on machines that nobody else used. Logs of
 # shared ones, whose caches warm up and whose augmentation is switched off at the end, wander more:
 # of a nominal 80 % those widths hold 69 % in other people's logs, and 77 % so widened, while the

@@ -127,6 +127,7 @@ class Axis:
         self._counts_steps = "#step" in columns
         if self._counts_steps:
             step, epoch = whole(columns["#step"]), columns.get("#progress", done)
+            epoch = np.where(np.isnan(epoch), done, epoch)
             if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
                 epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
             elif "#progress" not in columns and self.per_epoch is not None:
@@ -152,9 +153,8 @@ class Axis:
         columns = {name: column for name, column in columns.items() if abs(column[0]) < LARGEST}
         if "#step" in columns:
             self._learn({"#steps": columns["#steps"]} if "#steps" in columns else {})
-            progress = columns.get("#progress")
-            epoch = None if progress is None else float(progress[0])
-            return int(whole(columns["#step"])[0]), epoch
+            epoch = float(columns["#progress"][0]) if "#progress" in columns else np.nan
+            return int(whole(columns["#step"])[0]), None if np.isnan(epoch) else epoch
         if "#progress" in columns:
             return self.last_step or None, float(columns["#progress"][0])
         if "#epoch" in columns:

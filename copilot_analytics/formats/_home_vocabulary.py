@@ -178,7 +178,7 @@ def canonical(label: str) -> str:
 def is_bookkeeping(name: str) -> bool:
     """Tell whether a canonical name describes the training and not its quality."""
     return (
-        name in {"lr", "grad_norm"}
+        name in {"lr", "grad_norm", "iter_time_s", "data_time_s"}
         or name.startswith(("lr(", "grad("))
         or _A_RATE.fullmatch(name) is not None
     )

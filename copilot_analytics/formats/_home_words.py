@@ -21,6 +21,7 @@ from copilot_analytics.formats._home_places import (
     place_of,
 )
 from copilot_analytics.formats._home_readings import Metric, Number, Reading, is_divided, parts_in
+from copilot_analytics.formats._home_timings import Timings
 from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
     LEVEL,
@@ -102,6 +103,7 @@ class _Scan:
         self._plays = False  # whether it counts what is played
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
+        self._timings = Timings()
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -140,6 +142,7 @@ class _Scan:
             leave_out_unclear(reading)
             if self._unnamed.has_counted:
                 count_epochs(line, reading)
+        self._timings.settle(line, reading, counts=self._unnamed.has_counted)
 
     def _word(self, token: re.Match[str]) -> None:
         text = token[0].rstrip("./-'")
@@ -163,6 +166,8 @@ class _Scan:
                 return  # of "第 3 轮"
             if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
+                return
+            if self._last == "timing" and not self._gap.strip() and self._timings.has_unit(plain):
                 return
             if plain == "of" and self._last is not None:
                 self._gap += "/"
@@ -261,6 +266,8 @@ class _Scan:
             role = self._place(words, parts, whole=whole) if not unit else None
             if role is None and name:
                 role = self._metric(name, parts, whole=whole)
+        if role is None and name and self._timings.take(name, parts, unit, whole=whole):
+            role = "timing"
         if role is None:
             for part in parts:
                 self._spare(part.start, part.end)

@@ -15,7 +15,8 @@ MEASURED_AFTER = re.compile(
 """Measures that nobody takes of the training set, so that their names need not tell the split."""
 
 _SPLIT = re.compile(
-    r"(?:^|[\s_/.\-@(]|(?-i:(?<=[a-z])(?=[A-Z])))"
+    r"^(?:(?P<val_short>va|vl)(?=$|[\s_/.-]?(?:loss|acc|err|ppl|f1)))"
+    r"|(?:^|[\s_/.\-@(]|(?-i:(?<=[a-z])(?=[A-Z])))"
     r"(?:(?P<val>val|vali|vld|valid|validation|validate|dev|eval|evaluation|heldout|held_out|holdout)"
     r"|(?P<test>test|testing|te)|(?P<train>train|training|trn|tr))"
     r"(?:(?=$|[\s_/.\-@)\d:]|loss|acc)|(?-i:(?<=[a-z])(?=[A-Z])))",
@@ -50,6 +51,8 @@ def split_of(name: str) -> Split | None:
     (None, None, 'test')
     >>> split_of("valLoss"), split_of("lossTrain"), split_of("testacc"), split_of("VALUE_LOSS")
     ('val', 'train', 'test', None)
+    >>> split_of("va_loss"), split_of("vl_acc"), split_of("trn_loss"), split_of("va_net")
+    ('val', 'val', 'train', None)
     >>> split_of("验证损失"), split_of("perda de treino"), split_of("Validierungsverlust")
     ('val', 'train', 'val')
     """

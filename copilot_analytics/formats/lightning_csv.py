@@ -5,13 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Sample
-from copilot_analytics.formats._rows import Naming
-from copilot_analytics.formats._table import TableFormat
+from copilot_analytics.formats._epoch_length import EpochLength
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._table import TableFormat, TableParser
 from copilot_analytics.records import Record
 from copilot_analytics.schema import names_a_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from copilot_analytics.formats._table import Columns
+    from copilot_analytics.records import Ints
+
+
+class Progress:
+    """Tells how many epochs are done: rows name the epoch that goes on, counted from 0.
+
+    Steps count from 0 as well: the last row of an epoch of 38 steps is at step 37.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> columns = {"#epoch": np.array([0.0, 1.0]), "#step": np.array([37.0, 75.0])}
+    >>> [part["#progress"] for part, _ in Progress().told(columns, np.array([1, 2]))]
+    [array([nan,  2.])]
+    """
+
+    def __init__(self) -> None:
+        self._length = EpochLength()
+
+    def told(self, columns: Columns, lines: Ints) -> Iterator[tuple[Columns, Ints]]:
+        """Yield rows with the epochs that are done, NaN until the first epoch is over."""
+        if {"#epoch", "#step"} <= columns.keys():
+            done = self._length.of_global(columns["#epoch"] + 1, columns["#step"] + 1)
+            columns = {**columns, "#progress": done}
+        elif "#step" in columns and self._length.closed:  # a learning rate, on a row of its own
+            columns = {**columns, "#progress": (columns["#step"] + 1) / self._length.length}
+        yield columns, lines
 
 
 class LightningCsv(TableFormat):
@@ -22,6 +52,11 @@ class LightningCsv(TableFormat):
     url: ClassVar[str] = "https://lightning.ai/docs/pytorch/stable/extensions/logging.html"
     smoothing: ClassVar[int | None] = 1
     naming: ClassVar[Naming] = Naming({"step": "#step", "epoch": "#epoch"})
+
+    def parser(self, file: str) -> TableParser:
+        """Return a fresh parser for a log."""
+        rows = RowReader(file, self.axis(), self.naming)
+        return TableParser(rows, self.heading, Progress().told)
 
     def is_header(self, names: Sequence[str]) -> bool:
         """Tell whether there is a step and an epoch, and columns in one of Lightning's orders.

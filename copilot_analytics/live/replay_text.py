@@ -10,7 +10,7 @@ from typing import Any
 
 from copilot_analytics.live.replay import Balance, Said
 from copilot_analytics.live.screen import harmless
-from copilot_analytics.wording import tells_year
+from copilot_analytics.wording import tells_year, undated
 
 
 def as_text(said: Said | Balance) -> str:
@@ -83,6 +83,9 @@ def _plain(part: Any) -> Any:
 def _stamp(time: float | None) -> str:
     if time is None:
         return " " * 19
+    clock = undated(time)
+    if clock is not None:
+        return f"{clock:<19}"
     try:
         pattern = "%Y-%m-%d %H:%M:%S" if tells_year(time) else "%m-%d %H:%M:%S"
         return f"{datetime.fromtimestamp(time, UTC).strftime(pattern):<19}"

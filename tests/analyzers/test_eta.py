@@ -247,3 +247,22 @@ def test_a_switch_late_in_the_run_is_followed_with_its_evaluations(share: float)
     at, eta = said[round(100 * share) - 1]
     assert eta.remaining_s == pytest.approx(now - at, rel=0.05)
     assert eta.low_s <= now - at <= eta.high_s
+
+
+@pytest.mark.parametrize("whole_seconds", [False, True])
+def test_evaluations_between_all_training_lines_leave_the_time_left_to_be_told(
+    whole_seconds: bool,
+) -> None:
+    fold, now = Fold([EtaAnalyzer]), 0.0
+    fold.update(Record("config", facts={"planned_steps": 1000}))
+    for part in range(1, 41):
+        now += 0.9
+        stamp = float(math.floor(now)) if whole_seconds else now
+        fold.update(Record("train", 10 * part, time=stamp, metrics={"loss": 1.0}, line=2 * part))
+        now += 0.4
+        stamp = float(math.floor(now)) if whole_seconds else now
+        fold.update(Record("eval", 10 * part, time=stamp, metrics={"a": 0.5}, line=2 * part + 1))
+    eta = fold.results.of(EtaAnalyzer)
+    assert eta.remaining_s == pytest.approx(60 * 1.3, rel=0.05)
+    assert eta.low_s <= 60 * 1.3 <= eta.high_s
+    assert "counted in" in eta.source

@@ -186,6 +186,42 @@ def test_what_falls_on_the_training_set_is_a_loss(trained, direction):
     assert (main.direction if main.name else None) == direction
 
 
+def _beside(values, losses, **others):
+    fold = Fold([MetricAnalyzer])
+    for step, (value, loss) in enumerate(zip(values, losses, strict=True), start=1):
+        beside = {name: float(column[step - 1]) for name, column in others.items()}
+        fold.update(Record("train", step=step, metrics={"loss": loss, **beside}, line=step))
+        fold.update(Record("eval", step=step, metrics={"val": value}, line=step))
+    return fold.results.of(MetricAnalyzer)
+
+
+OVERFITTED = np.concatenate((np.linspace(0.62, 0.5, 6), np.linspace(0.5, 0.7, 24)))
+FALLING = np.linspace(0.65, 0.1, 30)
+
+
+def test_a_share_beside_an_accuracy_is_the_loss_of_the_validation():
+    main = _beside(OVERFITTED, FALLING, acc=np.linspace(0.75, 0.74, 30))
+    assert (main.name, main.direction, main.best_step) == ("val", "min", 6)
+    assert "acc stands beside it" in main.reason
+
+
+def test_the_accuracy_of_the_training_alone_leaves_a_rising_share_a_score():
+    main = _beside(np.linspace(0.2, 0.7, 8), np.linspace(1.9, 0.5, 8), train_acc=[0.5] * 8)
+    assert (main.name, main.direction) == ("val", "max")
+
+
+def test_what_begins_where_the_loss_does_is_no_score_because_it_rises():
+    main = _beside(np.linspace(0.5, 0.7, 30), FALLING)
+    assert main.name is None
+    main = _beside(OVERFITTED, FALLING)
+    assert (main.name, main.direction) == ("val", "min")
+
+
+def test_what_rises_beside_an_accuracy_and_begins_where_that_does_is_not_guessed():
+    rising = np.linspace(0.1, 0.7, 30)
+    assert _beside(rising, np.linspace(2.3, 0.5, 30), acc=rising).name is None
+
+
 def test_boxes_that_are_never_scored_yield_to_masks():
     rows = [{"bbox/AP": 0.0, "bbox/AP50": 0.0, "segm/AP": value} for value in (10.0, 12.0)]
     assert judge(rows).name == "segm/AP"

@@ -327,3 +327,37 @@ def test_a_bar_over_epochs_counts_them() -> None:
 def test_the_total_of_a_game_is_no_loss() -> None:
     lines = [f"Round {i}: player score: 1{i}.5, enemy score: 9.5, total: 2{i}.0" for i in range(20)]
     assert FORMAT.confidence(lines) < 0.5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch: [1/20][{i}/25] Time 0.25{i} (0.251) Data 0.12{i} (0.121) Loss 13.{i}",
+        "Epoch 1 iter {i}/25: loss 13.{i} batch_time: 0.25{i}s data_time: 0.12{i}s",
+        "Epoch 1 step {i} | loss 13.{i} | data 12{i}.5 ms | step time 25{i}.5 ms",
+    ],
+)
+def test_seconds_of_an_iteration_and_of_its_data_are_read(line: str) -> None:
+    records = read("".join(f"{line.format(i=i)}\n" for i in range(1, 9)))
+    trained = [metrics for _, metrics in points(records, "train")]
+    assert len(trained) == 8
+    for i, metrics in enumerate(trained, 1):
+        assert metrics["loss"] == float(f"13.{i}")
+        assert metrics["iter_time_s"] == pytest.approx(0.25 + i / 1000, abs=6e-4)
+        assert metrics["data_time_s"] == pytest.approx(0.12 + i / 1000, abs=6e-4)
+    assert not any("time" in name for r in records if r.kind == "eval" for name in r.metrics)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch 1 step {i} loss 0.{i} time: 0.5{i}",  # of what?
+        "Epoch {i}/20 time 34.{i} data 3.4 loss 0.{i}",  # of an epoch
+        "[{i}/80] Time 52.{i} Data 3.4 Loss 0.{i}",  # these may be epochs
+        "Epoch [1/20][{i}/25] Time 0:04:1{i} Data 3.4 Loss 0.{i}",
+    ],
+)
+def test_other_times_are_no_time_of_an_iteration(line: str) -> None:
+    records = read("".join(f"{line.format(i=i)}\n" for i in range(1, 9)))
+    trained = [metrics for _, metrics in points(records, "train")]
+    assert [set(metrics) for metrics in trained] == [{"loss"}] * 8

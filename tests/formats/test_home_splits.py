@@ -47,6 +47,17 @@ def test_a_measure_may_be_named_once_for_both_splits(line: str, name: str) -> No
     assert judged == [{name: float(f"0.9{e}")} for e in EPOCHS]
 
 
+@pytest.mark.parametrize(("train", "val"), [("tr", "va"), ("trn", "vl")])
+def test_splits_may_be_shortened(train: str, val: str) -> None:
+    text = "".join(
+        f"epoch {e} {train}_loss 0.5{e} {train}_acc=0.6{e} {val}_loss 0.9{e} {val}_acc=0.8{e}\n"
+        for e in EPOCHS
+    )
+    trained, judged = both(text)
+    assert trained[0] == {f"{train}_loss": 0.51, f"{train}_acc": 0.61}
+    assert judged[0] == {f"{val}_loss": 0.91, f"{val}_acc": 0.81}
+
+
 def test_each_measure_has_its_own_splits() -> None:
     text = "".join(
         f"Epoch {e} | Loss: train 0.5{e} val 0.9{e} | Acc: train 0.1{e} val 0.2{e}\n"

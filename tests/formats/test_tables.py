@@ -332,3 +332,16 @@ def test_a_long_table_is_read_whichever_way_it_is_sorted() -> None:
 def test_a_long_table_of_anything_else_is_not_claimed() -> None:
     rows = "".join(f"{s},gdp,{s}.5\n{s},inflation,0.{s}\n" for s in range(1, 9))
     assert LONG_TABLE.confidence(["step,metric,value", *rows.splitlines()]) == 0.0
+
+
+def test_epochs_of_lightning_are_counted_as_done() -> None:
+    rows = ["epoch,lr-Adam,step,train_loss,val_acc,val_loss"]
+    for epoch in range(5):
+        for step in (9, 19, 29):
+            rows += [f",0.001,{38 * epoch + step},,,", f"{epoch},,{38 * epoch + step},0.{step},,"]
+        rows.append(f"{epoch},,{38 * epoch + 37},,0.{epoch + 1},0.5")
+    records = _read("\n".join(rows) + "\n")
+    assert [r.epoch for r in records if r.kind == "eval"] == [None, 2.0, 3.0, 4.0, 5.0]
+    trained = [r.epoch for r in records if r.kind == "train" and r.step == 38 * 4 + 9]
+    assert trained == [pytest.approx(4 + 10 / 38)] * 2
+    assert Run.from_records(records).last_epoch == 5.0

@@ -110,6 +110,20 @@ def test_an_interrupted_run_is_told_how_to_go_on(analysis):
     assert told[0] == "To go on, resume from the last checkpoint."
 
 
+def test_times_since_the_start_are_not_shown_as_dates(tmp_path: Path) -> None:
+    log = tmp_path / "console.log"
+    rows = (
+        f"{{'loss': 0.{90 - n}, 'learning_rate': 0.001, 'epoch': {n / 10}}}\n"
+        f" {n}%|#    | {n}0/1000 [00:{n:02}<08:00,  9.00it/s]\n"
+        for n in range(1, 40)
+    )
+    log.write_text("".join(rows))
+    text = render(analyze(log), {})
+    assert "| started | 00:00:02, the log tells no date |" in text
+    assert "| last line | 00:00:39, the log tells no date |" in text
+    assert "Jan 01" not in text
+
+
 def test_report_reads_top_down(analysis: Analysis) -> None:
     text = render(analysis, {"loss": "loss.png"})
     order = [
