@@ -69,10 +69,16 @@ def extent(run: Run) -> str:
     >>> from copilot_analytics.run import Run
     >>> extent(Run())
     'nothing yet'
+    >>> from copilot_analytics import Record
+    >>> records = [Record("config", facts={"planned_epochs": 43, "step_unit": "epoch"})]
+    >>> extent(Run.from_records([*records, Record("train", step=60, epoch=60.0)]))
+    '60 epochs (43 were planned)'
     """
     epoch, planned = run.last_epoch, run.meta.planned_epochs
     if epoch is not None and (planned or run.counts_epochs or not run.last_step):
         done = epochs(epoch)
+        if planned and epoch > planned + 0.5:
+            return f"{done} epochs ({planned} were planned)"
         if planned:
             return f"{done} of {plural(planned, 'epoch')}"
         return f"{done} epoch" + ("" if done == "1" else "s")
