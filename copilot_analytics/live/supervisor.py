@@ -165,7 +165,7 @@ class Supervisor:
         self._screen.start()
         self._courier.start()
         try:
-            while self._stopped_by is None and not self._is_over():
+            while self._stopped_by is None and not (self._is_over() and self._is_the_last()):
                 self.pass_once()
                 self._sleep()
             self._end()
@@ -294,7 +294,7 @@ class Supervisor:
 
     def _look_for_another(self, now: float) -> None:
         """Go over to a log that grows, if the one that was taken is at rest."""
-        if self._find_other is None or len(self.runs) != 1:
+        if self._find_other is None or len(self.runs) != 1 or self.runs[0].given_up:
             return
         (watched,) = self.runs
         following = watched.following
@@ -309,7 +309,8 @@ class Supervisor:
         except (CopilotError, OSError):  # as above
             other = None
         took_s = max(self._wall() - now, 0.0)
-        self._next["other"] = now + took_s + max(_OTHER_S, _OTHER_SHARE * took_s)
+        share = _OTHER_SHARE if watched.ended_at is None else 1.0  # it lingers for some seconds
+        self._next["other"] = now + took_s + max(_OTHER_S, share * took_s)
         if other is None:
             return
         self._screen.note(f"{other.path} has begun to grow: going over to it")
@@ -361,6 +362,12 @@ class Supervisor:
             return False
         over = all(one.is_over(self._now, self._linger_s) for one in self.runs)
         return bool(self.runs) and over and not self._courier.tries_on()
+
+    def _is_the_last(self) -> bool:
+        """Look once more for another log before the watch ends; tell whether there is none."""
+        self._next["other"] = 0.0
+        self._look_for_another(self._now)
+        return self._is_over()
 
     def _sleep(self) -> None:
         if self._stopped_by is not None:
