@@ -13,6 +13,7 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
+from copilot_analytics.live.run_names import name_among
 from copilot_analytics.live.signals import catch_signals
 from copilot_analytics.live.steady_clock import SteadyClock
 from copilot_analytics.live.telling import Telling
@@ -135,6 +136,7 @@ class Supervisor:
             take_up=screen.take_up,
             on_messages=self._owe,
             echo=self._console.echo,
+            name_of=lambda watched: name_among(watched, self.runs),
         )
         self._sampler = sampler
         self._linger_s = linger_s
@@ -215,6 +217,7 @@ class Supervisor:
             events = following.step(now)
             self._say(following.notices)
             if was_caught_up or watched.run_key:
+                watched.name = watched.name or name_among(watched, self.runs)
                 for event in events:
                     watched.recent.append(event)
                     self._screen.tell(watched, event)
