@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Tiding
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
 
 _ADVICE = {
@@ -76,6 +77,20 @@ def advice(
     elif "OVERFITTING_RISK" in named:
         sentences.append(checkpoint(analysis))
     return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
+
+
+def is_advised(event: Event, lines: Sequence[str]) -> bool:
+    """Tell whether what `advice` says is what an event advised, with the numbers of now.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> event = Event("advice", "stop", 90, None, 9, "stop: P(gain) = 14 %")
+    >>> is_advised(event, ["💡 Stop now: P(gain) = 21 %."])
+    True
+    """
+    words = _ADVICE.get(event.key) if event.kind == "advice" else None
+    return words is not None and any(line.startswith(f"💡 {words}") for line in lines)
 
 
 def causes(analysis: Analysis) -> list[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
-from copilot_analytics.alerts.advice import advice, causes, checkpoint, savings
+from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, savings
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
@@ -95,21 +95,21 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     analysis = context.analysis() if context.analysis is not None else None
     first = tidings[0]
     name = plain(context.run_name, 80)
+    todo = advice(analysis, tidings, context) if analysis is not None else []
     if digest and len(tidings) > 1:
-        lines = [_item(tiding) for tiding in tidings[:_MOST_ITEMS]]
+        lines = [_item(tiding, todo) for tiding in tidings[:_MOST_ITEMS]]
         if len(tidings) > _MOST_ITEMS:
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {len(tidings)} things   {name}"
     else:
         title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
-        lines += [_item(tiding) for tiding in tidings[1:_MOST_ITEMS]]
+        lines += [_item(tiding, todo) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
     if any(t.event.kind == "phase" or trouble_of(t.event) == "plateau" for t in tidings):
         figures = ("overview",)
     if analysis is not None:
-        lines += _situation(analysis)
-        lines += advice(analysis, tidings, context)
+        lines += [*_situation(analysis), *todo]
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -325,21 +325,22 @@ def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
     return [] if said else [f"Seen: {shown}"]
 
 
-def _item(tiding: Tiding) -> str:
-    """Say one of several things in one line."""
+def _item(tiding: Tiding, todo: Sequence[str] = ()) -> str:
+    """Say one of several things in one line; why something is advised stands in `todo`."""
     from copilot_analytics.wording import duration
 
     event, about = tiding.event, tiding.about
     if tiding.turn == "passed":
         return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
-        now = "" if event.kind == "resolved" else f". {event.text}"
+        now = "" if event.kind == "resolved" or is_advised(event, todo) else f". {event.text}"
         return f"• ↩️ taken back: {_noun(about)}{now}"
     if tiding.turn == "resolved" and about is not None:
         return f"• ✅ over after {duration(tiding.lasted_s)}: {_noun(about)}"
     if tiding.turn == "unstable":
         return f"• 🔁 comes and goes: {event.text}"
-    return f"• {_MARKS[event.severity]} {event.text}"
+    said = _noun(event) if is_advised(event, todo) else event.text
+    return f"• {_MARKS[event.severity]} {said}"
 
 
 def _finding(analysis: Analysis | None, key: str) -> Finding | None:

@@ -114,6 +114,7 @@ def find_logs(
     base: str | Path | None = None,
     *,
     look_s: float = 1.0,
+    least_bytes: int = LEAST_BYTES,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Search:
@@ -128,6 +129,8 @@ def find_logs(
         Folder to search; None means the current one and those of web notebooks.
     look_s
         Time between the two looks that show whether a file grows.
+    least_bytes
+        What is smaller is refused; one that began just now holds a line or two.
     now, sleep
         The clock.
 
@@ -151,7 +154,7 @@ def find_logs(
         if number >= _MOST_JUDGED or time.monotonic() > until:
             notes.append(f"{plural(len(found) - number, 'older file')} not opened")
             break
-        judged.append(_judge(one, formats))
+        judged.append(_judge(one, formats, least_bytes))
     if small:
         notes.append(f"{plural(len(small), 'file')} of less than 1 kB, not named like a log")
     logs = _without_twins([one for one in judged if not one.refusal])
@@ -214,9 +217,9 @@ def _places(base: str | Path | None) -> list[Path]:
     return places
 
 
-def _judge(one: Candidate, formats: dict[str, LogFormat]) -> Candidate:
+def _judge(one: Candidate, formats: dict[str, LogFormat], least_bytes: int) -> Candidate:
     """Tell whether a file is a training log by its first lines."""
-    if one.size < LEAST_BYTES:
+    if one.size < least_bytes:
         return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
     try:
         with Path(one.path).open("rb", buffering=0) as file:

@@ -131,10 +131,9 @@ class LogSession:
     @property
     def name(self) -> str:
         """What people call the run."""
-        from copilot_analytics.analysis import Analysis
-        from copilot_analytics.report.markdown import name_of
+        from copilot_analytics.report.markdown import name_at
 
-        return name_of(Analysis.of(self.session))
+        return name_at(self.run.path, self.run.meta.name or "")
 
     @property
     def known(self) -> bool:

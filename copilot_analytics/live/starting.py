@@ -339,12 +339,26 @@ def _finder(
 def _other(
     options: LiveOptions, ledger: Ledger, writers: Writers
 ) -> Callable[[Following], Following | None]:
-    """Return what finds the log that grows while the one that was taken does not."""
+    """Return what finds the log that grows while the one that was taken does not.
+
+    It has grown since the last look, or it was not there before. A new file in the folder of the
+    log must be held open by a process: it may be a table that the run wrote when it was over.
+    """
+    sizes: dict[str, int] | None = None
 
     def find(current: Following) -> Following | None:
-        for one in find_logs(options.base).growing:
+        nonlocal sizes
+        search = find_logs(options.base, look_s=0.0, least_bytes=1)
+        found = [one for one in search.candidates if not one.refusal]
+        known = {one.path: one.size for one in search.candidates} if sizes is None else sizes
+        sizes = known | {one.path: one.size for one in search.candidates}
+        own = Path(current.file or current.path).parent
+        for one in found:
+            whole = Path(one.path).absolute()
+            begins = one.path not in known and (one.is_held or not whole.is_relative_to(own))
+            grows = one.grows or one.size > known.get(one.path, one.size)
             try:
-                if one.grows and not _may_continue(current, one.path):
+                if (begins or grows) and not _may_continue(current, one.path):
                     return _follow(Path(one.path), options, ledger, writers, lean=False)
             except (CopilotError, OSError):
                 continue

@@ -13,6 +13,7 @@ from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.live import answers
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
+from copilot_analytics.live.run_names import name_among
 from copilot_analytics.live.signals import catch_signals
 from copilot_analytics.live.steady_clock import SteadyClock
 from copilot_analytics.live.telling import Telling
@@ -135,6 +136,7 @@ class Supervisor:
             take_up=screen.take_up,
             on_messages=self._owe,
             echo=self._console.echo,
+            name_of=lambda watched: name_among(watched, self.runs),
         )
         self._sampler = sampler
         self._linger_s = linger_s
@@ -165,7 +167,7 @@ class Supervisor:
         self._screen.start()
         self._courier.start()
         try:
-            while self._stopped_by is None and not self._is_over():
+            while self._stopped_by is None and not (self._is_over() and self._is_the_last()):
                 self.pass_once()
                 self._sleep()
             self._end()
@@ -215,6 +217,7 @@ class Supervisor:
             events = following.step(now)
             self._say(following.notices)
             if was_caught_up or watched.run_key:
+                watched.name = watched.name or name_among(watched, self.runs)
                 for event in events:
                     watched.recent.append(event)
                     self._screen.tell(watched, event)
@@ -294,7 +297,7 @@ class Supervisor:
 
     def _look_for_another(self, now: float) -> None:
         """Go over to a log that grows, if the one that was taken is at rest."""
-        if self._find_other is None or len(self.runs) != 1:
+        if self._find_other is None or len(self.runs) != 1 or self.runs[0].given_up:
             return
         (watched,) = self.runs
         following = watched.following
@@ -309,7 +312,8 @@ class Supervisor:
         except (CopilotError, OSError):  # as above
             other = None
         took_s = max(self._wall() - now, 0.0)
-        self._next["other"] = now + took_s + max(_OTHER_S, _OTHER_SHARE * took_s)
+        share = _OTHER_SHARE if watched.ended_at is None else 1.0  # it lingers for some seconds
+        self._next["other"] = now + took_s + max(_OTHER_S, share * took_s)
         if other is None:
             return
         self._screen.note(f"{other.path} has begun to grow: going over to it")
@@ -361,6 +365,12 @@ class Supervisor:
             return False
         over = all(one.is_over(self._now, self._linger_s) for one in self.runs)
         return bool(self.runs) and over and not self._courier.tries_on()
+
+    def _is_the_last(self) -> bool:
+        """Look once more for another log before the watch ends; tell whether there is none."""
+        self._next["other"] = 0.0
+        self._look_for_another(self._now)
+        return self._is_over()
 
     def _sleep(self) -> None:
         if self._stopped_by is not None:

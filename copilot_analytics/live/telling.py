@@ -44,6 +44,8 @@ class Telling:
         Called when messages were written to the ledger.
     echo
         Shows those messages here that another watch of the run has queued.
+    name_of
+        Returns what a run is called among those that are watched.
     """
 
     def __init__(
@@ -56,10 +58,11 @@ class Telling:
         take_up: Callable[..., None],
         on_messages: Callable[[], None],
         echo: Callable[[list[Message]], None],
+        name_of: Callable[[Watched], str],
     ) -> None:
         self._ledger, self._channels, self._options = ledger, tuple(channels), options
         self._tell_past, self._take_up, self._on_messages = tell_past, take_up, on_messages
-        self._echo = echo
+        self._echo, self._name_of = echo, name_of
 
     def judge(self, watched: Watched, events: list[Event], now: float) -> None:
         """Take what a log said in one look; begin with its run if it is to be introduced."""
@@ -86,14 +89,14 @@ class Telling:
         if not watched.begins_here or self._ledger.knows(log.run_key):
             return True
         if watched.met_at is None:
-            watched.met_at, watched.name = now, log.name
+            watched.met_at, watched.name = now, self._name_of(watched)
         known = len(log.run.eval_log) > 0 or now - watched.met_at >= _MEETING_S
         return known or any(opens(event) for event in log.run_events)
 
     def _attach(self, watched: Watched, now: float) -> None:
         """Begin with a run, or go on where an earlier supervisor stopped."""
         log = watched.following.log
-        watched.run_key, watched.name = log.run_key, log.name
+        watched.run_key, watched.name = log.run_key, self._name_of(watched)
         self._follow(watched, log.run_key, now)
         watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
         if watched.following.first:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MANY_PHASES = 14
 _ENDING = re.compile(r"(\.log)?\.(log|jsonl?|[ct]sv|txt|out|py)(\.gz)?$")
 _NO_NAME = re.compile(
-    r"[\d_\-.:T]*|scalars|None|console|train(ing)?|logs?|outputs?|std(out|err)|nohup|vis_data"
+    r"[\d_\-.:]*(\dT\d[\d_\-.:]*)?|scalars|None|console|train(ing)?|logs?|outputs?|std(out|err)|nohup|vis_data"
     r"|work_dirs?|runs?|experiments?|results?|lightning_logs|version_\d+|metrics|history"
     r"|trainer_(state|log)|checkpoint[-_]\d+|tensorboard|tb|events\.out\.tfevents.*|progress"
     r"|tmp|root|home|data|content|kaggle|working|workspace",
@@ -70,11 +70,19 @@ def name_of(analysis: Analysis) -> str:
 
     Time stamps and the names that every project gives its logs and folders tell nothing.
     """
-    path = analysis.run.path
+    return name_at(analysis.run.path, analysis.run.meta.name or "")
+
+
+def name_at(path: str, own: str = "") -> str:
+    """Return the same from the path of a log and the name that the run gives itself, if any.
+
+    Examples
+    --------
+    >>> name_at("/data/runs/t/train.log"), name_at("/data/cars/20240131T093000/output/train.log")
+    ('t', 'cars')
+    """
     parts = re.split(r"[/\\]", os.path.abspath(path) if path else "")  # noqa: PTH100
-    candidates = [
-        _ENDING.sub("", name) for name in (analysis.run.meta.name or "", *reversed(parts))
-    ]
+    candidates = [_ENDING.sub("", name) for name in (own, *reversed(parts))]
     named = (name for name in candidates if name and not _NO_NAME.fullmatch(name))
     return next(named, candidates[1] or "run")
 

@@ -237,6 +237,30 @@ def test_advice_to_stop_is_three_lines_below_a_title_and_says_how_often_it_is_ri
     assert "public runs" not in told(stopped, Tiding("opened", event))
 
 
+@pytest.mark.parametrize("digest", [False, True])
+def test_of_two_advices_with_numbers_only_the_newest_is_told(analysis, digest):
+    event = Event("advice", "stop", 5000, None, 90, "stop: P(gain) = 14 %", Severity.WARNING)
+    text = told(stopping(analysis), Tiding("opened", FLAT), Tiding("opened", event), digest=digest)
+    assert "• 🟠 advice to stop\n" in text and "14 %" not in text
+    assert "💡 Stop now: P(≥ 0.5 pt more by epoch 24) = 4 %." in text
+    back = replace(event, key="continue", text="continue: P(gain) = 52 %")
+    taken_back = Tiding("withdrawn", back, event, 60.0)
+    goes_on = stopping(analysis, "continue")
+    text = told(goes_on, Tiding("opened", FLAT), taken_back, digest=digest)
+    assert "• ↩️ taken back: advice to stop\n" in text and "52 %" not in text
+    assert "💡 Let it run: " in text
+    # Where the advice is another one by now, what the event said is all that is known of it.
+    text = told(goes_on, Tiding("opened", FLAT), Tiding("opened", event), digest=digest)
+    assert "• 🟠 stop: P(gain) = 14 %" in text
+
+
+def test_what_is_taken_back_among_others_is_named_once(analysis):
+    over = replace(FLAT, kind="resolved", key="slow", text="No longer so: it is slow")
+    began = replace(FLAT, key="slow", text="it is slow")
+    text = told(analysis, Tiding("opened", FLAT), Tiding("withdrawn", over, began, 60.0))
+    assert "• ↩️ taken back: it is slow\n" in text and text.count("it is slow") == 1
+
+
 def test_overfitting_is_told_with_the_checkpoint_to_use_while_it_goes_on(analysis):
     event = Event("phase", "OVERFITTING_RISK", 5000, None, 90, "val_loss rises", Severity.WARNING)
     last = told(stopping(analysis, "continue"), Tiding("opened", event)).splitlines()[-1]

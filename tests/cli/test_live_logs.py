@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -123,6 +124,26 @@ def test_auto_goes_over_to_a_log_that_begins_to_grow(sample_logs, tmp_path):
     assert one.returncode == 0, err
     assert err.count("going over to it") == 1
     assert "old: The run ended early" in out and "FINISHED   new" in out
+
+
+def test_auto_looks_for_a_log_that_begins_while_it_lingers(sample_logs, tmp_path):
+    work, source = tmp_path / "work", sample(sample_logs, "digits_step")
+    old, new = work / "old" / "train.log", work / "new" / "train.log"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(sample(sample_logs, "digits_plateau").read_bytes())
+    os.utime(old, (1e9, 1e9))
+    arguments = ("--auto", "--base-dir", work, "--no-gpu", "--plain")
+    with begun("live", *arguments, home=tmp_path / "home") as one:
+        assert "at rest" in one.stderr.readline()
+        while "FINISHED" not in one.stdout.readline():
+            assert one.poll() is None
+        time.sleep(4.0)  # of the ten seconds for which it lingers
+        new.parent.mkdir()
+        with written(source, new, 0.005):
+            out, err = one.communicate(timeout=90)
+    assert one.returncode == 0, err
+    assert err.count("going over to it") == 1, (out, err)
+    assert "FINISHED   new" in out
 
 
 def test_two_hundred_logs_in_one_process(sample_logs, tmp_path):

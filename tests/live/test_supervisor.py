@@ -198,3 +198,19 @@ def test_the_worst_outcome_counts(ledger, half_log, sample_logs):
     thread, codes = in_thread(supervisor(ledger, [log, crashed]))
     thread.join(60)
     assert codes == [CRASHED]
+
+
+def test_runs_of_one_name_are_told_apart(ledger, half_log, tmp_path):
+    log, rest = half_log
+    paths = [tmp_path / "cars" / part for part in ("output/train.log", "version_0/train.log")]
+    paths.append(tmp_path / "boats" / "train.log")
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(log.read_bytes() + rest)
+    pigeon = Pigeon()
+    thread, codes = in_thread(supervisor(ledger, paths, [pigeon]))
+    thread.join(60)
+    assert codes == [FINISHED]
+    names = {message.run_name for message in pigeon.sent}
+    assert names == {"cars (output)", "cars (version_0)", "boats"}
+    assert all(message.run_name in message.title for message in pigeon.sent)
