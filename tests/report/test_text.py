@@ -235,6 +235,17 @@ def test_a_directory_that_cannot_be_written_is_told(analysis: Analysis, tmp_path
         write_report(analysis, blocker)
 
 
+def test_an_analysis_is_written_in_one_line_and_names_its_analyzers(analysis: Analysis) -> None:
+    text = repr(analysis)
+    assert len(text) < 200
+    assert analysis.life.status in text
+    assert f"best {analysis.metric.name}" in text
+    told = dataclasses.replace(analysis, others={"trend": 1, "eta": 2})
+    assert told["trend"] == 1
+    with pytest.raises(KeyError, match=r"'foo'; there are: eta, trend"):
+        told["foo"]
+
+
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "C:\\x", "CON.txt", "a" * 300, "\u202eevil", "..", "日本"]
 )
