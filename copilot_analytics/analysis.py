@@ -16,6 +16,7 @@ from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie
 from copilot_analytics.analyzers.phase import PhaseAnalyzer, Phases
 from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.analyzers.throughput import Throughput, ThroughputAnalyzer
+from copilot_analytics.wording import number, plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,8 +90,26 @@ class Analysis:
         )
 
     def __getitem__(self, name: str) -> Any:
-        """Return the answer of an analyzer by its name, e.g. ``analysis["eta"]``."""
+        """Return the answer of an analyzer by its name, e.g. ``analysis["eta"]``.
+
+        Raises
+        ------
+        KeyError
+            If there is none of that name; the message names those there are.
+        """
+        if name not in self.others:
+            there = ", ".join(sorted(self.others))
+            msg = f"no analyzer is called {name!r}; there are: {there}"
+            raise KeyError(msg)
         return self.others[name]
+
+    def __repr__(self) -> str:
+        """Name the log, its state and its best in one line; `summary` says more."""
+        metric, said = self.metric, f"{self.life.status}, {self.phases.current.value}"
+        if metric.name is not None and metric.best is not None:
+            said += f", best {metric.name} {number(metric.best)}"
+        findings = plural(len(self.findings), "finding")
+        return f"<Analysis of {self.run.path or 'a run'}: {said}; {findings}>"
 
     @property
     def ties(self) -> tuple[Tie, ...]:

@@ -6,15 +6,32 @@ import importlib
 import os
 import pkgutil
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from copilot_analytics.errors import CopilotError
 from copilot_cli import commands
 
+_OF_A_VALIDATOR = "Value error, "  # what Typer's newer versions let through before the reason
+
+
+class _Commands(TyperGroup):
+    """The commands; misuse is told in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:  # of Typer's own click, or of click
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(_OF_A_VALIDATOR)
+            raise
+
+
 app = typer.Typer(
     name="copilot",
+    cls=_Commands,
     help="Reads a training log and says what happened, what will come, and what to do.",
     no_args_is_help=True,
     add_completion=False,

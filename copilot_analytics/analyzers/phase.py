@@ -72,6 +72,9 @@ class Phases:
         What speaks for the current phase, as of the last look.
     history
         All stretches in their order, the last one being the current.
+    leaning
+        The phase that the last look spoke for, where the evidence is not enough for it yet; then
+        `reason` and `evidence` are of that one.
     """
 
     current: Phase = Phase.INITIALIZING
@@ -80,6 +83,7 @@ class Phases:
     history: tuple[PhaseSpan, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    leaning: Phase | None = None
 
 
 class PhaseAnalyzer(Analyzer[Phases]):
@@ -115,6 +119,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         self._weight = 0
         self._awaiting = False
         self._reason = ""
+        self._leaning: Phase | None = None
         self._evidence: tuple[Evidence, ...] = ()
         self._last_step = 0
         self._judged_rows = (-1, -1)
@@ -149,10 +154,11 @@ class PhaseAnalyzer(Analyzer[Phases]):
             self._candidate, self._weight = None, 0
             if weight:  # otherwise all was said
                 self._reason, self._evidence = view.reason, view.evidence
+                self._leaning = None
             return ()
         if not self._accepts(view, current, weight=weight, over=over):
             self._reason = f"{view.seen}; too little evidence yet for {view.phase}"
-            self._evidence = view.evidence
+            self._evidence, self._leaning = view.evidence, view.phase
             return ()
         return self._enter(run, record, view, _Step(self._last_step, view.phase))
 
@@ -169,6 +175,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
             history=(*self._spans[:-1], last),
             not_judged=self._gaps,
             evidence=self._evidence,
+            leaning=self._leaning,
         )
 
     def _before_trouble(self) -> Phase | None:
@@ -209,7 +216,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         if phase is not view.phase:
             reason, evidence = view.beginning(run, record)
         epoch = record.epoch if record.epoch is not None else run.last_epoch
-        self._reason, self._evidence = reason, evidence
+        self._reason, self._evidence, self._leaning = reason, evidence, None
         span = PhaseSpan(phase, step, step, epoch, record.line, reason, evidence)
         self._candidate, self._weight = None, 0
         if not self._spans:

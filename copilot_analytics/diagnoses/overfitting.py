@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from copilot_analytics.analyzers._hopeless import LOST
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, lines, where
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ class OverfittingFound(Diagnosis):
 
     name: ClassVar[str] = "overfitting"
     trouble: ClassVar[Trouble | None] = "overfitting"
-    needs = (OverfittingAnalyzer, MetricAnalyzer, DivergenceAnalyzer)
+    needs = (OverfittingAnalyzer, MetricAnalyzer, DivergenceAnalyzer, LifecycleAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
@@ -39,7 +41,8 @@ class OverfittingFound(Diagnosis):
         spent = f"{over.best:.4g} to {over.now:.4g}" if over.best is not None else "its best"
         # With a main metric its best checkpoint is the one to use, whatever the loss prefers.
         main = results.of(MetricAnalyzer)
-        use = f"Use the checkpoint near {since}; for" if main.name is None else "For"
+        use = f"Use the checkpoint near {since}. " if main.name is None else ""
+        ended = results.of(LifecycleAnalyzer).status in ENDED
         return Finding(
             self.name,
             Severity.WARNING,
@@ -54,8 +57,11 @@ class OverfittingFound(Diagnosis):
                     (*lines(over.since_line), *last_line(run.eval_log)),
                 ),
             ),
-            f"{use} the next run shorten it, or add augmentation, weight decay or dropout.",
+            f"{use}{_AFTERWARDS if ended else _MEANWHILE}",
         )
 
+
+_AFTERWARDS = "For the next run shorten it, or add augmentation, weight decay or dropout."
+_MEANWHILE = "Unless it turns, stop; augmentation, weight decay or dropout work against it."
 
 DIAGNOSIS = OverfittingFound()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers.overfitting import validation_loss
+from copilot_analytics.formats._splits import split_of
 from copilot_analytics.report.looking_back import compared
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def loss_figure(analysis: Analysis) -> LossFigure:
     loss = None
     if name is not None:
         series = run.train_series(name)
-        loss = thin_curve(series.step / per, series.value, f"training {name}")
+        loss = thin_curve(series.step / per, series.value, _of("training", name))
     validation = _validation_loss(run, per)
     rates = run.train_series("lr")
     rate = thin_curve(rates.step / per, rates.value, "learning rate") if len(rates.step) else None
@@ -287,12 +288,23 @@ def memory_figure(analysis: Analysis) -> SeriesFigure | None:
     )
 
 
+def _of(split: str, name: str) -> str:
+    """Call a curve by its metric, and by the part of the data unless its name tells that.
+
+    Examples
+    --------
+    >>> _of("training", "loss"), _of("training", "train_loss"), _of("validation", "val")
+    ('training loss', 'train_loss', 'val')
+    """
+    return f"{split} {name}" if split_of(name) is None else name
+
+
 def _validation_loss(run: Run, per: float) -> Curve | None:
     name = validation_loss(run)
     if name is None:
         return None
     series = run.eval_series(name)
-    return thin_curve(series.step / per, series.value, f"validation {name}")
+    return thin_curve(series.step / per, series.value, _of("validation", name))
 
 
 def _loss_limits(curves: list[Curve]) -> tuple[tuple[float, float] | None, bool]:

@@ -14,6 +14,7 @@ from copilot_analytics.wording import begun, duration, is_share, number, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.findings import Finding
 
 _SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
 _STATES = {
@@ -26,6 +27,7 @@ _STATES = {
     "finished": "The run finished",
     "unknown": "The log ends, and does not say whether that was planned,",
 }
+_FOUND_AS: dict[Phase | None, str] = {Phase.OVERFITTING_RISK: "overfitting"}
 _IF_IT_RUNS = {
     "stalled": "Resume it unless it still runs",
     "unknown": "Worth going on unless its end was planned",
@@ -68,7 +70,7 @@ def actions(analysis: Analysis) -> list[str]:
     elif status in {"crashed", "interrupted"}:
         lines.append("To go on, resume from the last checkpoint.")
     lines += [
-        f"{sentence(finding.title)}: {finding.recommendation}"
+        f"{sentence(_named(finding, analysis))}: {finding.recommendation}"
         for finding in analysis.findings
         if finding.severity >= Severity.WARNING and finding.recommendation
     ]
@@ -126,12 +128,26 @@ def _what_it_means(analysis: Analysis) -> str:
     worst = analysis.findings[0] if analysis.findings else None
     if worst is not None and worst.severity >= Severity.CRITICAL:
         return f"{worst.explanation}"
-    reason = analysis.phases.reason
-    phase = phase_in_words(analysis.phases.current.value, ended=analysis.life.status in ENDED)
-    text = f"It {phase}" + (f": {reason}" if reason else "")
+    phases = analysis.phases
+    phase = phase_in_words(phases.current.value, ended=analysis.life.status in ENDED)
+    reason, title = phases.reason, ""
     if worst is not None and worst.severity >= Severity.WARNING:
-        text += f"; {worst.title}"
+        title = worst.title
+        if worst.id == _FOUND_AS.get(phases.leaning):
+            reason = ""  # what was found is surer than the phase that it speaks for
+        elif worst.id == _FOUND_AS.get(phases.current) and phases.leaning is None:
+            title = ""  # the reason says it
+        elif worst.id == _FOUND_AS.get(phases.current):
+            reason, title = title.partition(": ")[2] or title, ""
+    text = f"It {phase}" + (f": {reason}" if reason else "") + (f"; {title}" if title else "")
     return text.rstrip(".") + "."
+
+
+def _named(finding: Finding, analysis: Analysis) -> str:
+    """Name a finding; by its first word where the verdict told the rest."""
+    if finding is analysis.findings[0] and finding.severity < Severity.CRITICAL:
+        return finding.title.partition(": ")[0]
+    return finding.title
 
 
 def _savings(analysis: Analysis) -> str:

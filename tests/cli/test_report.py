@@ -70,6 +70,11 @@ def test_quiet_is_quiet(sample_logs: Path, tmp_path: Path) -> None:
         (["report", "LOG", "--log-format", "nonsense"], 2, "mmengine_text"),
         (["report", "LOG", "--gpus", "0"], 2, "gpus"),
         (["report", "LOG", "--format", "pdf"], 2, "json"),
+        (
+            ["report", "LOG", "--direction", "up"],
+            2,
+            ": 'up' is not one of 'min', 'max'",
+        ),
         (["report", "LOG", "-o", "LOG/file"], 1, "-o"),
         (["nonsense"], 2, "nonsense"),
     ],

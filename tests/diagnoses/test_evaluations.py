@@ -33,6 +33,12 @@ def test_overfitting_by_the_metric() -> None:
     assert "bbox_mAP" in finding.title and finding.evidence[0].lines
 
 
+def test_overfitting_of_a_run_that_goes_on_is_no_matter_of_the_next_one_alone() -> None:
+    run = Simulated(metric=decaying, schedule="none")
+    assert "next run" not in findings_of(run, 0.8)["overfitting"].recommendation
+    assert "next run" in findings_of(run)["overfitting"].recommendation
+
+
 def test_a_noisy_flat_metric_is_no_overfitting() -> None:
     fired = sum(
         "overfitting" in findings_of(Simulated(seed=seed, metric=lambda _: 0.4, schedule="none"))

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from made_runs import make_analysis, make_run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from copilot_analytics import analyze
 from copilot_analytics.records import Record
 from copilot_analytics.report.figure_data import (
     MAX_POINTS,
@@ -27,6 +28,8 @@ from copilot_analytics.report.figures import draw_loss, draw_metric, draw_series
 from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from copilot_analytics.analysis import Analysis
 
 
@@ -65,6 +68,24 @@ def test_not_finite_loss_is_marked_where_it_begins() -> None:
     run.append(Record("train", step=8010, metrics={"loss": float("nan")}, line=999))
     marks = {mark.kind: mark.x for mark in loss_figure(make_analysis(run)).marks}
     assert marks["nan"] == pytest.approx(8010 / 500)
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (("loss", "val_loss"), ["training loss", "val_loss"]),
+        (("train_loss", "Val Loss"), ["train_loss", "Val Loss"]),
+    ],
+)
+def test_a_legend_names_each_split_once(
+    names: tuple[str, str], labels: list[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "run.log"
+    train, val = names
+    rows = (f"Epoch {n}/40 | {train}: {1 / n:.4f} | {val}: {2 / n:.4f}\n" for n in range(1, 30))
+    log.write_text("".join(rows))
+    figure = loss_figure(analyze(log))
+    assert [figure.loss.label, figure.validation.label] == labels
 
 
 def test_metric_figure_shows_best_ties_fan_and_end(analysis: Analysis) -> None:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from copilot_analytics import analyze
+from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.records import Record
@@ -42,6 +43,53 @@ def test_critical_findings_make_the_verdict(analysis: Analysis) -> None:
     )  # fmt: skip
     worse = dataclasses.replace(analysis, findings=(nan, *analysis.findings))
     assert verdict(worse).endswith("Nothing can be learned any more.")
+
+
+@pytest.mark.parametrize(
+    ("current", "leaning", "reason", "meaning"),
+    [
+        (
+            "OVERFITTING_RISK",
+            None,
+            "val_loss got worse",
+            "is at risk of overfitting: val_loss got worse.",
+        ),
+        (
+            "CONVERGED",
+            "OVERFITTING_RISK",
+            "val_loss got worse; too little evidence yet for OVERFITTING_RISK",
+            "has converged; overfitting: val_loss got worse since epoch 9.",
+        ),
+        (
+            "OVERFITTING_RISK",
+            "CONVERGED",
+            "flat; too little evidence yet for CONVERGED",
+            "is at risk of overfitting: val_loss got worse since epoch 9.",
+        ),
+        (
+            "CONVERGED",
+            None,
+            "flat",
+            "has converged: flat; overfitting: val_loss got worse since epoch 9.",
+        ),
+    ],
+)
+def test_overfitting_is_named_once_in_the_verdict_and_once_in_what_to_do(
+    analysis: Analysis, current: str, leaning: str | None, reason: str, meaning: str
+) -> None:
+    phases = dataclasses.replace(
+        analysis.phases,
+        current=Phase(current),
+        leaning=None if leaning is None else Phase(leaning),
+        reason=reason,
+    )
+    found = Finding(
+        "overfitting", Severity.WARNING, 9, "overfitting: val_loss got worse since epoch 9", "why",
+        (Evidence("loss", "2"),), "Shorten it.",
+    )  # fmt: skip
+    said = dataclasses.replace(analysis, phases=phases, findings=(found,))
+    assert verdict(said).endswith(f" It {meaning}")
+    assert "Overfitting: Shorten it." in actions(said)
 
 
 def test_names_keep_their_letters_where_a_sentence_begins(analysis: Analysis) -> None:
@@ -236,6 +284,17 @@ def test_a_directory_that_cannot_be_written_is_told(analysis: Analysis, tmp_path
     blocker.write_text("in the way")
     with pytest.raises(CopilotError, match="name another directory with -o"):
         write_report(analysis, blocker)
+
+
+def test_an_analysis_is_written_in_one_line_and_names_its_analyzers(analysis: Analysis) -> None:
+    text = repr(analysis)
+    assert len(text) < 200
+    assert analysis.life.status in text
+    assert f"best {analysis.metric.name}" in text
+    told = dataclasses.replace(analysis, others={"trend": 1, "eta": 2})
+    assert told["trend"] == 1
+    with pytest.raises(KeyError, match=r"'foo'; there are: eta, trend"):
+        told["foo"]
 
 
 @pytest.mark.parametrize(
