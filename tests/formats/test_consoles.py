@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from copilot_analytics.formats._base import LineParser
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block, Record
@@ -289,3 +290,10 @@ def test_results_of_sentence_transformers_leave_out_what_is_before_the_training(
     text = "epoch,steps,accuracy\n-1,-1,0.125\n" + "".join(f"{n},-1,0.{n}5\n" for n in (0, 1, 2))
     _, records = _read(text)
     assert [r.epoch for r in records if r.kind == "eval"] == [1.0, 2.0, 3.0]
+
+
+def test_a_wide_table_that_is_none_of_results_is_passed_over_at_once() -> None:
+    parser = known_formats()["detectron2_text"].parser("log")
+    assert isinstance(parser, LineParser)
+    # A pattern that may cut its blanks in several ways would not come to an end.
+    assert list(parser.parse("|            a" * 19 + "!", 1)) == []
