@@ -141,6 +141,7 @@ _WRAPPING = re.compile(
     r"^[\w.-]{1,60}'s\s|^(val|eval|test|valid|validation|metrics)[_/.]|\(b\)$|\(m\)$"
 )
 _JOINED_SPLIT = re.compile(r"^(?:[Tt]rain|[Vv]al(?:id)?|[Tt]est|[Ee]val|[Dd]ev)(?=[A-Z])")
+_JOINED_WORDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
     r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|mrr|gauc|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
@@ -203,9 +204,6 @@ def names_a_loss(name: str) -> bool:
     (True, True, False)
     """
     return _LOSS.search(name.lower()) is not None and not is_another_loss(name)
-
-
-_JOINED_WORDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
 
 
 def direction_of(name: str) -> tuple[Direction | None, str]:

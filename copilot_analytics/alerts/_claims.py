@@ -1,4 +1,12 @@
-"""Which messages of the outbox may be claimed, as conditions in SQL."""
+"""Which messages of the outbox may be claimed, as conditions in SQL, and what a claim brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from copilot_analytics.alerts.message import Message
 
 FREE = (
     "((o.state = 'new' AND (o.due <= ? OR o.updated > ?))"
@@ -15,3 +23,25 @@ MINE = (
 )
 """This supervisor may send it: parameters are its name, the runs that it follows as a list in
 JSON, and since when what another one queued counts as abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message claimed for one channel.
+
+    Parameters
+    ----------
+    message
+        What to send.
+    channel
+        Where.
+    created
+        When it was decided.
+    attempts
+        How often sending it was tried before, or may have been: by a supervisor that was killed.
+    """
+
+    message: Message
+    channel: str
+    created: float
+    attempts: int

@@ -20,7 +20,8 @@ from copilot_analytics.plugins import discover
 if TYPE_CHECKING:
     from random import Random
 
-    from copilot_analytics.alerts.ledger import Entry, Ledger
+    from copilot_analytics.alerts._claims import Entry
+    from copilot_analytics.alerts.ledger import Ledger
 
 Draw = Callable[[Message, str], bytes | None]
 

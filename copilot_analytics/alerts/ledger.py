@@ -29,11 +29,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts import _retention, _storage
-from copilot_analytics.alerts._claims import FREE, MINE
+from copilot_analytics.alerts._claims import FREE, MINE, Entry
 from copilot_analytics.alerts._disk import DiskOrMemory
 from copilot_analytics.alerts._rows import decision, event_row, sound
 from copilot_analytics.alerts.message import Message
@@ -50,28 +49,6 @@ if TYPE_CHECKING:
 
 _ABANDONED_S = 300.0
 _SET_BACK_S = 300.0  # what was noted so far in the future was noted by a clock that was wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A message claimed for one channel.
-
-    Parameters
-    ----------
-    message
-        What to send.
-    channel
-        Where.
-    created
-        When it was decided.
-    attempts
-        How often sending it was tried before, or may have been: by a supervisor that was killed.
-    """
-
-    message: Message
-    channel: str
-    created: float
-    attempts: int
 
 
 class Ledger(DiskOrMemory):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -77,14 +78,19 @@ def header_of(line: str) -> list[str] | None:
     if len(set(told)) < len(told):
         if mark == BLANKS:
             return None
-        names = [_numbered(name, names[:place]) for place, name in enumerate(names)]
+        names = _numbered(names)
     return names if any(re.search(r"[A-Za-z]", name) for name in told) else None
 
 
-def _numbered(name: str, before: Sequence[str]) -> str:
-    """Return a name as pandas calls it where it stands in a header again."""
-    again = before.count(name) if name else 0
-    return f"{name}.{again}" if again else name
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return names as pandas calls those that stand in a header again."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        again = seen[name] if name else 0
+        numbered.append(f"{name}.{again}" if again else name)
+        seen[name] += 1
+    return numbered
 
 
 class Restarts:

@@ -28,6 +28,7 @@ _CHAINER = re.compile(r"^\s{0,9}epoch\s{2,}.*\bmain/loss\b")
 _SKLEARN = re.compile(r"^\s{0,9}Iter\s{2,}Train Loss\s{2,}.*\bRemaining Time\s*$")
 _SPACY = re.compile(r"^\s{0,9}E\s{2,}#\s{2,}.*\bSCORE\s*$")
 _SPACY_SAVED = re.compile(r"^\W{0,20}Saved pipeline to output directory")
+_LONGEST_HEADER = 4000  # 200 columns; each name that comes again costs a search of the rest
 _COUNTERS = frozenset({"epoch", "Iter", "E"})
 _COLUMN = re.compile(r"\S+(?: \S+)*")
 _NAMES = {
@@ -213,7 +214,8 @@ epoch       iteration   main/loss   validation/main/loss  main/accuracy
 
 def _is_header(line: str) -> bool:
     return bool(
-        _HEADER.search(line)
+        len(line) <= _LONGEST_HEADER
+        and _HEADER.search(line)
         and any(of.search(line) for of in (_FASTAI, _SKORCH, _CHAINER, _SKLEARN, _SPACY))
     )
 

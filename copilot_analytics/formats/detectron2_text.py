@@ -23,7 +23,7 @@ _CHECKPOINT = re.compile(r"Saving checkpoint to (?P<path>\S{1,400})")
 _STEP = re.compile(r"_(?P<step>\d{5,9})\.pth$")
 _TASK = re.compile(r"\('(?P<task>\w{1,20})', OrderedDict\(\[(?P<rest>[^\]]{1,2000})\]")
 _TASK_PAIRS = re.compile(rf"\('(?P<key>[\w@]{{1,20}})', (?P<number>{NUMBER})\)")
-_CELLS = re.compile(r"(?:\|\s{0,20}[\w.@ -]{1,40}){3,20}\|\s*$")
+_CELLS = re.compile(r"(?:\|[\w.@\t -]{1,60}){3,20}\|\s*$")
 _RESULT = Part(Pattern("eval", re.compile("copypaste")))
 
 

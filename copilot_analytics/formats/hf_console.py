@@ -14,7 +14,7 @@ from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._tqdm import Frame, find_frame
-from copilot_analytics.records import Record
+from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,10 +84,10 @@ class HFConsoleParser(LineParser):
             return ()
         text = self._wrapped.see(line) or line
         frame, fields = find_frame(line), dict_fields(text)
-        seen = [] if frame is None else _records(self._see(frame))
+        seen = [] if frame is None else list(records_of(self._see(frame)))
         if fields is not None:  # behind the frame, where a heap of output was written out
             numbers = {field.name: float(text[field.start : field.end]) for field in fields}
-            return seen + _records(self._take(_Row(kind_of(fields), numbers, number)))
+            return [*seen, *records_of(self._take(_Row(kind_of(fields), numbers, number)))]
         if frame is not None:
             return seen
         return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
@@ -96,7 +96,7 @@ class HFConsoleParser(LineParser):
         """Place what is still held back."""
         if self._total is None and self._frame is not None:
             self._total = self._frame.total
-        return _records(self._release(self._last_known()))
+        return list(records_of(self._release(self._last_known())))
 
     def _take(self, row: _Row) -> Iterator[Item]:
         at = row.numbers.get("epoch")
@@ -388,14 +388,6 @@ def _is_bar_of(frame: Frame, rows: Sequence[_Row]) -> bool:
 def _count(text: str) -> int:
     number = int(text.replace(",", ""))
     return number if number < 10**12 else 0  # a Trainer that is told steps plans endless epochs
-
-
-def _records(items: Iterable[Item]) -> list[Record]:
-    """Return items as records: a block of one row is one."""
-    records: list[Record] = []
-    for item in items:
-        records += [item] if isinstance(item, Record) else item.records()
-    return records
 
 
 FORMAT = HFConsole()

@@ -257,12 +257,12 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
 def _results(metrics: Sequence[str]) -> list[str]:
     """Find the results of evaluations in a table whose names tell none."""
     trained = [name for name in metrics if names_a_loss(name) or split_of(name) == "train"]
-    both = {re.sub(r"(?i)^train(ing)?[_\s/]", "", name) for name in trained} & set(metrics)
+    bare = {re.sub(r"(?i)^train(ing)?[_\s/]", "", name) for name in trained}
+    both = bare & (set(metrics) - set(trained))
     return [
         name
         for name in metrics
-        if (_is_judged(name) and (not trained or name in both - set(trained)))
-        or _MEASURED_AFTER.search(name)
+        if (_is_judged(name) and (not trained or name in both)) or _MEASURED_AFTER.search(name)
     ]
 
 

@@ -14,20 +14,20 @@ from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _HEADING = re.compile(
     r"\b(?P<what>train|eval) \| step:\s{1,12}(?P<step>\d{1,12}) \| "
     r"(?:steps/sec|eval time|evaluation time):[^|]{1,40}\| output:\s{0,4}(?P<rest>.{0,4000})$"
 )
 _PLAN = re.compile(r"\btrain \| step:\s{1,12}\d{1,12} \| training until step (?P<steps>\d{1,12})\b")
-_PAIR = re.compile(rf"'(?P<key>[^']{{1,100}})': (?P<number>-?nan|-?inf|{NUMBER})(?=\s*[,}}])")
+_PAIR = re.compile(rf"'(?P<key>[^']{{1,100}})': (?P<number>{NUMBER})(?=\s*[,}}])")
 _NAMING = Naming({"training_loss": "loss", "train_loss": "loss"})
 _LONGEST = 200  # lines of one output
 
 
 class OrbitParser(LineByLine):
-    """Collects the numbers of an output, which may go on over several lines."""
+    """Collects the numbers of an output, which may go on over several lines to its brace."""
 
     def __init__(self, file: str) -> None:
         super().__init__(file, Axis(), _NAMING)
@@ -47,10 +47,6 @@ class OrbitParser(LineByLine):
             yield from self._read(line, number)
         elif found := _PLAN.search(line):
             yield from self.rows.config({"planned_steps": int(found["steps"])}, number)
-
-    def close(self) -> Iterable[Record]:
-        """Leave out an output that is not at its end."""
-        return ()
 
     def _read(self, text: str, number: int) -> Iterator[Record]:
         self._row |= {pair["key"]: float(pair["number"]) for pair in _PAIR.finditer(text)}

@@ -25,28 +25,28 @@ _PAIRS = re.compile(rf"(?<![\w.])(?P<key>[A-Za-z][\w.@]{{0,80}})=(?P<number>{NUM
 
 
 class PaddleTrainerParser(LineByLine):
-    """Counts the batches of the passes before; a pass says its number when it ends."""
+    """Counts on over the passes; a line that names its pass ends it."""
 
     def __init__(self, file: str, axis: Axis, naming: Naming) -> None:
         super().__init__(file, axis, naming)
-        self._before = 0
+        self._before = 0  # batches of the passes that are over
+        self._at = 0  # batches until now
 
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Take one line."""
         if row := _ROW.search(line):
-            step = self._before + int(row["batch"])
-            own = row["rest"].partition("CurrentEval:")[0]
-            numbers = _numbers(own)
+            self._at = self._before + int(row["batch"])
             if row["passed"] is None:
-                yield from one_row(self.rows, {"#step": float(step), **numbers}, number)
+                own = row["rest"].partition("CurrentEval:")[0]
+                yield from one_row(self.rows, {"#step": float(self._at), **_numbers(own)}, number)
             else:
-                self._before = step
+                self._before = self._at
         elif test := _TEST.search(line):
-            at = {"#step": float(self._before)}
+            at = {"#step": float(self._at)}
             yield from self.rows.evaluation({**at, **_numbers(test["rest"])}, number)
         elif saved := _SAVED.search(line):
             facts = {"path": saved["path"]}
-            yield self.rows.record("checkpoint", number, None, self._before, facts=facts)
+            yield self.rows.record("checkpoint", number, None, self._at, facts=facts)
 
 
 class PaddleTrainerText(LogFormat):
@@ -68,12 +68,14 @@ I0301 10:20:45.500000 99 Tester.cpp:115]  Test samples=10 cost=1.375 Eval: error
 I0301 10:20:46.500000 99 GradientMachine.cpp:112] Saving parameters to ./toy/pass-00000
 I0301 10:20:50.500000 99 TrainerInternal.cpp:165]  Batch=2 samples=20 AvgCost=1.0 CurrentCost=0.75 \
 Eval: error_evaluator=0.25  CurrentEval: error_evaluator=0.25
+I0301 10:20:51.500000 99 Tester.cpp:115]  Test samples=10 cost=0.875 Eval: error_evaluator=0.125
 """,
             (
                 Record("train", 2, metrics={"AvgCost": 1.5, "error_evaluator": 0.5}, line=1),
                 Record("eval", 3, metrics={"cost": 1.375, "error_evaluator": 0.375}, line=3),
                 Record("checkpoint", 3, line=4),
                 Record("train", 5, metrics={"AvgCost": 1.0, "CurrentCost": 0.75}, line=5),
+                Record("eval", 5, metrics={"cost": 0.875}, line=6),
             ),
         ),
     )

@@ -13,13 +13,13 @@ from copilot_analytics.formats._rows import Naming
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _HEADING = re.compile(
     r"^\s*(?:(?P<what>Train|Validation) Epoch (?P<epoch>\d{1,9})\s*$"
     r"|Epoch (?P<played>\d{1,9}) Rollouts took )"
 )
-_PAIR = re.compile(rf'^\s+"(?P<key>[^"]{{1,80}})": (?P<number>-?NaN|-?Infinity|{NUMBER}),?\s*$')
+_PAIR = re.compile(rf'^\s+"(?P<key>[^"]{{1,80}})": (?P<number>{NUMBER}),?\s*$')
 _PLAN = re.compile(r'^\s+"num_epochs": (?P<epochs>\d{1,9}),?\s*$')
 _SAVED = re.compile(r"^save checkpoint to (?P<path>\S{1,400})\s*$")
 _DONE = re.compile(r"^finished run successfully!")
@@ -54,10 +54,6 @@ class RobomimicParser(LineByLine):
             yield self.rows.record("checkpoint", number, facts={"path": found["path"]})
         elif _DONE.match(line):
             yield self.rows.record("end", number, facts={"reason": line.strip()})
-
-    def close(self) -> Iterable[Record]:
-        """Leave out an object that is not closed."""
-        return ()
 
     def _row(self, number: int) -> Iterator[Record]:
         numbers, self._numbers = self._numbers, None

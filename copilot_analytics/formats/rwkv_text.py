@@ -20,7 +20,7 @@ _ROW = re.compile(
     rf"^(?P<epoch>\d{{1,6}}) (?P<loss>{NUMBER}) (?P<perplexity>{NUMBER}) (?P<lr>{NUMBER})"
     r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \d{1,6}\s*$"
 )
-_NEAR = 0.01
+_NEAR = 0.01  # between the loss and the logarithm of the perplexity, which is rounded
 
 
 class RwkvParser(LineByLine):
@@ -46,11 +46,13 @@ class RwkvText(LogFormat):
 NEW RUN 2024-03-01-10-20-00
 0 2.500000 12.1825 0.00060000 2024-03-01 10:20:30.500000 0
 1 2.000000 7.3891 0.00050000 2024-03-01 11:20:30.500000 1
+2 nan nan 0.00040000 2024-03-01 12:20:30.500000 2
 """,
             (
                 Record("config", facts={"step_unit": "epoch"}, line=2),
                 Record("train", 1, 1.0, metrics={"loss": 2.5, "lr": 0.0006}, line=2),
                 Record("train", 2, 2.0, metrics={"loss": 2.0, "perplexity": 7.3891}, line=3),
+                Record("train", 3, 3.0, metrics={"loss": math.nan, "lr": 0.0004}, line=4),
             ),
         ),
     )
@@ -73,8 +75,9 @@ def _row(line: str) -> dict[str, float] | None:
     if found is None:
         return None
     row = {key: float(text) for key, text in found.groupdict().items()}
-    shown = row["perplexity"]
-    if not shown > 0.0 or abs(math.log(shown) - row["loss"]) > _NEAR:
+    loss, shown = row["loss"], row["perplexity"]
+    both_nan = math.isnan(loss) and math.isnan(shown)
+    if not both_nan and not (shown > 0.0 and abs(math.log(shown) - loss) <= _NEAR):
         return None
     return {"#epoch": row.pop("epoch"), **row}
 

@@ -68,10 +68,11 @@ class SentenceTransformersCsv(TableFormat):
             ),
         ),
         Sample(
-            "epoch,steps,accuracy\n0.5,100,0.5\n1.0,200,0.75\n",
+            "epoch,steps,accuracy\n-1,-1,0.125\n0,0,0.25\n0.5,100,0.5\n1.0,200,0.75\n",
             (
-                Record("eval", 100, 0.5, metrics={"accuracy": 0.5}, line=2),
-                Record("eval", 200, 1.0, metrics={"accuracy": 0.75}, line=3),
+                Record("eval", 0, 0.0, metrics={"accuracy": 0.25}, line=3),
+                Record("eval", 100, 0.5, metrics={"accuracy": 0.5}, line=4),
+                Record("eval", 200, 1.0, metrics={"accuracy": 0.75}, line=5),
             ),
         ),
     )
@@ -80,7 +81,8 @@ class SentenceTransformersCsv(TableFormat):
 class _Places:
     """Tells where rows stand; rows within an epoch are left out after the first epoch.
 
-    How many steps the epochs before had is not told.
+    How many steps the epochs before had is not told. What is measured before any training is left
+    out where epoch and steps are -1, and tells nothing of how steps are counted.
     """
 
     def __init__(self) -> None:
@@ -94,7 +96,7 @@ class _Places:
         places = zip(columns["#step"].tolist(), columns["#progress"].tolist(), strict=True)
         for row, (step, epoch) in enumerate(places):
             one = {name: column[row : row + 1] for name, column in columns.items()}
-            if self._counts_within is None:
+            if self._counts_within is None and epoch >= 0 and (epoch, step) != (0, 0):
                 self._counts_within = step < 0 or epoch == 0
             if step < 0:
                 del one["#step"]

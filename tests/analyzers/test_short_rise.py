@@ -68,3 +68,12 @@ def test_noise_about_a_falling_or_a_level_loss_is_no_rise():
         level = np.arange(1, 39) ** -fall * np.exp(rng.normal(0.0, 0.35, 38))
         alarms += "rising" in states(level.tolist())
     assert alarms <= 3
+
+
+def test_a_loss_that_doubles_is_given_one_epoch_more_than_one_that_quadruples():
+    assert states([*FALL, 0.8, 0.9, 1.0, 1.1])[-2:] == ["healthy", "rising"]
+    assert states([*FALL, 1.6, 1.8, 2.0])[-2:] == ["healthy", "rising"]
+
+
+def test_a_loss_that_had_hardly_fallen_does_not_rise():
+    assert set(states([0.5, 0.49, 0.48, 0.47, 0.47, 0.47, 0.47, 1.0, 1.1, 1.2, 1.3])) == {"healthy"}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from copilot_analytics.formats._base import LineParser
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block, Record
@@ -268,3 +269,31 @@ def test_results_between_the_ticks_of_stylegan_leave_the_log_to_its_console() ->
     found, records = _read(results)
     assert found == "stylegan_json"
     assert _points(records, "eval", "fid50k_full") == [(0, 120.5), (4000, 80.5)]
+
+
+def test_another_boosting_does_not_turn_the_direction_round() -> None:
+    row = "{0}:\tlearn: 0.{1}\ttest: 0.{1}\tbest: 0.{1} ({0})\ttotal: 50ms\tremaining: 5s\n"
+    text = "".join(row.format(tree, tens + tree) for tens in (50, 20) for tree in (0, 1, 2))
+    log_format, records = _read(text)
+    told = [r.facts["save_best_direction"] for r in records if "save_best_direction" in r.facts]
+    assert (log_format, set(told)) == ("catboost_text", {"max"})
+
+
+def test_five_numbers_and_a_time_are_no_row_of_rwkv_unless_loss_and_perplexity_agree() -> None:
+    rwkv = known_formats()["rwkv_text"]
+    row = "0 2.000000 {} 0.00050000 2024-03-01 11:20:30.500000 1"
+    found = [rwkv.confidence([row.format(shown)]) for shown in ("7.3891", "7.6", "0", "nan")]
+    assert found == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_results_of_sentence_transformers_leave_out_what_is_before_the_training() -> None:
+    text = "epoch,steps,accuracy\n-1,-1,0.125\n" + "".join(f"{n},-1,0.{n}5\n" for n in (0, 1, 2))
+    _, records = _read(text)
+    assert [r.epoch for r in records if r.kind == "eval"] == [1.0, 2.0, 3.0]
+
+
+def test_a_wide_table_that_is_none_of_results_is_passed_over_at_once() -> None:
+    parser = known_formats()["detectron2_text"].parser("log")
+    assert isinstance(parser, LineParser)
+    # A pattern that may cut its blanks in several ways would not come to an end.
+    assert list(parser.parse("|            a" * 19 + "!", 1)) == []

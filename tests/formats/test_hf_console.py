@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from copilot_analytics.formats._hf_lines import WrappedDict
+from copilot_analytics.formats._hf_steps import steps_up_to
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Block
 
@@ -130,3 +132,14 @@ def test_a_script_may_train_one_model_after_the_other() -> None:
     for half in (records[:launch], records[launch:]):
         assert [r.metrics["loss"] for r in half if r.kind == "train"] == [1.5, 1.0]
         assert [r.metrics["eval_loss"] for r in half if r.kind == "eval"] == [1.25, 1.125]
+
+
+def test_a_dict_that_was_begun_is_given_up_at_a_wide_line_and_after_many():
+    wide, wrapped = "x" * 501, WrappedDict()
+    assert [wrapped.see(line) for line in ("{'loss': 1.0,", wide, "'epoch': 1.0}")] == [None] * 3
+    many = ["{'loss': 1.0,", *["'a': 1.0,"] * 101, "'epoch': 1.0}"]
+    assert [wrapped.see(line) for line in many] == [None] * len(many)
+
+
+def test_an_evaluation_before_a_line_of_the_training_shares_its_step():
+    assert steps_up_to(90, [0.03] * 3, 60, [False, True, True]) == [75, 75, 90]

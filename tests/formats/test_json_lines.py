@@ -182,3 +182,13 @@ def test_a_detector_is_judged_by_its_average_precision_whatever_row_tells_it():
         {"epoch": n, "loss": 1 / n, **({"mAP50": n / 10} if n % 2 else {})} for n in range(1, 9)
     ]
     assert run_of(lines(*rows)).eval_series("mAP50").value.tolist() == [0.1, 0.3, 0.5, 0.7]
+
+
+def test_an_epoch_of_slowfast_has_no_time_of_an_iteration_however_its_kind_is_called():
+    row = {"_type": "train_epoch_ssl", "dt": 0.5, "dt_data": 0.25, "epoch": "1/9", "loss": 2.5}
+    (record,) = [
+        r
+        for r in records_of(read_text(SLOWFAST, f"json_stats: {json.dumps(row)}"))
+        if r.kind == "train"
+    ]
+    assert dict(record.metrics) == {"loss": 2.5}

@@ -205,3 +205,12 @@ def test_results_alone_begin_again_where_their_epochs_fall_back():
 def test_results_of_several_sets_at_the_same_epochs_are_one_run():
     items = [result(e) for e in (1.0, 1.0, 2.0, 1.5, 2.0, 2.0)]
     assert "launch" not in told(items)
+
+
+def test_results_alone_may_fall_back_after_a_resume():
+    run = [result(e) for e in (2.0, 3.0, 4.0)]
+    assert told([*run, Record("resume"), result(2.0)]) == ["eval"] * 3 + ["resume", "eval"]
+
+
+def test_results_alone_that_fall_back_into_the_middle_begin_nothing():
+    assert told([result(e) for e in (1.0, 2.0, 3.0, 2.0)]) == ["eval"] * 4

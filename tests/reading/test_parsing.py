@@ -229,6 +229,7 @@ def test_a_number_that_may_be_cut_off_is_not_believed(tail, whole):
     ("0.8613", "12", False),
     ("0.84512345678901235", "8.451234567890123", True),
     ("8.451234567890123e-05", "8.451234567890123", False),
+    ("0.84512345678901235", "0.84512", False),
 ])  # fmt: skip
 def test_a_last_number_is_whole_if_it_ends_like_the_one_above(above, last, whole):
     assert may_be_cut(f"2,{last}", f"1,{above}") is not whole

@@ -36,3 +36,9 @@ def test_other_lines_count_and_end_the_search(training):
 
     assert recognise(seen(), known_formats(), most_bytes=1 << 20) is None
     assert sum(map(len, read)) < len(prose)
+
+
+def test_lines_too_long_to_be_read_are_passed_up_to_a_bound(training, monkeypatch):
+    monkeypatch.setattr("copilot_analytics.reading.recognise._MOST_PASSED", 4 << 20)
+    dump = b"config: " + b"x" * (20 << 20) + b"\n"
+    assert recognise(chunks(dump, training), known_formats()) is None
