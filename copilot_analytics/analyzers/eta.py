@@ -239,10 +239,11 @@ class EtaAnalyzer(Analyzer[Eta]):
         """Return the clock that tells most about this run, and its name."""
         if len(run.train_log) == 0:
             return self._evals, "time stamps of evaluations"
-        if not self._clock.tells and self._printed.tells:
-            return self._printed, "printed iteration time"
+        # A time that is printed once an epoch may be that of its first iteration, which is slow.
         if not self._clock.tells and self._through.n >= _FEWEST_WHOLE and self._through.tells:
             return self._through, "time stamps, evaluations and checkpoints counted in"
+        if not self._clock.tells and self._printed.tells:
+            return self._printed, "printed iteration time"
         return self._clock, "time stamps"
 
     def _pace_alone(self, run: Run, known: Eta) -> Eta:

@@ -9,6 +9,7 @@ from simulated_runs import START, Simulated
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.eta import Eta, EtaAnalyzer
 from copilot_analytics.records import Record
+from copilot_analytics.run import Run
 
 PLAN = Record("config", facts={"planned_steps": 1000})
 
@@ -266,3 +267,17 @@ def test_evaluations_between_all_training_lines_leave_the_time_left_to_be_told(
     assert eta.remaining_s == pytest.approx(60 * 1.3, rel=0.05)
     assert eta.low_s <= 60 * 1.3 <= eta.high_s
     assert "counted in" in eta.source
+
+
+def test_the_slow_first_iteration_that_is_printed_once_an_epoch_is_not_the_pace():
+    """Time stamps tell it, although an evaluation falls into every interval."""
+    records = [Record("config", facts={"planned_epochs": 50, "steps_per_epoch": 13})]
+    for epoch in range(20):
+        step, now = 13 * epoch + 1, 1e9 + 27.0 * epoch
+        metrics = {"loss": 1.0, "iter_time_s": 4.3}
+        records.append(Record("train", step, epoch + 0.1, now, metrics, line=2 * epoch + 1))
+        seen = {"acc": 0.5}
+        records.append(Record("eval", step + 12, epoch + 1.0, now + 23.0, seen, line=2 * epoch + 2))
+    found = EtaAnalyzer.of(Run.from_records(records))
+    truth_s = (13 * 50 - records[-1].step) / 13 * 27.0
+    assert found.remaining_s == pytest.approx(truth_s, rel=0.06)
