@@ -301,7 +301,8 @@ def test_a_wide_table_that_is_none_of_results_is_passed_over_at_once() -> None:
 
 def test_settings_of_another_run_of_robomimic_are_no_row_of_the_last_one() -> None:
     run = (
-        '{{\n    "train": {{\n        "num_epochs": {}\n    }}\n}}\n'
+        '{{\n    "train": {{\n        "data": [\n            {{\n                "weight": 1.0\n'
+        '            }}\n        ],\n        "num_epochs": {}\n    }}\n}}\n'
         'Train Epoch 1\n{{\n    "Loss": 2.5\n}}\nTrain Epoch 2\n{{\n    "Loss": 1.5\n}}\n'
     )
     _, records = _read(run.format(20) + run.format(30))
