@@ -82,6 +82,7 @@ def _short_rise(
 
     The newest three or four values must each lie above all before them and be a multiple of the
     least one, after the loss had fallen. Among values in random order, one of C(n, 4) ends so.
+    What rises already goes on until half of what was gained is regained.
     """
     value = course.value
     if len(value) < _FEWEST_AT_ALL or results.of(LearningRateAnalyzer).warming_up:

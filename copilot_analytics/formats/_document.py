@@ -179,7 +179,8 @@ class DocumentFormat(LogFormat):
             return False
         first, newline, rest = start.partition(b"\n")
         is_line = newline and self.array is not None and first.rstrip().endswith(b"}")
-        if is_line and rest.lstrip().startswith(b"{"):  # of many, the last of which may be one
+        # Many objects, one a line: the last one, a summary, may hold what marks a document.
+        if is_line and rest.lstrip().startswith(b"{"):
             return any(mark in first for mark in self.marks)
         if any(mark in start for mark in self.marks):
             return True

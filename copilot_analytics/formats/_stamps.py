@@ -59,6 +59,8 @@ def find_stamp(line: str) -> Stamp:
     >>> stamp = find_stamp(line)
     >>> [(f.name, line[f.start : f.end]) for f in stamp.fields[-2:]], line[stamp.message :]
     ([('#second', '30'), ('#milli', '500')], ' - loss 1.0')
+    >>> [find_stamp(f"{text} 2024-03-01 10:20:30").message for text in ("epoch 1 loss 0.5", "INFO")]
+    [0, 24]
     """
     head = line[: _LATEST_START + 40]
     for pattern in _STAMPS:
@@ -69,9 +71,8 @@ def find_stamp(line: str) -> Stamp:
                 return Stamp((), half.end())
             names = [name for name, text in found.groupdict().items() if text is not None]
             fields = tuple(Field(f"#{name}", *found.span(name)) for name in names)
-            closes = found.start() >= _SHORTEST_MESSAGE and not line[found.end() :].strip(
-                " ])}\r\n"
-            )
+            is_last = not line[found.end() :].strip(" ])}\r\n")
+            closes = is_last and found.start() >= _SHORTEST_MESSAGE
             return Stamp(fields, 0 if closes else found.end())
     return NO_STAMP
 

@@ -27,28 +27,32 @@ _NAMING = Naming({"Loss": "loss", "Time_Epoch": None, "Horizon": None, "time": N
 
 
 class RobomimicParser(LineByLine):
-    """Collects the numbers of an object that follows a heading."""
+    """Collects the numbers of an object that follows a heading.
+
+    An object with others in it is the settings of another run in the same file.
+    """
 
     def __init__(self, file: str) -> None:
         super().__init__(file, Axis("epoch", epoch_base=1), _NAMING)
         self._heading: tuple[str, float] | None = None
         self._numbers: dict[str, float] | None = None  # of the object that is open
-        self._begun = False
 
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Take one line."""
         if found := _HEADING.match(line):
             what = found["what"] or "Rollouts"
             self._heading = what, float(found["epoch"] or found["played"])
-            self._numbers, self._begun = None, True
+            self._numbers = None
         elif self._heading is not None and line.strip() == "{":
             self._numbers = {}
+        elif self._numbers is not None and line.rstrip().endswith("{"):
+            self._heading = self._numbers = None
         elif self._numbers is not None and line.strip() == "}":
             yield from self._row(number)
         elif self._numbers is not None and (found := _PAIR.match(line)):
             if not found["key"].startswith("Time"):
                 self._numbers[found["key"]] = float(found["number"])
-        elif not self._begun and (found := _PLAN.match(line)):
+        elif found := _PLAN.match(line):
             yield from self.rows.config({"planned_epochs": int(found["epochs"])}, number)
         elif found := _SAVED.match(line):
             yield self.rows.record("checkpoint", number, facts={"path": found["path"]})

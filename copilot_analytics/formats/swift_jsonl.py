@@ -77,7 +77,7 @@ class SwiftJsonl(JsonRowsFormat):
 """,
             (
                 Record("config", facts={"planned_steps": 40}, line=1),
-                Record("train", 10, 0.5, metrics={"loss": 2.5, "lr": 1e-05}, line=1),
+                Record("train", 10, 0.5, metrics={"loss": 2.5, "memory_mib": 30720.0}, line=1),
                 Record("eval", 10, 0.5, metrics={"eval_loss": 2.25}, line=2),
                 Record("end", 40, line=3),
             ),

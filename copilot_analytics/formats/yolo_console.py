@@ -226,7 +226,13 @@ class YoloConsole(LogFormat):
             (
                 Record("config", facts={"step_unit": "epoch", "planned_epochs": 2}, line=2),
                 Record("train", 1, 1.0, metrics={"train/loss": 2.5}, line=2),
-                Record("eval", 1, 1.0, metrics={"val/loss": 2.25}, line=2),
+                Record(
+                    "eval",
+                    1,
+                    1.0,
+                    metrics={"val/loss": 2.25, "metrics/accuracy_top1": 0.5},
+                    line=2,
+                ),
             ),
         ),
         Sample(

@@ -316,6 +316,7 @@ class StopGauge:
     def keeps(self, limit: float) -> bool:
         """Tell whether advice that was given still holds: until a loss is clearly more likely.
 
+        That is twice as likely as the limit, and for high limits a fifth of the way from it to 1.
         What is left to save no longer counts, or every advice would be taken back near the end.
         """
         return self.chance <= min(2.0 * limit, 0.2 + 0.8 * limit)

@@ -297,3 +297,17 @@ def test_a_wide_table_that_is_none_of_results_is_passed_over_at_once() -> None:
     assert isinstance(parser, LineParser)
     # A pattern that may cut its blanks in several ways would not come to an end.
     assert list(parser.parse("|            a" * 19 + "!", 1)) == []
+
+
+def test_settings_of_another_run_of_robomimic_are_no_row_of_the_last_one() -> None:
+    run = (
+        '{{\n    "train": {{\n        "data": [\n            {{\n                "weight": 1.0\n'
+        '            }}\n        ],\n        "num_epochs": {}\n    }}\n}}\n'
+        'Train Epoch 1\n{{\n    "Loss": 2.5\n}}\nTrain Epoch 2\n{{\n    "Loss": 1.5\n}}\n'
+    )
+    _, records = _read(run.format(20) + run.format(30))
+    assert [(r.step, dict(r.metrics)) for r in records if r.kind == "train"] == [
+        (1, {"loss": 2.5}), (2, {"loss": 1.5}),
+    ] * 2  # fmt: skip
+    plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
+    assert (plans[0], plans[-1]) == (20, 30)

@@ -10,6 +10,7 @@ from log_texts import records_in
 
 from copilot_analytics import analyze
 from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.run import Run
 
 if TYPE_CHECKING:
@@ -222,3 +223,12 @@ def test_lines_are_no_document_though_the_last_one_holds_the_marks_of_one():
     ]
     (found,) = [r for r in _read("".join(json.dumps(row) + "\n" for row in rows)) if r.metrics]
     assert (found.step, found.metrics["loss"]) == (10, 2.5)
+
+
+def test_lines_of_json_whose_last_one_sums_up_are_no_document() -> None:
+    claims = known_formats()["hf_trainer_state"].claims  # type: ignore[attr-defined]
+    rows, summary = (
+        b'{"loss": 1.0, "step": 1}\n{"loss": 0.5, "step": 2}\n',
+        b'{"log_history": []}\n',
+    )
+    assert (claims(rows + summary), claims(summary), claims(summary + rows)) == (False, True, True)
