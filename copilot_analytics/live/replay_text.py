@@ -21,7 +21,7 @@ def as_text(said: Said | Balance) -> str:
     >>> from copilot_analytics.events import Event
     >>> from copilot_analytics.live.replay import Said
     >>> as_text(Said(60.0, Event("best", "mIoU", 100, 60.0, 7, "best mIoU 0.4")))
-    '01-01 00:01:00       line 7      best mIoU 0.4'
+    '00:01:00             line 7      best mIoU 0.4'
     """
     if isinstance(said, Balance):
         return "\n".join(
