@@ -21,6 +21,7 @@ from copilot_analytics.reading.run_folders import find_run
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.run import Run
 from copilot_analytics.stats.stopping import risk_bounds, strictness
+from copilot_analytics.wording import tells_year
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,6 @@ _DELTA = re.compile(
     r"\s*(?P<amount>\d*\.?\d+(?:e-?\d+)?)\s*(?P<unit>%|pts?|points?)?\s*", re.IGNORECASE
 )
 _DAY_S = 86400.0
-_NO_DATE = 631_152_000.0  # 1990: stamps that lack a year or a day count from around 1970
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _MAY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -244,7 +244,7 @@ def _silence_s(path: Path, run: Run, now: float) -> float | None:
     except OSError as error:
         msg = f"{path} vanished while it was read: {error.strerror}; name it again"
         raise LogError(msg) from error
-    if run.last_time is not None and _NO_DATE < run.last_time < now - _DAY_S:
+    if run.last_time is not None and tells_year(run.last_time) and now - run.last_time > _DAY_S:
         return None
     age = now - status.st_mtime
     quiet = _OVER_WITHOUT_STAMPS_S if run.last_time is None else max(_OVER_S, patience_s(run))

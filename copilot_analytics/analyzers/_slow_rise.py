@@ -81,7 +81,7 @@ def _short_rise(
     """Judge a history too short for a test: a record an epoch, as a rule.
 
     The newest three or four values must each lie above all before them and be a multiple of the
-    least one, after the loss had fallen. Among values in random order, one of C(n, 4) ends so.
+    least one, after the loss had fallen: no order of mere noise about a level loss is likely to.
     What rises already goes on until half of what was gained is regained.
     """
     value = course.value

@@ -12,7 +12,7 @@ from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
 from copilot_analytics.live.sparkline import sparkline
-from copilot_analytics.wording import duration, interval, number, plural
+from copilot_analytics.wording import duration, interval, number, plural, undated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _AGAIN = "going on; it was supervised before"
 _REFRESH_S = 1.0
-_YEAR_S = 31_536_000.0  # time stamps without a year are read as of 1972
 _REFRESH_MANY_S = 5.0
 _PLAIN_STATUS_S = 600.0
 _UNSEEN_S, _UNSEEN_LOOK_S = 60.0, 5.0
@@ -158,7 +157,7 @@ def clock(event: Event) -> str:
     """
     if event.time is None:
         return ""
-    if event.time < _YEAR_S:
+    if undated(event.time) is not None:
         return f"+{duration(event.time)} "
     from datetime import UTC, datetime
 
