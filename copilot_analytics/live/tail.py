@@ -41,7 +41,8 @@ _REOPEN_S = 30.0
 _SLOWER = 1.5
 _WAIT_S = (0.2, 5.0)
 _WAIT_NETWORK_S = (1.0, 15.0)
-_OF_RHYTHM = 0.25  # of the time between the last news: so late it is seen among hundreds of logs
+_LEAN_WAIT_S = 10.0
+_OF_RHYTHM = 0.5  # of the time between the last news: so late it is seen among hundreds of logs
 _MOST_STEPS = 64
 
 
@@ -197,6 +198,7 @@ class Tailer(Succession):
     def _set_wait(self, now: float, *, news: bool) -> None:
         shortest, longest = _WAIT_NETWORK_S if self.is_network else _WAIT_S
         if self._lean:
+            longest = max(longest, _LEAN_WAIT_S)
             shortest = min(longest, max(shortest, _OF_RHYTHM * self._rhythm_s))
         if self._more:
             self.wait_s = 0.0
