@@ -26,10 +26,13 @@ Kind: TypeAlias = Literal[
     "checkpoint",  # a checkpoint was saved
     "gpu",  # a sample of a device's telemetry
     "tick",  # silence: nothing was logged for a while, or the file ends here
+    "seen",  # a live watch saw the log grow: when, where the log has no time stamps
     "crash",  # the log shows the failure that ended the process
     "end",  # the log says that training has finished
 ]
 KINDS: frozenset[str] = frozenset(get_args(Kind))
+WATCHED: frozenset[str] = frozenset({"gpu", "tick", "seen"})
+"""Kinds that the log itself does not hold: a live watch adds them."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from copilot_analytics.arrivals import Arrival
 from copilot_analytics.columns import Series, Table
 from copilot_analytics.gpu_samples import MOST_ROWS, GpuSamples
-from copilot_analytics.records import Block, Item, Record, records_of
+from copilot_analytics.records import WATCHED, Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
 from copilot_analytics.schema import BOOKKEEPING, COLUMNS, losses_among
 
@@ -41,6 +42,8 @@ class Run:
         The step reached, 0 before the first; after a resume, where that has come to.
     last_epoch : float or None
         Progress in epochs, None if unknown.
+    arrivals : list of Arrival
+        When a live watch saw a log without time stamps grow.
     train_log, eval_log, test_log, gpu_log : Table
         The rows as growing columns, for computations. Evaluations on a test split are kept apart
         from those that choose checkpoints.
@@ -62,6 +65,7 @@ class Run:
     gpu_log: GpuSamples = field(default_factory=GpuSamples, repr=False)
     checkpoints: list[Record] = field(default_factory=list, repr=False)
     resumes: list[Record] = field(default_factory=list, repr=False)
+    arrivals: list[Arrival] = field(default_factory=list, repr=False)
     last: Record | None = field(default=None, repr=False)
     first_time: float | None = None
     last_time: float | None = None
@@ -106,9 +110,12 @@ class Run:
                 self.resumes.append(record)
                 self._segment += 1
                 self._resumed = True
+            elif record.kind == "seen" and record.time is not None:
+                evals = len(self.eval_log)
+                self.arrivals.append(Arrival(record.time, self.last_step, self._segment, evals))
             elif record.kind == "end" and record.step is not None:
                 self._reach(record.step, record.epoch)
-        if record.kind not in {"tick", "gpu"}:
+        if record.kind not in WATCHED:
             self.last = record
             self._note_time(record.time)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from copilot_analytics.analyzers._arrivals import ArrivalClock
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._intervals import MOST_MEASURED, Clock
 from copilot_analytics.analyzers._plan import (
@@ -53,7 +54,7 @@ class Eta:
         Evaluations still to come, None if unknown.
     source
         ``time stamps``, with evaluations and checkpoints counted in where they fell into every
-        interval; or ``printed iteration time`` where there are none.
+        interval; without them ``printed iteration time``, or when a live watch saw lines come.
     log_eta_s
         What the log itself last printed, None if nothing.
     drift
@@ -114,6 +115,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         self._printed = Clock()
         self._through = Clock()
         self._evals = Clock()
+        self._arrivals = ArrivalClock()
         self._rows = 0
         self._eval_rows = 0
         self._checkpoint_rows = 0
@@ -141,6 +143,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         self._checkpoint_lines.extend(one.line for one in saved)
         del self._checkpoint_lines[:-MOST_MEASURED]
         self._checkpoint_rows = len(run.checkpoints)
+        self._arrivals.follow(run)
         log, first = run.train_log, self._rows
         if len(log) > first:
             start = max(first - 1, 0)
@@ -227,9 +230,11 @@ class EtaAnalyzer(Analyzer[Eta]):
     def _too_early(self, run: Run) -> str:
         """Say why nothing can be told although the log has a plan."""
         log = run.train_log
+        if run.arrivals:
+            return "the log has no time stamps, and too few lines came while it was watched"
         again = "after the resume, " if len(log) and log.segment[-1] != log.segment[0] else ""
         if len(log) and not np.isfinite(log.time[-1]) and "iter_time_s" not in log.metric_names:
-            return "the log has neither time stamps nor iteration times"
+            return "the log has no time stamps; a live watch measures the time between its lines"
         timed = int(np.count_nonzero(log.segment == log.segment[-1])) if len(log) else 0
         if self._clock.n >= _MANY_STILL and not self._clock.tells:
             return "the time stamps of the log do not advance"
@@ -237,6 +242,9 @@ class EtaAnalyzer(Analyzer[Eta]):
 
     def _clock_for(self, run: Run) -> tuple[Clock, str]:
         """Return the clock that tells most about this run, and its name."""
+        stamped = len(run.train_log) == 0 and self._evals.tells
+        if self._arrivals.tells and not (stamped or self._clock.tells or self._printed.tells):
+            return self._arrivals, "when its lines came"
         if len(run.train_log) == 0:
             return self._evals, "time stamps of evaluations"
         # A time that is printed once an epoch may be that of its first iteration, which is slow.
@@ -282,7 +290,9 @@ class EtaAnalyzer(Analyzer[Eta]):
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
             overhead.append(Overhead(evals, float(coming or 0)))
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
-        if clock in {self._evals, self._through}:
+        if clock is self._arrivals and not self._arrivals.met_evaluation(run):
+            overhead = [Overhead([], float(coming or 0))]
+        elif clock in {self._evals, self._through, self._arrivals}:
             overhead = []
         elif clock is self._printed and evals:
             source += " and measured evaluations"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.arrivals import is_worth_noting
 from copilot_analytics.errors import UnreadableLogError
 from copilot_analytics.events import ENDED
+from copilot_analytics.live.busy_devices import BusyDevices
 from copilot_analytics.live.first_place import first_place, place_of
 from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
@@ -34,7 +35,6 @@ _LOOKS_S = (5.0, 60.0)
 _SEARCH_S = (60.0, 600.0)
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
-_GPU_MEMORY_S = 120.0
 _MOST_AHEAD_S = 86400.0
 _LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 
@@ -118,7 +118,7 @@ class Following:
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
-        self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
+        self._devices = BusyDevices()
         self._pauses: list[float] = []
         self._evals_met = 0
         self._told_gone = self._placed = False
@@ -216,6 +216,7 @@ class Following:
             elif not self.missing:
                 self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
         if read:
+            events += self._note_arrival(now) if self.caught_up and self.log.run_key else []
             self._grow(now)
         if self._is_elsewhere and self.caught_up and not self._tailer.is_between:
             self._look_anew()
@@ -228,9 +229,7 @@ class Following:
 
     def sample(self, record: Record) -> list[Event]:
         """Take a sample of a device, once caught up; return the events that it causes."""
-        busy = record.metrics.get("gpu_utilization_pct")
-        if busy is not None:
-            self._gpu.append((self._wall(), busy))
+        self._devices.note(record, self._wall())
         return self.log.add(record)
 
     def look_for_process(self, now: float) -> None:
@@ -291,6 +290,12 @@ class Following:
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
 
+    def _note_arrival(self, now: float) -> list[Event]:
+        run = self.log.run
+        if run.last_time is None and is_worth_noting(run.arrivals, run.last_step, now):
+            return self.log.add(Record("seen", time=now))
+        return []
+
     def _finish_catching_up(self, now: float) -> None:
         self.log.catch_up()
         self.caught_up = True
@@ -322,11 +327,6 @@ class Following:
         self._placed = True
         self.first = first_place(begun, self.first, self._tailer.position())
 
-    def _recent_gpu(self) -> float | None:
-        """Return how busy the devices were lately; None if unknown."""
-        since = self._wall() - _GPU_MEMORY_S
-        return max((busy for at, busy in self._gpu if at >= since), default=None)
-
     def _judge(self, now: float) -> list[Event]:
         silence_s = self.silence_s(now)
         if silence_s < self._next_look_s or not self.log.run_key:
@@ -342,7 +342,7 @@ class Following:
             silence_s,
             gaps_of(run) if run.last_time is not None else self._gaps_seen(),
             self.process,
-            self._recent_gpu(),
+            self._devices.lately(self._wall()),
             last.kind if last is not None and not self._is_starting else None,
             # Where none seems due one may come all the same: not every plan is in the log.
             evaluation_due=True if at_eval(run) else None,
@@ -365,7 +365,7 @@ class Following:
         reason = self.silence.reason
         facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict, "reason": reason}
         facts["process"] = self.process.state
-        if (busy := self._recent_gpu()) is not None:
+        if (busy := self._devices.lately(self._wall())) is not None:
             facts["gpu_utilization_pct"] = busy
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
             events += self.log.add(self._tick(facts))

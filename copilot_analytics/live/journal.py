@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.gpu_samples import worth_keeping
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import WATCHED, Block, Item, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_KINDS = frozenset({"gpu", "tick"})
 _MOST_BYTES = 16 * 2**20
 _LONGEST_LINE = 64 * 2**10
 _PLACED = ("step", "epoch", "time")
@@ -74,8 +73,8 @@ class Journal:
         ValueError
             If the record is of a kind that the log itself holds.
         """
-        if record.kind not in _KINDS:
-            msg = f"a journal keeps {sorted(_KINDS)}, not {record.kind!r}: the log holds those"
+        if record.kind not in WATCHED:
+            msg = f"a journal keeps {sorted(WATCHED)}, not {record.kind!r}: the log holds those"
             raise ValueError(msg)
         line = _to_line(record)
         try:
@@ -279,7 +278,7 @@ def _from_line(line: bytes) -> Record | None:
         told = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(told, dict) or told.get("kind") not in _KINDS:
+    if not isinstance(told, dict) or told.get("kind") not in WATCHED:
         return None
     metrics, facts = told.get("metrics", {}), told.get("facts", {})
     numbers = [*metrics.values()] if isinstance(metrics, dict) else [None]

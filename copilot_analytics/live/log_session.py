@@ -22,7 +22,7 @@ from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
 from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block, Item, Record, last_line, records_of
+from copilot_analytics.records import WATCHED, Block, Item, Record, last_line, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -188,7 +188,7 @@ class LogSession:
         return self.session.events[before:]
 
     def add(self, record: Record) -> list[Event]:
-        """Take a tick or a sample of a device, and keep it in the journal.
+        """Take what only a watch can tell, a tick or a sample of a device, and keep it.
 
         What another watch kept of the run, and the log has not passed yet, comes before it.
         """
@@ -337,7 +337,7 @@ class LogSession:
         if settled is not None:
             self._settled.add(settled)
             item = settled
-        elif not isinstance(item, Block) and item.kind in {"tick", "gpu"}:
+        elif not isinstance(item, Block) and item.kind in WATCHED:
             item = replace(item, line=self.line)  # as `Session.close` places its own
         else:
             self._said_to = max(self._said_to, last_line(item))

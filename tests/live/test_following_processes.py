@@ -183,9 +183,9 @@ def test_devices_that_were_busy_once_are_not_busy_for_ever(tmp_path, clock, samp
     for busy, wait_s in ((90.0, 10.0), (0.0, 200.0), (1.0, 0.0)):
         following.sample(Record("gpu", metrics={"gpu_utilization_pct": busy}, facts={"uuid": "G"}))
         clock.now += wait_s
-    assert following._recent_gpu() == 1.0
+    assert following._devices.lately(clock.wall) == 1.0
     clock.now += 1000.0
-    assert following._recent_gpu() is None
+    assert following._devices.lately(clock.wall) is None
 
 
 @pytest.mark.parametrize("held", [True, False])

@@ -1,0 +1,93 @@
+"""A log without time stamps is timed while it is watched, and its replay knows what was seen."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from followed_logs import follow, settle, write
+
+from copilot_analytics.analyzers.eta import EtaAnalyzer
+from copilot_analytics.live.journal import read_journal
+from copilot_analytics.live.replay import Replay
+
+EPOCH_S = 30.0
+
+
+def epoch(number: int) -> bytes:
+    loss, acc = 2 / number, 1 - 0.6 / number
+    return f"Epoch {number}/40 - train loss {loss:.4f} - val acc {acc:.4f}\n".encode()
+
+
+def eta_of(following):
+    return following.log.session.results.of(EtaAnalyzer)
+
+
+def watch(following, log, clock, numbers):
+    for number in numbers:
+        write(log, epoch(number), clock)
+        settle(following, clock, EPOCH_S)
+
+
+@pytest.fixture
+def followed(tmp_path, clock):
+    log = tmp_path / "train.log"
+    write(log, b"".join(map(epoch, range(1, 6))), clock)
+    following = follow(log, clock, journals=tmp_path)
+    settle(following, clock)
+    yield log, following
+    following.close()
+
+
+def test_the_time_left_is_known_after_some_lines(followed, clock):
+    log, following = followed
+    assert eta_of(following).remaining_s is None
+    began = clock.now
+    watch(following, log, clock, range(6, 18))
+    left_s = 23 * (clock.now - began) / 12
+    eta = eta_of(following)
+    assert eta.remaining_s == pytest.approx(left_s, rel=0.02)
+    assert eta.low_s <= left_s <= eta.high_s
+
+
+def test_a_restarted_watch_goes_on_from_what_was_seen(followed, clock, tmp_path):
+    log, following = followed
+    watch(following, log, clock, range(6, 12))
+    following.close()
+    again = follow(log, clock, journals=tmp_path)
+    settle(again, clock)
+    assert eta_of(again) == eta_of(following)
+    again.close()
+
+
+def test_a_replay_of_the_journal_arrives_at_the_same(followed, clock, tmp_path):
+    log, following = followed
+    watch(following, log, clock, range(6, 20))
+    (journal,) = tmp_path.glob("*.jsonl")
+    replay = Replay(log, journals=tmp_path)
+    told = [one.event for one in replay if one.event is not None]
+    live = [following.log.relative(event) for event in following.log.run_events]
+    assert [one for one in told if one.line <= live[-1].line][: len(live)] == live
+    kept = [record for record in read_journal(journal) if record.kind == "seen"]
+    assert len(kept) == 14
+
+
+def test_a_log_that_grows_fast_is_noted_ever_more_rarely(followed, clock, tmp_path):
+    log, following = followed
+    for number in range(6, 1500):
+        write(log, epoch(number).replace(b"/40", b"/4000"), clock)
+        following.step(clock.wall)
+        clock.now += 5.0
+    noted = following.log.run.arrivals
+    gaps = [after.time - before.time for before, after in pairwise(noted)]
+    assert len(noted) < 400 and gaps[0] == pytest.approx(5.0) and gaps[-1] > 60.0
+
+
+def test_a_log_with_time_stamps_needs_none(tmp_path, clock, half_log):
+    log, rest = half_log
+    following = follow(log, clock, journals=tmp_path)
+    settle(following, clock)
+    write(log, rest, clock)
+    settle(following, clock)
+    assert not following.log.run.arrivals
+    following.close()
