@@ -217,6 +217,19 @@ class Table:
         present = self._present.get(name)
         return rows > 0 and (present is None or bool(present.view[-rows:].any()))
 
+    def newest_step(self) -> dict[str, float]:
+        """Return the metrics of the newest step, of which the last few rows that count tell."""
+        newest = self._step.view[-_MOST_ROWS_OF_A_STEP:]
+        first = len(self) - int(np.count_nonzero(newest == newest[-1])) if len(newest) else 0
+        rows = [row for row in range(first, len(self)) if not self.superseded[row]]
+        told: dict[str, float] = {}
+        for name, column in self._metrics.items():
+            present = self._present.get(name)
+            known = [row for row in rows if present is None or present.view[row]]
+            if known:
+                told[name] = float(column.view[known[-1]])
+        return told
+
     def column(self, name: str) -> Floats:
         """Return a metric for every row, NaN where it was not logged; see `was_logged`."""
         return self._metrics[name].view

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -318,7 +318,11 @@ class Run:
         if step < newest and not len(self.train_log):
             self._segment += 1
             self._rewind(step)
-        elif step < newest or (step == newest and _repeats(log, record.metrics)):
+        elif step < newest:
+            log.supersede_from(step)
+        elif step == newest and _repeats(log, record.metrics):
+            # What is told again counts instead; what is not stays as it was measured.
+            record = replace(record, metrics=log.newest_step() | dict(record.metrics))
             log.supersede_from(step)
         log.append(record, step, self._segment)
         self._reach(step, record.epoch)

@@ -135,6 +135,20 @@ def test_two_results_of_one_evaluation_are_both_kept() -> None:
     assert run.eval_series("segm_mAP").value.tolist() == [0.2]
     run.append(Record("eval", step=10, metrics={"bbox_mAP": 0.3}))
     assert run.eval_series("bbox_mAP").value.tolist() == [0.3]
+    assert run.eval_series("segm_mAP").value.tolist() == [0.2], "it was not measured again"
+    run.append(Record("eval", step=20, metrics={"bbox_mAP": 0.4}))
+    run.append(Record("eval", step=20, metrics={"bbox_mAP": math.nan}))
+    assert run.eval_series("segm_mAP").step.tolist() == [10], "it was not measured at 20"
+    assert math.isnan(run.eval_series("bbox_mAP").value[-1]), "what the log says last counts"
+    assert [record.metrics for record in run.records][2] == {"bbox_mAP": 0.3}
+
+
+def test_what_was_written_before_a_resume_is_no_part_of_an_evaluation_after_it() -> None:
+    run = resumed(80, says_so=True)
+    run.append(Record("eval", step=100, metrics={"loss": 1.0}))
+    run.append(Record("eval", step=100, metrics={"loss": 2.0}))
+    assert run.eval_series("acc").step.tolist() == [20, 40, 60, 80]
+    assert run.eval_series("loss").value.tolist() == [2.0]
 
 
 def test_a_launch_begins_another_run_only_after_training() -> None:

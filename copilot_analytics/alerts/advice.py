@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Tiding
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
 
+_MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -48,7 +50,7 @@ def advice(
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
     told = [f for f in analysis.findings if f.id in named and f.recommendation]
     if status in {"crashed", "interrupted", "unknown"}:
-        return [f"💡 {_going_on(analysis)}"]
+        return [f"💡 {_going_on(analysis, context)}"]
     if status == "stalled" and _names_a_cure(analysis):
         return []
     if status == "stalled":
@@ -61,7 +63,7 @@ def advice(
     if stop.advice not in _ADVICE:
         return []
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
-        return [f"💡 {_of_a_divergence(analysis)}"]
+        return [f"💡 {_of_a_divergence(analysis, context)}"]
     from copilot_analytics.report.verdict import chance
 
     reason = _lead(stop.reason)
@@ -72,10 +74,10 @@ def advice(
     if reason and odds:
         sentences.append(f"{odds}.")
     if stop.advice in {"stop", "kill"}:
-        sentences += [savings(analysis), checkpoint(analysis)]
+        sentences += [savings(analysis), checkpoint(analysis, context)]
         sentences.append(_record(analysis))
     elif "OVERFITTING_RISK" in named:
-        sentences.append(checkpoint(analysis))
+        sentences.append(checkpoint(analysis, context))
     return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
 
 
@@ -120,22 +122,21 @@ def _names_a_cure(analysis: Analysis) -> bool:
     return "kill -CONT" in analysis.life.reason
 
 
-def _of_a_divergence(analysis: Analysis) -> str:
+def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
     """Say what to do about a loss that rises, by the finding that says most about it."""
     known = (found.recommendation for found in causes(analysis) if found.recommendation)
     cure = next(known, None)
     if cure is not None:
         return cure
-    choices = analysis.stop.checkpoints
+    choices, _ = _to_use(analysis, context)
     name = choices[0].path if choices and choices[0].path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."
 
 
-def _going_on(analysis: Analysis) -> str:
+def _going_on(analysis: Analysis, context: Context | None) -> str:
     """Say from where to go on, and which checkpoint to use otherwise."""
     life = analysis.life
-    saved = [str(r.facts["path"]) for r in analysis.run.checkpoints[-1:] if r.facts.get("path")]
-    resume = saved[0] if saved else "the last checkpoint"
+    resume = _newest(analysis, context)
     cause = next(
         (f for f in analysis.findings if f.id in {"out_of_memory", "loss_nan", "loss_explosion"}),
         None,
@@ -148,8 +149,10 @@ def _going_on(analysis: Analysis) -> str:
         text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
     else:
         text = f"To go on, resume from {resume}"
-    choices = analysis.stop.checkpoints
+    choices, there = _to_use(analysis, context)
     best = choices[0].path if choices else None
+    if best and there.get(best) is False:
+        return f"{text}; {best}, the best, is gone from the disk."
     return text + (f"; for evaluation use {best}." if best and best != resume else ".")
 
 
@@ -197,25 +200,62 @@ def _record(analysis: Analysis) -> str:
     )
 
 
-def checkpoint(analysis: Analysis) -> str:
+def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     """Name the checkpoint to use and those that are as good; empty if none is known.
 
     Parameters
     ----------
     analysis
         The answers as of now.
+    context
+        Tells which checkpoints are on disk.
     """
     from copilot_analytics.report.wording import place
 
-    run, choices = analysis.run, analysis.stop.checkpoints
-    if not choices:
+    run, best = analysis.run, analysis.stop.checkpoints
+    if not best:
         return ""
-    best = choices[0]
-    name = best.path or f"the checkpoint of {place(run, best.step, best.epoch)}"
-    ties = [place(run, choice.step, choice.epoch) for choice in choices[:4]]
-    if len(ties) < 2:
-        return f"Use {name}."
-    shared = [ties[0], *(tie.removeprefix("epoch ").removeprefix("step ") for tie in ties[1:])]
-    text = shared[0].replace("epoch ", "epochs ").replace("step ", "steps ")
-    more = ", …" if len(choices) > 4 else ""
-    return f"Use {name} ({', '.join([text, *shared[1:]])}{more} tie)."
+    choices, there = _to_use(analysis, context)
+    first = choices[0]
+    name = first.path or f"the checkpoint of {place(run, first.step, first.epoch)}"
+    gone = [choice.path for choice in best[:4] if choice.path and there.get(choice.path) is False]
+    ties = [place(run, choice.step, choice.epoch) for choice in best[:4]]
+    remarks = []
+    if len(ties) > 1:
+        shared = [ties[0], *(tie.removeprefix("epoch ").removeprefix("step ") for tie in ties[1:])]
+        text = shared[0].replace("epoch ", "epochs ").replace("step ", "steps ")
+        more = ", …" if len(best) > 4 else ""
+        remarks.append(f"{', '.join([text, *shared[1:]])}{more} tie")
+    if first.path in gone:
+        known = f" ({remarks[0]})" if remarks else ""
+        return f"The best is {name}{known}, but it is gone from the disk."
+    if gone:
+        remarks.append(f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone")
+    return f"Use {name} ({'; '.join(remarks)})." if remarks else f"Use {name}."
+
+
+def _to_use(
+    analysis: Analysis, context: Context | None
+) -> tuple[list[CheckpointChoice], dict[str, bool]]:
+    """Return the checkpoints to use, those that are gone last, and which are known to be there."""
+    from copilot_analytics.report.checkpoint_files import usable_first
+
+    choices = analysis.stop.checkpoints
+    there = _there(analysis, context, [choice.path for choice in choices if choice.path])
+    return usable_first(choices, there), there
+
+
+def _newest(analysis: Analysis, context: Context | None) -> str:
+    """Name the newest checkpoint that is not known to be gone."""
+    newest = analysis.run.checkpoints[-_MOST_TRIED:]
+    saved = [str(r.facts["path"]) for r in reversed(newest) if r.facts.get("path")]
+    there = _there(analysis, context, saved)
+    kept = [path for path in saved if there.get(path) is not False]
+    last = analysis.run.checkpoints[-1:]
+    return kept[0] if kept and last[0].facts.get("path") else "the last checkpoint"
+
+
+def _there(analysis: Analysis, context: Context | None, names: list[str]) -> dict[str, bool]:
+    if context is None or context.on_disk is None:
+        return {}
+    return context.on_disk(analysis, names)

@@ -126,7 +126,7 @@ def attached(context: Context) -> Words:
 
     run = analysis.run
     if analysis.life.status in ENDED:
-        return _ended(name, analysis)
+        return _ended(name, analysis, context)
     silent = is_silent(context) and analysis.life.status != "stalled"
     left = if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
     lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
@@ -178,7 +178,7 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
         title = "👋 NO LONGER WATCHED" if supervised_on else "🏁 FINISHED"
         return Words(name, f"{title}   {name}", ())
     if analysis.life.status in ENDED:
-        return _ended(name, analysis)
+        return _ended(name, analysis, context)
     if analysis.life.status != "stalled" and is_silent(context):
         lines = [*_situation(analysis, if_it_goes_on(analysis, context)), *unheard(context)]
     else:
@@ -194,16 +194,16 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 
-def _ended(name: str, analysis: Analysis) -> Words:
+def _ended(name: str, analysis: Analysis, context: Context) -> Words:
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
     if analysis.life.status == "finished":
-        parts = (checkpoint(analysis), savings(analysis, past=True))
+        parts = (checkpoint(analysis, context), savings(analysis, past=True))
         todo = " ".join(part for part in parts if part)
         lines += [f"💡 {todo}"] if todo else []
         lines += _troubles(analysis)
     else:
-        lines += advice(analysis, ())
+        lines += advice(analysis, (), context)
     title = _TITLES["status", analysis.life.status]
     return Words(name, f"{title}   {name}", _on_a_phone(lines), ("overview",))
 

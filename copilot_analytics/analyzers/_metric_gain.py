@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._phase_kinds import IMPROVING, Phase
 from copilot_analytics.analyzers.metric import MainMetric, judged_series
 from copilot_analytics.analyzers.trend import epoch_or_stand_in
 from copilot_analytics.findings import Evidence
+from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers.learning_rate import LearningRate
@@ -42,6 +43,8 @@ class Gain:
     reach
         Half of the width of the interval in which the gain lies: where it holds zero, nothing
         grows.
+    from_step
+        First step of the evaluations that were compared.
     """
 
     n: int
@@ -52,6 +55,7 @@ class Gain:
     worth: bool
     surely_flat: bool
     reach: float
+    from_step: int
 
     @classmethod
     def of(
@@ -86,7 +90,8 @@ class Gain:
         fresh_best = float(new.max()) - before > max(2.0 * noise, main.delta)
         worth = ahead > main.delta or fresh_best
         grows = gained > z * error or fresh_best
-        return cls(n, gained, error, grows, ahead, worth, most < 2.0 * main.delta, z * error)
+        flat = most < 2.0 * main.delta
+        return cls(n, gained, error, grows, ahead, worth, flat, z * error, int(step[-2 * n]))
 
     def in_words(self, run: Run, main: MainMetric) -> tuple[str, Evidence]:
         """Say it for a reader, and show it as evidence."""
@@ -94,6 +99,8 @@ class Gain:
         amount = gain_in_words(abs(self.gained), self.reach if noisy else None, main.scale)
         word = "gained" if self.gained >= 0 else "lost"
         text = f"{main.name} {word} {amount}, the last {self.n} evals against the {self.n} before"
+        if self.gained >= 0 and main.best_step is not None and main.best_step < self.from_step:
+            text += f", but is not past its best at {place(main.best_step, main.best_epoch)}"
         seen = f"{'+' if self.gained >= 0 else '−'}{amount}"
         lines = tuple(int(i) for i in run.eval_log.line[-1:] if i)
         what = f"mean {main.name} of {self.n} evaluations against the {self.n} before"

@@ -280,7 +280,7 @@ _URGENCY = {
     "interrupted": Severity.WARNING,
     "unknown": Severity.WARNING,
 }
-_ROWS_PER_EVAL = 5
+_ROWS_PER_EVAL, _FEWEST_EVALS = 20, 2
 _LONGEST_FAILURE = 160
 _STOPPED = ("keyboardinterrupt", "sigterm", "sigint", "sigkill", "cancelled", "preempt")
 
@@ -337,13 +337,16 @@ def _resumed(record: Record) -> str:
 def _ends_with_eval(run: Run) -> bool:
     """Tell whether the log ends with an evaluation, where that is unlikely by chance.
 
-    A log cut off anywhere ends so in one of six cases if five training lines lie between two
-    evaluations, and in every other case if each line has its own.
+    A log cut off anywhere ends so for the share of the time that lies between a result and the
+    next training line. In public logs that was up to 18 % with 5 to 20 lines between evaluations
+    (10 logs), and 2 % with 20 to 100 lines (20 logs, nine of ten below 6 %). One evaluation alone
+    does not show how seldom they come: it may be the last one or the first.
     """
     last, evals, log = run.last, run.eval_log, run.train_log
     if last is None or last.kind not in {"eval", "checkpoint", "config"} or not len(evals):
         return False
-    often = len(log) < _ROWS_PER_EVAL * len(evals)
+    places = len(np.unique(evals.step))
+    often = places < _FEWEST_EVALS or len(log) < _ROWS_PER_EVAL * places
     return not often and int(evals.line[-1]) > int(log.line[-1])
 
 

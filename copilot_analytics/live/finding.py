@@ -156,7 +156,7 @@ def find_logs(
             break
         judged.append(_judge(one, formats, least_bytes))
     if small:
-        notes.append(f"{plural(len(small), 'file')} of less than 1 kB, not named like a log")
+        notes.append(f"{plural(len(small), 'file')} left out: below 1 kB, and not named like a log")
     logs = _without_twins([one for one in judged if not one.refusal])
     refused = [one for one in judged if one.refusal]
     if logs:

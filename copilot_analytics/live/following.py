@@ -17,6 +17,7 @@ from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.next_start import NextStart
 from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.processes import ProcessState, Writers, process_of
 from copilot_analytics.live.steady_clock import SleepMeter
@@ -114,6 +115,7 @@ class Following:
         self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
         self._options = options
         self._pid, self._writers, self._wall = pid, writers, wall
+        self._next = NextStart(self.source, writers)
         self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
@@ -122,11 +124,9 @@ class Following:
         self._pauses: list[float] = []
         self._evals_met = 0
         self._told_gone = self._placed = False
-        self._home = ""
+        self._home = self._told_died = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
-        self._was_held = False
-        self._told_died = ""
-        self._is_elsewhere = self._has_moved = False
+        self._is_elsewhere = self._has_moved = self._was_held = False
 
     @property
     def missing(self) -> bool:
@@ -165,8 +165,7 @@ class Following:
     @property
     def successor(self) -> str:
         """Name of a log that may go on from this one and has not trained yet; empty if none is."""
-        undecided = self.source.undecided if isinstance(self.source, ResumedLogs) else ()
-        return Path(undecided[-1]).name if undecided else ""
+        return self._next.name
 
     def silence_s(self, now: float) -> float:
         """Return for how long the log has said nothing."""
@@ -336,8 +335,7 @@ class Following:
         if self.status == "finished":
             return []
         self.look_for_process(now)
-        run = self.log.run
-        last = run.last
+        run, last = self.log.run, self.log.run.last
         self.silence = judge_silence(
             silence_s,
             gaps_of(run) if run.last_time is not None else self._gaps_seen(),
@@ -362,12 +360,15 @@ class Following:
             events = self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events
-        reason = self.silence.reason
-        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict, "reason": reason}
-        facts["process"] = self.process.state
+        facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
+        facts |= {"reason": self.silence.reason, "process": self.process.state}
         if (busy := self._devices.lately(self._wall())) is not None:
             facts["gpu_utilization_pct"] = busy
-        if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
+        stalls = verdict == "stalled" and self.status != "stalled"
+        place, network = self.file or self.path, self._tailer.is_network
+        if stalls and self._next.may_load(place, now, was_held=self._was_held, network=network):
+            return events
+        if verdict == "crashed" or stalls:
             events += self.log.add(self._tick(facts))
         return events
 

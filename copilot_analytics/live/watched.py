@@ -10,7 +10,7 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from copilot_analytics.events import Event
     from copilot_analytics.live.following import Following
@@ -88,6 +88,7 @@ class Watched:
             lambda: self.analysis,
             process=following.process.reason,
             successor=following.successor,
+            on_disk=_on_disk,
         )
 
     def context_at(self, now: float) -> Context:
@@ -125,3 +126,9 @@ class Watched:
         if str(analysis.phases.current.value) == "DIVERGING" or analysis.stop.advice == "kill":
             return DIVERGED
         return BROKEN_OFF if status in {"stalled", "interrupted"} else FINISHED
+
+
+def _on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
+    from copilot_analytics.report.checkpoint_files import on_disk
+
+    return on_disk(analysis, names)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.gpu import gpu_use
 from copilot_analytics.report.looking_back import compared
 from copilot_analytics.report.markdown import name_of
@@ -16,7 +17,7 @@ from copilot_analytics.report.markdown import name_of
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
@@ -176,6 +177,7 @@ def _forecast(analysis: Analysis) -> dict[str, Any] | None:
 
 def _stop(analysis: Analysis) -> dict[str, Any]:
     stop = analysis.stop
+    there = on_disk(analysis, [choice.path for choice in stop.checkpoints if choice.path])
     return {
         "advice": stop.advice,
         "reason": stop.reason,
@@ -193,6 +195,7 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
                 "value": choice.value,
                 "path": choice.path,
                 "best": choice.best,
+                "on_disk": None if choice.path is None else there.get(choice.path),
             }
             for choice in stop.checkpoints
         ],

@@ -8,12 +8,16 @@ from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
+from copilot_analytics.report.checkpoint_files import on_disk, usable_first
 from copilot_analytics.report.wording import extent, phase_in_words, place
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, is_share, number, share
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.findings import Finding
 
 _SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
@@ -181,16 +185,28 @@ def _checkpoints(analysis: Analysis) -> str:
     run, choices = analysis.run, analysis.stop.checkpoints
     if not choices:
         return ""
-    best = choices[0]
-    at = place(run, best.step, best.epoch)
-    named = f"`{best.path}`" if best.path else f"the checkpoint of {at} (the log names no file)"
-    text = f"Use {named}: {analysis.metric.name} {number(best.value)} at {at}"
-    others = [f"`{c.path}`" if c.path else place(run, c.step, c.epoch) for c in choices[1:4]]
+    there = on_disk(analysis, [choice.path for choice in choices if choice.path])
+    first, *others = usable_first(choices[:4], there)
+    at = place(run, first.step, first.epoch)
+    measured = f"{analysis.metric.name} {number(first.value)} at {at}"
+    if first.path is None:
+        text = f"Use the checkpoint of {at} (the log names no file): {measured}"
+    elif there.get(first.path) is False:
+        text = f"`{first.path}` is the one to use, but it is gone from the disk: {measured}"
+    else:
+        known = " (on disk)" if first.path in there else ""
+        text = f"Use `{first.path}`{known}: {measured}"
     if others:
-        text += (
-            f"; {', '.join(others)} {'ties' if len(others) == 1 else 'tie'} with it within noise"
-        )
+        named = [_named_tie(analysis, choice, there) for choice in others]
+        text += f"; {', '.join(named)} {'ties' if len(named) == 1 else 'tie'} with it within noise"
     return text + "."
+
+
+def _named_tie(analysis: Analysis, choice: CheckpointChoice, there: Mapping[str, bool]) -> str:
+    if choice.path is None:
+        return place(analysis.run, choice.step, choice.epoch)
+    gone = " (gone from the disk)" if there.get(choice.path) is False else ""
+    return f"`{choice.path}`{gone}"
 
 
 def chance(analysis: Analysis) -> str:

@@ -189,13 +189,11 @@ def test_training_after_a_crash_goes_on():
 
 
 def test_an_unknown_plan_is_not_judged():
-    unplanned = some(planned=False)
-    life, _ = judge(unplanned)
-    assert life.status == "finished"
-    assert life.not_judged
-    cut, _ = judge(unplanned[:-3])
-    assert cut.status == "unknown"
-    assert cut.reason.endswith("it does not say whether that was planned")
+    life, _ = judge(some(planned=False))
+    assert life.status == "unknown", "it has 10 lines for an evaluation"
+    assert life.reason.endswith("it does not say whether that was planned")
+    assert [gap.what for gap in life.not_judged] == ["planned end"]
+    assert judge(unplanned(60, 20))[0].not_judged == life.not_judged
     at_floor = some(planned=False, rate=cosine)[:-1]
     life, _ = judge(at_floor)
     assert life.status == "unknown"
@@ -249,9 +247,16 @@ def unplanned(rows, rows_per_eval, **metrics):
 
 
 def test_an_end_after_an_evaluation_tells_something_only_where_evaluations_are_rare():
-    assert judge(unplanned(40, 5))[0].status == "finished"
-    assert judge(unplanned(40, 4))[0].status == "unknown"
-    assert judge(unplanned(40, 1))[0].status == "unknown"
+    assert judge(unplanned(60, 20))[0].status == "finished"
+    assert judge(unplanned(60, 15))[0].status == "unknown"
+    assert judge(unplanned(60, 1))[0].status == "unknown"
+    assert judge(unplanned(61, 20))[0].status == "unknown"
+
+
+def test_a_single_evaluation_may_be_the_first_of_many():
+    assert judge(unplanned(40, 40))[0].status == "unknown"
+    twice = Record("eval", step=40, metrics={"loss": 0.5}, line=42)
+    assert judge([*unplanned(40, 40), twice])[0].status == "unknown"
 
 
 def test_the_eta_that_the_log_prints_tells_whether_it_ended_in_time():

@@ -22,6 +22,7 @@ from made_up_runs import (
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.records import Record
+from copilot_analytics.run import Run
 
 pytestmark = pytest.mark.usefixtures("no_forecast")
 
@@ -325,3 +326,18 @@ def test_the_gain_in_words_is_that_of_the_means():
         "bbox_mAP gained" in phases.reason
         and "the last 4 evals against the 4 before" in phases.reason
     )
+
+
+def test_a_gain_between_windows_does_not_hide_that_the_best_lies_before_them():
+    values = [0.2, 0.5, 0.62, 0.55, 0.56, 0.55, 0.56, 0.57, 0.58, 0.57, 0.58]
+    records = [Record("config", facts={"planned_steps": 2000})]
+    records += [
+        Record("eval", step=100 * k, metrics={"accuracy": value}, line=k)
+        for k, value in enumerate(values, start=1)
+    ]
+    reason = PhaseAnalyzer.of(Run.from_records(records)).reason
+    before = "the last 4 evals against the 4 before"
+    assert f"accuracy gained 2 ± 0.9 pt, {before}, but is not past its best at step 300" in reason
+    records += [Record("eval", step=1200, metrics={"accuracy": 0.63}, line=12)]
+    reason = PhaseAnalyzer.of(Run.from_records(records)).reason
+    assert before in reason and "its best" not in reason

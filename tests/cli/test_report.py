@@ -68,7 +68,9 @@ def test_quiet_is_quiet(sample_logs: Path, tmp_path: Path) -> None:
         (["report", "LOG", "--risk", "0"], 2, "from 0.5% to 20%"),
         (["report", "LOG", "--risk", "nan"], 2, "from 0.5% to 20%"),
         (["report", "LOG", "--log-format", "nonsense"], 2, "mmengine_text"),
-        (["report", "LOG", "--gpus", "0"], 2, "gpus"),
+        (["report", "LOG", "--gpus", "0"], 2, "gpus': '0' is not a whole number of at least 1"),
+        (["report", "LOG", "--gpus", "x"], 2, "gpus': 'x' is not a whole number of at least 1"),
+        (["report", "LOG", "--price", "nan"], 2, "price': 'nan' is not a number of at least 0"),
         (["report", "LOG", "--format", "pdf"], 2, "json"),
         (
             ["report", "LOG", "--direction", "up"],

@@ -85,7 +85,7 @@ def test_small_files_that_are_no_logs_by_name_are_counted_only(sample, tmp_path)
     found = search(tmp_path)
     names = {Path(one.path).name for one in found.candidates}
     assert names == {"train.log", "short.log"}
-    assert "2 files of less than 1 kB, not named like a log" in table(found, time.time())
+    assert "(2 files left out: below 1 kB, and not named like a log)" in table(found, time.time())
 
 
 def test_what_tee_wrote_beside_the_log_of_a_trainer_is_a_copy(sample, tmp_path):

@@ -202,18 +202,43 @@ def test_a_resume_whose_log_holds_a_header_alone_is_no_stall_of_the_run_before(t
     assert f"the resume in {new.name} died before its first step" in events[-2].text
 
 
-def test_a_log_beside_that_has_not_trained_yet_is_named_when_the_run_stalls(tmp_path, clock):
+def test_a_numbered_resume_that_holds_a_header_alone_is_no_stall_either(tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    events = settle(following, clock)
+    assert following.successor == ""
+    write(new, ["building model"], clock)
+    events += settle(following, clock, 1700.0)
+    assert following.successor == "train2.log" and following.status == "running"
+    told = f"{old}: it seems to be resumed in train2.log, which has no step yet"
+    assert following.notices.count(told) == 1
+    write(new, rows(16, 30), clock)
+    events += settle(following, clock)
+    assert following.file == str(new) and following.successor == ""
+    assert [e.key for e in events if e.kind == "status"] == ["running"]
+
+
+def test_a_numbered_resume_that_never_trains_excuses_no_silence_for_ever(tmp_path, clock):
     old, new = tmp_path / "train.log", tmp_path / "train2.log"
     write(old, rows(1, 16), clock)
     following = follow(old, clock)
     settle(following, clock)
-    assert following.successor == ""
+    write(new, ["building model", "RuntimeError: CUDA out of memory"], clock)
+    events = settle(following, clock, 2400.0)
+    assert [event.key for event in events] == ["stalled"] and following.status == "stalled"
+    assert "the resume in train2.log died before its first step" in following.notices[-1]
+    assert "CUDA out of memory" in following.notices[-1]
+
+
+def test_a_header_that_was_there_before_excuses_no_silence(tmp_path, clock):
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
     write(new, ["building model"], clock)
+    clock.now += 60.0
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
     settle(following, clock, 600.0)
-    assert following.status == "stalled" and following.successor == "train2.log"
-    write(new, rows(16, 30), clock)
-    settle(following, clock)
-    assert following.file == str(new) and following.successor == ""
+    assert following.successor == "train2.log" and following.status == "stalled"
 
 
 def test_a_second_resume_after_one_that_never_trained(tmp_path, clock):

@@ -29,6 +29,19 @@ def test_a_finished_run_ends_the_watch(ledger, half_log):
     assert pigeon.cards
 
 
+def test_the_last_message_tells_of_a_checkpoint_that_was_deleted(ledger, half_log):
+    log, rest = half_log
+    log.with_name("epoch_23.pth").write_bytes(b"weights")
+    pigeon = Pigeon()
+    thread, _ = in_thread(supervisor(ledger, [log], [pigeon]))
+    wait_for(lambda: pigeon.sent)
+    with log.open("ab") as file:
+        file.write(rest)
+    thread.join(60)
+    (advice,) = (line for line in pigeon.sent[-1].body if line.startswith("💡"))
+    assert "(epochs 24, 21, 23 tie; epoch_24.pth is gone)." in advice
+
+
 def test_a_clock_that_is_set_back_holds_nothing_up(ledger, half_log):
     """Neither the log nor a channel that rests waits until the clock is where it was."""
     log, rest = half_log

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from copilot_cli.numbers import read_amount, read_count
+
 
 def live(
     logs: Annotated[
@@ -22,7 +24,7 @@ def live(
     wait: Annotated[
         float | None,
         typer.Option(
-            min=0,
+            parser=read_amount,
             metavar="S",
             help="Wait so many seconds for a log to appear and show training; default: for ever "
             "for a named log, and not at all with --auto.",
@@ -50,7 +52,10 @@ def live(
         str | None, typer.Option(help="URL to ping while the watch itself is well.")
     ] = None,
     cooldown: Annotated[
-        float, typer.Option(min=0, metavar="S", help="Least time between alerts of one kind.")
+        float,
+        typer.Option(
+            parser=read_amount, metavar="S", help="Least time between alerts of one kind."
+        ),
     ] = 600.0,
     quiet_hours: Annotated[
         str | None, typer.Option(help="As 23:00-07:00: only what is critical passes.")
@@ -58,10 +63,19 @@ def live(
     min_level: Annotated[
         str | None, typer.Option(help="info, warning or critical; or slack=critical,...")
     ] = None,
-    pid: Annotated[int | None, typer.Option(min=1, help="Process of the training.")] = None,
+    pid: Annotated[
+        int | None,
+        typer.Option(parser=read_count, metavar="PID", help="Process of the training."),
+    ] = None,
     no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Do not read the GPUs.")] = False,
-    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs in use, for GPU-hours.")] = None,
-    price: Annotated[float | None, typer.Option(min=0, help="Price of one GPU-hour.")] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(parser=read_count, metavar="N", help="GPUs in use, for GPU-hours."),
+    ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(parser=read_amount, metavar="P", help="Price of one GPU-hour."),
+    ] = None,
     delta: Annotated[
         str | None, typer.Option(help="Smallest gain worth having: 0.5%, 0.5pt, or 0.005.")
     ] = None,
@@ -75,7 +89,9 @@ def live(
     linger: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="S", help="Watch on so long after the end; default: 10, 600 if it broke."
+            parser=read_amount,
+            metavar="S",
+            help="Watch on so long after the end; default: 10, 600 if it broke.",
         ),
     ] = None,
 ) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from copilot_cli.numbers import read_amount, read_count
+
 
 class OutputFormat(StrEnum):
     """What the command writes."""
@@ -50,9 +52,17 @@ def report(
         str | None,
         typer.Option(help="Smallest gain worth having: 0.5% of the best value, 0.5pt, or 0.005."),
     ] = None,
-    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs in use, for GPU-hours.")] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(parser=read_count, metavar="N", help="GPUs in use, for GPU-hours."),
+    ] = None,
     price: Annotated[
-        float | None, typer.Option(min=0, help="Price of one GPU-hour, to say what stopping saves.")
+        float | None,
+        typer.Option(
+            parser=read_amount,
+            metavar="P",
+            help="Price of one GPU-hour, to say what stopping saves.",
+        ),
     ] = None,
     risk: Annotated[
         str | None,

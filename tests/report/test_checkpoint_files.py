@@ -1,0 +1,133 @@
+"""Which of the checkpoints to use are on disk: told where it is known, and silent elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from made_runs import make_analysis, make_run
+
+from copilot_analytics import analyze
+from copilot_analytics.records import Record
+from copilot_analytics.report.checkpoint_files import on_disk
+from copilot_analytics.report.document import document
+from copilot_analytics.report.verdict import actions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEST, TIE = "best_digits_accuracy_epoch_28.pth", "epoch_19.pth"
+
+
+def saved(log: str, *names: str, status: str = "finished", work_dir: str | None = None):
+    """Return the analysis of a run that says it saved checkpoints."""
+    run = make_run(40, epochs_done=2)
+    run.path = log
+    run.append(Record("config", facts={"work_dir": work_dir}))
+    for step, name in enumerate(names, start=1):
+        run.append(Record("checkpoint", step, facts={"path": name}))
+    return make_analysis(run, status=status)
+
+
+def put(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"weights")
+
+
+@pytest.fixture
+def plateau(sample_logs, tmp_path):
+    """A run of MMEngine that keeps its last two checkpoints and the best, as copied."""
+    shutil.copytree(sample_logs / "digits_plateau", tmp_path / "run")
+    return tmp_path / "run"
+
+
+def choice(lines: list[str]) -> str:
+    (line,) = (line for line in lines if line.startswith(("Use `", f"`{BEST}`")))
+    return line
+
+
+def test_a_report_says_which_checkpoints_were_deleted(plateau):
+    put(*(plateau / name for name in (BEST, "epoch_39.pth", "epoch_40.pth")))
+    analysis = analyze(plateau, journals=False)
+    line = choice(actions(analysis))
+    assert line.startswith(f"Use `{BEST}` (on disk): digits/accuracy")
+    assert f"`{TIE}` (gone from the disk)" in line
+    known = {one["path"]: one["on_disk"] for one in document(analysis)["stop"]["checkpoints"]}
+    assert known[BEST] is True and known[TIE] is False
+
+
+def test_nothing_is_said_of_a_run_whose_checkpoints_are_elsewhere(plateau):
+    put(plateau / "epoch_7.png", plateau / "model_7.pth")
+    analysis = analyze(plateau, journals=False)
+    assert "disk" not in choice(actions(analysis))
+    assert {one["on_disk"] for one in document(analysis)["stop"]["checkpoints"]} == {None}
+
+
+def test_one_that_is_there_is_named_before_a_better_one_that_is_gone(plateau):
+    analysis = analyze(plateau, journals=False)
+    best, *others = analysis.stop.checkpoints
+    names = ("epoch_28.pth", TIE)
+    chosen = (replace(best, path=names[0]), replace(others[0], path=names[1]))
+    analysis = replace(analysis, stop=replace(analysis.stop, checkpoints=chosen))
+    put(plateau / TIE)
+    line = choice(actions(analysis))
+    assert line.startswith(f"Use `{TIE}` (on disk): ")
+    assert "`epoch_28.pth` (gone from the disk) ties" in line
+    (plateau / TIE).unlink()
+    put(plateau / "epoch_40.pth")
+    (line,) = (line for line in actions(analysis) if "gone" in line)
+    assert line.startswith("`epoch_28.pth` is the one to use, but it is gone from the disk")
+
+
+@pytest.mark.parametrize(
+    ("name", "work_dir", "lies_in"),
+    [
+        ("epoch_{}.pth", None, "project/work/run"),
+        ("epoch_{}.pth", "out/weights", "project/out/weights"),
+        ("out/{}/model.pt", None, "project/out/{}/model.pt"),
+        ("/elsewhere/run/checkpoint-{}", None, "project/work/run/checkpoint-{}"),
+        (r"out\net_{}.pth", None, "project/out/net_{}.pth"),
+        ("model_{}.ckpt", None, "project/work/run/model_{}.ckpt.index"),
+    ],
+)
+def test_where_they_are_looked_for(tmp_path, name, work_dir, lies_in):
+    log = tmp_path / "project/work/run/20240301_000000/train.log"
+    put(log)
+    names = [name.format(number) for number in (1, 2, 10)]
+    analysis = saved(str(log), *names, work_dir=work_dir)
+    assert on_disk(analysis, names) == {}
+    where = lies_in if "{}" in lies_in else f"{lies_in}/{name}"
+    put(tmp_path / where.format(10))
+    assert on_disk(analysis, names) == {names[0]: False, names[1]: False, names[2]: True}
+
+
+def test_the_newest_of_a_run_that_goes_on_may_be_written_just_now(tmp_path):
+    put(tmp_path / "train.log", tmp_path / "epoch_1.pth")
+    names = [f"epoch_{number}.pth" for number in (1, 2, 3)]
+    for status, told in (("running", {}), ("crashed", {"epoch_3.pth": False})):
+        found = on_disk(saved(str(tmp_path / "train.log"), *names, status=status), names)
+        assert found == {"epoch_1.pth": True, "epoch_2.pth": False} | told
+
+
+def test_a_name_of_another_kind_proves_nothing(tmp_path):
+    """The log may name one kind of checkpoint otherwise than it is saved."""
+    names = ["epoch_1.pth", "best_acc_epoch_1.pth"]
+    put(tmp_path / "train.log", tmp_path / names[1])
+    assert on_disk(saved(str(tmp_path / "train.log"), *names), names) == {names[1]: True}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_unknown(tmp_path):
+    """The name leads through a file name that is too long: not there is not what that means."""
+    put(tmp_path / "train.log", tmp_path / "1.pth")
+    names = ["1.pth", "2.pth", "x" * 300 + "/2.pth", "\0/2.pth"]
+    assert on_disk(saved(str(tmp_path / "train.log"), *names), names) == {
+        "1.pth": True,
+        "2.pth": False,
+    }
+
+
+def test_a_run_without_a_log_has_no_place_to_look():
+    assert on_disk(saved("", "epoch_1.pth", "epoch_2.pth"), ["epoch_1.pth"]) == {}
