@@ -145,7 +145,7 @@ _JOINED_WORDS = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
 _UP_PART = re.compile(
     r"(^|[^a-z])(m?ap|ap\d*|m?iou|dice|acc(uracy)?|auc|auroc|f1|fscore|precision|recall|bleu|rouge"
     r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|mrr|gauc|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
-    r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|precision|recall|map_?\d"
+    r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|kitti/.*_(3d|bev|2d)_(easy|moderate|hard)|precision|recall|map_?\d"
     r"|(^|[^a-z])(r|rank-?)@?\d{1,3}($|[^\w.])|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
     r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|genauigkeit|точност|정확도|正解率"
 )

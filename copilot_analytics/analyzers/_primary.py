@@ -14,7 +14,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("PQ", r"pq$|panoptic_?quality$"),
     ("box mAP", r"bbox_?m?ap|bbox/ap|box_?ap"),
     ("keypoint AP", r"keypoints?_?ap"),
-    ("mAP", r"(mean_?average_?precision|map|^ap|[_/]ap|dota_?map|det_?map)"),
+    (
+        "mAP",  # KITTI's average precisions do not say that they are
+        r"mean_?average_?precision|map|^ap|[_/]ap|kitti/.*_(3d|bev|2d)_(easy|moderate|hard)",
+    ),
     ("segm mAP", r"(segm|mask)_?m?ap"),
     ("PCK", r"m?pckh?(@|$)|pck_?accuracy"),
     ("NME", r"nme$"),

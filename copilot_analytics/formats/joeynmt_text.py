@@ -80,6 +80,10 @@ class JoeyNMTText(StatementFormat):
             "config",
             re.compile(r"\bcfg\.training\.early_stopping_metric\s{1,60}: (?P<save_best>\w{1,40})"),
         ),
+        Pattern(  # "eval_metric" is not the name of one
+            "config",
+            re.compile(r"\bNew best validation result \[(?!eval_metric)(?P<save_best>\w{1,40})\]"),
+        ),
         Pattern("checkpoint", re.compile(r"\bSaving new checkpoint\.")),
         Pattern("checkpoint", re.compile(r"\bCheckpoint saved in (?P<path>\S{1,400}?)\.?\s*$")),
         Pattern(
@@ -116,10 +120,13 @@ step      100: bleu:   1.25, loss: 1000.5000, ppl:  20.2500, duration: 9.5000s
 5.250000, Batch Acc: 0.125000, Tokens per Sec:     1234, Lr: 0.000300
 2024-03-01 10:20:34,500 - INFO - joeynmt.prediction - Evaluation result (greedy): bleu:   1.25, \
 loss:   4.50, ppl:  20.25, acc:   0.25, generation: 9.5000[sec], evaluation: 0.5000[sec]
+2024-03-01 10:20:34,600 - INFO - joeynmt.training - Hooray! New best validation result [bleu]!
+2024-03-01 10:20:34,700 Hooray! New best validation result [eval_metric]!
 """,
             (
                 Record("train", 50, metrics={"Batch Loss": 5.25, "Batch Acc": 0.125}, line=1),
                 Record("eval", 50, metrics={"bleu": 1.25, "loss": 4.5, "ppl": 20.25}, line=2),
+                Record("config", facts={"save_best": "bleu"}, line=3),
             ),
         ),
         Sample(

@@ -36,6 +36,11 @@ _OWN_HEADER = re.compile(
 _STOPPED = re.compile(
     r"Trainer\.fit`? stopped: `?(?P<what>max_epochs|max_steps)=(?P<count>\d{1,12})`? reached"
 )
+_STOPS_ITSELF = re.compile(
+    rf"(?P<why>Monitored metric \S{{1,80}} (?:= {NUMBER} is not finite|did not improve in the last "
+    rf"\d{{1,9}} records)|(?:Stopping|Divergence) threshold reached|Time limit reached)"
+    r"[^\n]{0,200}?\bSignaling Trainer to stop\."
+)
 _SAVED = re.compile(
     r"Epoch (?P<epoch>\d{1,9}), global step (?P<step>\d{1,12}): '?(?P<name>[^'\s]{1,100})'? "
     r"reached "
@@ -86,6 +91,7 @@ class LightningConsoleParser(LineParser):
         self._before_s = 0.0  # of the epochs before
         self._rich: tuple[_Point, str] | None = None  # and what stands behind its bar so far
         self._ended = False
+        self._stops: tuple[int, str] | None = None  # said behind a bar that is drawn once more
         self._stopped_at: int | None = None  # the step, where that is what ended the training
 
     def fields(self, line: str) -> Sequence[Field] | None:  # no line stands alone
@@ -115,7 +121,8 @@ class LightningConsoleParser(LineParser):
         if frame is not None:
             seen = list(self._see(frame, number))
             # What the Trainer says stands behind the last frame if that ended no line.
-            return [*seen, *self._statement(line[-200:], number)]
+            said = line[frame.end :] if "Signaling" in line else line[-200:]
+            return [*seen, *self._statement(said[:2000], number)]
         return list(self._statement(line, number)) if len(line) < 2000 else ()
 
     def close(self) -> Iterable[Record]:
@@ -165,10 +172,15 @@ class LightningConsoleParser(LineParser):
             self._point = _Point(epoch, batch, frame.total, line, elapsed, numbers)
 
     def _tell(self) -> Iterator[Record]:
-        """Yield what the held batch says."""
+        """Yield what the held batch says, and that it is the last one if the Trainer said so."""
         point, self._point = self._point, None
-        if point is None:
-            return
+        if point is not None:
+            yield from self._tell_point(point)
+        if self._stops is not None:
+            (line, reason), self._stops = self._stops, None
+            yield self._rows.record("end", line, facts={"reason": reason})
+
+    def _tell_point(self, point: _Point) -> Iterator[Record]:
         batches = point.batches - self._extra
         results = {n: v for n, v in point.numbers.items() if split_of(n) in {"val", "test"}}
         place = {
@@ -220,6 +232,10 @@ class LightningConsoleParser(LineParser):
             yield from self._rows.config({plan: int(stopped["count"])}, number)
             reason = f"the Trainer reached its {stopped['what']}"
             yield self._rows.record("end", number, facts={"reason": reason})
+        itself = _STOPS_ITSELF.search(line) if "Signaling" in line else None
+        if itself is not None and not self._ended:
+            why = itself["why"]
+            self._stops = (number, f"the Trainer stops: {why[0].lower()}{why[1:]}")
 
 
 def _open_frame(line: str) -> Frame | None:
@@ -285,6 +301,23 @@ Epoch 1:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.250, val_los
                 Record("train", 6, 1.5, 7.0, {"train_loss": 0.25}, line=9),
                 Record("config", facts={"planned_epochs": 2}, line=10),
                 Record("end", line=10),
+            ),
+        ),
+        Sample(
+            """\
+Epoch 0: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.5, val/acc=0.25]Monitored \
+metric val/acc did not improve in the last 3 records. Best score: 0.500. Signaling Trainer to stop.\
+########| 7/7 [00:01<00:00, 94.11it/s]
+Epoch 0: 100%|###| 4/4 [00:05<00:00, 1.0it/s, v_num=0, train_loss=0.5, val/acc=0.25]
+`Trainer.fit` stopped: `max_epochs=1` reached.
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 4}, line=2),
+                Record("train", 4, 1.0, 5.0, {"train_loss": 0.5}, line=2),
+                Record("eval", 4, 1.0, 5.0, {"val/acc": 0.25}, {"split": "val"}, 2),
+                Record("end", line=1),
+                Record("config", facts={"planned_epochs": 1}, line=3),
+                Record("end", line=3),
             ),
         ),
         Sample(

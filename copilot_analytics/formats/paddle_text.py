@@ -32,7 +32,10 @@ _NAMES: dict[str, Name] = {
 }
 
 
-_LATEST = re.compile(r"INFO:\s{1,4}save model in \S{1,400}/latest\s*$")
+_LATEST = re.compile(
+    r"INFO:\s{1,4}(?:save model in \S{1,400}/latest\s*$"
+    r"|inference model is saved to \S{1,400}/latest/)"  # PaddleX
+)
 
 
 class PaddleParser(PartsParser):
@@ -182,6 +185,17 @@ loss: 4.500000, avg_reader_cost: 0.12500 s, avg_batch_cost: 0.50000 s, ips: 16.0
                 Record("train", 20, metrics={"loss": 4.0}, line=3),
                 Record("checkpoint", facts={"path": "./toy/latest"}, line=4),
                 Record("end", line=4),
+            ),
+        ),
+        Sample(
+            """\
+[2024/03/01 10:00:10] ppocr INFO: epoch: [1/1], global_step: 20, lr: 0.000500, loss: 4.0, acc: 0.5
+[2024/03/01 10:00:14] ppocr INFO: inference model is saved to ./toy/latest/inference/inference
+""",
+            (
+                Record("config", facts={"planned_epochs": 1}, line=1),
+                Record("train", 20, metrics={"loss": 4.0}, line=1),
+                Record("end", line=2),
             ),
         ),
         Sample(

@@ -141,6 +141,13 @@ def test_moderate_objects_of_kitti_are_judged_where_no_overall_is_logged():
     assert min(names, key=lambda name: better_ranked(name, names)) == names[1]
 
 
+def test_average_precisions_of_kitti_that_do_not_say_so_are_judged():
+    parts = [f"{who}_{box}" for who in ("Car", "Overall") for box in ("3D", "BEV", "2D")]
+    hard = ("easy", "moderate", "hard")
+    main = judge([{f"pts_bbox/KITTI/{part}_{how}": 60.0 for part in parts for how in hard}] * 3)
+    assert (main.name, main.direction) == ("pts_bbox/KITTI/Overall_3D_moderate", "max")
+
+
 def _with_loss(names, values, losses):
     fold = Fold([MetricAnalyzer], None)
     for step, (value, loss) in enumerate(zip(values, losses, strict=True), start=1):
