@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What ranks, translates or generates is judged on held-out data, whatever line tells it.
 _JUDGING = re.compile(
     IN_WORDS.pattern
-    + r"|^(?:hr|ndcg|mrr|hits?|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
+    + r"|^(?:hr|ndcg|mrr|hits?|r|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
 )
 _STEPS = frozenset({"#count", "#count_of", "#step", "#steps"})
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
