@@ -411,3 +411,28 @@ def test_of_may_stand_for_the_slash() -> None:
     records = read(text)
     assert [r.epoch for r in records if r.kind == "eval"] == list(range(1, 9))
     assert {r.facts.get("planned_epochs") for r in records} - {None} == {30}
+
+
+@pytest.mark.parametrize("over", ["Avg(10)", "Mean (last 10)", "MA(100)"])
+def test_how_many_a_mean_is_of_is_not_its_value(over: str) -> None:
+    text = "".join(
+        f"Episode {e} | Reward: 3{e}.5 | {over}: 2{e}.25 | loss: 0.{e}\n" for e in range(1, 9)
+    )
+    told = [row for _, row in points(read(text), "eval")]
+    trained = [row for _, row in points(read(text), "train")]
+    values = [set(a.values()) | set(b.values()) for a, b in zip(told, trained, strict=True)]
+    assert values == [{float(f"3{e}.5"), float(f"2{e}.25"), float(f"0.{e}")} for e in range(1, 9)]
+
+
+def test_a_place_in_brackets_stays_a_place() -> None:
+    text = "".join(f"Epoch({e}): loss=0.{e}\n" for e in range(1, 9))
+    assert [p for p, _ in points(read(text), "train")] == list(range(1, 9))
+
+
+def test_losses_below_the_line_of_an_episode_stand_at_it() -> None:
+    text = "".join(
+        f"Episode {e}0 | Reward: {e}7.5\n   Training: Actor Loss=0.0{e}, Critic Loss=0.4{e}\n"
+        for e in range(1, 9)
+    )
+    # what stands alone for once may be a setting, so that rows begin with the second
+    assert [p for p, _ in points(read(text), "train")] == [10 * e for e in range(2, 9)]
