@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
     from copilot_analytics.schema import Direction
 
-BARE_SPLIT = re.compile(r"(?i)val|valid|validation|dev|eval|test")
+BARE_SPLIT = re.compile(r"(?i)va|vl|val|valid|validation|dev|eval|test")
 """A name that is nothing but a split."""
 
-_TRAINED = frozenset({"train", "training"})
+_TRAINED = frozenset({"tr", "trn", "train", "training"})
 _FEWEST = 4
 _LEAST_PER_CENT = 10.0  # what is larger than 1 and never came so far is no share in per cent
 _ACCURACY = re.compile(r"(?i)(?<![a-z])(?:acc(?:uracy)?|top[-@_]?1)(?![a-z])")

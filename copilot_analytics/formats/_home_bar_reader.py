@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._home_evaluations import Evaluations
     from copilot_analytics.formats._home_readings import Reading
     from copilot_analytics.formats._home_rows import HomeRows
-    from copilot_analytics.records import Item
+    from copilot_analytics.records import Floats, Item
+
+
+_FEWEST_EPOCHS = 2
 
 
 class BarReader:
@@ -34,6 +37,7 @@ class BarReader:
         self._frame: Frame | None = None
         self._first_bars = FirstBars()
         self._unnamed = UnnamedBars()
+        self._outer: tuple[float, Frame] | None = None
 
     def draw(self, frame: Frame) -> Iterator[Item]:
         """Take a frame."""
@@ -47,6 +51,28 @@ class BarReader:
                 yield from self._points(self._unnamed.begin(frame))
             self._frame = frame
             yield from self._plan(frame)
+
+    def beside(self, epochs: Floats) -> int | None:
+        """Return the total of a bar without a title that goes on by one with each epoch; or None.
+
+        A loop over epochs draws it, and prints a line for each epoch below the bar.
+
+        Parameters
+        ----------
+        epochs
+            Of rows that come one after the other, shape ``(n,)``.
+        """
+        frame, epoch = self._frame, float(epochs[0])
+        before, self._outer = self._outer, None
+        if frame is None or frame.text or frame.total < _FEWEST_EPOCHS:
+            return None
+        if len(epochs) == 1:
+            self._outer = epoch, frame
+        if before is None or before[1].total != frame.total:
+            return None
+        moved = epoch - before[0], float(frame.done - before[1].done)
+        is_here = frame.done - 1 <= epoch <= frame.done + 1
+        return frame.total if moved == (1.0, 1.0) and is_here else None
 
     def drop(self) -> None:
         """Forget the last frame: what it measured is said by a line."""

@@ -25,7 +25,8 @@ _FOREIGN = tuple(
 )
 _TELLING = METRICS | EPOCHS | STEPS | GLOBAL_STEPS | BATCHES | SAMPLES
 _TELLING |= {"global", "batch", "num", "total", "l"}
-_RANKED = ("rank", "top", "hit")
+_ADVERSARIES = frozenset({"g", "d"})  # two networks by their letters, whose losses a line tells
+_RANKED = ("rank", "top", "hit", "r@")
 SECTION = re.compile(
     r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
@@ -79,6 +80,8 @@ def may_measure(line: str) -> bool:
         return True
     words = set(_WORD.findall(lower))
     if not _TELLING.isdisjoint(words) or any(part in lower for part in _RANKED):
+        return True
+    if words >= _ADVERSARIES:
         return True
     return not line.isascii() and any(part in line for part in _FOREIGN)
 

@@ -184,6 +184,10 @@ class HomeTextParser(LineParser):
         return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1
 
     def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
+        if "#epoch" in row and self._rows.header is None:
+            planned = self._bars.beside(row["#epoch"])
+            if planned is not None:
+                yield from self._rows.reader.config({"planned_epochs": planned}, 0)
         yield from self._bars.end()
         if "#epoch" in row:
             sums_up = any(is_loss(name) for name in row)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What ranks, translates or generates is judged on held-out data, whatever line tells it.
 _JUDGING = re.compile(
     IN_WORDS.pattern
-    + r"|^(?:hr|ndcg|mrr|hits?|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
+    + r"|^(?:hr|ndcg|mrr|hits?|r|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
 )
 _STEPS = frozenset({"#count", "#count_of", "#step", "#steps"})
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
@@ -75,6 +75,7 @@ class HomeRows:
         self._count_base = 0.0
         self._count_epoch: float | None = None
         self._last_count = 0.0
+        self._furthest = 0.0  # count of a row of its own, which may be all result
         self._starts = EpochStarts()
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
@@ -102,6 +103,11 @@ class HomeRows:
         """Whether a row was of the training for sure, be it one that waits for the next."""
         waits = self._waiting is not None and any(is_loss(name) for name in self._waiting[0])
         return self.has_rows or waits
+
+    @property
+    def _here(self) -> float:
+        """Where rows stand that do not say it, in steps; episodes move no axis by their returns."""
+        return max(float(self.axis.last_step), self._furthest)
 
     @property
     def counts_on(self) -> bool:
@@ -179,7 +185,7 @@ class HomeRows:
                 columns, lines = _together(first, (columns, lines))
         if self._fine_names or (self.has_rows and self._loss_shapes - {shape}):
             columns = {self._summed(name): column for name, column in columns.items()}
-            columns["#step"] = np.full(len(lines), float(self.axis.last_step))
+            columns["#step"] = np.full(len(lines), self._here)
         else:
             self._loss_shapes.add(shape)
         self.has_rows = True
@@ -322,6 +328,7 @@ class HomeRows:
             self._note_names(shape)
             if self._free_base is None:
                 self._free_base = float(columns["#count"][0] == 0)
+            self._furthest = max(self._furthest, float(columns["#count"].max()))
             yield from self.reader.rows(_renamed(columns, "step"), lines)
             return
         if "#epoch" not in columns:

@@ -12,10 +12,16 @@ FULL_WIDTH = "\uff0c\uff1a\uff1b\uff08\uff09\u3010\u3011\u3001\u3002"
 DECIMAL_COMMA = r"[+-]?(?:0,\d{1,20}|\d{1,9},(?:\d{1,2}|\d{4,20}))"
 """A number as much of Europe writes it; three digits behind a comma are thousands."""
 
+NO_PLACE = "".join(
+    rf"(?<!{end})" for end in "poch step iter ation atch isode round kimg train val test".split()
+)
+"""Behind a measure ``(10)`` tells over how many it is the mean; behind a place it is the place."""
+
 TOKEN = re.compile(
     rf"""(?x)
       (?P<aside>\((?i:[^()\d]{{0,40}}\b(?:last|past|over|window|avg|average|mean|ema|running)\b)
           [^()\d]{{0,40}}\d{{1,9}}(?:\.\d{{1,9}})?[^()\d]{{0,20}}\)(?=\s{{0,3}}[:=])
+        | (?<=[A-Za-z])(?i:{NO_PLACE})\(\d{{1,9}}\)(?=\s{{0,3}}[:=])
         | \((?i:last\s|over\s)?\d{{1,9}}\s(?i:episodes?|eps|games|steps|iters?|runs)\)(?=[\s:=])
         | \b(?i:on|over|of)\s(?:(?i:the|all)\s){{0,2}}\d{{1,9}}\s(?:\w{{1,20}}\s){{0,2}}
           (?i:images|samples|examples|reviews|sentences|episodes|games|sequences)(?=\s{{0,3}}[:=]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from copilot_analytics.formats._home_labels import is_pair
+from copilot_analytics.formats._home_whole_line import MOST_EPOCHS
 
 if TYPE_CHECKING:
     from copilot_analytics.formats._home_readings import Number, Reading
@@ -89,7 +90,22 @@ class UnnamedNumbers:
         return self._line[bare.parts[-1].end : bare.parts[-1].end + length]
 
     def _follows(self, bare: Bare) -> str:
-        return self._after(bare, 3).lstrip()[:1]
+        after = self._after(bare, 5).lstrip()
+        return "/" if after[:3] == "of " else after[:1]
+
+    def take_count_for_epochs(self, parts: tuple[Number, ...]) -> None:
+        """Take what was counted first for epochs where the step is named behind it."""
+        places = self._reading.places
+        total = places.get("#count_of")
+        if total is None or "#epoch" in places:
+            return
+        count, of, step = (self._whole(number) for number in (places["#count"], total, parts))
+        if of <= MOST_EPOCHS and count != step:
+            places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
+            self.has_counted = False
+
+    def _whole(self, parts: tuple[Number, ...]) -> int:
+        return int(self._line[parts[0].start : parts[-1].end].replace(",", ""))
 
     def _value_after_count(self, bare: Bare) -> str | None:
         """Take ``Train loss 400 0.53`` for the loss at a step."""

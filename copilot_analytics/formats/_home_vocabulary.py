@@ -59,7 +59,7 @@ _PARTS = re.compile(rf"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[{CHINESE}]+")
 _OF_LATEX = re.compile(r"L(?:_\w{1,30})?")  # L, L_total, L_crf: losses as in a paper
 _OF_LOSS = re.compile(r"loss|verlust$")
 _A_RATE = re.compile(r"(?i)(?:^|.*[\s_])(?:lr|learning[\s_]?rate|lernrate)$")
-_RANKED = re.compile(r"(?i)(?<![a-z])(?:rank|top|acc|prec|hits?)[-@_]?\d")
+_RANKED = re.compile(r"(?i)(?<![a-z])(?:(?:rank|top|acc|prec|hits?)[-@_]?|r@)\d")
 _CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
 _JOINED_SPLIT = re.compile(
     r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"

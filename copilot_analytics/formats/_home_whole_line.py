@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _DIGITS = re.compile(r"\d+")
 _PLACE = re.compile(r"(?i)\b(?:epoch|iter(?:ation)?|step|loss)\b\W{0,4}\d")
-_MOST_EPOCHS = 2000  # that a training prints as a bare "[3/80]"; larger counts are iterations
+MOST_EPOCHS = 2000
+"""That a training prints as a bare "[3/80]"; larger counts are iterations."""
+
 _WARNING = re.compile(r"[^\s:]{0,300}\.py:\d{1,6}: \w{0,40}Warning\b")
 
 
@@ -79,9 +81,17 @@ def count_epochs(line: str, reading: Reading) -> None:
     is_both = bool(splits & {"val", "test"}) and bool(splits & {None, "train"})
     if is_both and {"#count", "#count_of"} <= places.keys():
         of = places["#count_of"]
-        if int(line[of[0].start : of[-1].end].replace(",", "")) > _MOST_EPOCHS:
+        if int(line[of[0].start : of[-1].end].replace(",", "")) > MOST_EPOCHS:
             return
         places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
+
+
+def name_adversaries(reading: Reading) -> None:
+    """Take ``D: 0.75, G: 1.5`` for the losses of two networks that learn against each other."""
+    pair = [metric for metric in reading.metrics if metric.name in {"G", "D", "g", "d"}]
+    if len(pair) == 2 and not any(metric.whole for metric in pair):
+        for metric in pair:
+            metric.name += " loss"
 
 
 def leave_out_unclear(reading: Reading) -> None:

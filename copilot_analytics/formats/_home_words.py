@@ -47,6 +47,7 @@ from copilot_analytics.formats._home_whole_line import (
     end_of_what_comes_before,
     is_a_loss,
     leave_out_unclear,
+    name_adversaries,
     sum_up,
     uncovered,
 )
@@ -139,6 +140,7 @@ class _Scan:
         if reading.metrics:
             if line.startswith("*", start):
                 sum_up(reading)
+            name_adversaries(reading)
             leave_out_unclear(reading)
             if self._unnamed.has_counted:
                 count_epochs(line, reading)
@@ -292,6 +294,8 @@ class _Scan:
         again = name == "#count" in places and not {"#epoch", "#count_of"} & places.keys()
         if again and self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1] == "/":
             places["#epoch"] = places.pop("#count")  # "iteration: 3 step: 100/1043"
+        if name in places and self._unnamed.has_counted and not self.reading.metrics:
+            self._unnamed.take_count_for_epochs(parts)  # "[1/99] [Step:100]"
         if name in places or (name == "#count" and "#step" in places):
             return None
         if name == "#step" and "#count_of" not in places:

@@ -9,7 +9,7 @@ Split = Literal["train", "val", "test"]
 
 MEASURED_AFTER = re.compile(
     r"(?:^|[^a-z])(?:m?ap(?:50)?|map[_@\d:.-]*|m_?iou|fid|kid|bleu|rouge|[wc]er|ndcg|mrr|eer)"
-    r"(?:$|[^a-z])|(?:recall|hit|hits|hr|precision)@\d",
+    r"(?:$|[^a-z])|(?:(?:recall|hit|hits|hr|precision)|(?<![a-z])r)@\d",
     re.IGNORECASE,
 )
 """Measures that nobody takes of the training set, so that their names need not tell the split."""

@@ -237,7 +237,9 @@ def _is_metric(name: str) -> bool:
     """Tell whether a name is that of a loss, a quality or a learning rate."""
     lower = name.lower()
     tail = lower.rsplit("/", 1)[-1]
-    if names_a_loss(tail) or tail in {"lr", "learning_rate", "grad_norm", "perplexity", "reward"}:
+    if names_a_loss(tail) or tail in {"lr", "learning_rate", "grad_norm", "perplexity"}:
+        return True
+    if "score" not in tail and IN_WORDS.search(tail):
         return True
     direction, reason = direction_of(name)
     known = direction is not None and (reason == "a known metric" or split_of(name) is not None)

@@ -179,15 +179,16 @@ def test_other_numbers_without_a_direction_stay_unjudged(name, values, losses):
     assert _with_loss([name], values, losses).name is None
 
 
+@pytest.mark.parametrize(("train", "val"), [("train", "val"), ("tr", "va"), ("trn", "vl")])
 @pytest.mark.parametrize(
     ("trained", "direction"),
     [([1.9, 1.7, 1.6, 1.5, 1.4, 1.35], "min"), ([1.5, 1.6, 1.5, 1.6, 1.5, 1.6], None)],
 )
-def test_what_falls_on_the_training_set_is_a_loss(trained, direction):
+def test_what_falls_on_the_training_set_is_a_loss(train, val, trained, direction):
     fold = Fold([MetricAnalyzer], None)
     for step, value in enumerate(trained, 1):
-        fold.update(Record("train", step=step, metrics={"train": value}))
-        fold.update(Record("eval", step=step, metrics={"val": value + 0.1}))
+        fold.update(Record("train", step=step, metrics={train: value}))
+        fold.update(Record("eval", step=step, metrics={val: value + 0.1}))
     fold.update(Record("tick", facts={"final": True}))
     main = fold.results.of(MetricAnalyzer)
     assert (main.direction if main.name else None) == direction

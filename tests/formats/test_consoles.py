@@ -311,3 +311,21 @@ def test_settings_of_another_run_of_robomimic_are_no_row_of_the_last_one() -> No
     ] * 2  # fmt: skip
     plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
     assert (plans[0], plans[-1]) == (20, 30)
+
+
+def test_cells_of_a_table_of_matlab_may_be_blank():
+    header = (
+        "|  Epoch  |  Iteration  |  Time Elapsed  |  Mini-batch  |  Validation  |  Mini-batch  |\n"
+        "|         |             |   (hh:mm:ss)   |     RMSE     |     RMSE     |     Loss     |\n"
+    )
+    rows = "".join(
+        f"|       {e} |          {e}0 |       26:00:0{e} |        2.{e}0 |"
+        f" {f'3.{e}0' if e % 2 else '':>12} |       1.{e}0 |\n"
+        for e in range(1, 7)
+    )
+    name, records = _read(header + rows, chunk=50)
+    assert name == "matlab_text"
+    assert [p for p, _ in _points(records, "train", "loss")] == [10, 20, 30, 40, 50, 60]
+    assert _points(records, "eval", "Validation RMSE") == [(10, 3.1), (30, 3.3), (50, 3.5)]
+    first = next(r for r in records if r.kind == "train")
+    assert first.time == 26 * 3600 + 1

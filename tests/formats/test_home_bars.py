@@ -178,3 +178,25 @@ def test_commas_divide_or_group_the_digits_of_a_number(printed: str, number: flo
     lines = [f"Epoch {e}/9 loss: 0.{e} reward: {printed} lr=0.1" for e in range(1, 8)]
     (_, metrics), *_ = points(read("\n".join(lines) + "\n"), "eval")
     assert metrics["reward"] == pytest.approx(number, rel=1e-15)
+
+
+@pytest.mark.parametrize(("first", "drawn"), [(1, 1), (0, 0), (0, 1)])
+def test_a_bar_that_goes_on_with_each_epoch_counts_them(first: int, drawn: int) -> None:
+    text = "".join(
+        f"\r  {5 * n}%|#   | {n + drawn}/20 [06:27<09:48, 38.1s/it]\n"
+        f"Epoch: {n + first}, loss: 1.{n}5\n"
+        for n in range(9)
+    )
+    records = read(text)
+    assert {r.facts.get("planned_epochs") for r in records} - {None} == {20}
+    assert [r.epoch for r in records if r.kind == "train"] == list(range(1, 10))
+
+
+def test_a_bar_over_batches_below_each_epoch_counts_no_epochs() -> None:
+    text = "".join(
+        f"\r 50%|#   | {at}/20 [06:27<09:48, 38.1s/it]"
+        + (f"\nEpoch: {e}, loss: 1.{e}5\n" * (at == 20))
+        for e in range(1, 9)
+        for at in (10, 20)
+    )
+    assert not any("planned_epochs" in r.facts for r in read(text))

@@ -361,3 +361,78 @@ def test_other_times_are_no_time_of_an_iteration(line: str) -> None:
     records = read("".join(f"{line.format(i=i)}\n" for i in range(1, 9)))
     trained = [metrics for _, metrics in points(records, "train")]
     assert [set(metrics) for metrics in trained] == [{"loss"}] * 8
+
+
+def test_recalls_at_ranks_are_results_below_a_row_of_the_training() -> None:
+    text = "".join(
+        f"Epoch {e}/6 Finished, Train Loss: 1.{9 - e}\nText-to-Video:\n"
+        f"\t>>>  R@1: 3{e}.5 - R@5: 6{e}.25 - Median R: 2.0\n"
+        for e in range(1, 7)
+    )
+    assert points(read(text), "eval") == [
+        (e, {"R@1": float(f"3{e}.5"), "R@5": float(f"6{e}.25"), "Median R": 2.0})
+        for e in range(1, 7)
+    ]
+    assert [p for p, _ in points(read(text), "train")] == list(range(1, 7))
+
+
+@pytest.mark.parametrize("form", ["[{}/9][{}/40] D: 1.{} G: 0.{}", "[{}/9][{}/40] d 1.{} | g 0.{}"])
+def test_two_networks_by_their_letters_tell_losses(form: str) -> None:
+    text = "".join(form.format(e, i, i, i) + "\n" for e in (1, 2) for i in (10, 20, 30, 40))
+    rows = points(read(text), "train")
+    assert len(rows) == 8
+    assert all(name.lower() in {"d loss", "g loss"} for _, row in rows for name in row)
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_a_lone_letter_is_no_loss() -> None:
+    text = "".join(f"[{i}/9] G: 0.{i}5\n" for i in range(1, 9))
+    assert FORMAT.confidence(text.splitlines()) < 0.5
+
+
+def test_a_step_behind_a_count_of_its_own_total_leaves_epochs_to_the_count() -> None:
+    text = "".join(
+        f"[{e}/99] [Step:{(e - 1) * 30 + i}] loss: 2.{e}{i}\n" for e in (1, 2, 3) for i in (10, 20)
+    )
+    records = read(text)
+    assert [p for p, _ in points(records, "train")] == [10, 20, 40, 50, 70, 80]
+    assert {r.facts.get("planned_epochs") for r in records} - {None} == {99}
+
+
+def test_a_step_that_a_count_says_already_is_not_told_twice() -> None:
+    text = "".join(f"[{i}/900] iter: {i} loss: 2.{i}\n" for i in range(10, 90, 10))
+    records = read(text)
+    assert [p for p, _ in points(records, "train")] == list(range(10, 90, 10))
+    assert not any("planned_epochs" in r.facts for r in records)
+
+
+def test_of_may_stand_for_the_slash() -> None:
+    text = "".join(f"{e} of 30 - loss 0.{e} val_loss 0.{e}5\n" for e in range(1, 9))
+    records = read(text)
+    assert [r.epoch for r in records if r.kind == "eval"] == list(range(1, 9))
+    assert {r.facts.get("planned_epochs") for r in records} - {None} == {30}
+
+
+@pytest.mark.parametrize("over", ["Avg(10)", "Mean (last 10)", "MA(100)"])
+def test_how_many_a_mean_is_of_is_not_its_value(over: str) -> None:
+    text = "".join(
+        f"Episode {e} | Reward: 3{e}.5 | {over}: 2{e}.25 | loss: 0.{e}\n" for e in range(1, 9)
+    )
+    told = [row for _, row in points(read(text), "eval")]
+    trained = [row for _, row in points(read(text), "train")]
+    values = [set(a.values()) | set(b.values()) for a, b in zip(told, trained, strict=True)]
+    assert values == [{float(f"3{e}.5"), float(f"2{e}.25"), float(f"0.{e}")} for e in range(1, 9)]
+
+
+def test_a_place_in_brackets_stays_a_place() -> None:
+    text = "".join(f"Epoch({e}): loss=0.{e}\n" for e in range(1, 9))
+    assert [p for p, _ in points(read(text), "train")] == list(range(1, 9))
+
+
+def test_losses_below_the_line_of_an_episode_stand_at_it() -> None:
+    text = "".join(
+        f"Episode {e}0 | Reward: {e}7.5\n   Training: Actor Loss=0.0{e}, Critic Loss=0.4{e}\n"
+        for e in range(1, 9)
+    )
+    # what stands alone for once may be a setting, so that rows begin with the second
+    assert [p for p, _ in points(read(text), "train")] == [10 * e for e in range(2, 9)]

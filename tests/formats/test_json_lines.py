@@ -192,3 +192,21 @@ def test_an_epoch_of_slowfast_has_no_time_of_an_iteration_however_its_kind_is_ca
         if r.kind == "train"
     ]
     assert dict(record.metrics) == {"loss": 2.5}
+
+
+def test_evaluations_of_an_agent_are_a_training_by_their_rewards():
+    run = run_of(
+        lines(
+            *(
+                {
+                    "episode": 40.0 * n,
+                    "mean_episode_reward": 50.5 * n,
+                    "eval_time": 3.5,
+                    "step": 9000 * n,
+                }
+                for n in range(9)
+            )
+        )
+    )
+    assert run.eval_series("mean_episode_reward").step.tolist() == [9000 * n for n in range(9)]
+    assert not run.loss_names
