@@ -77,6 +77,7 @@ bench-forecast: $(VENV)/.runtime
 
 bench-eta: $(VENV)/.runtime
 	$(BIN)/python benchmarks/bench_eta.py
+	$(BIN)/python benchmarks/bench_arrivals.py
 
 hostile: $(VENV)/.runtime
 	$(BIN)/python benchmarks/hostile_live.py $(ROUNDS)
