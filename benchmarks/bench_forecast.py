@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from fit_forecast_priors import PER_SOURCE, training
 from fit_stop_rule import LIMITS, RISKS, held_out, limit_for, score_at
 from forecast_curves import cut, find_curves, load
+from forecast_prefixes import PER_SOURCE, training
 from forecast_scores import Rows, print_scores, score
 from gain_scores import chances, draw_chances, print_chances
 from gain_traces import Trace, priors_by_source, traces

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from fit_forecast_priors import PER_SOURCE, training
 from forecast_curves import find_curves, load
+from forecast_prefixes import PER_SOURCE, training
 from gain_traces import Trace, priors_by_source, traces
 from scipy.optimize import minimize
 from stop_scores import Score, score

@@ -14,8 +14,8 @@ from copilot_analytics.stats.stopping import shortfall, stale_share
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fit_forecast_priors import Prefix
     from forecast_curves import Curve
+    from forecast_prefixes import Prefix
     from numpy.typing import NDArray
 
     from copilot_analytics.stats._paths import Priors

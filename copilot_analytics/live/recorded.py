@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -10,18 +11,19 @@ from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.errors import NotATrainingLogError, UsageError
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.live.resumes import starts_of
+from copilot_analytics.live.resumes import rotated_before, starts_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.run_folders import find_run, logs_beside
 from copilot_analytics.reading.sources import CHUNK, read_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
     from copilot_analytics.run import Run
 
+_MOST_CHUNKS = 16  # in which the first row of a log stands
 Journals: TypeAlias = str | Path | Literal[False] | None
 """Where the journals are: None is where ``copilot live`` keeps them, False leaves them out."""
 
@@ -51,8 +53,9 @@ def recorded(
     Parameters
     ----------
     path
-        A log, or a directory: then its newest run, from all logs that it left: one for each time
-        that it was resumed, or several beside each other.
+        A log, with what was rotated of it (``train.log.1``) and goes on in it, or a directory: then
+        its newest run, from all logs that it left: one for each time that it was resumed, or
+        several beside each other.
     options
         What the user asks for.
     log_format
@@ -79,10 +82,13 @@ def recorded(
     """
     log, beside = find_run(path), None
     starts: list[Path] = []
+    rotated = rotated_before(log)
     if Path(path).is_dir() and log_format is None:
         starts = starts_of(log)
         if len(starts) == 1:
-            log, beside = joined(logs_beside(log))
+            logs = logs_beside(log)
+            rotated = rotated if len(logs) == 1 else []  # which hold what came before themselves
+            log, beside = joined(logs)
     folder = file = None
     launch = 0
     if journals is None:
@@ -94,7 +100,10 @@ def recorded(
             raise UsageError(msg)
         if not folder.is_dir():
             folder, file = None, folder
-            launch = len(_read(log, log_format).session.earlier_runs)
+    if rotated and _is_watched_alone(log, log_format, folder, file):
+        rotated = []
+    if file is not None:
+        launch = len(_read(log, log_format, rotated).session.earlier_runs)
     return LogSession(
         str(log),
         options,
@@ -105,7 +114,7 @@ def recorded(
         named=followed_path(log),
         light=light,
         beside=beside,
-        earlier=starts[:-1],
+        earlier=[*starts[:-1], *rotated],
         on_news=on_news,
     )
 
@@ -123,6 +132,10 @@ def read_to_end(log: LogSession) -> None:
     log.end()
     if log.trouble:
         raise NotATrainingLogError(log.trouble)
+    rotated = [path.name for path in log.earlier if path in _rotated(log)]
+    if rotated:
+        note = f"read after {', '.join(rotated)}, from whose first line on lines are counted"
+        log.run.meta = log.run.meta.updated({"note": note})
 
 
 def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
@@ -133,9 +146,11 @@ def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
     LogError
         If the log is no training log or cannot be read.
     """
-    for number, path in enumerate((*log.earlier, Path(log.path))):
-        if number:
+    rotated, before = _rotated(log), None
+    for path in (*log.earlier, Path(log.path)):
+        if before is not None and before not in rotated:
             log.end_line(resumes=True)
+        before = path
         for chunk in read_chunks(path, size):
             log.feed(chunk)
             if log.trouble:
@@ -154,7 +169,26 @@ def read_light(path: Path, log_format: str | None = None) -> Run:
     return _read(path, log_format).run
 
 
-def _read(path: Path, log_format: str | None) -> LogSession:
-    log = LogSession(str(path), log_format=log_format, light=True)
+def _read(path: Path, log_format: str | None, earlier: Sequence[Path] = ()) -> LogSession:
+    log = LogSession(str(path), log_format=log_format, light=True, earlier=earlier)
     read_to_end(log)
     return log
+
+
+def _rotated(log: LogSession) -> frozenset[Path]:
+    """Return those of the logs before the last one that a rotation cut off from it."""
+    return frozenset(rotated_before(Path(log.path)) if log.earlier else ())
+
+
+def _is_watched_alone(
+    log: Path, log_format: str | None, folder: Path | None, file: Path | None
+) -> bool:
+    """Tell whether a watch that began after the rotation kept a journal: its lines are others."""
+    alone = LogSession(str(log), log_format=log_format, named=followed_path(log), light=True)
+    for chunk in islice(read_chunks(log), _MOST_CHUNKS):
+        alone.feed(chunk)
+        if alone.run_key or alone.trouble:
+            break
+    if folder is not None:
+        return (folder / f"{alone.run_key}.jsonl").exists()
+    return file is not None and file.stem == alone.run_key

@@ -117,6 +117,36 @@ def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
     return "continues", f"it goes on at {opening.place}"
 
 
+def rotated_before(log: Path) -> list[Path]:
+    """Return what was rotated of a log and goes on in it, the oldest first.
+
+    Each must begin where the one before it stopped, in the same format and not earlier by the clock
+    of the log: others are of runs before, or copies of what the log still holds.
+    """
+    parts = _parts(log)
+    found: list[Path] = []
+    for before, later in zip(parts[-2::-1], parts[:0:-1], strict=True):
+        if not _is_cut(before, later):
+            break
+        found.insert(0, before.path)
+    return found
+
+
+def _is_cut(before: _Part, later: _Part) -> bool:
+    """Tell whether a rotation cut a log in two here."""
+    try:
+        stood, opening = _standing_as((before,)), _opening_as((later,))
+    except LogError:
+        return False
+    if stood is None or opening is None or stood.log_format != opening.log_format:
+        return False
+    if stood.time is not None and opening.time is not None and opening.time < stood.time:
+        return False
+    if stood.is_complete or opening.step is None or opening.step <= stood.step:
+        return False
+    return _is_near(stood, opening)
+
+
 class _Part(NamedTuple):
     """A file that holds a part of a log, as it was met."""
 

@@ -11,6 +11,7 @@ from copilot_analytics.alerts.delivery import Delivery
 from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.errors import CopilotError, UsageError
 from copilot_analytics.live import answers
+from copilot_analytics.live.another_log import AnotherLog
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.run_names import name_among
@@ -44,8 +45,6 @@ _PASS_S = 0.5
 _POLICY_S = 5.0
 _GPU_S = 10.0
 _MORE_S = 60.0
-_OTHER_S, _OTHER_SHARE = 4.0, 10.0
-_AT_REST_S = 60.0
 _CARD_S = 30.0
 _UNSAID_S = 60.0  # another watch of the run may have been killed before it said all
 _LONGEST_SLEEP_S = 5.0
@@ -140,7 +139,7 @@ class Supervisor:
         )
         self._sampler = sampler
         self._linger_s = linger_s
-        self._find_more, self._find_other = find_more, find_other
+        self._find_more, self._another = find_more, AnotherLog(find_other, self._wall)
         self._wait_s = wait_s
         self._misuse: UsageError | None = None
         self._now = self._began_at = self._wall()
@@ -297,27 +296,11 @@ class Supervisor:
 
     def _look_for_another(self, now: float) -> None:
         """Go over to a log that grows, if the one that was taken is at rest."""
-        if self._find_other is None or len(self.runs) != 1 or self.runs[0].given_up:
-            return
-        (watched,) = self.runs
-        following = watched.following
-        lives = following.process.state in {"alive", "stopped"}
-        at_rest = following.silence_s(now) > _AT_REST_S and not lives
-        if not following.caught_up or not (at_rest or watched.ended_at is not None):
-            return
-        if now < self._next.get("other", 0.0):
-            return
-        try:
-            other = self._find_other(following)
-        except (CopilotError, OSError):  # as above
-            other = None
-        took_s = max(self._wall() - now, 0.0)
-        share = _OTHER_SHARE if watched.ended_at is None else 1.0  # it lingers for some seconds
-        self._next["other"] = now + took_s + max(_OTHER_S, share * took_s)
+        other = self._another.look(self.runs[0], now) if len(self.runs) == 1 else None
         if other is None:
             return
         self._screen.note(f"{other.path} has begun to grow: going over to it")
-        self._part_from(watched, now)
+        self._part_from(self.runs[0], now)
         self.runs[:] = [Watched(other, Policy(self._options))]
 
     def _answer(self, now: float) -> None:
@@ -368,7 +351,7 @@ class Supervisor:
 
     def _is_the_last(self) -> bool:
         """Look once more for another log before the watch ends; tell whether there is none."""
-        self._next["other"] = 0.0
+        self._another.due = 0.0
         self._look_for_another(self._now)
         return self._is_over()
 

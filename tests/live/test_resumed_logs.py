@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 
-import followed_logs
 import pytest
 from call_counts import counted_calls
-from followed_logs import NOW, Clock, follow, touch
+from followed_logs import NOW, Clock, follow
+from resumed_runs import rows, settle, write
 
 from copilot_analytics import analyze
 from copilot_analytics.errors import UnreadableLogError
@@ -16,7 +16,6 @@ from copilot_analytics.live import resumes
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.log_families import earlier_logs, later_logs
-from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.resumes import judge_next, starts_of
 
@@ -35,29 +34,6 @@ NAMES = [
 @pytest.fixture
 def clock():
     return Clock()
-
-
-def rows(first, stop, *, total=40, stamp=True, begins=0):
-    """Return lines of a home-made log."""
-    made = []
-    for epoch in range(first, stop):
-        second = begins + 60 * epoch
-        at = f"2030-01-02 {3 + second // 3600:02}:{second // 60 % 60:02}:00 " if stamp else ""
-        loss = 0.2 + 2.0 / (1 + epoch) + 0.01 * (epoch * 7 % 5)
-        made.append(f"{at}epoch {epoch}/{total} train_loss: {loss:.4f} val_loss: {loss + 0.1:.4f}")
-    return made
-
-
-def write(path, lines, clock, mode="a"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open(mode) as file:
-        file.write("".join(f"{line}\n" for line in lines))
-    touch(path, clock)
-
-
-def settle(following, clock, seconds=40.0):
-    """Step until a log is taken to be at rest, and what goes on from it was looked for."""
-    return followed_logs.settle(following, clock, seconds)
 
 
 @pytest.mark.parametrize("stamp", [True, False])
@@ -187,84 +163,6 @@ def test_logs_that_are_followed_for_themselves_are_left_alone(tmp_path, clock):
     write(new, rows(16, 30), clock)
     settle(following, clock)
     assert following.file == str(old) and following.notices == []
-
-
-def test_a_resume_whose_log_holds_a_header_alone_is_no_stall_of_the_run_before(tmp_path, clock):
-    old, new = tmp_path / "20300102_030405.log", tmp_path / "20300102_040506.log"
-    write(old, rows(1, 16), clock)
-    following = follow(tmp_path, clock)
-    events = settle(following, clock)
-    write(new, ["building model", "config: epochs=40"], clock)
-    events += settle(following, clock, 1700.0)
-    assert following.file == str(new) and following.status == "running"
-    events += settle(following, clock, 300.0)
-    assert [e.key for e in events if e.kind == "status"] == ["running", "crashed"]
-    assert f"the resume in {new.name} died before its first step" in events[-2].text
-
-
-def test_a_numbered_resume_that_holds_a_header_alone_is_no_stall_either(tmp_path, clock):
-    old, new = tmp_path / "train.log", tmp_path / "train2.log"
-    write(old, rows(1, 16), clock)
-    following = follow(old, clock)
-    events = settle(following, clock)
-    assert following.successor == ""
-    write(new, ["building model"], clock)
-    events += settle(following, clock, 1700.0)
-    assert following.successor == "train2.log" and following.status == "running"
-    told = f"{old}: it seems to be resumed in train2.log, which has no step yet"
-    assert following.notices.count(told) == 1
-    write(new, rows(16, 30), clock)
-    events += settle(following, clock)
-    assert following.file == str(new) and following.successor == ""
-    assert [e.key for e in events if e.kind == "status"] == ["running"]
-
-
-def test_a_numbered_resume_that_never_trains_excuses_no_silence_for_ever(tmp_path, clock):
-    old, new = tmp_path / "train.log", tmp_path / "train2.log"
-    write(old, rows(1, 16), clock)
-    following = follow(old, clock)
-    settle(following, clock)
-    write(new, ["building model", "RuntimeError: CUDA out of memory"], clock)
-    events = settle(following, clock, 2400.0)
-    assert [event.key for event in events] == ["stalled"] and following.status == "stalled"
-    assert "the resume in train2.log died before its first step" in following.notices[-1]
-    assert "CUDA out of memory" in following.notices[-1]
-
-
-def test_a_header_that_was_there_before_excuses_no_silence(tmp_path, clock):
-    old, new = tmp_path / "train.log", tmp_path / "train2.log"
-    write(new, ["building model"], clock)
-    clock.now += 60.0
-    write(old, rows(1, 16), clock)
-    following = follow(old, clock)
-    settle(following, clock, 600.0)
-    assert following.successor == "train2.log" and following.status == "stalled"
-
-
-def test_a_second_resume_after_one_that_never_trained(tmp_path, clock):
-    logs = [tmp_path / f"slurm-{number}.out" for number in (98, 99, 100)]
-    write(logs[0], rows(1, 16), clock)
-    following = follow(logs[0], clock)
-    settle(following, clock)
-    write(logs[1], ["srun: error: node died"], clock)
-    settle(following, clock)
-    write(logs[2], rows(14, 41, begins=7200), clock)
-    settle(following, clock)
-    assert following.file == str(logs[2]) and following.status == "finished"
-    assert starts_of(logs[2]) == [logs[0], logs[2]]
-
-
-def test_a_resume_that_has_trained_did_not_die_at_its_start(tmp_path, clock):
-    old, new = tmp_path / "train.log", tmp_path / "train2.log"
-    write(old, rows(1, 16), clock)
-    following = follow(old, clock)
-    settle(following, clock)
-    write(new, rows(16, 30), clock)
-    events = settle(following, clock)
-    following.process = ProcessState("gone", 4_194_305)
-    events += settle(following, clock, 120.0)
-    (told,) = [event.text for event in events if event.key == "crashed"]
-    assert "died before its first step" not in told and "log has no end" in told
 
 
 def test_of_two_resumes_of_one_log_the_first_is_taken(tmp_path, clock):

@@ -76,7 +76,7 @@ def test_a_search_that_fails_is_made_again_and_does_not_end_the_watch(ledger, ha
     watch = supervisor(ledger, [log], find_other=find)
 
     def has_gone_over():
-        watch._next["other"] = 0.0
+        watch._another.due = 0.0
         return watch.runs[0].following.path == str(other)
 
     passes(watch, has_gone_over)
