@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
-# The Trainer adds the epoch last; only these follow it.
+# The Trainer adds the epoch last; only these follow it, some of them in what LLaMA-Factory logs.
 _TAIL = re.compile(
     r"^(?:\s*'(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second"
     r"|global_step/max_steps|percentage|elapsed_time|remaining_time|memory\(GiB\)"
-    r"|train_speed\(\w+/\w+\)|step)': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
+    r"|train_speed\(\w+/\w+\)|step|reward|accuracy|throughput)': "
+    r"(?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
 )
 _PAIRS = re.compile(rf"'(?P<key>[^'\\]{{1,100}})': '?(?P<number>{NUMBER})'?(?=[,}}])")
 _PLACE = re.compile(r"'global_step/max_steps': '(?P<step>\d{1,12})/(?P<steps>\d{1,12})'")
@@ -26,7 +27,7 @@ _OF_THE_TRAINER = re.compile(
 _NO_METRIC = re.compile(
     r"(?:^|_)(?:num_tokens|runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
     r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|step)$"
-    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second)$"
+    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second|throughput)$"
 )
 
 _LONGEST_DICT = 100  # lines

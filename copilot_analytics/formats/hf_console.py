@@ -32,6 +32,7 @@ _PLAN = re.compile(
     r"|Total optimization steps) = (?P<count>[\d,]{1,19})\s*$"
 )
 _EPOCHS = re.compile(r"(?:^|>>|\s)\s{0,8}Num Epochs = (?P<count>[\d,]{1,25})\s*$")
+_SECTION = re.compile(r"\*{5} Running (?P<what>\w{1,20})(?: \w{1,20})? \*{5}")
 _RESUMED = re.compile(r"Continuing training from (?P<what>global step|epoch) (?P<count>\d{1,12})")
 _SAVED = re.compile(
     r"Saving model checkpoint to (?P<path>.{1,400}?checkpoint-(?P<step>\d{1,12}))\b"
@@ -53,6 +54,7 @@ class HFConsoleParser(LineParser):
     def __init__(self, file: str) -> None:
         self._rows = RowReader(file, Axis(), Naming({"epoch": "#progress"}))
         self._header: dict[str, int] = {}
+        self._trains = True  # an evaluation has a header too, with its own number of examples
         self._total: int | None = None  # of the bar of the training
         self._frame: Frame | None = None  # its last one
         self._last_of_the_other: Frame | None = None  # of the training before this one
@@ -220,8 +222,12 @@ class HFConsoleParser(LineParser):
                 {k: _count(text) for k, text in header.groupdict().items()}, number
             )
             return
+        section = _SECTION.search(line)
+        if section is not None:
+            self._trains = section["what"] == "training"
+            return
         part = _PLAN.search(line) or _EPOCHS.search(line)
-        if part is not None:
+        if part is not None and self._trains:
             what = part.groupdict().get("what") or "epochs"
             key = {"Num examples": "examples", "epochs": "epochs"}.get(what)
             key = key or ("steps" if what.startswith("Total opt") else "batch")
@@ -343,6 +349,11 @@ Saving model checkpoint to toy/checkpoint-5
                 Record("train", 10, 0.25, metrics={"loss": 0.75, "lr": 1e-06}, line=3),
                 Record("eval", 10, 0.25, metrics={"eval_loss": 0.875}, line=6),
             ),
+        ),
+        Sample(
+            "[INFO|toy:1] >> {'loss': 0.7500, 'learning_rate': 1.0000e-06, 'epoch': 0.25, "
+            "'accuracy': 0.50, 'throughput': 100.25}\n",
+            (Record("train", 1, 0.25, None, {"loss": 0.75, "accuracy": 0.5, "lr": 1e-06}, line=1),),
         ),
         Sample(
             "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
