@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
-from copilot_analytics.formats._hf_lines import SUMMARY, WrappedDict, dict_fields, kind_of
+from copilot_analytics.formats._hf_lines import WrappedDict, dict_fields, kind_of
+from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
@@ -40,14 +41,6 @@ _SAVED = re.compile(
 _DONE = re.compile(r"\*{5} train metrics \*{5}|^\s*Training completed\. Do not forget")
 
 
-class _Row(NamedTuple):
-    """A line whose step is not known yet; `kind` is train, eval or end."""
-
-    kind: str
-    numbers: dict[str, float]
-    line: int
-
-
 class HFConsoleParser(LineParser):
     """Reads the dicts of the Trainer and places them by its bar."""
 
@@ -58,27 +51,29 @@ class HFConsoleParser(LineParser):
         self._total: int | None = None  # of the bar of the training
         self._frame: Frame | None = None  # its last one
         self._last_of_the_other: Frame | None = None  # of the training before this one
-        self._held: list[_Row] = []
+        self._held: list[Row] = []
         self._pace = Pace()
         self._ended = False
         self._over: float | None = None  # the epoch of a summary that no header followed
         self._epoch = 0.0  # of the last line that nothing but its number places
         self._wrapped = WrappedDict()
+        self._board = Board()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
-        fields = dict_fields(line)
+        fields = None if ON_BOARD.search(line) else dict_fields(line)
         return None if fields is None or kind_of(fields) != "train" else fields
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Hold training lines until the bar tells their step; place them otherwise."""
         self._wrapped.forget()
+        self._board.trains()
         if "#step" in columns:
             yield from self._rows.rows(columns, lines)
             return
         for row, line in enumerate(lines.tolist()):
             numbers = {name: float(column[row]) for name, column in columns.items()}
-            yield from self._take(_Row("train", numbers, line))
+            yield from self._take(Row("train", numbers, line))
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
@@ -89,7 +84,10 @@ class HFConsoleParser(LineParser):
         seen = [] if frame is None else list(records_of(self._see(frame)))
         if fields is not None:  # behind the frame, where a heap of output was written out
             numbers = {field.name: float(text[field.start : field.end]) for field in fields}
-            return [*seen, *records_of(self._take(_Row(kind_of(fields), numbers, number)))]
+            row = Row(kind_of(fields), numbers, number)
+            board = self._board
+            rows = board.from_board(row) if ON_BOARD.search(text) else board.from_trainer(row)
+            return [*seen, *records_of(item for told in rows for item in self._take(told))]
         if frame is not None:
             return seen
         return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
@@ -98,9 +96,10 @@ class HFConsoleParser(LineParser):
         """Place what is still held back."""
         if self._total is None and self._frame is not None:
             self._total = self._frame.total
-        return list(records_of(self._release(self._last_known())))
+        held = records_of(item for row in self._board.rest() for item in self._take(row))
+        return [*held, *records_of(self._release(self._last_known()))]
 
-    def _take(self, row: _Row) -> Iterator[Item]:
+    def _take(self, row: Row) -> Iterator[Item]:
         at = row.numbers.get("epoch")
         if self._over is not None and at is not None and at < self._over:
             yield from self._again(at, row.line)
@@ -156,7 +155,7 @@ class HFConsoleParser(LineParser):
                 self._total = before.total
                 yield from self._release(self._last_known())
         if frame.total != self._total:
-            if self._total is not None and frame.done == 0 and _is_training(self._held):
+            if self._total is not None and frame.done == 0 and is_training(self._held):
                 yield from self._release(self._last_known())
             # Until a line tells which bar it is, the longest will be that of the training.
             if self._total is None and (not self._frame or frame.total >= self._frame.total):
@@ -171,7 +170,7 @@ class HFConsoleParser(LineParser):
         One that only begins is of an evaluation: it is too early for a line of the training.
         """
         begins = frame.done == 0 < before.done and before is not self._last_of_the_other
-        return (begins and _is_training(self._held)) or _is_bar_of(before, self._held)
+        return (begins and is_training(self._held)) or is_bar_of(before, self._held)
 
     def _last_known(self) -> int:
         """Return the step of the last held line when no frame follows it."""
@@ -193,7 +192,7 @@ class HFConsoleParser(LineParser):
                 row.numbers["#time_s"] = elapsed_s
             yield from self._say(row, at)
 
-    def _say(self, row: _Row, step: int | None) -> Iterator[Item]:
+    def _say(self, row: Row, step: int | None) -> Iterator[Item]:
         """Yield a row at its step; -1 counts the row."""
         numbers = dict(row.numbers)
         if step is not None and step >= 0:
@@ -351,8 +350,8 @@ Saving model checkpoint to toy/checkpoint-5
             ),
         ),
         Sample(
-            "[INFO|toy:1] >> {'loss': 0.7500, 'learning_rate': 1.0000e-06, 'epoch': 0.25, "
-            "'accuracy': 0.50, 'throughput': 100.25}\n",
+            "[INFO|2024-03-01 10:00:00] logging.py:1 >> {'loss': 0.7500, "
+            "'learning_rate': 1.0000e-06, 'epoch': 0.25, 'accuracy': 0.50, 'throughput': 100.25}\n",
             (Record("train", 1, 0.25, None, {"loss": 0.75, "accuracy": 0.5, "lr": 1e-06}, line=1),),
         ),
         Sample(
@@ -376,24 +375,6 @@ Saving model checkpoint to toy/checkpoint-5
     def parser(self, file: str) -> HFConsoleParser:
         """Return a fresh parser for a log."""
         return HFConsoleParser(file)
-
-
-def _is_training(rows: Sequence[_Row]) -> bool:
-    """Tell whether the last of some rows is a line of the training."""
-    return bool(rows) and rows[-1].kind == "train"
-
-
-def _is_bar_of(frame: Frame, rows: Sequence[_Row]) -> bool:
-    """Tell whether rows come with the summary of a training that a bar before them belongs to.
-
-    Their output was held back until the bar was at its end: the next one is of something else. The
-    summary prints planned steps by the second with three decimals.
-    """
-    summary = next((row.numbers for row in rows if row.kind == "end"), None)
-    if summary is None or not set(SUMMARY) <= summary.keys():
-        return False
-    seconds, pace = (summary[name] for name in SUMMARY)
-    return abs(frame.total - seconds * pace) <= 0.0006 * seconds + 1
 
 
 def _count(text: str) -> int:
