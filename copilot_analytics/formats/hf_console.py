@@ -9,7 +9,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
-from copilot_analytics.formats._hf_lines import WrappedDict, dict_fields, kind_of
+from copilot_analytics.formats._hf_lines import WrappedDict, count_of, dict_fields, kind_of
 from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -58,6 +58,7 @@ class HFConsoleParser(LineParser):
         self._epoch = 0.0  # of the last line that nothing but its number places
         self._wrapped = WrappedDict()
         self._board = Board()
+        self._numbered = 0  # the last line that says its step
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -69,6 +70,7 @@ class HFConsoleParser(LineParser):
         self._wrapped.forget()
         self._board.trains()
         if "#step" in columns:
+            self._numbered = int(lines[-1])
             yield from self._rows.rows(columns, lines)
             return
         for row, line in enumerate(lines.tolist()):
@@ -105,6 +107,8 @@ class HFConsoleParser(LineParser):
             yield from self._again(at, row.line)
         if row.kind == "end":
             self._over = at
+        if "#step" in row.numbers:
+            self._numbered = row.line
         if self._frame is not None and "#step" not in row.numbers:
             self._held.append(row)
             return
@@ -146,6 +150,8 @@ class HFConsoleParser(LineParser):
 
     def _see(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a bar without a title, which may be that of the training."""
+        if frame.title == "Train" and frame.is_exact and self._numbered:  # in the first ms-swift
+            yield from self._rows.config({"planned_steps": frame.total}, self._numbered)
         if frame.title or not frame.is_exact:
             return
         if self._total is None and self._held:
@@ -218,7 +224,7 @@ class HFConsoleParser(LineParser):
         header = _UNSLOTH.search(line)
         if header is not None:
             yield from self._begin(
-                {k: _count(text) for k, text in header.groupdict().items()}, number
+                {k: count_of(text) for k, text in header.groupdict().items()}, number
             )
             return
         section = _SECTION.search(line)
@@ -230,7 +236,7 @@ class HFConsoleParser(LineParser):
             what = part.groupdict().get("what") or "epochs"
             key = {"Num examples": "examples", "epochs": "epochs"}.get(what)
             key = key or ("steps" if what.startswith("Total opt") else "batch")
-            yield from self._begin({key: _count(part["count"])}, number)
+            yield from self._begin({key: count_of(part["count"])}, number)
             return
         stamp = find_stamp(line)
         time = self._rows.time_of(
@@ -355,6 +361,19 @@ Saving model checkpoint to toy/checkpoint-5
             (Record("train", 1, 0.25, None, {"loss": 0.75, "accuracy": 0.5, "lr": 1e-06}, line=1),),
         ),
         Sample(
+            """\
+{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.5, 'global_step': 10}
+Train:  50%|#####     | 10/20 [00:10<00:10,  1.00s/it]
+{'eval_loss': 0.5, 'eval_acc': 0.75, 'eval_runtime': 0.5, 'epoch': 0.5, 'global_step': 10}
+Val: 100%|##########| 5/5 [00:00<00:00, 13.27it/s]
+""",
+            (
+                Record("train", 10, 0.5, None, {"loss": 0.75, "acc": 0.5, "lr": 1e-06}, line=1),
+                Record("config", facts={"planned_steps": 20}, line=1),
+                Record("eval", 10, 0.5, None, {"eval_loss": 0.5}, {"split": "val"}, 3),
+            ),
+        ),
+        Sample(
             "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
             "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
             (
@@ -375,11 +394,6 @@ Saving model checkpoint to toy/checkpoint-5
     def parser(self, file: str) -> HFConsoleParser:
         """Return a fresh parser for a log."""
         return HFConsoleParser(file)
-
-
-def _count(text: str) -> int:
-    number = int(text.replace(",", ""))
-    return number if number < 10**12 else 0  # a Trainer that is told steps plans endless epochs
 
 
 FORMAT = HFConsole()
