@@ -75,8 +75,11 @@ def awaits_eval(run: Run) -> bool:
     if not len(run.eval_log) or _eval_follows(run):
         return False
     every, planned = eval_every(run), run.planned_steps
-    if every is None or planned is None:
+    if planned is None:
         return True
+    if every is None:
+        due = _next_eval(run)
+        return due is None or due <= planned
     return planned % every < 0.5 or every - planned % every < 0.5
 
 
@@ -91,6 +94,21 @@ def eval_every(run: Run) -> float | None:
     return float(interval)
 
 
+def _next_eval(run: Run) -> float | None:
+    """Return the step of the next evaluation, where those so far were equally far apart.
+
+    A tenth of their distance is left for plans that come from the rounded length of an epoch.
+    """
+    evals = run.eval_log
+    step = np.unique(evals.step[-_EVALS:][evals.segment[-_EVALS:] == evals.segment[-1]])
+    gaps = np.diff(step[-_GAPS - 1 :])
+    if len(gaps) < _GAPS or gaps.min() != gaps.max():
+        return None
+    return float(step[-1]) + 0.9 * float(gaps[0])
+
+
+_GAPS = 3  # that must be the same
+_EVALS = 100  # rows, of which several may be of one step
 _ROWS = 2000
 _EPOCHS = 8
 

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EPOCH = re.compile(rf"'epoch': '?(?P<epoch>{NUMBER})'?(?P<tail>[,}}])")
-# The Trainer adds the epoch last; only these follow it.
+# The Trainer adds the epoch last; only these follow it, some of them in what LLaMA-Factory logs.
 _TAIL = re.compile(
     r"^(?:\s*'(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second"
     r"|global_step/max_steps|percentage|elapsed_time|remaining_time|memory\(GiB\)"
-    r"|train_speed\(\w+/\w+\)|step)': (?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
+    r"|train_speed\(\w+/\w+\)|step|global_step|reward|accuracy|throughput)': "
+    r"(?:'[^']{0,60}'|[^,}']{1,60})[,}])*\s*$"
 )
 _PAIRS = re.compile(rf"'(?P<key>[^'\\]{{1,100}})': '?(?P<number>{NUMBER})'?(?=[,}}])")
 _PLACE = re.compile(r"'global_step/max_steps': '(?P<step>\d{1,12})/(?P<steps>\d{1,12})'")
@@ -26,7 +27,7 @@ _OF_THE_TRAINER = re.compile(
 _NO_METRIC = re.compile(
     r"(?:^|_)(?:num_tokens|runtime|samples_per_second|steps_per_second|model_preparation_time|jit_compilation"
     r"_time)$|^(?:total_flos|memory\(GiB\)|train_speed\(.{1,20}\)|step)$"
-    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second)$"
+    r"|^(?:num_input_tokens_seen|train_tokens_per_second|tokens_per_second|throughput)$"
 )
 
 _LONGEST_DICT = 100  # lines
@@ -50,7 +51,7 @@ def dict_fields(line: str) -> list[Field] | None:
         return None
     fields: dict[str, Field] = {}
     for pair in _PAIRS.finditer(line, start, end):
-        if pair["key"] == "step":
+        if pair["key"] in {"step", "global_step"}:
             fields["#step"] = Field("#step", *pair.span("number"))
         elif pair["key"] in SUMMARY or not _NO_METRIC.search(pair["key"]):
             fields[pair["key"]] = Field(pair["key"], *pair.span("number"))
@@ -103,3 +104,9 @@ def kind_of(fields: Sequence[Field]) -> str:
     if "train_runtime" in names:
         return "end"
     return "eval" if any(name.startswith("eval_") for name in names) else "train"
+
+
+def count_of(text: str) -> int:
+    """Return a count of a header; 0 for one that plans endlessly."""
+    number = int(text.replace(",", ""))
+    return number if number < 10**12 else 0  # a Trainer that is told steps plans endless epochs

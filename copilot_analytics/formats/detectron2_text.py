@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import ANY_PAIRS, ETA
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Floats, Ints, Item
 
+_TURN = re.compile(
+    r"(?P<fell>\bException during training:)|\bStarting training from iteration"
+    r"|\bRank of current process"
+)
 _PASTE = re.compile(r"copypaste: (?P<told>\S.{0,2000})$")
 _CHECKPOINT = re.compile(r"Saving checkpoint to (?P<path>\S{1,400})")
 _STEP = re.compile(r"_(?P<step>\d{5,9})\.pth$")
@@ -34,15 +40,23 @@ class Detectron2Parser(PartsParser):
     _names: tuple[str, ...] = ()
     _head: tuple[str, ...] = ()  # of a table of results, as FastReID prints it
     _at: int | None = None  # the step of a checkpoint since the last training line
+    _fell: int | None = None  # the line of an exception, until training starts again
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
-        """Turn the numbers of training lines into blocks."""
+        """Turn the numbers of training lines into blocks.
+
+        The writers print once more as the hooks are closed, what was gathered until the exception.
+        """
+        if self._fell is not None:
+            lines = np.full_like(lines, self._fell)
         items = list(super().block(columns, lines))
         self._at = None
         return items
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
+        if found := _TURN.search(line):
+            self._fell = number if found["fell"] else None
         if found := _PASTE.search(line):
             return list(self._see_paste(found["told"].strip(), number))
         if "OrderedDict([(" in line:

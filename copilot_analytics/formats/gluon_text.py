@@ -117,7 +117,8 @@ class GluonText(PartsFormat):
             )
         ),
         Part(
-            Pattern("eval", re.compile(rf"^\s*mAP=(?P<mAP>{NUMBER})\s*$")),
+            # On COCO its name stands on the line before, ``~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~``.
+            Pattern("eval", re.compile(rf"^\s*(?:mAP)?=(?P<mAP>{NUMBER})\s*$")),
             closes=True,
         ),
         Part(
@@ -172,12 +173,17 @@ INFO:root:[Epoch 1] train=0.375000 val=0.625000 loss=2.250000 time: 34.250000
 cat=0.25
 mAP=0.375
 [Epoch 1][Batch 99], LR: 1.25E-04, Speed: 108.25 samples/sec, ObjLoss=215.5, ClassLoss=20.5
+[Epoch 1] Validation:
+cat=25.5
+~~~~ MeanAP @ IoU=[0.50,0.95] ~~~~
+=37.5
 """,
             (
                 Record("train", 99, metrics={"ObjLoss": 415.5, "lr": 1.25e-4}, line=1),
                 Record("config", facts={"steps_per_epoch": 99}, line=5),
                 Record("eval", None, 1.0, metrics={"mAP": 0.375}, line=5),
                 Record("train", 198, metrics={"ClassLoss": 20.5}, line=6),
+                Record("eval", None, 2.0, metrics={"mAP": 37.5}, line=10),
             ),
         ),
         Sample(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
-from copilot_analytics.formats._hf_lines import SUMMARY, WrappedDict, dict_fields, kind_of
+from copilot_analytics.formats._hf_lines import WrappedDict, count_of, dict_fields, kind_of
+from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
@@ -32,19 +33,12 @@ _PLAN = re.compile(
     r"|Total optimization steps) = (?P<count>[\d,]{1,19})\s*$"
 )
 _EPOCHS = re.compile(r"(?:^|>>|\s)\s{0,8}Num Epochs = (?P<count>[\d,]{1,25})\s*$")
+_SECTION = re.compile(r"\*{5} Running (?P<what>\w{1,20})(?: \w{1,20})? \*{5}")
 _RESUMED = re.compile(r"Continuing training from (?P<what>global step|epoch) (?P<count>\d{1,12})")
 _SAVED = re.compile(
     r"Saving model checkpoint to (?P<path>.{1,400}?checkpoint-(?P<step>\d{1,12}))\b"
 )
 _DONE = re.compile(r"\*{5} train metrics \*{5}|^\s*Training completed\. Do not forget")
-
-
-class _Row(NamedTuple):
-    """A line whose step is not known yet; `kind` is train, eval or end."""
-
-    kind: str
-    numbers: dict[str, float]
-    line: int
 
 
 class HFConsoleParser(LineParser):
@@ -53,30 +47,35 @@ class HFConsoleParser(LineParser):
     def __init__(self, file: str) -> None:
         self._rows = RowReader(file, Axis(), Naming({"epoch": "#progress"}))
         self._header: dict[str, int] = {}
+        self._trains = True  # an evaluation has a header too, with its own number of examples
         self._total: int | None = None  # of the bar of the training
         self._frame: Frame | None = None  # its last one
         self._last_of_the_other: Frame | None = None  # of the training before this one
-        self._held: list[_Row] = []
+        self._held: list[Row] = []
         self._pace = Pace()
         self._ended = False
         self._over: float | None = None  # the epoch of a summary that no header followed
         self._epoch = 0.0  # of the last line that nothing but its number places
         self._wrapped = WrappedDict()
+        self._board = Board()
+        self._numbered = 0  # the last line that says its step
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
-        fields = dict_fields(line)
+        fields = None if ON_BOARD.search(line) else dict_fields(line)
         return None if fields is None or kind_of(fields) != "train" else fields
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Hold training lines until the bar tells their step; place them otherwise."""
         self._wrapped.forget()
+        self._board.trains()
         if "#step" in columns:
+            self._numbered = int(lines[-1])
             yield from self._rows.rows(columns, lines)
             return
         for row, line in enumerate(lines.tolist()):
             numbers = {name: float(column[row]) for name, column in columns.items()}
-            yield from self._take(_Row("train", numbers, line))
+            yield from self._take(Row("train", numbers, line))
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
@@ -87,7 +86,10 @@ class HFConsoleParser(LineParser):
         seen = [] if frame is None else list(records_of(self._see(frame)))
         if fields is not None:  # behind the frame, where a heap of output was written out
             numbers = {field.name: float(text[field.start : field.end]) for field in fields}
-            return [*seen, *records_of(self._take(_Row(kind_of(fields), numbers, number)))]
+            row = Row(kind_of(fields), numbers, number)
+            board = self._board
+            rows = board.from_board(row) if ON_BOARD.search(text) else board.from_trainer(row)
+            return [*seen, *records_of(item for told in rows for item in self._take(told))]
         if frame is not None:
             return seen
         return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
@@ -96,14 +98,17 @@ class HFConsoleParser(LineParser):
         """Place what is still held back."""
         if self._total is None and self._frame is not None:
             self._total = self._frame.total
-        return list(records_of(self._release(self._last_known())))
+        held = records_of(item for row in self._board.rest() for item in self._take(row))
+        return [*held, *records_of(self._release(self._last_known()))]
 
-    def _take(self, row: _Row) -> Iterator[Item]:
+    def _take(self, row: Row) -> Iterator[Item]:
         at = row.numbers.get("epoch")
         if self._over is not None and at is not None and at < self._over:
             yield from self._again(at, row.line)
         if row.kind == "end":
             self._over = at
+        if "#step" in row.numbers:
+            self._numbered = row.line
         if self._frame is not None and "#step" not in row.numbers:
             self._held.append(row)
             return
@@ -145,6 +150,8 @@ class HFConsoleParser(LineParser):
 
     def _see(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a bar without a title, which may be that of the training."""
+        if frame.title == "Train" and frame.is_exact and self._numbered:  # in the first ms-swift
+            yield from self._rows.config({"planned_steps": frame.total}, self._numbered)
         if frame.title or not frame.is_exact:
             return
         if self._total is None and self._held:
@@ -154,7 +161,7 @@ class HFConsoleParser(LineParser):
                 self._total = before.total
                 yield from self._release(self._last_known())
         if frame.total != self._total:
-            if self._total is not None and frame.done == 0 and _is_training(self._held):
+            if self._total is not None and frame.done == 0 and is_training(self._held):
                 yield from self._release(self._last_known())
             # Until a line tells which bar it is, the longest will be that of the training.
             if self._total is None and (not self._frame or frame.total >= self._frame.total):
@@ -169,7 +176,7 @@ class HFConsoleParser(LineParser):
         One that only begins is of an evaluation: it is too early for a line of the training.
         """
         begins = frame.done == 0 < before.done and before is not self._last_of_the_other
-        return (begins and _is_training(self._held)) or _is_bar_of(before, self._held)
+        return (begins and is_training(self._held)) or is_bar_of(before, self._held)
 
     def _last_known(self) -> int:
         """Return the step of the last held line when no frame follows it."""
@@ -191,7 +198,7 @@ class HFConsoleParser(LineParser):
                 row.numbers["#time_s"] = elapsed_s
             yield from self._say(row, at)
 
-    def _say(self, row: _Row, step: int | None) -> Iterator[Item]:
+    def _say(self, row: Row, step: int | None) -> Iterator[Item]:
         """Yield a row at its step; -1 counts the row."""
         numbers = dict(row.numbers)
         if step is not None and step >= 0:
@@ -217,15 +224,19 @@ class HFConsoleParser(LineParser):
         header = _UNSLOTH.search(line)
         if header is not None:
             yield from self._begin(
-                {k: _count(text) for k, text in header.groupdict().items()}, number
+                {k: count_of(text) for k, text in header.groupdict().items()}, number
             )
             return
+        section = _SECTION.search(line)
+        if section is not None:
+            self._trains = section["what"] == "training"
+            return
         part = _PLAN.search(line) or _EPOCHS.search(line)
-        if part is not None:
+        if part is not None and self._trains:
             what = part.groupdict().get("what") or "epochs"
             key = {"Num examples": "examples", "epochs": "epochs"}.get(what)
             key = key or ("steps" if what.startswith("Total opt") else "batch")
-            yield from self._begin({key: _count(part["count"])}, number)
+            yield from self._begin({key: count_of(part["count"])}, number)
             return
         stamp = find_stamp(line)
         time = self._rows.time_of(
@@ -345,6 +356,24 @@ Saving model checkpoint to toy/checkpoint-5
             ),
         ),
         Sample(
+            "[INFO|2024-03-01 10:00:00] logging.py:1 >> {'loss': 0.7500, "
+            "'learning_rate': 1.0000e-06, 'epoch': 0.25, 'accuracy': 0.50, 'throughput': 100.25}\n",
+            (Record("train", 1, 0.25, None, {"loss": 0.75, "accuracy": 0.5, "lr": 1e-06}, line=1),),
+        ),
+        Sample(
+            """\
+{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.5, 'global_step': 10}
+Train:  50%|#####     | 10/20 [00:10<00:10,  1.00s/it]
+{'eval_loss': 0.5, 'eval_acc': 0.75, 'eval_runtime': 0.5, 'epoch': 0.5, 'global_step': 10}
+Val: 100%|##########| 5/5 [00:00<00:00, 13.27it/s]
+""",
+            (
+                Record("train", 10, 0.5, None, {"loss": 0.75, "acc": 0.5, "lr": 1e-06}, line=1),
+                Record("config", facts={"planned_steps": 20}, line=1),
+                Record("eval", 10, 0.5, None, {"eval_loss": 0.5}, {"split": "val"}, 3),
+            ),
+        ),
+        Sample(
             "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
             "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
             (
@@ -365,29 +394,6 @@ Saving model checkpoint to toy/checkpoint-5
     def parser(self, file: str) -> HFConsoleParser:
         """Return a fresh parser for a log."""
         return HFConsoleParser(file)
-
-
-def _is_training(rows: Sequence[_Row]) -> bool:
-    """Tell whether the last of some rows is a line of the training."""
-    return bool(rows) and rows[-1].kind == "train"
-
-
-def _is_bar_of(frame: Frame, rows: Sequence[_Row]) -> bool:
-    """Tell whether rows come with the summary of a training that a bar before them belongs to.
-
-    Their output was held back until the bar was at its end: the next one is of something else. The
-    summary prints planned steps by the second with three decimals.
-    """
-    summary = next((row.numbers for row in rows if row.kind == "end"), None)
-    if summary is None or not set(SUMMARY) <= summary.keys():
-        return False
-    seconds, pace = (summary[name] for name in SUMMARY)
-    return abs(frame.total - seconds * pace) <= 0.0006 * seconds + 1
-
-
-def _count(text: str) -> int:
-    number = int(text.replace(",", ""))
-    return number if number < 10**12 else 0  # a Trainer that is told steps plans endless epochs
 
 
 FORMAT = HFConsole()

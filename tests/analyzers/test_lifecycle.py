@@ -153,6 +153,18 @@ def test_training_without_its_last_evaluation_is_interrupted():
     assert "last evaluation is missing" in life.reason
 
 
+@pytest.mark.parametrize(
+    ("until", "status"), [(640, "finished"), (600, "interrupted"), (699, "interrupted")]
+)
+def test_no_evaluation_is_due_at_an_end_that_lies_between_two(until, status):
+    records = [Record("config", facts={"planned_steps": until})]
+    for step in sorted({*range(10, until, 10), until}):
+        records.append(Record("train", step=step, metrics={"loss": 1.0}, line=2 * step))
+        if step % 100 == 0 and step < until:
+            records.append(Record("eval", step=step, metrics={"f1": 0.5}, line=2 * step + 1))
+    assert judge(records)[0].status == status
+
+
 def test_half_way_is_interrupted_or_running_or_stalled_by_silence():
     half = some(until=0.5)
     assert judge(half)[0].status == "interrupted"

@@ -155,6 +155,24 @@ Test: [   8/9]  Time: 0.500 (0.500)  Loss:   3.000 ( 3.500)  Acc@1:  75.000 ( 50
     assert not [record for record in records if record.kind == "eval"]
 
 
+def test_detectron2_row_of_the_writers_that_close_is_of_before_the_exception() -> None:
+    row = "[03/01 10:00:0{0} d2.utils.events]:  eta: 0:01:00  iter: {1}  total_loss: 1.5\n"
+    start = "[03/01 10:00:00 d2.engine.train_loop]: Starting training from iteration 0\n"
+    fall = (
+        "ERROR [03/01 10:00:03 d2.engine.train_loop]: Exception during training:\n"
+        "Traceback (most recent call last):\n"
+        '  File "toy.py", line 1, in run_step\n'
+        "FloatingPointError: Loss became infinite or NaN at iteration=41!\n"
+        "[03/01 10:00:03 d2.engine.hooks]: Overall training speed: 39 iterations in 0:00:03\n"
+    )
+    first = start + row.format(1, 19) + row.format(2, 39) + fall + row.format(3, 41)
+    _, records = _read(first + start + row.format(4, 19))
+    trained = [(r.step, r.line) for r in records if r.kind == "train"]
+    assert trained == [(19, 2), (39, 3), (41, 4), (19, 11)]
+    (crash,) = [r for r in records if r.kind == "crash"]
+    assert crash.line >= 4
+
+
 def test_detectron2_result_stands_at_the_checkpoint_before_it() -> None:
     line = "[03/01 10:00:10] d2.utils.events INFO:  iter: {}  total_loss: 4.5  lr: 0.1\n"
     text = (

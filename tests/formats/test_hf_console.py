@@ -89,6 +89,30 @@ def test_without_a_bar_the_header_tells_the_steps_of_an_epoch():
     assert steps(read(text)) == list(range(10, 201, 10))
 
 
+def test_the_header_of_an_evaluation_is_not_that_of_the_training():
+    said = "[INFO|trainer.py:100] 2024-03-01 10:00:00,500 >> "
+    header = (
+        f"{said}***** Running training *****\n{said}  Num examples = 400\n{said}  Num Epochs = 4\n"
+        f"{said}  Total train batch size (w. parallel, distributed & accumulation) = 8\n"
+        f"{said}  Total optimization steps = 200\n"
+    )
+    between = f"{said}\n***** Running Evaluation *****\n{said}  Num examples = 40\n"
+    parts = [f"[INFO|callbacks:9] >> {row(step, 50)}\n" for step in range(10, 201, 10)]
+    assert steps(read(header + between.join(parts))) == list(range(10, 201, 10))
+
+
+def test_what_is_told_to_a_board_as_well_is_one_line():
+    board = "[INFO|2024-03-01 10:00:00] toy.callbacks:143 >> "
+    both = [
+        f"{frame(step)}{board}{row(step, 50)[:-1]}, 'throughput': 9.5}}\n{row(step, 50)}\n"
+        f"{frame(step)}"
+        for step in range(10, 51, 10)
+    ]
+    assert steps(read("".join(both))) == [10, 20, 30, 40, 50]
+    alone = "".join(f"{board}{row(step, 50)[:-1]}, 'throughput': 9.5}}\n" for step in (10, 20, 30))
+    assert steps(read(alone)) == [1, 2, 3]
+
+
 def test_a_header_without_a_batch_size_places_lines_by_its_plan():
     header = "***** Running training *****\n  Num Epochs = 4\n  Total optimization steps = 200\n"
     rows = "".join(f"{row(step, 50)}\n" for step in range(10, 201, 10))
