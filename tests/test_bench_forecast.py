@@ -30,7 +30,14 @@ def curve(values: object, direction: str = "max", source: str = "one") -> object
 
 @pytest.mark.parametrize(
     "script",
-    ["bench_forecast", "bench_eta", "bench_arrivals", "fit_stop_rule", "fit_forecast_priors", "fit_eta_widths"],
+    [
+        "bench_forecast",
+        "bench_eta",
+        "bench_arrivals",
+        "fit_stop_rule",
+        "fit_forecast_priors",
+        "fit_eta_widths",
+    ],
 )
 def test_without_the_curves_it_says_so(script: str, repository: Path, tmp_path: Path) -> None:
     done = subprocess.run(

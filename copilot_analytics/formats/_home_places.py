@@ -72,6 +72,8 @@ def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
     '#epoch'
     >>> place_of(["max", "steps"], whole=True, again=False) is None
     True
+    >>> place_of(["Total", "reward", "in", "episode"], whole=True, again=False)
+    '#count'
     """
     while len(words) > 1 and words[-1].lower() in LINKING:
         words = words[:-1]  # "Epoch is [1/60]"
@@ -89,5 +91,6 @@ def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
     if last in STEPS or last in GLOBAL_STEPS:
         if last in GLOBAL_STEPS or "global" in joined:
             return "#step"
-        return None if joined & _OF_ALL else "#count"
+        of_all = joined & _OF_ALL and not measured_at(words)  # "total reward in episode 3 is 9"
+        return None if of_all else "#count"
     return "#run" if last in SAMPLES else None

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from copilot_analytics.formats._json_home import numbers_said
+from copilot_analytics.formats._json_home import RARE_COUNTERS, numbers_said
 from copilot_analytics.formats._json_rows import number_in
 from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._splits import split_of
@@ -44,6 +44,7 @@ _SETTING = re.compile(
 _SEARCHED = frozenset(
     "batch_size lr learning_rate optimizer dropout hidden_size hidden_dim".split()
 )
+_TITLES = "title name synopsis description url air_date airDate".split()
 _SUMS = re.compile(r"^(?:best|final|mean|avg|std|min|max|total|last)_", re.IGNORECASE)
 _EPISODES = re.compile(r"episode|reward|return", re.IGNORECASE)
 _AGENT = re.compile(r"episode|epsilon|gamma", re.IGNORECASE)
@@ -146,6 +147,8 @@ def _rows_of_array(entries: Sequence[Json]) -> list[Row]:
         return []
     placed = [key for key in PLACES & named if sum(key in row for row in rows) > len(rows) / 2]
     moving = [key for key in placed if len(rows) == 1 or len({row.get(key) for row in rows}) > 1]
+    if moving and set(moving) <= set(RARE_COUNTERS) and _are_titled(entries):
+        return []  # episodes of a series, rounds of a tournament
     if moving:
         return rows if _is_training(named - PLACES, has_place=True) else []
     says_more = any(isinstance(held, str) for entry in entries for held in entry.values())
@@ -156,6 +159,15 @@ def _rows_of_array(entries: Sequence[Json]) -> list[Row]:
     rows = [{key: number for key, number in row.items() if key not in placed} for row in rows]
     evaluated = any(split_of(key) in {"val", "test"} for key in named)
     return [{"epoch": n, **row} for n, row in enumerate(rows, 1)] if evaluated else rows
+
+
+def _are_titled(entries: Sequence[Json]) -> bool:
+    """Tell whether most entries have a title of their own, which no episode of an agent has."""
+    for key in _TITLES:
+        titles = [entry[key] for entry in entries if isinstance(entry.get(key), str)]
+        if len(entries) > 1 and 2 * len(set(titles)) > len(entries):
+            return True
+    return False
 
 
 def _rows_of_frame(node: Json) -> list[Row]:

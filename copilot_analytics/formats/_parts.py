@@ -73,8 +73,9 @@ class PartsParser(StatementParser):
         naming: Naming,
         *,
         reads_coco: bool = False,
+        reads_settings: bool = False,
     ) -> None:
-        super().__init__(patterns, rows, naming)
+        super().__init__(patterns, rows, naming, reads_settings=reads_settings)
         self._coco = CocoSummary() if reads_coco else None
         self._parts = parts
         self._row: dict[str, float] = {}
@@ -156,7 +157,14 @@ class PartsFormat(StatementFormat):
     def parser(self, file: str) -> PartsParser:
         """Return a fresh parser for a log."""
         rows = RowReader(file, self.axis(), self.naming)
-        return PartsParser(self.patterns, self.parts, rows, self.naming, reads_coco=self.reads_coco)
+        return PartsParser(
+            self.patterns,
+            self.parts,
+            rows,
+            self.naming,
+            reads_coco=self.reads_coco,
+            reads_settings=self.reads_settings,
+        )
 
     @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:

@@ -18,6 +18,8 @@ from copilot_analytics.formats._base import (
     LogFormat,
     judges_each_line,
 )
+from copilot_analytics.formats._home_plan import stated_plan
+from copilot_analytics.formats._home_schedule import stated_schedule
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.schema import FACTS
@@ -73,10 +75,18 @@ class Pattern:
 class StatementParser(LineParser):
     """Reads a log by the patterns of its format."""
 
-    def __init__(self, patterns: tuple[Pattern, ...], rows: RowReader, naming: Naming) -> None:
+    def __init__(
+        self,
+        patterns: tuple[Pattern, ...],
+        rows: RowReader,
+        naming: Naming,
+        *,
+        reads_settings: bool = False,
+    ) -> None:
         self._patterns = patterns
         self._naming = naming
         self._rows = rows
+        self._reads_settings = reads_settings  # until the first row
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -84,13 +94,14 @@ class StatementParser(LineParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of training lines into blocks, and evaluations beside them."""
+        self._reads_settings = False
         return self._rows.rows(columns, lines)
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
         pattern, fields, found = self._match(line, _OTHER_KINDS)
         if pattern is None or found is None:
-            return ()
+            return list(self._settings(line, number)) if self._reads_settings else ()
         numbers = {field.name: float(line[field.start : field.end]) for field in fields or ()}
         if pattern.kind == "eval":
             return list(self._rows.evaluation(numbers, number, pattern.split))
@@ -99,6 +110,13 @@ class StatementParser(LineParser):
     def close(self) -> Iterable[Record]:
         """Say what the lines showed of the length of an epoch."""
         return list(self._rows.learned())
+
+    def _settings(self, line: str, number: int) -> Iterator[Record]:
+        facts: dict[str, Any] = dict(stated_plan(line))
+        schedule = stated_schedule(line)
+        if schedule is not None:
+            facts["schedule"] = schedule
+        yield from self._rows.config(facts, number)
 
     def _match(
         self, line: str, kinds: Sequence[StatementKind]
@@ -168,10 +186,14 @@ class StatementFormat(LogFormat):
         In the order in which they are tried.
     naming : Naming
         What keys and groups are called.
+    reads_settings : bool
+        Whether the plan and the drops of the learning rate may stand among the settings that a
+        script of one's own dumps above its rows.
     """
 
     patterns: ClassVar[tuple[Pattern, ...]]
     naming: ClassVar[Naming] = Naming()
+    reads_settings: ClassVar[bool] = False
 
     def axis(self) -> Axis:
         """Return the axis of a log of this format, before its first line."""
@@ -180,7 +202,8 @@ class StatementFormat(LogFormat):
     def parser(self, file: str) -> StatementParser:
         """Return a fresh parser for a log."""
         rows = RowReader(file, self.axis(), self.naming)
-        return StatementParser(self.patterns, rows, self.naming)
+        reads = self.reads_settings
+        return StatementParser(self.patterns, rows, self.naming, reads_settings=reads)
 
     @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:

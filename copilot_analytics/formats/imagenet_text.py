@@ -12,6 +12,7 @@ from copilot_analytics.formats._parts import Part, PartsFormat
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
+from copilot_analytics.schedule import Schedule, Stage
 
 _ARCH = r"(?:^|\s)\| [A-Za-z][\w.-]{1,60} \|"
 _CELL = rf" (?:{NUMBER}) \|"
@@ -43,6 +44,7 @@ class ImagenetText(PartsFormat):
         },
         test_is_val=True,
     )
+    reads_settings: ClassVar[bool] = True
     patterns: ClassVar[tuple[Pattern, ...]] = (
         Pattern(
             "train",
@@ -183,6 +185,27 @@ Epoch: [1][ 0/4]\tTime  2.500 ( 2.500)\tData  1.250 ( 1.250)\tLoss 3.5000e+00 (3
                 Record("train", 1, 1.0, metrics={"loss": 0.0025}, line=1),
                 Record("eval", None, 1.0, metrics={"Mean PCK": 6.5, "Mean PCK@0.1": 1.25}, line=4),
                 Record("eval", None, 1.0, metrics={"AP": 0.5, "AP50": 0.75, "AR": 0.625}, line=5),
+            ),
+        ),
+        Sample(
+            """\
+Namespace(arch='toy', epochs=9, start_epoch=0, lr=0.5, schedule=[3, 6], gamma=0.5)
+Epoch: [0][0/2]\tTime 0.5 (0.5)\tLoss 1.5 (1.5)
+epochs: 99
+""",
+            (
+                Record(
+                    "config",
+                    facts={
+                        "planned_epochs": 9,
+                        "schedule": Schedule(
+                            (Stage("multistep", "epoch", milestones=(3.0, 6.0), gamma=0.5),)
+                        ),
+                    },
+                    line=1,
+                ),
+                Record("config", facts={"steps_per_epoch": 2}, line=2),
+                Record("train", 1, 0.5, metrics={"loss": 1.5, "iter_time_s": 0.5}, line=2),
             ),
         ),
         Sample(

@@ -436,3 +436,12 @@ def test_losses_below_the_line_of_an_episode_stand_at_it() -> None:
     )
     # what stands alone for once may be a setting, so that rows begin with the second
     assert [p for p, _ in points(read(text), "train")] == [10 * e for e in range(2, 9)]
+
+
+@pytest.mark.parametrize(
+    "said", ["in episode {} is {}.5", "for episode {}: {}.5", "after episode {} = {}.5"]
+)
+def test_the_total_of_an_episode_is_named_before_it(said: str) -> None:
+    text = "".join(f"Total reward {said.format(e, 2 * e)} steps: {90 * e}\n" for e in range(1, 9))
+    assert points(read(text), "eval") == [(e, {"Total reward": 2 * e + 0.5}) for e in range(1, 9)]
+    assert FORMAT.confidence(text.splitlines()) > 0.95

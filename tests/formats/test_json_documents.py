@@ -127,6 +127,7 @@ def test_a_document_that_is_cut_off_is_read_so_far():
         [{"date": "2024-01-01", "close": 10.5}, {"date": "2024-01-02", "close": 11.5}],
         {"scores": [1, 2, 3], "names": ["a", "b", "c"]},
         {"accuracy": [0.5, 0.75]},
+        [{"title": f"The toy, part {n}", "episode": n, "score": 7 + n % 2} for n in range(1, 9)],
         [1.0, 2.0, 3.0],
     ],
 )
@@ -232,3 +233,8 @@ def test_lines_of_json_whose_last_one_sums_up_are_no_document() -> None:
         b'{"log_history": []}\n',
     )
     assert (claims(rows + summary), claims(summary), claims(summary + rows)) == (False, True, True)
+
+
+def test_episodes_of_an_agent_may_name_it():
+    rows = [{"name": "toy", "episode": n, "reward": 1.5 * n} for n in range(1, 9)]
+    assert len(_run(rows).eval_series("reward").value) == 8
