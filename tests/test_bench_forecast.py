@@ -37,6 +37,7 @@ def curve(values: object, direction: str = "max", source: str = "one") -> object
         "fit_stop_rule",
         "fit_forecast_priors",
         "fit_eta_widths",
+        "one_law",
     ],
 )
 def test_without_the_curves_it_says_so(script: str, repository: Path, tmp_path: Path) -> None:
@@ -160,3 +161,30 @@ def test_the_small_runs_are_whole_curves_of_both_directions() -> None:
     assert {c.bounds for c in curves if c.direction == "max"} == {(0.0, 1.0)}
     assert min(c.steps.size for c in curves) == 6
     assert max(c.steps.size for c in curves) == 50
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("late", [0.0, 0.1])
+def test_a_law_that_held_is_judged_by_where_the_run_ends(late: float) -> None:
+    from forecast_curves import cut
+    from one_law import held
+
+    t = np.arange(1.0, 61.0)
+    values = 0.9 - 0.5 * t**-0.75 + late * (t > 40)
+    (case,) = cut(curve(values), (0.5,))
+    found = held(case)
+    assert found is not None
+    assert found.foretold < 1e-9 < found.moved
+    # In units of the range seen after the first third of the prefix.
+    assert found.at_end == pytest.approx(late / np.ptp(values[10:30]), abs=1e-9)
+
+
+@pytest.mark.usefixtures("bench")
+def test_too_little_is_no_law() -> None:
+    from forecast_curves import cut
+    from one_law import held
+
+    (few,) = cut(curve(np.sqrt(np.arange(12.0))), (0.5,))
+    (flat,) = cut(curve(np.full(40, 0.5)), (0.5,))
+    assert held(few) is None
+    assert held(flat) is None

@@ -28,21 +28,35 @@ MIDDLES = (np.arange(N_LEVELS) + 0.5) / N_LEVELS
 """Probabilities at which the distributions are tabled."""
 _LOGIT = np.log(MIDDLES / (1.0 - MIDDLES))
 CLIP = 3.0
-"""Standardised features are not believed beyond."""
+"""Standardised features are not believed beyond. This and what follows was varied on public curves,
+each source forecast by the others; errors are the CRPS, mean over five shares of a run: with 2, 3
+and 5 it is 0.1845, 0.1850 and 0.1854."""
 SCALE_LIMITS = (-6.0, 2.5)
 SKEW_LIMIT = 4.0
 TAIL_LIMITS = (float(np.log(0.7)), float(np.log(8.0)))
 NEIGHBOURS = 20
+"""With 10, 20 and 40 the error is 0.1847, 0.1850 and 0.1854, and the 80 % interval holds 78.5, 78.7
+and 79.0 %: little depends on it."""
 OUTCOME_LIMIT = 12.0
 REACH_LIMIT = 5.0
+"""An outcome farther out counts as this far, or one broken run would move a table. With half or
+twice the first, or less than half or three times the second, the error changes by 0.0002 at
+most."""
 SHARES = ((1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0), (0.65, 0.2, 0.15))
 """Shares of the regression, of like runs and of runs with as far to go, early and late in a run.
 Shares learned on features were no better on sources held out. With more for the last of them late
 in a run, CRPS at 60 % would fall by another hundredth, but a metric that has not moved through
-half of a run would be said to gain with more than 5 %."""
+half of a run would be said to gain with more than 5 %. A fourth part of 7 % that a run may end
+anywhere between its level and the better bound lowers the error on MLPerf at a tenth by 3 %, but
+raises it on TaskSet by 6 and on AlgoPerf by 2 %; without MLPerf nothing is gained."""
 SHARE_KNOTS = (0.12, 0.5)
+"""Progress up to which a run is early, and from which it is late. With knots of 0.05 and 0.3, or of
+0.2 and 0.8, the error changes by 0.0002 at most, and the 80 % interval holds 77.8 or 79.2 %."""
 WIDEST = 2.0
+"""Most that an interval is widened for being far from all that was fitted to. None of the six
+sources lies so far that 4 would differ; without it, the 80 % interval holds 0.3 % less."""
 TAIL_KNOTS = (0.1, 0.4, 0.8)
+"""About the middles of the bands of progress that the stretch of the intervals is fitted on."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,13 @@ def _difference_noise(x: FloatArray, u: FloatArray, expected: float) -> float:
 
     Rice, Annals of Statistics 12 (1984); Gasser et al., Biometrika 73 (1986). Drawn in the
     logarithm towards what is expected when there are few points.
+
+    What a curve bends counts as noise, so on a clean one this says too much. The least such
+    distance over powers and the logarithm of progress finds the true noise, and halves the
+    intervals on made-up power laws; but on public curves, each source forecast by the others, the
+    error at a fifth of a run then grows by 2 %, on modded-nanoGPT over all shares by 5 %, and of
+    what is taken for smooth (below 0.03 of the range) the 80 % interval holds 74 % instead of 86.
+    That a curve is smooth does not tell that it keeps to its law (``benchmarks/one_law.py``).
     """
     if x.size < 3:
         return max(expected, 1e-3)
