@@ -234,7 +234,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             return "the log has no time stamps, and too few lines came while it was watched"
         again = "after the resume, " if len(log) and log.segment[-1] != log.segment[0] else ""
         if len(log) and not np.isfinite(log.time[-1]) and "iter_time_s" not in log.metric_names:
-            return "the log has no time stamps; a live watch measures the time between its lines"
+            return "the log has no time stamps; a watch can tell once some lines have come"
         timed = int(np.count_nonzero(log.segment == log.segment[-1])) if len(log) else 0
         if self._clock.n >= _MANY_STILL and not self._clock.tells:
             return "the time stamps of the log do not advance"
