@@ -58,6 +58,11 @@ class Beliefs:
         return self.options.quiet is not None and self.options.quiet.covers(now)
 
     @property
+    def waits(self) -> bool:
+        """Whether anything is held back that may be told later on."""
+        return bool(self._held or self._passed)
+
+    @property
     def decisions(self) -> list[Decision]:
         """What the last call decided.
 
