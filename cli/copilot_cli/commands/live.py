@@ -53,7 +53,11 @@ def live(
         float, typer.Option(min=0, metavar="S", help="Least time between alerts of one kind.")
     ] = 600.0,
     quiet_hours: Annotated[
-        str | None, typer.Option(help="As 23:00-07:00: only what is critical passes.")
+        str | None,
+        typer.Option(
+            help="As 23:00-07:00: only what is critical makes a sound; news comes as one digest "
+            "afterwards."
+        ),
     ] = None,
     min_level: Annotated[
         str | None, typer.Option(help="info, warning or critical; or slack=critical,...")
