@@ -53,9 +53,19 @@ class Beliefs:
 
     def is_quiet(self, now: float) -> bool:
         """Tell whether only critical news passes now."""
-        if self.muted_until is not None and now < self.muted_until:
-            return True
-        return self.options.quiet is not None and self.options.quiet.covers(now)
+        return self.quiet_until(now) is not None
+
+    def quiet_until(self, now: float) -> float | None:
+        """Return when a mute and the quiet hours are over, None if neither lasts now."""
+        ends = [] if self.muted_until is None or now >= self.muted_until else [self.muted_until]
+        if self.options.quiet is not None and self.options.quiet.covers(now):
+            ends.append(self.options.quiet.end_after(now))
+        return max(ends, default=None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is held back that may be told later on."""
+        return bool(self._held or self._passed)
 
     @property
     def decisions(self) -> list[Decision]:

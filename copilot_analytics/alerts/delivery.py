@@ -62,6 +62,7 @@ class _Lane:
     failures: int = 0
     parked: str = ""
     told: bool = False
+    held_until: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,10 @@ class Delivery:
         """Channels that did not take their last message and are tried again."""
         return tuple(n for n, lane in self._lanes.items() if lane.failures and not lane.parked)
 
+    def held(self, now: float) -> dict[str, float]:
+        """Return the channels with a message that must make no sound yet, and until when."""
+        return {n: lane.held_until for n, lane in self._lanes.items() if lane.held_until > now}
+
     def work(self, now: float) -> Progress:
         """Send what is due, at most one message per channel; never raises.
 
@@ -202,13 +207,32 @@ class Delivery:
             step = self.work(clock())
             sent += step.sent
             notices += step.notices
-            waiting = [
-                self._lanes[name].due for name in step.undelivered if not self._lanes[name].parked
-            ]
             now = clock()
+            lanes = [self._lanes[name] for name in step.undelivered]
+            waiting = [lane.due for lane in lanes if not lane.parked and self._owes(lane, now)]
             if not waiting or min(waiting) > stop or now >= stop:
                 return Progress(sent, step.undelivered, tuple(notices))
             sleep(min(max(min(waiting) - now, 0.05), max(stop - now, 0.0)))
+
+    def _owes(self, lane: _Lane, now: float) -> bool:
+        """Tell whether a channel owes more than what must make no sound yet."""
+        return lane.held_until <= now or self._ledger.waiting(lane.channel.ledger_name, now) > 0
+
+    def _hold(self, lane: _Lane, message: Message, now: float) -> bool:
+        """Keep a message that must make no sound from a channel that cannot help it.
+
+        By then the first message of a run says nothing any more: it is left out.
+        """
+        until = message.quiet_until
+        if lane.channel.can_be_silent or until is None or now >= until:
+            return False
+        name = lane.channel.ledger_name
+        if message.kind == "attached" and message.severity < Severity.WARNING:
+            self._ledger.bury([message.id], name, now, "it was quiet")
+        else:
+            self._ledger.release([message.id], name, now, due=until)
+            lane.held_until = max(lane.held_until, until)
+        return True
 
     def _serve(self, lane: _Lane, now: float) -> int:
         """Send the next message of a channel, or a digest of many."""
@@ -220,6 +244,7 @@ class Delivery:
         if below:
             ids = [entry.message.id for entry in below]
             self._ledger.bury(ids, name, now, "below the floor of the channel")
+        entries = [entry for entry in entries if not self._hold(lane, entry.message, now)]
         if not entries:
             return 0
         fresh = [entry for entry in entries if not entry.attempts]
@@ -231,7 +256,7 @@ class Delivery:
             entries = [entry for entry in entries if entry.attempts]
         else:
             # What was tried before may have arrived: it keeps the id that it had.
-            message = _dated(first, now)
+            message = _dated(first, now, is_held=not lane.channel.can_be_silent)
             entries = entries[1:]
         self._ledger.release([entry.message.id for entry in entries], name, now)
         return self._send(lane, message, first, now)
@@ -347,6 +372,7 @@ def gathered(messages: Sequence[Message]) -> Message:
         first = message.body[0] if message.body else ""
         lines.append(f"• {message.title}" + (f" – {first}" if first else ""))
     runs = {message.run_key for message in messages}
+    quiet = [message.quiet_until for message in messages if message.quiet_until is not None]
     return Message(
         digest_of("gathered", *sorted(message.id for message in messages)),
         runs.pop() if len(runs) == 1 else "",
@@ -356,16 +382,18 @@ def gathered(messages: Sequence[Message]) -> Message:
         f"📋 {len(messages)} MESSAGES THAT HAD TO WAIT",
         tuple(lines),
         tuple(event for message in messages for event in message.event_ids),
-        silent=all(message.silent for message in messages),
+        quiet_until=min(quiet) if len(quiet) == len(messages) else None,
     )
 
 
-def _dated(entry: Entry, now: float) -> Message:
+def _dated(entry: Entry, now: float, *, is_held: bool) -> Message:
     """Return the message, with its age if it comes late."""
     from copilot_analytics.wording import duration
 
     age_s = now - entry.created
     if age_s < _LATE_S:
         return entry.message
-    late = f"⌛ this is from {duration(age_s)} ago; it could not be sent before"
+    was_quiet = is_held and entry.message.silent
+    why = "it waited until it was no longer quiet" if was_quiet else "it could not be sent before"
+    late = f"⌛ this is from {duration(age_s)} ago; {why}"
     return replace(entry.message, body=(*entry.message.body, late))

@@ -256,11 +256,11 @@ class Ledger(DiskOrMemory):
         """Note that messages could not be sent, and when to try again."""
         self._settle(ids, channel, now, "new", error, due)
 
-    def release(self, ids: Iterable[str], channel: str, now: float) -> None:
-        """Give claimed messages back without having tried to send them."""
-        rows = [(now, name, channel, self.owner) for name in ids]
+    def release(self, ids: Iterable[str], channel: str, now: float, due: float = 0.0) -> None:
+        """Give claimed messages back without having tried to send them, until they are due."""
+        rows = [(now, due, name, channel, self.owner) for name in ids]
         sql = (
-            "UPDATE outbox SET state = 'new', owner = NULL, lease_until = 0, updated = ?"
+            "UPDATE outbox SET state = 'new', owner = NULL, lease_until = 0, updated = ?, due = ?"
             " WHERE message_id = ? AND channel = ? AND owner = ?"
         )
         self._write(lambda connection: connection.executemany(sql, rows), now)

@@ -68,8 +68,8 @@ class Message:
         The events it tells of.
     figures
         Names of the figures that belong to it.
-    silent
-        Whether it should arrive without a sound.
+    quiet_until
+        Until when it must make no sound, seconds since 1970; None if it may at once.
 
     Examples
     --------
@@ -90,7 +90,12 @@ class Message:
     body: tuple[str, ...] = ()
     event_ids: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
-    silent: bool = False
+    quiet_until: float | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it should arrive without a sound if it is sent at once."""
+        return self.quiet_until is not None
 
     @property
     def text(self) -> str:
@@ -113,6 +118,7 @@ class Message:
         fields: dict[str, Any] = json.loads(text)
         for name in ("body", "event_ids", "figures"):
             fields[name] = tuple(fields[name])
+        fields.pop("silent", None)  # of an earlier copilot, which did not tell until when
         return cls(**fields | {"severity": Severity(fields["severity"])})
 
 

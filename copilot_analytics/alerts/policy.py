@@ -161,7 +161,8 @@ class Policy(Beliefs):
         status = self._subjects.get("status", Subject()).truth
         if status is not None and status.key == "finished":
             gravest = status.severity  # nothing can be done about the rest any more
-        messages = [self._message("attached", gravest, first, (), now)]
+        kind: MessageKind = "summary" if status is not None and status.key in ENDED else "attached"
+        messages = [self._message(kind, gravest, first, (), now)]
         if tell_past and past:
             words = so_far(past, context)
             messages.append(self._message("digest", severity, words, ids, now))
@@ -369,6 +370,7 @@ class Policy(Beliefs):
         now: float,
     ) -> Message:
         name = digest_of(self._run_key, kind, *sorted(ids))
+        quiet_until = None if severity >= Severity.CRITICAL else self.quiet_until(now)
         for event in ids:
             row = self._noted.get(event)
             if row is not None and row.verdict == "told":
@@ -383,7 +385,7 @@ class Policy(Beliefs):
             words.body,
             tuple(ids),
             words.figures,
-            silent=self.is_quiet(now) and severity < Severity.CRITICAL,
+            quiet_until,
         )
 
 

@@ -205,11 +205,25 @@ class QuietHours:
 
     def covers(self, now: float) -> bool:
         """Tell whether a moment lies in the quiet hours."""
-        local = datetime.fromtimestamp(now, tz=self.zone)
-        minute = 60 * local.hour + local.minute
+        minute = self._minute(now)
         if self.start_min <= self.end_min:
             return self.start_min <= minute < self.end_min
         return minute >= self.start_min or minute < self.end_min
+
+    def end_after(self, now: float) -> float:
+        """Return when they end next.
+
+        Examples
+        --------
+        >>> QuietHours.parse("23:00-07:00").end_after(90_000.0) == 86_400.0 + 7 * 3600.0
+        True
+        """
+        left_min = (self.end_min - self._minute(now)) % 1440 or 1440
+        return now // 60.0 * 60.0 + 60.0 * left_min
+
+    def _minute(self, now: float) -> int:
+        local = datetime.fromtimestamp(now, tz=self.zone)
+        return 60 * local.hour + local.minute
 
 
 @dataclass(frozen=True, slots=True)

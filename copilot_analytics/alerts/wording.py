@@ -269,15 +269,17 @@ def _silence_s(tiding: Tiding, analysis: Analysis | None) -> float | None:
     """Return for how long a log was silent before it went on; None without time stamps.
 
     That is longer than what it lasted since it was told: a silence is judged once it is unusual.
-    A run that goes on may have logged several rows before that is judged.
+    A run that goes on may have logged several rows before that is judged, and a resume may have
+    begun before its crash was: so the silence lies between the rows before and behind that line.
     """
     ended = tiding.event.time
-    if analysis is None or ended is None:
+    if analysis is None or tiding.about is None or ended is None:
         return None
-    told = ended - (tiding.lasted_s or 0.0)
-    columns = analysis.run.train_log.time, analysis.run.eval_log.time
-    before = max(float(times[times < told].max(initial=-math.inf)) for times in columns)
-    after = min(float(times[times >= told].min(initial=ended)) for times in columns)
+    logs = analysis.run.train_log, analysis.run.eval_log
+    first = min((int(log.line[0]) for log in logs if len(log)), default=1)
+    line = tiding.about.line + first - 1  # events count from the first row
+    before = max(float(log.time[log.line <= line].max(initial=-math.inf)) for log in logs)
+    after = min(float(log.time[log.line > line].min(initial=ended)) for log in logs)
     silence_s = after - before
     return max(silence_s, tiding.lasted_s or 0.0) if math.isfinite(silence_s) else None
 

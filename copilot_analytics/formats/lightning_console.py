@@ -69,7 +69,7 @@ class _Point:
     batch: int
     batches: int
     line: int
-    elapsed_s: float
+    elapsed_s: float | None  # of its epoch; None where that does not tell when it was drawn
     numbers: dict[str, float] = field(default_factory=dict)
 
 
@@ -112,7 +112,7 @@ class LightningConsoleParser(LineParser):
         told = list(self._end_rich())
         if rich is not None:
             epoch, batch, batches = (int(rich[name]) for name in ("epoch", "batch", "batches"))
-            self._rich = (_Point(epoch, batch, batches, number, 0.0), rich["rest"].rstrip())
+            self._rich = (_Point(epoch, batch, batches, number, None), rich["rest"].rstrip())
             return told
         return [*told, *self._line(line, number)]
 
@@ -164,7 +164,7 @@ class LightningConsoleParser(LineParser):
         if point is not None and (point.epoch, point.batch) != (epoch, batch):
             yield from self._tell()
             if point.epoch != epoch:
-                self._before_s += point.elapsed_s
+                self._before_s += point.elapsed_s or 0.0
         self._validation = None if batch != getattr(point, "batch", None) else self._validation
         if batch:
             elapsed = frame.elapsed_s
@@ -187,21 +187,23 @@ class LightningConsoleParser(LineParser):
             "#epoch": float(point.epoch),
             "#inner": float(point.batch),
             "#inner_of": float(max(batches, point.batch)),
-            "#time_s": self._before_s + point.elapsed_s,
         }
         if not point.batches:
             del place["#inner_of"]
         if self._stopped_at is not None:
             # The bar of an epoch that is cut short counts no further than to its end.
-            place = {"#step": float(self._stopped_at), "#time_s": place["#time_s"]}
-        columns = {name: np.array([number]) for name, number in place.items()}
+            place = {"#step": float(self._stopped_at)}
+        clock: dict[str, float] = {}
+        if point.elapsed_s is not None:
+            clock["#time_s"] = self._before_s + point.elapsed_s
+        columns = {name: np.array([number]) for name, number in (place | clock).items()}
         metrics = {n: np.array([v]) for n, v in point.numbers.items() if n not in results}
         yield from records_of(self._rows.rows({**columns, **metrics}, np.array([point.line])))
         is_new = repr(results) != repr(self._results)
         if results and (is_new or self._validated):
             self._results = results
             step = float(self._rows.axis.last_step)
-            at = {"#step": step, "#time_s": place["#time_s"]}
+            at = {"#step": step, **clock}
             if self._stopped_at is None and point.batches:
                 at["#progress"] = point.epoch + point.batch / max(batches, point.batch)
             yield from self._rows.evaluation({**at, **results}, point.line)

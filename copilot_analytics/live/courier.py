@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -103,7 +104,7 @@ class Courier:
         self._card_text = self._card_place = ""
         self._card_shown = ""
         self._card_at = float("-inf")
-        self._owed_since, self._told_owed = float("inf"), False
+        self._owed_since, self._told_owed, self._told_held = float("inf"), False, False
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._patience_s = 0.0
@@ -125,7 +126,15 @@ class Courier:
             self._thread.start()
 
     def tries_on(self) -> bool:
-        """Tell whether a channel that fails for now still owes a message; 10 min long at most."""
+        """Tell whether a channel still owes a message: until it is no longer quiet, or for 10 min.
+
+        The latter if it fails for now.
+        """
+        held = self._delivery.held(self._wall())
+        if held:
+            self._tell_held(held)
+            self._owed_since = float("inf")
+            return True
         owed = set(self._delivery.undelivered()) - set(self._delivery.parked)
         failing = ", ".join(sorted(owed & set(self._delivery.failing)))
         now = time.monotonic()
@@ -137,6 +146,16 @@ class Courier:
                 f"{failing} has not taken the end yet; tried for 10 min, or until Ctrl-C"
             )
         return bool(owed) and now - self._owed_since < _OWED_S
+
+    def _tell_held(self, held: Mapping[str, float]) -> None:
+        if self._told_held:
+            return
+        self._told_held = True
+        until = datetime.fromtimestamp(max(held.values())).astimezone()
+        self.notices.append(
+            f"{', '.join(sorted(held))}: the end is sent when it is no longer quiet, at"
+            f" {until:%H:%M}; the watch goes on until then, or until Ctrl-C"
+        )
 
     def wake(self) -> None:
         """Say that there is something in the outbox."""
@@ -203,7 +222,7 @@ class Courier:
         self._do_jobs()
         self._update_cards()
         self._beat()
-        return done is not None and bool(done.undelivered)
+        return done is not None and bool(set(done.undelivered) - set(self._delivery.held(now)))
 
     def _do_jobs(self) -> None:
         while self._jobs:

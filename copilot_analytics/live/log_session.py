@@ -60,8 +60,8 @@ class LogSession:
         What other logs of the run tell.
     earlier
         Logs of the starts before that of `path`, for whoever reads them.
-    on_news
-        Called with the events of a record or block as they become known.
+    before
+        Called with each record or block before it is taken.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class LogSession:
         light: bool = False,
         beside: Beside | None = None,
         earlier: Sequence[Path] = (),
-        on_news: Callable[[list[Event]], None] | None = None,
+        before: Callable[[Item], None] | None = None,
     ) -> None:
         self.path = path
         wanted: dict[str, tuple[()]] = {"analyzers": (), "diagnoses": ()} if light else {}
@@ -107,7 +107,7 @@ class LogSession:
         self._reader = LogReader(path, log_format)
         self._beside = Beside() if beside is None else beside
         self._launches = LaunchFilter()
-        self._on_news = on_news
+        self._before = before
         self.earlier = tuple(earlier)
         self._named = path if named is None else named
         self._journals = journals
@@ -267,7 +267,7 @@ class LogSession:
             return []
         told = len(self.session.events)
         self.session.close(silence_s=silence_s)
-        self._note(told)
+        self.run_events += self.session.events[told:]
         return self.session.events[before:]
 
     def relative(self, event: Event) -> Event:
@@ -332,6 +332,8 @@ class LogSession:
         self._take(tick)
 
     def _take(self, item: Item) -> None:
+        if self._before is not None:
+            self._before(item)
         told = len(self.session.events)
         settled = settled_by(item)
         if settled is not None:
@@ -346,13 +348,7 @@ class LogSession:
             self._begin_run()
         if not self.run_key:
             self._name_run(item)
-        self._note(told)
-
-    def _note(self, told: int) -> None:
-        news = self.session.events[told:]
-        self.run_events += news
-        if news and self._on_news is not None:
-            self._on_news(news)
+        self.run_events += self.session.events[told:]
 
     def _begin_run(self) -> None:
         if self.run_key:

@@ -14,16 +14,17 @@ from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.resumes import rotated_before, starts_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.run_folders import find_run, logs_beside
-from copilot_analytics.reading.sources import CHUNK, read_chunks
+from copilot_analytics.reading.sources import read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from copilot_analytics.analyzers._base import Options
-    from copilot_analytics.events import Event
+    from copilot_analytics.records import Item
     from copilot_analytics.run import Run
 
 _MOST_CHUNKS = 16  # in which the first row of a log stands
+_LONGEST_LINE = 512
 Journals: TypeAlias = str | Path | Literal[False] | None
 """Where the journals are: None is where ``copilot live`` keeps them, False leaves them out."""
 
@@ -46,7 +47,7 @@ def recorded(
     log_format: str | None = None,
     journals: Journals = None,
     light: bool = False,
-    on_news: Callable[[list[Event]], None] | None = None,
+    before: Callable[[Item], None] | None = None,
 ) -> LogSession:
     """Return a session for a log that is to be read in one go; nothing is read yet.
 
@@ -65,8 +66,8 @@ def recorded(
         of the last run in the log. None is the folder of ``copilot live``; False takes none.
     light
         Read the run and judge nothing.
-    on_news
-        Called with events as they become known.
+    before
+        Called with each record or block before it is taken.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def recorded(
         light=light,
         beside=beside,
         earlier=[*starts[:-1], *rotated],
-        on_news=on_news,
+        before=before,
     )
 
 
@@ -138,8 +139,16 @@ def read_to_end(log: LogSession) -> None:
         log.run.meta = log.run.meta.updated({"note": note})
 
 
-def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
-    """Feed a session what its logs hold, and yield after each `size` bytes.
+def read_on(log: LogSession, least: int | None = None) -> Iterator[None]:
+    """Feed a session what its logs hold, and yield after each piece.
+
+    Parameters
+    ----------
+    log
+        The session.
+    least
+        Bytes that a piece has at least; it ends with a line if one ends soon. None takes as much
+        as can be read at once.
 
     Raises
     ------
@@ -151,11 +160,21 @@ def read_on(log: LogSession, size: int = CHUNK) -> Iterator[None]:
         if before is not None and before not in rotated:
             log.end_line(resumes=True)
         before = path
-        for chunk in read_chunks(path, size):
-            log.feed(chunk)
-            if log.trouble:
-                raise NotATrainingLogError(log.trouble)
-            yield
+        for chunk in read_chunks(path):
+            for piece in (chunk,) if least is None else _pieces(chunk, least):
+                log.feed(piece)
+                if log.trouble:
+                    raise NotATrainingLogError(log.trouble)
+                yield
+
+
+def _pieces(chunk: bytes, least: int) -> Iterator[bytes]:
+    start = 0
+    while start < len(chunk):
+        longest = start + least + _LONGEST_LINE
+        stop = chunk.find(b"\n", start + least - 1, longest) + 1 or longest
+        yield chunk[start:stop]
+        start = stop
 
 
 def read_light(path: Path, log_format: str | None = None) -> Run:

@@ -1,7 +1,14 @@
-"""Replays a log: what a live watch would have said, and when, by the log's own clock."""
+"""Replays a log: what a live watch would have said, and when, by the log's own clock.
+
+The watch of which it tells began with the first line and looked at each line as it was written.
+What waits is worded as things stood when the wait was over, not by what the log says later. One
+that began later, was away for a while, or met a new log of the run late, has told of the same
+events at other moments.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +18,10 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import NotATrainingLogError
+from copilot_analytics.events import ENDED
 from copilot_analytics.live.recorded import Journals, read_light, read_on, recorded
+from copilot_analytics.live.telling import is_known
+from copilot_analytics.records import Block
 from copilot_analytics.report.looking_back import Compared, compared, lines
 from copilot_analytics.wording import duration, number, place
 
@@ -22,11 +32,14 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.rules import PolicyOptions
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
+    from copilot_analytics.records import Item
     from copilot_analytics.run import Run
 
-_LEAST_CHUNK = 512
-_MOST_CHUNKS = 20_000
-_WAITS_S = (30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
+_MOST_PIECES = 20_000
+_LOOK_S = 1.0  # lines that are written within it are seen at one look
+_POLICY_S = 5.0  # so often a watch asks whether what waits is due
+_LESS_OFTEN = 0.01  # of a silence, while that lasts
+_LINGER_S = 600.0
 _TELLS = frozenset({"stop", "kill"})
 
 
@@ -145,7 +158,7 @@ class Replay:
         journals: Journals = None,
     ) -> None:
         self.log = recorded(
-            path, options, log_format=log_format, journals=journals, on_news=self._take
+            path, options, log_format=log_format, journals=journals, before=self._before
         )
         self.path = Path(self.log.path)
         self._policy = Policy(policy)
@@ -154,7 +167,11 @@ class Replay:
         self._key = ""
         self._said: list[Said] = []
         self._advised: _Advised | None = None
-        self._now = self._waited = 0.0
+        self._heard = self._judged = 0  # events of all runs, and of this one
+        self._now = self._asked = 0.0
+        self._met_at: float | None = None
+        self._look_from: float | None = None
+        self._finds_format = True
 
     @property
     def events(self) -> list[Event]:
@@ -172,15 +189,15 @@ class Replay:
         if self._options is not None and self._options.metric is not None:
             # A wrong name is told before anything else is.
             MetricAnalyzer(self._options).insist(read_light(self.path, self._log_format))
-        size = max(_LEAST_CHUNK, self.path.stat().st_size // _MOST_CHUNKS)
-        for _ in read_on(self.log, size):
-            # What waits is worded by what is known when it is told, not by what comes after.
-            self._let_time_pass(self.log.run.last_time or self._now)
+        for _ in read_on(self.log, max(1, self.path.stat().st_size // _MOST_PIECES)):
+            self._finds_format = not self.log.known
             yield from self._taken()
+        self._finds_format = False
         self.log.close()
         if self.log.trouble:
             raise NotATrainingLogError(self.log.trouble)
-        self._let_time_pass(float("inf"))
+        self._look(is_last=True)
+        self._let_time_pass(self._now + _LINGER_S)
         yield from self._taken()
 
     def balance(self) -> Balance:
@@ -225,38 +242,84 @@ class Replay:
         said, self._said = self._said, []
         yield from said
 
-    def _take(self, news: list[Event]) -> None:
-        """Take events at the moment at which they become known."""
-        log, now = self.log, self._now
-        for event in news:
+    def _before(self, item: Item) -> None:
+        """Tell what became known, and what was due before a record was written."""
+        line, time = (
+            (int(item.line[0]), float(item.time[0]))
+            if isinstance(item, Block)
+            else (item.line, item.time)
+        )
+        self._hear()
+        # The lines by which a format is told are seen at one look. A document has but one line.
+        if self._finds_format and self.log.lines > 1:
+            self._look_from = time
+            return
+        if time is None or math.isnan(time):
+            if self.log.run.last_time is None and (line != self.log.line or self.log.lines <= 1):
+                self._look()
+            return
+        if self._look_from is not None and abs(time - self._look_from) >= _LOOK_S:
+            self._look()
+            self._look_from = None
+        self._look_from = time if self._look_from is None else self._look_from
+        self._let_time_pass(time)
+
+    def _hear(self) -> None:
+        log = self.log
+        for event in log.session.events[self._heard :]:
             self._said.append(Said(event.time, event))
-            now = max(now, event.time if event.time is not None else now)
+            self._now = max(self._now, event.time or 0.0)
             if event.kind == "advice":
                 self._note_advice(event)
+        self._heard = len(log.session.events)
+        self._now = max(self._now, log.run.last_time or 0.0)
+
+    def _look(self, *, is_last: bool = False) -> None:
+        """Let the policy judge what became known, as a watch does after each look at the log."""
+        self._hear()
+        log, now = self.log, self._now
+        for key, name, past in log.superseded:
+            if key == self._key:
+                self._add(self._policy.part(past, now, Context(key, name or log.name)), now)
+        log.superseded.clear()
         if not log.run_key:
             return
-        context = Context(log.run_key, log.name, lambda: Analysis.of(log.session))
         if log.run_key != self._key:
-            self._key, self._policy = log.run_key, Policy(self._policy_options)
-            self._add(self._policy.attach([], now, context), now)
-        else:
-            self._let_time_pass(now)
-        self._now = now
-        self._add(self._policy.step([log.relative(event) for event in news], now, context), now)
+            self._met_at = now if self._met_at is None else self._met_at
+            if is_last or not self._key or is_known(log, now - self._met_at):
+                self._introduce()
+            return
+        news = log.run_events[self._judged :]
+        if news:
+            self._judged = len(log.run_events)
+            news = [log.relative(event) for event in news]
+            self._add(self._policy.step(news, now, self._context), now)
+
+    def _introduce(self) -> None:
+        """Begin with a run."""
+        log, now = self.log, self._now
+        events = [log.relative(event) for event in log.run_events]
+        ended = Analysis.of(log.session).life.status in ENDED
+        is_past = ended or not self._key
+        self._key, self._policy = log.run_key, Policy(self._policy_options)
+        self._judged, self._met_at = len(events), None
+        self._add(self._policy.attach(events if is_past else [], now, self._context), now)
+        if not is_past:
+            self._add(self._policy.step(events, now, self._context), now)
+
+    @property
+    def _context(self) -> Context:
+        log = self.log
+        return Context(log.run_key, log.name, lambda: Analysis.of(log.session))
 
     def _let_time_pass(self, until: float) -> None:
-        if not self._key:
+        if self._key != self.log.run_key:
             return
-        log = self.log
-        context = Context(self._key, log.name, lambda: Analysis.of(log.session))
-        for wait_s in _WAITS_S:
-            moment = self._now + wait_s
-            if moment >= until:
-                break
-            if moment <= self._waited:
-                continue
-            self._waited = moment
-            self._add(self._policy.step([], moment, context), moment)
+        moment = max(self._asked + _POLICY_S, self._now)
+        while self._policy.waits and moment < until:
+            self._asked = moment
+            self._add(self._policy.step([], moment, self._context), moment)
+            moment += max(_POLICY_S, _LESS_OFTEN * (moment - self._now))
 
     def _add(self, messages: list[Message], now: float) -> None:
         shown = now if self.log.run.last_time is not None else None

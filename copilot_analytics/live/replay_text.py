@@ -12,6 +12,8 @@ from copilot_analytics.live.replay import Balance, Said
 from copilot_analytics.live.screen import harmless
 from copilot_analytics.wording import tells_year, undated
 
+PREMISE = "By the log's clock, what a watch that saw each line as it was written would have said"
+
 
 def as_text(said: Said | Balance) -> str:
     """Write for a reader.

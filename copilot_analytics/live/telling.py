@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Message
     from copilot_analytics.alerts.rules import PolicyOptions
     from copilot_analytics.events import Event
+    from copilot_analytics.live.log_session import LogSession
     from copilot_analytics.live.watched import Watched
 
 _MEETING_S = 60.0
@@ -84,14 +85,13 @@ class Telling:
             watched.ended_at = now
 
     def _is_worth_telling(self, watched: Watched, now: float) -> bool:
-        """Tell whether a run that began just now can be introduced; at first nothing is known."""
+        """Tell whether a run can be introduced."""
         log = watched.following.log
         if not watched.begins_here or self._ledger.knows(log.run_key):
             return True
         if watched.met_at is None:
             watched.met_at, watched.name = now, self._name_of(watched)
-        known = len(log.run.eval_log) > 0 or now - watched.met_at >= _MEETING_S
-        return known or any(opens(event) for event in log.run_events)
+        return is_known(log, now - watched.met_at)
 
     def _attach(self, watched: Watched, now: float) -> None:
         """Begin with a run, or go on where an earlier supervisor stopped."""
@@ -109,10 +109,12 @@ class Telling:
             self._take_up(watched, now, again=True)
             self.decide(watched, past, now)
             return
-        if watched.following.status in ENDED and not watched.begins_here:
+        ended = watched.following.status in ENDED
+        if ended and not watched.begins_here:
             self._take_up(watched, now, again=False)
         watched.policy = Policy(self._options)
-        news, past = (past, []) if watched.begins_here else ([], past)
+        # Of one that is over the first message is the verdict.
+        news, past = (past, []) if watched.begins_here and not ended else ([], past)
         context = replace(watched.context, silence_s=watched.following.silence_s(now))
         messages = watched.policy.attach(past, now, context, tell_past=self._tell_past)
         self.put(watched, messages, now)
@@ -188,3 +190,17 @@ class Telling:
         if decided:
             self._echo(decided)
         return policy
+
+
+def is_known(log: LogSession, waited_s: float) -> bool:
+    """Tell whether enough is known of a run that began under supervision to introduce it.
+
+    Parameters
+    ----------
+    log
+        Its log.
+    waited_s
+        Seconds since it was met: after a minute it is introduced in any case.
+    """
+    known = len(log.run.eval_log) > 0 or waited_s >= _MEETING_S
+    return known or any(opens(event) for event in log.run_events)

@@ -83,6 +83,27 @@ def test_more_than_five_come_as_one_digest(ledger):
     assert ledger.undelivered() == {}
 
 
+@pytest.mark.parametrize("can_be_silent", [True, False])
+def test_what_must_make_no_sound_waits_only_where_it_would_make_one(ledger, can_be_silent):
+    channel = Scripted()
+    channel.can_be_silent = can_be_silent
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "h", kind="attached", severity=Severity.INFO, quiet_until=1000.0)
+    fill(ledger, "e", kind="summary", severity=Severity.INFO, quiet_until=1000.0)
+    fill(ledger, "c", severity=Severity.CRITICAL)
+    go(delivery, channel, 900.0, step=10.0)
+    assert [message.id for message in channel.taken] == (list("che") if can_be_silent else ["c"])
+    assert delivery.held(900.0) == ({} if can_be_silent else {"scripted": 1000.0})
+    clock = iter(range(900, 999))
+    delivery.drain(lambda: float(next(clock)), lambda _: None)
+    assert next(clock) < 905  # it does not wait for what is held
+    go(delivery, channel, 1010.0, start=990.0)
+    assert [message.id for message in channel.taken][-1] == "e"
+    late = "⌛ this is from 17 min ago; it waited until it was no longer quiet"
+    assert can_be_silent or channel.taken[-1].body[-1] == late
+    assert ledger.undelivered() == {} == delivery.held(1010.0)
+
+
 class Deaf(Scripted):
     """Takes each message, but its answer is lost as long as its script lasts."""
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from policy_feeds import CONTEXT, run
 
-from copilot_analytics.alerts.message import event_id
+from copilot_analytics.alerts.message import Message, event_id
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.errors import UsageError
@@ -103,6 +103,17 @@ def test_critical_passes_in_quiet_hours_and_so_does_its_end(feed):
     (told,) = run(policy, [feed("finding", "true_plateau"), feed("status", "stalled")], night)
     assert len(told.event_ids) == 1 and told.silent is False
     assert run(policy, [feed("status", "running")], night + 600)
+
+
+def test_what_passes_in_quiet_hours_says_until_when_it_must_make_no_sound(feed):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    night = 3 * 3600.0
+    (hello,) = policy.attach([], night, CONTEXT)
+    assert hello.quiet_until == 7 * 3600.0
+    policy.mute(8 * 3600.0)
+    (end,) = run(policy, [feed("status", "finished")], night + 60)
+    assert end.kind == "summary" and end.quiet_until == 8 * 3600.0
+    assert Message.from_json(end.to_json()) == end
 
 
 def test_quiet_hours_are_local(feed):

@@ -36,7 +36,7 @@ def test_message_arrives_escaped_with_bold_title_and_id(bot, channel, message):
 
 def test_low_severity_and_quiet_hours_make_no_sound(bot, channel, message):
     channel.send(message(severity=Severity.INFO))
-    channel.send(message(silent=True))
+    channel.send(message(quiet_until=1e12))
     channel.send(message(severity=Severity.INFO, kind="summary"))
     assert [call[2]["disable_notification"] for call in bot.calls] == [True, True, False]
 

@@ -79,6 +79,18 @@ def test_discord_is_cut_calls_no_one_and_takes_figures(bot):
     assert b"\x89PNG" in bot.raw_bodies[-1]
 
 
+def test_what_must_make_no_sound_makes_none_on_discord_and_ntfy(bot):
+    discord, ntfy = DiscordChannel(f"{bot.url}/h"), WebhookChannel(bot.url, "topic")
+    for channel in (discord, ntfy):
+        for until in (None, 1e12):
+            channel.send(make_message(quiet_until=until))
+    loud, silent, urgent, low = (json.loads(body) for body in bot.raw_bodies)
+    assert "flags" not in loud and silent["flags"] == 4096
+    assert urgent["priority"] > 2 == low["priority"]
+    assert discord.can_be_silent and ntfy.can_be_silent
+    assert not WebhookChannel(bot.url).can_be_silent and not SlackChannel(bot.url).can_be_silent
+
+
 def test_webhook_document_has_a_stable_id(bot):
     channel = WebhookChannel(f"{bot.url}/h?key=1")
     for _ in range(2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from made_runs import make_analysis, make_run
 
@@ -313,7 +314,8 @@ def test_the_advice_on_a_stall_does_not_ask_what_is_known(analysis, process, adv
 
 
 def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analysis):
-    silent, after = Event("status", "stalled", 1, 3800.0, 1, "stalled: silent"), 4000.0
+    silent = Event("status", "stalled", 1, 3800.0, lines_of(analysis), "stalled: silent")
+    after = 4000.0
     times = analysis.run.train_log.time, analysis.run.eval_log.time
     last = float(max(column.max() for column in times))
     for time, title in ((last + after, "after 1 h 07 min"), (None, "")):
@@ -328,12 +330,33 @@ def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analy
 def test_rows_logged_before_a_run_was_heard_again_do_not_shorten_its_silence(analysis):
     times = analysis.run.train_log.time, analysis.run.eval_log.time
     last = float(max(column.max() for column in times))
+    lines = lines_of(analysis)
+    silent = Event("status", "stalled", 1, last + 300.0, lines, "stalled: silent")
     for k in range(4):
-        analysis.run.append(Record("train", 10**6 + k, None, last + 4000.0 + k, {"loss": 1.0}))
-    silent = Event("status", "stalled", 1, last + 300.0, 1, "stalled: silent")
+        row = Record("train", 10**6 + k, None, last + 4000.0 + k, {"loss": 1.0}, line=10**6 + k)
+        analysis.run.append(row)
     again = Event("status", "running", 2, last + 4003.0, 2, "running: at epoch 3")
     words = told(analysis, Tiding("resolved", again, silent, 3700.0))
     assert words.splitlines()[0] == "▶️ RUNNING AGAIN after 1 h 07 min   my_run"
+
+
+def test_a_resume_that_began_before_its_crash_was_judged_ends_the_silence_before_it(analysis):
+    logs, lines = (analysis.run.train_log, analysis.run.eval_log), lines_of(analysis)
+    last = max(float(log.time.max()) for log in logs)
+    crashed = Event("status", "crashed", 1, last + 19.0, lines, "crashed", Severity.CRITICAL)
+    for k in range(4):
+        row = Record("train", 10**6 + k, None, last + 11.0 + k, {"loss": 1.0}, line=10**7 + k)
+        analysis.run.append(row)
+    again = Event("status", "running", 2, last + 11.0, 2, "running: at epoch 3")
+    for told_for_s in (0.0, 10.0):  # by a replay, and by a watch
+        words = told(analysis, Tiding("resolved", again, crashed, told_for_s))
+        assert words.splitlines()[0] == "▶️ RUNNING AGAIN after 11 s   my_run"
+
+
+def lines_of(analysis):
+    """Return how many lines lie from the first row to the last, as events count them."""
+    lines = np.concatenate([analysis.run.train_log.line, analysis.run.eval_log.line])
+    return int(lines.max() - lines.min()) + 1
 
 
 def test_an_interval_that_rounds_to_its_middle_is_left_out(analysis):

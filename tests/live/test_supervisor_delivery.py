@@ -13,6 +13,7 @@ from copilot_analytics.alerts.channels._base import Fatal, Transient
 from copilot_analytics.alerts.channels.console import ConsoleChannel
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import Message
+from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.findings import Severity
 from copilot_analytics.live import courier
 from copilot_analytics.live.courier import Chat
@@ -65,8 +66,31 @@ def test_a_watch_whose_run_has_ended_stays_until_a_channel_took_its_end(ledger, 
     watch._end = lambda: None  # which would send what is left
     thread, codes = in_thread(watch)
     thread.join(60)
-    assert codes == [0] and [message.kind for message in slow.sent] == ["attached"]
+    assert codes == [0] and [message.kind for message in slow.sent] == ["summary"]
     assert any("tried for 10 min" in note for note in watch._screen.notes)
+
+
+def test_a_watch_stays_until_a_channel_with_a_sound_may_be_told_the_end(ledger, half_log):
+    log, rest = half_log
+    shift, pigeon, minute = [0.0], Pigeon(), int(time.time() // 60)
+    quiet = QuietHours((minute - 5) % 1440, (minute + 10) % 1440)
+    watch = supervisor(
+        ledger,
+        [log],
+        [pigeon],
+        options=PolicyOptions(quiet=quiet),
+        wall=lambda: time.time() + shift[0],
+    )
+    thread, codes = in_thread(watch)
+    wait_for(lambda: watch.runs[0].run_key)
+    with log.open("ab") as file:
+        file.write(rest)
+    wait_for(lambda: any("no longer quiet" in note for note in watch._screen.notes))
+    assert thread.is_alive() and pigeon.sent == []
+    shift[0] = 600.0
+    thread.join(60)
+    assert codes == [0]
+    assert [message.kind for message in pigeon.sent] == ["summary"]
 
 
 def test_a_watch_does_not_stay_for_ever_for_a_channel(ledger, half_log, monkeypatch):

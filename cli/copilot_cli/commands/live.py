@@ -58,7 +58,11 @@ def live(
         ),
     ] = 600.0,
     quiet_hours: Annotated[
-        str | None, typer.Option(help="As 23:00-07:00: only what is critical passes.")
+        str | None,
+        typer.Option(
+            help="As 23:00-07:00: only what is critical makes a sound; news comes as one digest "
+            "afterwards."
+        ),
     ] = None,
     min_level: Annotated[
         str | None, typer.Option(help="info, warning or critical; or slack=critical,...")

@@ -42,7 +42,7 @@ def replay(
     from copilot_analytics.api import parse_delta, parse_risk
     from copilot_analytics.errors import UsageError
     from copilot_analytics.live.replay import Replay, paced
-    from copilot_analytics.live.replay_text import as_line, as_text
+    from copilot_analytics.live.replay_text import PREMISE, as_line, as_text
 
     factor: float | None = None
     if speed != "max":
@@ -61,6 +61,8 @@ def replay(
         journals=False if no_journals else journals,
     )
     write = as_line if as_json else as_text
+    if not as_json:
+        typer.echo(f"{PREMISE}:")
     for said in paced(iter(run), factor):
         typer.echo(write(said))
     typer.echo(write(run.balance()))

@@ -66,6 +66,8 @@ class Channel(ABC):
         Its name on the command line.
     takes_figures : bool
         Whether it can show figures.
+    can_be_silent : bool
+        Whether it can deliver a message without a sound.
     is_private : bool
         Whether it ends with the process, as a terminal does.
     address : str
@@ -74,6 +76,7 @@ class Channel(ABC):
 
     name: ClassVar[str]
     takes_figures: ClassVar[bool] = False
+    can_be_silent: bool = False
     is_private: ClassVar[bool] = False
     address: str = ""
 

@@ -31,6 +31,7 @@ class ConsoleChannel(Channel):
     """
 
     name: ClassVar[str] = "console"
+    can_be_silent: bool = True
     is_private: ClassVar[bool] = True
 
     def __init__(self, stream: TextIO | None = None) -> None:

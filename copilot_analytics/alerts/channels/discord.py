@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Message
 
 LONGEST_TEXT = 2000
+_SUPPRESS_NOTIFICATIONS = 1 << 12
 
 
 class DiscordChannel(Channel):
@@ -36,6 +37,7 @@ class DiscordChannel(Channel):
 
     name: ClassVar[str] = "discord"
     takes_figures: ClassVar[bool] = True
+    can_be_silent: bool = True
 
     def __init__(self, url: str) -> None:
         self.address = url
@@ -55,14 +57,15 @@ class DiscordChannel(Channel):
     def send(self, message: Message, figures: Mapping[str, bytes] | None = None) -> Receipt:
         """Send the message, in parts if it is long, and then its figures."""
         reference = ""
+        flags = {"flags": _SUPPRESS_NOTIFICATIONS} if message.silent else {}
         # Escaping may double a text, so that half the limit is always safe.
         text = f"{message.text}\n· {message.short_id}"
         for part in split_text(text, LONGEST_TEXT // 2):
             if part.strip():
-                reference = self._post({"content": escaped(part)}) or reference
+                reference = self._post({"content": escaped(part), **flags}) or reference
         for name, png in (figures or {}).items():
             try:
-                self._post({}, {"files[0]": (f"{name}.png", png, "image/png")})
+                self._post({**flags}, {"files[0]": (f"{name}.png", png, "image/png")})
             except (Rejected, Transient, Fatal):
                 break  # the words arrived; a figure is not worth a failure
         return Receipt(reference)

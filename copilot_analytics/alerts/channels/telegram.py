@@ -60,6 +60,7 @@ class TelegramChannel(Channel):
 
     name: ClassVar[str] = "telegram"
     takes_figures: ClassVar[bool] = True
+    can_be_silent: bool = True
 
     def __init__(
         self,

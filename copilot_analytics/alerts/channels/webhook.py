@@ -47,6 +47,7 @@ class WebhookChannel(Channel):
         self._url = url
         self.address = f"{url} {topic}"
         self._topic = topic
+        self.can_be_silent = bool(topic)
         parts = urlsplit(url)
         self._secrets = _http.Secrets(url, topic, parts.query, parts.password or "")
         _http.guard_logs(url)
