@@ -42,6 +42,8 @@ class Gain:
     reach
         Half of the width of the interval in which the gain lies: where it holds zero, nothing
         grows.
+    since_step
+        Step of the first of the evaluations looked at.
     """
 
     n: int
@@ -52,6 +54,7 @@ class Gain:
     worth: bool
     surely_flat: bool
     reach: float
+    since_step: int
 
     @classmethod
     def of(
@@ -86,7 +89,8 @@ class Gain:
         fresh_best = float(new.max()) - before > max(2.0 * noise, main.delta)
         worth = ahead > main.delta or fresh_best
         grows = gained > z * error or fresh_best
-        return cls(n, gained, error, grows, ahead, worth, most < 2.0 * main.delta, z * error)
+        flat = most < 2.0 * main.delta
+        return cls(n, gained, error, grows, ahead, worth, flat, z * error, int(step[-n]))
 
     def in_words(self, run: Run, main: MainMetric) -> tuple[str, Evidence]:
         """Say it for a reader, and show it as evidence."""
