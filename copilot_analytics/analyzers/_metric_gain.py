@@ -43,8 +43,8 @@ class Gain:
     reach
         Half of the width of the interval in which the gain lies: where it holds zero, nothing
         grows.
-    from_step
-        First step of the evaluations that were compared.
+    from_step, since_step
+        First step of the evaluations that were compared, and of the newer ones of them.
     """
 
     n: int
@@ -56,6 +56,7 @@ class Gain:
     surely_flat: bool
     reach: float
     from_step: int
+    since_step: int
 
     @classmethod
     def of(
@@ -91,7 +92,8 @@ class Gain:
         worth = ahead > main.delta or fresh_best
         grows = gained > z * error or fresh_best
         flat = most < 2.0 * main.delta
-        return cls(n, gained, error, grows, ahead, worth, flat, z * error, int(step[-2 * n]))
+        from_step, since_step = int(step[-2 * n]), int(step[-n])
+        return cls(n, gained, error, grows, ahead, worth, flat, z * error, from_step, since_step)
 
     def in_words(self, run: Run, main: MainMetric) -> tuple[str, Evidence]:
         """Say it for a reader, and show it as evidence."""

@@ -208,15 +208,14 @@ class _Judge:
             return self._with(keep, self._why_no_trend(), evidence)
         unsure = gain is None and not (self.current in IMPROVING and self.trend.loss_rises)
         if unsure and may_yet_begin(self.run):
-            told = plural(self.main.n, "evaluation")
-            words = f"{words}; too early for a plateau: {told}"
+            words = f"{words}; too early for a plateau: {plural(self.main.n, 'evaluation')}"
             return self._with(self._meanwhile(), words, evidence)
         if unsure and maybe and self.current in IMPROVING:
             words = f"{words}; what remains may still be worth having"
             return self._with(self._meanwhile(), words, evidence)
         if self._blind(gain):
-            told = plural(self.main.n, "evaluation")
-            words = f"{words}; too little to call it a plateau: {told}"
+            few = plural(self.main.n, "evaluation")
+            words = f"{words}; too little to call it a plateau: {few}"
             return self._with(self._meanwhile(), words, evidence)
         chance = self.forecast.p_gain
         # What is called flat now must not stand beside a forecast that says otherwise.
@@ -226,6 +225,9 @@ class _Judge:
                 f"{in_words(Phase.STABLE_CONVERGENCE)}; a further gain is likely (P = {chance:.2f})"
             )
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
+        if self.current in IMPROVING and self._turned(gain):
+            words = f"{words}; that is no plateau, and too early to tell whether it recovers"
+            return self._with(self._meanwhile(), words, evidence)
         words = in_words(Phase.PLATEAU)
         if gain is not None and gain.grows and not gain.worth:
             more = difference_text(gain.ahead, self.main.scale)
@@ -267,6 +269,14 @@ class _Judge:
         per_epoch, _ = epoch_or_stand_in(self.run)
         ahead = min(steps_left(self.run), float(self.run.last_step))
         return speed.high * ahead / per_epoch > _BLIND_PCT
+
+    def _turned(self, gain: Gain | None) -> bool:
+        """Tell whether the metric surely falls, only just or with a loss that rises."""
+        if gain is None or self.main.best_step is None:
+            return False
+        speed, lost = self.trend.loss, -gain.gained > max(gain.reach, self.main.delta)
+        rises = speed is not None and speed.high < -FLAT_PCT
+        return lost and (rises or self.main.best_step >= gain.since_step)
 
     def _over(self) -> bool:
         progress = self.run.progress

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.rises import rose_without_recovery
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
     from copilot_analytics.analyzers._course import Course
+    from copilot_analytics.records import Floats
     from copilot_analytics.run import Run
 
 
@@ -48,36 +50,86 @@ def slow_rise(
         Whether it was rising at the last look: then it is over once the level is back, not where
         the newest stretch happens to be flat.
     """
+    judge = _short_rise if len(course.value) < _FEWEST else _long_rise
+    if results.of(LearningRateAnalyzer).warming_up:
+        return None
+    found = judge(run, results, course, first_row, already=already)
+    if found is None:
+        return None
+    at, best, now, despite = found
+    log, row = run.train_log, _row(run, course, first_row, at)
+    return SlowRise(int(log.step[row]), int(log.line[row]), best, now, despite)
+
+
+_Found: TypeAlias = tuple[int, float, float, bool]
+
+
+def _row(run: Run, course: Course, first_row: int, at: int) -> int:
+    steps = run.train_log.step[first_row:]
+    row = first_row + int(np.searchsorted(steps, int(course.step[at])))
+    return min(row, len(run.train_log) - 1)
+
+
+def _long_rise(
+    run: Run, results: Results, course: Course, first_row: int, *, already: bool
+) -> _Found | None:
     value = course.value
-    if len(value) < _FEWEST:
-        found = _short_rise(run, results, course, already=already)
-        return None if found is None else _placed(run, course, first_row, *found)
     levels = np.convolve(value, np.full(5, 0.2), "valid")
-    best, now = float(levels.min()), float(levels[-1])
+    lowest = int(np.argmin(levels))
+    best, now = float(levels[lowest]), float(levels[-1])
     progress, rise = max(float(levels[0]) - best, 0.0), now - best
-    main = results.of(MetricAnalyzer)
-    judged = main.name is not None and main.n >= 3
-    at = int(np.argmin(levels)) + 2
-    worse = judged and _got_worse(run, main, int(course.step[at]))
-    despite = judged and not worse
-    share = 0.2 if worse else 0.5
+    at = lowest + int(np.argmin(value[lowest : lowest + 5]))
+    seen = _evaluations(run, results, int(course.step[at]))
+    found = at, best, now, seen == "improving"
+    if seen in {"unknown", "improving"} and progress < 0.1 * abs(float(levels[0])):
+        return None
+    rate_rose = _rate_rose(run, _row(run, course, first_row, at))
+    if not already and not rate_rose and _climbs_away(value, best, progress, seen):
+        return found
+    share = _SHARE[seen] if already else max(_SHARE[seen], _SHARE["worse"])
     if rise <= share * progress or rise <= 0.05 * abs(best) or rise <= 0:
         return None
-    if despite and not now > _DOUBLED * max(best, 0.0):
-        return None
-    rate = results.of(LearningRateAnalyzer)
-    if rate.warming_up or (not worse and progress < 0.1 * abs(float(levels[0]))):
+    if seen == "improving" and not now > _DOUBLED * max(best, 0.0):
         return None
     # Many times the best level is no chance; what is less must be beyond doubt.
-    p = 0.01 if worse or now > _MANY * max(best, 0.0) else 0.001
-    if not already and not rose_without_recovery(value, share=share, p=p).found:
-        return None
-    return _placed(run, course, first_row, at, best, now, despite)
+    doubt = seen in {"unknown", "improving"} and now <= _MANY * max(best, 0.0)
+    p = 0.001 if doubt else 0.01
+    return found if already or rose_without_recovery(value, share=share, p=p).found else None
+
+
+def _climbs_away(value: Floats, best: float, progress: float, seen: _Seen) -> bool:
+    """Tell whether a loss climbs so clearly that its newest points are enough.
+
+    The test on the newest quarter of the run is slow where the run is long: a loss that grows by
+    a third in an epoch is ten times as high by then. So few points count only far beyond the
+    noise, and only where the evaluations are lost too, or where there are none to ask.
+    """
+    if seen not in _MOST_OUT_OF_ORDER:
+        return False
+    far = max(_FAR * difference_noise(value), _SHARE[seen] * progress, 0.05 * abs(best))
+    points, most = _MOST_OUT_OF_ORDER[seen]
+    above = float(value[-_NEWEST:].min()) > best + far
+    return above and _out_of_order(value[-points:]) <= most
+
+
+def _out_of_order(value: Floats) -> int:
+    """Count the pairs of which the later one is not higher (Kendall's count)."""
+    return int(np.count_nonzero(np.triu(value[:, np.newaxis] >= value, 1)))
+
+
+def _rate_rose(run: Run, since_row: int) -> bool:
+    """Tell whether the learning rate is higher than it was; a cyclic one takes the loss with it."""
+    log = run.train_log
+    name = next((n for n in ("lr", "base_lr") if n in log.metric_names), None)
+    if name is None:
+        return False
+    then, now = log.column(name)[since_row], log.column(name)[-1]
+    return bool(now > 1.01 * then)
 
 
 def _short_rise(
-    run: Run, results: Results, course: Course, *, already: bool
-) -> tuple[int, float, float, bool] | None:
+    run: Run, results: Results, course: Course, first_row: int, *, already: bool
+) -> _Found | None:
     """Judge a history too short for a test: a record an epoch, as a rule.
 
     The newest three or four values must each lie above all before them and be a multiple of the
@@ -85,7 +137,7 @@ def _short_rise(
     What rises already goes on until half of what was gained is regained.
     """
     value = course.value
-    if len(value) < _FEWEST_AT_ALL or results.of(LearningRateAnalyzer).warming_up:
+    if len(value) < _FEWEST_AT_ALL:
         return None
     at = int(np.argmin(value))
     best, first = float(value[at]), float(value[0])
@@ -99,35 +151,43 @@ def _short_rise(
             return None
     elif rise <= 0.5 * progress:
         return None
-    main = results.of(MetricAnalyzer)
-    judged = main.name is not None and main.n >= 3
-    despite = judged and not _got_worse(run, main, int(course.step[at]))
+    despite = _evaluations(run, results, int(course.step[at])) == "improving"
     return at, best, float(value[-1]), despite
-
-
-def _placed(
-    run: Run, course: Course, first_row: int, at: int, best: float, now: float, despite: bool
-) -> SlowRise:
-    log = run.train_log
-    row = first_row + int(np.searchsorted(log.step[first_row:], int(course.step[at])))
-    row = min(row, len(log) - 1)
-    return SlowRise(int(log.step[row]), int(log.line[row]), best, now, despite)
 
 
 _FEWEST = 40
 _FEWEST_AT_ALL = 7
 _DOUBLED = 2.0
 _MANY = 10.0
+_NEWEST = 3
+_FAR = 6.0
+
+_Seen: TypeAlias = Literal["unknown", "improving", "worse", "lost"]
+# Of its progress, what a loss must lose.
+_SHARE: dict[_Seen, float] = {"unknown": 0.5, "improving": 0.5, "worse": 0.2, "lost": 0.05}
+# Of the newest points, how many pairs may fall: one of a hundred orders of mere noise has so few.
+_MOST_OUT_OF_ORDER: dict[_Seen, tuple[int, int]] = {"unknown": (8, 4), "lost": (6, 1)}
+_METRIC_LOST = 0.2
 
 
-def _got_worse(run: Run, main: MainMetric, since_step: int) -> bool:
-    """Tell whether the newest evaluation is worse than the best by more than noise.
+def _evaluations(run: Run, results: Results, since_step: int) -> _Seen:
+    """Tell what the evaluations say since the loss was lowest.
 
+    ``lost``: each of the newest three lies so far below the best that it is no noise, and a fifth
+    of what was learned is gone. ``worse``: the newest is worse than the best by more than noise.
     Where the best lies in the newest quarter of the run and after that of the loss, the metric
-    still improves.
+    still improves, unless it is lost.
     """
-    if main.best_step is None or main.best is None or main.last is None:
-        return True
-    noise = main.noise or 0.0
-    worse = (main.best - main.last) * (1.0 if main.direction == "max" else -1.0)
-    return main.best_step <= max(since_step, 0.75 * run.last_step) and worse > noise
+    main = results.of(MetricAnalyzer)
+    if main.name is None or main.n < _NEWEST:
+        return "unknown"
+    if main.best_step is None or main.best is None or main.last is None or main.first is None:
+        return "worse"
+    noise, sign = main.noise or 0.0, 1.0 if main.direction == "max" else -1.0
+    newest = sign * judged_series(run, main.name).value[-_NEWEST:]
+    lost, gained = sign * main.best - float(newest.max()), abs(main.best - main.first)
+    if lost > max(_FAR * noise, 2.0 * main.delta, _METRIC_LOST * gained):
+        return "lost"
+    worse = sign * (main.best - main.last)
+    long_ago = main.best_step <= max(since_step, 0.75 * run.last_step)
+    return "worse" if long_ago and worse > noise else "improving"
