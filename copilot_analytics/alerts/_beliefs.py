@@ -67,6 +67,15 @@ class Beliefs:
         """Whether anything is held back that may be told later on."""
         return bool(self._held or self._passed)
 
+    def since_urged_s(self, now: float) -> tuple[float, float] | None:
+        """Return how long after the advice to stop the reader heard of it, and how long ago.
+
+        Every message says so while the advice stands, whatever it tells of. None if none did.
+        """
+        if self._advised_at is None or self._urged_at is None:
+            return None
+        return self._urged_at - self._advised_at, now - self._urged_at
+
     @property
     def decisions(self) -> list[Decision]:
         """What the last call decided.
@@ -84,6 +93,8 @@ class Beliefs:
         self._subjects: dict[str, Subject] = {}
         self._passed: list[tuple[Held, Tiding]] = []
         self._noted: dict[str, Decision] = {}
+        self._advised_at: float | None = None
+        self._urged_at: float | None = None
 
     def _advance(self, context: Context) -> None:
         if context.run_key != self._run_key:
@@ -134,6 +145,8 @@ class Beliefs:
                     times.clear()
                 times.append(now)
                 del times[: -max(self.options.flap_changes, 1)]
+        if event.kind == "advice" and not (began and truth is not None):
+            self._advised_at, self._urged_at = (now if began else None), None
         subject.truth = event if began else None
         subject.newest = name
         return True
@@ -173,6 +186,8 @@ class Beliefs:
             return
         if verdict != "told" or reason == "passed":
             return
+        if self._advised_at is not None and self._urged_at is None:
+            self._urged_at = now
         if reason == "unstable":
             subject.unstable.add(event.key)
         if opens(event):

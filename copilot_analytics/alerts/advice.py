@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import diagnosis_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Tiding
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
-    from copilot_analytics.analyzers.stopping import CheckpointChoice
+    from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
     from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
 
@@ -163,19 +164,43 @@ def _lead(reason: str) -> str:
     return reason
 
 
-def savings(analysis: Analysis, *, past: bool = False) -> str:
+def savings(analysis: Analysis) -> str:
     """Say what stopping saves; empty if that is unknown or less than a minute.
 
     Parameters
     ----------
     analysis
         The answers as of now.
-    past
-        Whether the run has ended, so that it is said what would have been saved.
     """
+    saved = _saved(analysis.stop)
+    return f"Saves {saved}." if saved else ""
+
+
+def would_have_saved(analysis: Analysis, urged_s: tuple[float, float] | None) -> str:
+    """Say what stopping when advised would have saved; empty if nobody was, or for so little.
+
+    Parameters
+    ----------
+    analysis
+        The answers for a run that is over; they count from where it first paid to stop.
+    urged_s
+        How long after that the reader was told, and how long before the end: less than what the
+        answers say where the supervision began later. None if nobody was told.
+    """
+    stop = analysis.stop
+    if urged_s is None or not stop.saves_s:
+        return ""
+    late_s, before_s = urged_s
+    share = max(min(stop.saves_s - late_s, before_s), 0.0) / stop.saves_s
+    parts = (stop.saves_s, stop.saves_gpu_h, stop.saves_money)
+    saves_s, gpu_h, money = (None if part is None else part * share for part in parts)
+    saved = _saved(replace(stop, saves_s=saves_s, saves_gpu_h=gpu_h, saves_money=money))
+    return f"Stopping when advised would have saved {saved}." if saved else ""
+
+
+def _saved(stop: StopAdvice) -> str:
     from copilot_analytics.wording import duration, number
 
-    stop = analysis.stop
     if stop.saves_s is None or stop.saves_s < 60:
         return ""
     counted = not any(gap.what == "number of GPUs" for gap in stop.not_judged)
@@ -184,8 +209,7 @@ def savings(analysis: Analysis, *, past: bool = False) -> str:
         parts = [f"≈ {number(stop.saves_gpu_h, 2)} GPU-hours"]
     if stop.saves_money is not None:
         parts.append(f"{stop.saves_money:,.2f} in money")
-    verb = "Stopping when advised would have saved" if past else "Saves"
-    return f"{verb} {', '.join(parts)}."
+    return ", ".join(parts)
 
 
 def _record(analysis: Analysis) -> str:

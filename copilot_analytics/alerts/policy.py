@@ -356,9 +356,10 @@ class Policy(Beliefs):
         for other in list(self._held.values()):
             if other is not held:
                 self._settle(other, "dropped", "the run has finished", now)
+        urged_s = self.since_urged_s(held.seen_at)
         self._settle(held, "told", "summary", now)
         self._forget_passed(now)
-        words = wording.summary(context)
+        words = wording.summary(context, urged_s=urged_s)
         return [self._message("summary", Severity.INFO, words, [held.id], now)]
 
     def _message(

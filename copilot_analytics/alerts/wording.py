@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
-from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, savings
+from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
@@ -160,7 +160,13 @@ def attached(context: Context) -> Words:
     return Words(name, title, _on_a_phone(lines))
 
 
-def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: bool = False) -> Words:
+def summary(
+    context: Context,
+    left: Sequence[Tiding] = (),
+    *,
+    supervised_on: bool = False,
+    urged_s: tuple[float, float] | None = None,
+) -> Words:
     """Write the last message of a run, or of its supervision.
 
     Parameters
@@ -171,6 +177,8 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
         What waited to be told.
     supervised_on
         Whether it is the supervision that ends, and not necessarily the run.
+    urged_s
+        How long after the advice to stop the reader heard of it, and how long before the end.
     """
     name = plain(context.run_name, 80)
     analysis = context.analysis() if context.analysis is not None else None
@@ -178,7 +186,7 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
         title = "👋 NO LONGER WATCHED" if supervised_on else "🏁 FINISHED"
         return Words(name, f"{title}   {name}", ())
     if analysis.life.status in ENDED:
-        return _ended(name, analysis, context)
+        return _ended(name, analysis, context, urged_s)
     if analysis.life.status != "stalled" and is_silent(context):
         lines = [*_situation(analysis, if_it_goes_on(analysis, context)), *unheard(context)]
     else:
@@ -194,11 +202,13 @@ def summary(context: Context, left: Sequence[Tiding] = (), *, supervised_on: boo
     return Words(name, f"👋 NO LONGER WATCHED   {name}", _on_a_phone(lines), ("overview",))
 
 
-def _ended(name: str, analysis: Analysis, context: Context) -> Words:
+def _ended(
+    name: str, analysis: Analysis, context: Context, urged_s: tuple[float, float] | None = None
+) -> Words:
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
     if analysis.life.status == "finished":
-        parts = (checkpoint(analysis, context), savings(analysis, past=True))
+        parts = (checkpoint(analysis, context), would_have_saved(analysis, urged_s))
         todo = " ".join(part for part in parts if part)
         lines += [f"💡 {todo}"] if todo else []
         lines += _troubles(analysis)

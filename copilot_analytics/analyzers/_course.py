@@ -69,6 +69,11 @@ class Course:
         """Return the number of points."""
         return len(self.step)
 
+    @property
+    def rows_per_point(self) -> int:
+        """Rows averaged in each point but the last, which may hold fewer."""
+        return self._size
+
     def take(self, table: Table, name: str) -> None:
         """Take the rows that came since the last time; a rewind begins anew without the old."""
         rows = len(table)

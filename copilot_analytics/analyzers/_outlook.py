@@ -147,10 +147,11 @@ class _Judge:
         lines = (health.since_line,) if health.since_line else ()
         observed = "unknown" if health.level is None else f"{health.level:.4g}"
         bound = "" if health.threshold is None else f"{health.threshold:.4g}"
+        mean = f" (mean of {health.averaged} values)" if health.averaged > 1 else ""
         reasons = {
             "nan": f"{health.column} is {observed} {where}",
             "exploded": f"{health.column} exploded to {observed} {where}",
-            "rising": f"{health.column} rises without recovery {where}, to {observed}",
+            "rising": f"{health.column} rises without recovery {where}, to {observed}{mean}",
             "masked": f"{health.column} looks like a hidden NaN {where} ({observed})",
         }
         what = Evidence(health.column, observed, bound or "finite", lines)

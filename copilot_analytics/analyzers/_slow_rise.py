@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class SlowRise(NamedTuple):
     """A loss that climbs.
 
-    `best` and `now` are levels, `despite_evals` says that the evaluations still improve.
+    `best` and `now` are levels, each the mean of so many values as `averaged` says;
+    `despite_evals` says that the evaluations still improve.
     """
 
     step: int
     line: int
     best: float
     now: float
+    averaged: int
     despite_evals: bool
 
 
@@ -50,7 +52,8 @@ def slow_rise(
         Whether it was rising at the last look: then it is over once the level is back, not where
         the newest stretch happens to be flat.
     """
-    judge = _short_rise if len(course.value) < _FEWEST else _long_rise
+    short = len(course.value) < _FEWEST
+    judge = _short_rise if short else _long_rise
     if results.of(LearningRateAnalyzer).warming_up:
         return None
     found = judge(run, results, course, first_row, already=already)
@@ -58,7 +61,8 @@ def slow_rise(
         return None
     at, best, now, despite = found
     log, row = run.train_log, _row(run, course, first_row, at)
-    return SlowRise(int(log.step[row]), int(log.line[row]), best, now, despite)
+    averaged = (1 if short else _LEVEL) * course.rows_per_point
+    return SlowRise(int(log.step[row]), int(log.line[row]), best, now, averaged, despite)
 
 
 _Found: TypeAlias = tuple[int, float, float, bool]
@@ -74,11 +78,11 @@ def _long_rise(
     run: Run, results: Results, course: Course, first_row: int, *, already: bool
 ) -> _Found | None:
     value = course.value
-    levels = np.convolve(value, np.full(5, 0.2), "valid")
+    levels = np.convolve(value, np.full(_LEVEL, 1.0 / _LEVEL), "valid")
     lowest = int(np.argmin(levels))
     best, now = float(levels[lowest]), float(levels[-1])
     progress, rise = max(float(levels[0]) - best, 0.0), now - best
-    at = lowest + int(np.argmin(value[lowest : lowest + 5]))
+    at = lowest + int(np.argmin(value[lowest : lowest + _LEVEL]))
     seen = _evaluations(run, results, int(course.step[at]))
     found = at, best, now, seen == "improving"
     if seen in {"unknown", "improving"} and progress < 0.1 * abs(float(levels[0])):
@@ -156,6 +160,7 @@ def _short_rise(
 
 
 _FEWEST = 40
+_LEVEL = 5
 _FEWEST_AT_ALL = 7
 _DOUBLED = 2.0
 _MANY = 10.0

@@ -58,6 +58,8 @@ class Divergence:
         Spikes so far, the newest last; at most the last 50.
     level, threshold
         What was compared, for the evidence.
+    averaged
+        Of how many values `level` and `threshold` are means, with ``rising``.
     before
         Level before an explosion; None otherwise.
     components
@@ -76,6 +78,7 @@ class Divergence:
     spikes: tuple[Spike, ...] = ()
     level: float | None = None
     threshold: float | None = None
+    averaged: int = 1
     before: float | None = None
     components: tuple[tuple[str, str, int], ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
@@ -260,6 +263,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             last_good_step=risen.step,
             level=risen.now,
             threshold=risen.best,
+            averaged=risen.averaged,
         )
 
 

@@ -69,24 +69,26 @@ class MetricCollapse(Diagnosis):
         sudden = best - float(better[max(fell - 1, 0)]) <= _STILL_WELL * lost
         if results.of(OverfittingAnalyzer).overfitting and not sudden:
             return None
-        good, since = int(step[fell]), int(step[min(fell + 1, len(step) - 1)])
+        good, since = int(step[fell]), int(step[fell + 1])
         if spoiled(results, since):
             return None
         sign = 1.0 if main.direction == "max" else -1.0
         now = sign * float(np.mean(newest))
+        top = at + int(np.argmax(better[at : at + _NEWEST]))
         return Finding(
             self.name,
             Severity.WARNING,
             since,
-            f"{main.name} went from {sign * best:.4g} to {now:.4g} at {where(run, since)} and "
-            "did not come back",
+            f"{main.name} went from {value[top]:.4g} at {where(run, int(step[top]))} to "
+            f"{value[fell + 1]:.4g} at {where(run, since)} and did not come back "
+            f"({value[-1]:.4g} at {where(run, int(step[-1]))})",
             f"More than half of all that was gained since the first evaluation ({value[0]:.4g}) "
             "is lost.",
             (
                 Evidence(
                     f"{main.name}, mean of the newest {_NEWEST} evaluations",
                     f"{now:.4g}",
-                    f"{sign * best:.4g} at its best",
+                    f"{sign * best:.4g}, mean of the best {_NEWEST}",
                     (*line_at(run.eval_log, since), *lines(int(line[-1]))),
                 ),
             ),

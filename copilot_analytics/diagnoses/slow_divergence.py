@@ -32,12 +32,13 @@ class SlowDivergence(Diagnosis):
         health = results.of(DivergenceAnalyzer)
         if health.state != "rising" or health.level is None or health.threshold is None:
             return None
+        mean = f" (means of {health.averaged} values)" if health.averaged > 1 else ""
         return Finding(
             self.name,
             Severity.WARNING,
             health.since_step,
-            f"{health.column} rose from {health.threshold:.4g} to {health.level:.4g} since "
-            f"{where(run, health.since_step)}",
+            f"{health.column} rose from {health.threshold:.4g} to {health.level:.4g}{mean} "
+            f"since {where(run, health.since_step)}",
             _DESPITE if health.despite_evals else _AGREED,
             (
                 Evidence(
