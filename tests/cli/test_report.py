@@ -67,7 +67,8 @@ def test_quiet_is_quiet(sample_logs: Path, tmp_path: Path) -> None:
         (["report", "LOG", "--risk", "90%"], 2, "from 0.5% to 20%"),
         (["report", "LOG", "--risk", "0"], 2, "from 0.5% to 20%"),
         (["report", "LOG", "--risk", "nan"], 2, "from 0.5% to 20%"),
-        (["report", "LOG", "--log-format", "nonsense"], 2, "mmengine_text"),
+        (["report", "LOG", "--log-format", "nonsense"], 2, "`copilot formats` lists all"),
+        (["report", "none.log", "--log-format", "mmengine"], 2, "'mmengine_text'"),
         (["report", "LOG", "--gpus", "0"], 2, "gpus"),
         (["report", "LOG", "--format", "pdf"], 2, "json"),
         (
