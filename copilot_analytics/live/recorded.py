@@ -13,6 +13,7 @@ from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.resumes import rotated_before, starts_of
 from copilot_analytics.reading.beside import joined
+from copilot_analytics.reading.detect import format_named
 from copilot_analytics.reading.run_folders import find_run, logs_beside
 from copilot_analytics.reading.sources import read_chunks
 
@@ -74,13 +75,15 @@ def recorded(
     LogError
         If there is no such log.
     UsageError
-        If the journals that are named are not there.
+        If the journals that are named are not there, or no format has that name.
 
     Examples
     --------
     >>> recorded("sample_logs/digits_step", journals=False).run_key  # doctest: +SKIP
     ''
     """
+    if log_format is not None:
+        format_named(log_format)
     log, beside = find_run(path), None
     starts: list[Path] = []
     rotated = rotated_before(log)

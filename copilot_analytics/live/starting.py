@@ -29,6 +29,7 @@ from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.resumes import judge_next
 from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
 from copilot_analytics.live.supervisor import Supervisor
+from copilot_analytics.reading.detect import format_named
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def watch(options: LiveOptions) -> int:
     if options.base is not None and not options.base.is_dir():
         msg = f"no such directory: {options.base}; --base-dir names where --auto looks"
         raise UsageError(msg)
+    if options.log_format is not None:
+        format_named(options.log_format)  # the log may be waited for
     if options.heartbeat is not None:
         checked_url(options.heartbeat, "the heartbeat")
     policy = PolicyOptions(cooldown_s=options.cooldown_s, quiet=quiet_hours(options.quiet_hours))

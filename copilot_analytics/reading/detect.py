@@ -21,6 +21,7 @@ LIKELY = 0.5
 """Below this no log is taken for one of a format."""
 
 _MOST_REMEMBERED = 50_000
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,11 @@ def format_named(name: str, formats: Mapping[str, LogFormat] | None = None) -> L
     formats = known_formats() if formats is None else formats
     if name in formats:
         return formats[name]
-    close = get_close_matches(name, formats, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    msg = f"no log format is named {name!r}.{hint} Known formats: {', '.join(sorted(formats))}"
+    near = [one for one in formats if name.lower() in one][:3] or get_close_matches(name, formats)
+    hint = f" Did you mean {' or '.join(repr(one) for one in near)}?" if near else ""
+    few = len(formats) <= _MOST_NAMED
+    known = f"There is {', '.join(sorted(formats))}" if few else "`copilot formats` lists all"
+    msg = f"no log format is named {name!r}.{hint} {known}"
     raise UnknownFormatError(msg)
 
 

@@ -171,6 +171,8 @@ def test_sigterm_ends_with_a_summary(sample_logs, tmp_path):
         (("live", "LOG", "--risk", "high"), 2, "from 0.5% to 20%"),
         (("replay", "LOG", "--risk", "50%"), 2, "from 0.5% to 20%"),
         (("replay", "LOG", "--speed", "fast"), 2, "max"),
+        (("replay", "none.log", "--log-format", "mmengine"), 2, "Did you mean 'mmengine_"),
+        (("live", "none.log", "--log-format", "nope"), 2, "`copilot formats` lists all"),
         (("live", "LOG", "--metric", "foo", "--no-gpu"), 2, "it has: digits/accuracy"),
         (("live", "LOG", "--heartbeat", "foo"), 2, "the heartbeat"),
         (("live", "LOG", "--pid", "4194305", *LINGER), 0, "no process 4194305"),

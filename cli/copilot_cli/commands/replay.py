@@ -61,9 +61,11 @@ def replay(
         journals=False if no_journals else journals,
     )
     write = as_line if as_json else as_text
-    if not as_json:
-        typer.echo(f"{PREMISE}:")
+    premise = "" if as_json else f"{PREMISE}:"
     for said in paced(iter(run), factor):
+        if premise:
+            typer.echo(premise)
+            premise = ""
         typer.echo(write(said))
     typer.echo(write(run.balance()))
 
