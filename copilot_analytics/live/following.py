@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.pieces import Began, Bytes
-from copilot_analytics.live.processes import ProcessState, Writers, process_of
+from copilot_analytics.live.rewriting import Rereading
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
+from copilot_analytics.live.writer_search import WriterSearch
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
+    from copilot_analytics.live.processes import ProcessState, Writers
 
 _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far
 _LOOKS_S = (5.0, 60.0)
-_SEARCH_S = (60.0, 600.0)
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
@@ -66,8 +68,6 @@ class Following:
 
     Attributes
     ----------
-    log : LogSession
-        What was read, and what it means.
     caught_up : bool
         Whether all that was there at the start has been read.
     first : str
@@ -108,23 +108,21 @@ class Following:
         self.first = first
         self.caught_up = False
         self.silence: Silence | None = None
-        self.process = ProcessState()
         self.notices: list[str] = []
         self.grown_at: float | None = None
-        self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
         self._options = options
-        self._pid, self._writers, self._wall = pid, writers, wall
+        session = partial(LogSession, self.path, options, log_format=log_format, journals=journals)
+        self._reading = Rereading(session, self._go_to, log_format, clock)
+        self._writer, self._wall = WriterSearch(pid, writers), wall
         self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
-        self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
         self._pauses: list[float] = []
         self._evals_met = 0
         self._told_gone = self._placed = False
         self._home = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
-        self._was_held = False
         self._told_died = ""
         self._is_elsewhere = self._has_moved = False
 
@@ -144,10 +142,28 @@ class Following:
         return self._tailer.file
 
     @property
+    def log(self) -> LogSession:
+        """What was read, and what it means."""
+        return self._reading.log
+
+    @property
+    def _place(self) -> str:
+        return self.file or self.path
+
+    @property
+    def process(self) -> ProcessState:
+        """What is known of the process that writes the log."""
+        return self._writer.state
+
+    @process.setter
+    def process(self, state: ProcessState) -> None:
+        self._writer.state = state
+
+    @property
     def wait_s(self) -> float:
         """So long the next step may wait."""
         reading = not (self.caught_up or self.missing or self._tailer.is_between)
-        return 0.0 if reading else self._tailer.wait_s
+        return 0.0 if reading else min(self._tailer.wait_s, self._reading.wait_s)
 
     @property
     def status(self) -> str:
@@ -175,6 +191,7 @@ class Following:
     def close(self) -> None:
         """Close what is open."""
         self._tailer.close()
+        self.log.release()
 
     def step(self, now: float) -> list[Event]:
         """Read what is new and judge the silence otherwise; return the events.
@@ -210,15 +227,19 @@ class Following:
         for piece in pieces:
             if isinstance(piece, Bytes):
                 read = True
-                events += self.log.feed(piece.content)
+                events += self._reading.feed(piece.content)
             elif isinstance(piece, Began):
-                events += self._go_to(piece)
+                events += self._leave_for(piece)
             elif not self.missing:
                 self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
+        events += self._reading.decide()
         if read:
             self._grow(now)
         if self._is_elsewhere and self.caught_up and not self._tailer.is_between:
-            self._look_anew()
+            self._writer.look_anew(self._place, has_moved=self._has_moved)
+            self._is_elsewhere = self._has_moved = False
+        if self._reading.is_open:
+            return events
         if not self.caught_up and not self.missing:
             if self._tailer.wait_s > 0.0 and not self._tailer.is_between:
                 self._finish_catching_up(now)
@@ -233,34 +254,10 @@ class Following:
             self._gpu.append((self._wall(), busy))
         return self.log.add(record)
 
-    def look_for_process(self, now: float) -> None:
-        """Find out which process writes the log, at once the first time and then rarely."""
-        if self.process.pid is None and now < self._search_at:
-            return
-        place = self.file or self.path
-        self.process = process_of(place, self._pid, before=self.process, writers=self._writers)
-        self._was_held |= bool(self.process.holders)
-        if self.process.pid is None:
-            self._search_at = now + self._search_wait_s
-            self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
-
-    def _look_anew(self) -> None:
-        """Find out who writes the file that is read now: after a resume that is another process."""
-        self._is_elsewhere = False
-        place = self.file or self.path
-        found = process_of(place, writers=self._writers, fresh_s=0.0)
-        if self.process.pid is not None:
-            named = self._pid if self._pid is not None else self.process.pid
-            before = process_of(place, named, before=self.process)
-            lives = before.state in {"alive", "stopped"}
-            # A logger that holds nothing open rotates its own file.
-            if lives and (self._pid is not None or (found.pid is None and not self._has_moved)):
-                found = before
-            else:
-                self._pid = None
-        self.process = found
-        self._has_moved = False
-        self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
+    def _leave_for(self, piece: Began) -> list[Event]:
+        """Go on in another file, unless it is the same one that may have been written anew."""
+        cut = not piece.offset and piece.home == self._home and piece.why != "opened"
+        return self._reading.begin(piece, may_repeat=cut, network=self._tailer.is_network)
 
     def _go_to(self, piece: Began) -> list[Event]:
         moved = bool(self._home) and piece.home != self._home
@@ -274,7 +271,8 @@ class Following:
             self._resumed_after = self.log.lines
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
-        if self.log.line and piece.why != "opened":
+        goes_on = piece.offset > 0 and not moved  # its writer put a longer one in its place
+        if self.log.line and piece.why != "opened" and not goes_on:
             name, why = Path(piece.file).name, f"the log was {piece.why}"
             if piece.why == "moved" and not isinstance(self.source, str):
                 why, folder = "a new folder: the run was resumed", Path(piece.file).parent
@@ -296,16 +294,15 @@ class Following:
         self.caught_up = True
         self._evals_met = len(self.log.run.eval_log)
         self._check_metric()
-        place = self.file or self.path
         try:
-            modified = Path(place).stat().st_mtime
+            modified = Path(self._place).stat().st_mtime
         except OSError:
             modified = now
         self.grown_at = min(now, modified)
-        self.look_for_process(now)
+        self._writer.look(self._place, now)
         over_s = _OVER_S if self.log.run.last_time is not None else _OVER_WITHOUT_STAMPS_S
         dead = self.silence_s(now) > over_s and self.process.state != "alive"
-        if dead and self._pid is None and self.log.run_key and self.status not in ENDED:
+        if dead and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
             # Nobody writes it and nobody has for long: it is a log of the past.
             self.log.settle()
             if self.status not in ENDED:
@@ -335,7 +332,7 @@ class Following:
         self._next_look_s = silence_s + min(max(_LOOK_EVERY * silence_s, least), most)
         if self.status == "finished":
             return []
-        self.look_for_process(now)
+        self._writer.look(self._place, now)
         run = self.log.run
         last = run.last
         self.silence = judge_silence(
@@ -388,9 +385,11 @@ class Following:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""
         if not self._is_starting:
             return None
-        log = Path(self.file or self.path)
+        log = Path(self._place)
         network = self._tailer.is_network
-        return judge_start(silence_s, self.process, log, was_held=self._was_held, network=network)
+        return judge_start(
+            silence_s, self.process, log, was_held=self._writer.was_held, network=network
+        )
 
     def _tick(self, facts: dict[str, Any]) -> Record:
         last = self.log.run.last_time

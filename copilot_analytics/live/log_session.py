@@ -60,6 +60,8 @@ class LogSession:
         What other logs of the run tell.
     earlier
         Logs of the starts before that of `path`, for whoever reads them.
+    first_rows
+        Names the runs without time stamps that were there before, if there were any.
     on_news
         Called with the events of a record or block as they become known.
 
@@ -95,6 +97,7 @@ class LogSession:
         light: bool = False,
         beside: Beside | None = None,
         earlier: Sequence[Path] = (),
+        first_rows: FirstRows | None = None,
         on_news: Callable[[list[Event]], None] | None = None,
     ) -> None:
         self.path = path
@@ -116,7 +119,7 @@ class LogSession:
         self._waiting: deque[Record] = deque()
         self._run = self.session.run
         self._launch = 0
-        self._first_rows = FirstRows()
+        self.first_rows = FirstRows() if first_rows is None else first_rows
         self._base: int | None = None
         self._torn = False
         self._resumes_after: int | None = None  # a new log has said nothing of a resume yet
@@ -270,6 +273,11 @@ class LogSession:
         self._note(told)
         return self.session.events[before:]
 
+    def release(self) -> None:
+        """Close what is open; it is opened again if need be."""
+        if self._journal is not None:
+            self._journal.close()
+
     def relative(self, event: Event) -> Event:
         """Return an event with its line counted from the first row of its run, which is line 1.
 
@@ -377,7 +385,7 @@ class LogSession:
         first = next(item.records()) if isinstance(item, Block) else item
         self._base = first.line
         known = [time for time in (first.time, run.first_time) if time is not None]
-        began = known[0] if known else self._first_rows.name_of(first)
+        began = known[0] if known else self.first_rows.name_of(first)
         self.run_key = digest_of("run", self._named, began)
         path = None
         if self._journals is not None:
