@@ -15,10 +15,11 @@ from copilot_analytics.events import ENDED
 from copilot_analytics.live.first_place import first_place, place_of
 from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
+from copilot_analytics.live.liveness import Pauses, Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.rewriting import Rereading
+from copilot_analytics.live.sibling_logs import SiblingLogs
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.live.writer_search import WriterSearch
@@ -38,7 +39,6 @@ _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _GPU_MEMORY_S = 120.0
 _MOST_AHEAD_S = 86400.0
-_LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 
 
 class Following:
@@ -118,12 +118,11 @@ class Following:
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._gpu: deque[tuple[float, float]] = deque(maxlen=64)
-        self._pauses: list[float] = []
-        self._evals_met = 0
+        self._pauses = Pauses()
         self._told_gone = self._placed = False
         self._home = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
-        self._told_died = ""
+        self._siblings, self._lean, self._told_died = SiblingLogs(lean=lean), lean, ""
         self._is_elsewhere = self._has_moved = False
 
     @property
@@ -222,7 +221,8 @@ class Following:
             self.source.notices.clear()
         begun = [piece for piece in pieces if isinstance(piece, Began)]
         if begun and not self._placed:
-            self._keep_first(begun)
+            self._placed = True
+            self.first = first_place(begun, self.first, self._tailer.position())
         read = False
         for piece in pieces:
             if isinstance(piece, Bytes):
@@ -243,7 +243,9 @@ class Following:
         if not self.caught_up and not self.missing:
             if self._tailer.wait_s > 0.0 and not self._tailer.is_between:
                 self._finish_catching_up(now)
-        elif self.grown_at is not None and not read:
+            return events
+        events += self._ask_siblings(now)
+        if self.grown_at is not None and not read:
             events += self._judge(now)
         return events
 
@@ -284,7 +286,7 @@ class Following:
 
     def _grow(self, now: float) -> None:
         if self.caught_up and self.grown_at is not None:
-            self._pauses = sorted((*self._pauses, now - self.grown_at))[-_LONGEST_PAUSES:]
+            self._pauses.add(now - self.grown_at)
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
@@ -292,7 +294,7 @@ class Following:
     def _finish_catching_up(self, now: float) -> None:
         self.log.catch_up()
         self.caught_up = True
-        self._evals_met = len(self.log.run.eval_log)
+        self._pauses.evals_before = len(self.log.run.eval_log)
         self._check_metric()
         try:
             modified = Path(self._place).stat().st_mtime
@@ -300,6 +302,9 @@ class Following:
             modified = now
         self.grown_at = min(now, modified)
         self._writer.look(self._place, now)
+        self._ask_siblings(now)
+        if self.silence_s(now) >= _FIRST_LOOK_S:
+            self._ask_siblings(now, at_rest=True)
         over_s = _OVER_S if self.log.run.last_time is not None else _OVER_WITHOUT_STAMPS_S
         dead = self.silence_s(now) > over_s and self.process.state != "alive"
         if dead and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
@@ -308,16 +313,17 @@ class Following:
             if self.status not in ENDED:
                 self.log.add(self._tick({"final": True}))
 
+    def _ask_siblings(self, now: float, *, at_rest: bool = False) -> list[Event]:
+        """Take what the logs beside it say of the plan, or how the run ended; return the events."""
+        if not self.log.run_key or self.status in ENDED:
+            return []
+        return self._siblings.ask(self.log, Path(self._place), now, at_rest=at_rest)
+
     def _check_metric(self) -> None:
         """Complain at once about a metric that was asked for and is not among those logged."""
         run = self.log.run
         if run.metric_names or self.status in ENDED:
             MetricAnalyzer(self._options).insist(run)
-
-    def _keep_first(self, begun: list[Began]) -> None:
-        """Note where the run begins."""
-        self._placed = True
-        self.first = first_place(begun, self.first, self._tailer.position())
 
     def _recent_gpu(self) -> float | None:
         """Return how busy the devices were lately; None if unknown."""
@@ -337,7 +343,9 @@ class Following:
         last = run.last
         self.silence = judge_silence(
             silence_s,
-            gaps_of(run) if run.last_time is not None else self._gaps_seen(),
+            gaps_of(run)
+            if run.last_time is not None
+            else self._pauses.gaps(evals=len(run.eval_log)),
             self.process,
             self._recent_gpu(),
             last.kind if last is not None and not self._is_starting else None,
@@ -353,10 +361,13 @@ class Following:
                 self.notices.append(f"{self.path}: {died.reason}")
                 self._told_died = died.reason
             return []
-        events: list[Event] = []
+        calm = verdict in {"running", "evaluating", "buffered"}
+        events = [] if calm and self._lean else self._ask_siblings(now, at_rest=True)
+        if self.status in ENDED:
+            return events
         unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
         if verdict == "crashed" or unheard:
-            events = self.log.settle(is_over=verdict == "crashed")
+            events += self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events
         reason = self.silence.reason
@@ -367,14 +378,6 @@ class Following:
         if verdict == "crashed" or (verdict == "stalled" and self.status != "stalled"):
             events += self.log.add(self._tick(facts))
         return events
-
-    def _gaps_seen(self) -> dict[str, list[float]]:
-        """Return the longest gaps of a log without time stamps that were lived through.
-
-        Which of them was an evaluation is not known, only whether there was one.
-        """
-        evals = self._pauses if len(self.log.run.eval_log) > self._evals_met else []
-        return {"train": self._pauses, "eval": evals, "after_eval": self._pauses}
 
     @property
     def _is_starting(self) -> bool:

@@ -16,9 +16,10 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.live.first_rows import FirstRows
-from copilot_analytics.live.journal import Journal, merged, read_journal
+from copilot_analytics.live.journal import Journal, merged
 from copilot_analytics.live.liveness import as_said
-from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
+from copilot_analytics.live.settled import Settled, as_tick, kept_of, said_beside, settled_by
+from copilot_analytics.live.unsaid_resume import begins_after, unsaid_resume
 from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
@@ -233,6 +234,19 @@ class LogSession:
                 self._keep(tick)
         return self.session.events[before:]
 
+    def hear(self, record: Record, beside: str) -> list[Event]:
+        """Take what a log beside this one says of the run, once; return the events.
+
+        It is kept in the journal with the name of that log, at the place this one has come to.
+        """
+        before = len(self.session.events)
+        self.catch_up()
+        here = replace(record, line=self._said_to, file=self.path)
+        tick = as_tick(here, self._said_to, beside) if self._base is not None else None
+        if tick is not None and not self._settled.holds(here):
+            self._keep(tick)
+        return self.session.events[before:]
+
     def _begins_anew(self, last: Iterable[Record]) -> bool:
         """Tell whether records begin a run, or a resume of it, of which they are all."""
         launches = deepcopy(self._launches)
@@ -290,28 +304,12 @@ class LogSession:
     def _woven(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield items with what other logs tell, and with launches between runs."""
         for item in items:
-            if self._resumes_after is not None:
-                yield from self._unsaid_resume(item, self._resumes_after)
+            if self._resumes_after is not None and begins_after(item, self._resumes_after):
+                self._resumes_after = None
+                for resume in unsaid_resume(item, self.run):
+                    yield from self._launches.see(resume)
             for one in self._beside.see(item):
                 yield from self._launches.see(one)
-
-    def _unsaid_resume(self, item: Item, after: int) -> Iterator[Item]:
-        """Yield a resume before the first row of a new log that goes on without a word of it.
-
-        One whose steps fall shows by that whether it resumes the run or begins another one.
-        """
-        first = next(item.records()) if isinstance(item, Block) else item
-        if first.kind not in {"train", "eval", "resume"} or first.line <= after:
-            return
-        self._resumes_after = None
-        run, goes_on = self.run, False
-        if first.step is not None:
-            goes_on = first.step > run.last_step > 0
-        elif first.epoch is not None:
-            goes_on = first.epoch > (run.last_epoch or 0.0) > 0.0
-        if goes_on and first.kind != "resume":
-            resume = Record("resume", facts={"unsaid": True}, line=first.line, file=item.file)
-            yield from self._launches.see(resume)
 
     def _take_items(self, items: Iterable[Item]) -> None:
         for item in self._named_first(items):
@@ -343,6 +341,8 @@ class LogSession:
         told = len(self.session.events)
         settled = settled_by(item)
         if settled is not None:
+            if said_beside(item) is not None and self._settled.holds(settled):
+                return  # another watch heard it too, elsewhere in the log
             self._settled.add(settled)
             item = settled
         elif not isinstance(item, Block) and item.kind in {"tick", "gpu"}:
@@ -395,12 +395,5 @@ class LogSession:
             path = self._given
         if path is None:
             return
-        base = self._base or 1
         with suppress(OSError):
-            kept = [
-                replace(record, line=record.line + base - 1, file=self.path)
-                for record in read_journal(path)
-                if record.line
-            ]
-            # Two watches of one run may have written in turn.
-            self._waiting = deque(once(sorted(kept, key=lambda record: record.line)))
+            self._waiting = kept_of(path, self._base or 1, self.path, self._beside)
