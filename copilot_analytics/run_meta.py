@@ -48,6 +48,11 @@ class RunMeta:
     eval_samples: int | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def has_plan(self) -> bool:
+        """Whether a planned end is stated."""
+        return self.planned_epochs is not None or self.planned_steps is not None
+
     def updated(self, facts: Mapping[str, Any]) -> RunMeta:
         """Return the meta with newer facts; unknown names are left out."""
         known = {field.name for field in dataclasses.fields(self)} - {"notes"}

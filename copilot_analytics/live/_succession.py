@@ -142,12 +142,14 @@ class Succession:
     def _offset_in(self, file: LogFile, size: int) -> int:
         """Return how much of a file was read before, perhaps under another name."""
         descriptor = file.open()
-        known = self._known.get(file.key)
-        if known is not None and known.fits(descriptor):
-            return known.offset
-        last = self._file
-        if last is not None and last.why_next != "rotated" and last.fits(descriptor):
-            return last.offset
+        known, last = self._known.get(file.key), self._file
+        # A file that is replaced may come back under the number of one before the last.
+        same = [known] if known is not None else []
+        if last is not None and last.why_next != "rotated":
+            same.append(last)
+        offsets = [one.offset for one in same if one.fits(descriptor)]
+        if offsets:
+            return max(offsets)
         copied = [k.offset for k in self._known.values() if k.offset >= HEAD and k.fits(descriptor)]
         return max(copied, default=0)
 

@@ -25,6 +25,12 @@ class FirstRows:
     def __init__(self) -> None:
         self._known: list[str] = []
 
+    def copy(self) -> FirstRows:
+        """Return names as they stand now, for a log that is read again."""
+        again = FirstRows()
+        again._known = list(self._known)
+        return again
+
     def name_of(self, first: Record) -> str:
         """Return the name of the run that begins with a row."""
         step = None if first.step is None else int(first.step)

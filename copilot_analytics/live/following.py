@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,15 @@ from copilot_analytics.live.busy_devices import BusyDevices
 from copilot_analytics.live.first_place import first_place, place_of
 from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import Silence, gaps_of, judge_silence, judge_start
+from copilot_analytics.live.liveness import Pauses, Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.next_start import NextStart
 from copilot_analytics.live.pieces import Began, Bytes
-from copilot_analytics.live.processes import ProcessState, Writers, process_of
+from copilot_analytics.live.rewriting import Rereading
+from copilot_analytics.live.sibling_logs import SiblingLogs
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
+from copilot_analytics.live.writer_search import WriterSearch
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -29,15 +32,14 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
+    from copilot_analytics.live.processes import ProcessState, Writers
 
 _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far
 _LOOKS_S = (5.0, 60.0)
-_SEARCH_S = (60.0, 600.0)
 _OVER_S = 900.0
 _OVER_WITHOUT_STAMPS_S = 3600.0
 _MOST_AHEAD_S = 86400.0
-_LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 
 
 class Following:
@@ -67,8 +69,6 @@ class Following:
 
     Attributes
     ----------
-    log : LogSession
-        What was read, and what it means.
     caught_up : bool
         Whether all that was there at the start has been read.
     first : str
@@ -109,24 +109,22 @@ class Following:
         self.first = first
         self.caught_up = False
         self.silence: Silence | None = None
-        self.process = ProcessState()
         self.notices: list[str] = []
         self.grown_at: float | None = None
-        self.log = LogSession(self.path, options, log_format=log_format, journals=journals)
         self._options = options
-        self._pid, self._writers, self._wall = pid, writers, wall
+        session = partial(LogSession, self.path, options, log_format=log_format, journals=journals)
+        self._reading = Rereading(session, self._go_to, log_format, clock)
+        self._writer, self._wall = WriterSearch(pid, writers), wall
         self._next = NextStart(self.source, writers)
         self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
-        self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
-        self._devices = BusyDevices()
-        self._pauses: list[float] = []
-        self._evals_met = 0
+        self._devices, self._pauses = BusyDevices(), Pauses()
         self._told_gone = self._placed = False
         self._home = self._told_died = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
-        self._is_elsewhere = self._has_moved = self._was_held = False
+        self._siblings, self._lean = SiblingLogs(lean=lean), lean
+        self._is_elsewhere = self._has_moved = False
 
     @property
     def missing(self) -> bool:
@@ -144,10 +142,28 @@ class Following:
         return self._tailer.file
 
     @property
+    def log(self) -> LogSession:
+        """What was read, and what it means."""
+        return self._reading.log
+
+    @property
+    def _place(self) -> str:
+        return self.file or self.path
+
+    @property
+    def process(self) -> ProcessState:
+        """What is known of the process that writes the log."""
+        return self._writer.state
+
+    @process.setter
+    def process(self, state: ProcessState) -> None:
+        self._writer.state = state
+
+    @property
     def wait_s(self) -> float:
         """So long the next step may wait."""
         reading = not (self.caught_up or self.missing or self._tailer.is_between)
-        return 0.0 if reading else self._tailer.wait_s
+        return 0.0 if reading else min(self._tailer.wait_s, self._reading.wait_s)
 
     @property
     def status(self) -> str:
@@ -174,6 +190,7 @@ class Following:
     def close(self) -> None:
         """Close what is open."""
         self._tailer.close()
+        self.log.release()
 
     def step(self, now: float) -> list[Event]:
         """Read what is new and judge the silence otherwise; return the events.
@@ -204,25 +221,32 @@ class Following:
             self.source.notices.clear()
         begun = [piece for piece in pieces if isinstance(piece, Began)]
         if begun and not self._placed:
-            self._keep_first(begun)
+            self._placed = True
+            self.first = first_place(begun, self.first, self._tailer.position())
         read = False
         for piece in pieces:
             if isinstance(piece, Bytes):
                 read = True
-                events += self.log.feed(piece.content)
+                events += self._reading.feed(piece.content)
             elif isinstance(piece, Began):
-                events += self._go_to(piece)
+                events += self._leave_for(piece)
             elif not self.missing:
                 self.notices.append(f"{piece.file} is {piece.why}; waiting for it")
+        events += self._reading.decide()
         if read:
             events += self._note_arrival(now) if self.caught_up and self.log.run_key else []
             self._grow(now)
         if self._is_elsewhere and self.caught_up and not self._tailer.is_between:
-            self._look_anew()
+            self._writer.look_anew(self._place, has_moved=self._has_moved)
+            self._is_elsewhere = self._has_moved = False
+        if self._reading.is_open:
+            return events
         if not self.caught_up and not self.missing:
             if self._tailer.wait_s > 0.0 and not self._tailer.is_between:
                 self._finish_catching_up(now)
-        elif self.grown_at is not None and not read:
+            return events
+        events += self._ask_siblings(now)
+        if self.grown_at is not None and not read:
             events += self._judge(now)
         return events
 
@@ -231,34 +255,10 @@ class Following:
         self._devices.note(record, self._wall())
         return self.log.add(record)
 
-    def look_for_process(self, now: float) -> None:
-        """Find out which process writes the log, at once the first time and then rarely."""
-        if self.process.pid is None and now < self._search_at:
-            return
-        place = self.file or self.path
-        self.process = process_of(place, self._pid, before=self.process, writers=self._writers)
-        self._was_held |= bool(self.process.holders)
-        if self.process.pid is None:
-            self._search_at = now + self._search_wait_s
-            self._search_wait_s = min(2.0 * self._search_wait_s, _SEARCH_S[1])
-
-    def _look_anew(self) -> None:
-        """Find out who writes the file that is read now: after a resume that is another process."""
-        self._is_elsewhere = False
-        place = self.file or self.path
-        found = process_of(place, writers=self._writers, fresh_s=0.0)
-        if self.process.pid is not None:
-            named = self._pid if self._pid is not None else self.process.pid
-            before = process_of(place, named, before=self.process)
-            lives = before.state in {"alive", "stopped"}
-            # A logger that holds nothing open rotates its own file.
-            if lives and (self._pid is not None or (found.pid is None and not self._has_moved)):
-                found = before
-            else:
-                self._pid = None
-        self.process = found
-        self._has_moved = False
-        self._search_at, self._search_wait_s = float("-inf"), _SEARCH_S[0]
+    def _leave_for(self, piece: Began) -> list[Event]:
+        """Go on in another file, unless it is the same one that may have been written anew."""
+        cut = not piece.offset and piece.home == self._home and piece.why != "opened"
+        return self._reading.begin(piece, may_repeat=cut, network=self._tailer.is_network)
 
     def _go_to(self, piece: Began) -> list[Event]:
         moved = bool(self._home) and piece.home != self._home
@@ -272,7 +272,8 @@ class Following:
             self._resumed_after = self.log.lines
         self._is_elsewhere |= bool(self._home)
         self._home = piece.home
-        if self.log.line and piece.why != "opened":
+        goes_on = piece.offset > 0 and not moved  # its writer put a longer one in its place
+        if self.log.line and piece.why != "opened" and not goes_on:
             name, why = Path(piece.file).name, f"the log was {piece.why}"
             if piece.why == "moved" and not isinstance(self.source, str):
                 why, folder = "a new folder: the run was resumed", Path(piece.file).parent
@@ -284,7 +285,7 @@ class Following:
 
     def _grow(self, now: float) -> None:
         if self.caught_up and self.grown_at is not None:
-            self._pauses = sorted((*self._pauses, now - self.grown_at))[-_LONGEST_PAUSES:]
+            self._pauses.add(now - self.grown_at)
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
@@ -298,33 +299,36 @@ class Following:
     def _finish_catching_up(self, now: float) -> None:
         self.log.catch_up()
         self.caught_up = True
-        self._evals_met = len(self.log.run.eval_log)
+        self._pauses.evals_before = len(self.log.run.eval_log)
         self._check_metric()
-        place = self.file or self.path
         try:
-            modified = Path(place).stat().st_mtime
+            modified = Path(self._place).stat().st_mtime
         except OSError:
             modified = now
         self.grown_at = min(now, modified)
-        self.look_for_process(now)
+        self._writer.look(self._place, now)
+        self._ask_siblings(now)
+        if self.silence_s(now) >= _FIRST_LOOK_S:
+            self._ask_siblings(now, at_rest=True)
         over_s = _OVER_S if self.log.run.last_time is not None else _OVER_WITHOUT_STAMPS_S
         dead = self.silence_s(now) > over_s and self.process.state != "alive"
-        if dead and self._pid is None and self.log.run_key and self.status not in ENDED:
+        if dead and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
             # Nobody writes it and nobody has for long: it is a log of the past.
             self.log.settle()
             if self.status not in ENDED:
                 self.log.add(self._tick({"final": True}))
+
+    def _ask_siblings(self, now: float, *, at_rest: bool = False) -> list[Event]:
+        """Take what the logs beside it say of the plan, or how the run ended; return the events."""
+        if not self.log.run_key or self.status in ENDED:
+            return []
+        return self._siblings.ask(self.log, Path(self._place), now, at_rest=at_rest)
 
     def _check_metric(self) -> None:
         """Complain at once about a metric that was asked for and is not among those logged."""
         run = self.log.run
         if run.metric_names or self.status in ENDED:
             MetricAnalyzer(self._options).insist(run)
-
-    def _keep_first(self, begun: list[Began]) -> None:
-        """Note where the run begins."""
-        self._placed = True
-        self.first = first_place(begun, self.first, self._tailer.position())
 
     def _judge(self, now: float) -> list[Event]:
         silence_s = self.silence_s(now)
@@ -334,11 +338,12 @@ class Following:
         self._next_look_s = silence_s + min(max(_LOOK_EVERY * silence_s, least), most)
         if self.status == "finished":
             return []
-        self.look_for_process(now)
+        self._writer.look(self._place, now)
         run, last = self.log.run, self.log.run.last
+        seen = self._pauses.gaps(evals=len(run.eval_log))
         self.silence = judge_silence(
             silence_s,
-            gaps_of(run) if run.last_time is not None else self._gaps_seen(),
+            gaps_of(run) if run.last_time is not None else seen,
             self.process,
             self._devices.lately(self._wall()),
             last.kind if last is not None and not self._is_starting else None,
@@ -354,10 +359,13 @@ class Following:
                 self.notices.append(f"{self.path}: {died.reason}")
                 self._told_died = died.reason
             return []
-        events: list[Event] = []
+        calm = verdict in {"running", "evaluating", "buffered"}
+        events = [] if calm and self._lean else self._ask_siblings(now, at_rest=True)
+        if self.status in ENDED:
+            return events
         unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
         if verdict == "crashed" or unheard:
-            events = self.log.settle(is_over=verdict == "crashed")
+            events += self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events
         facts: dict[str, Any] = {"silence_s": silence_s, "verdict": verdict}
@@ -365,20 +373,12 @@ class Following:
         if (busy := self._devices.lately(self._wall())) is not None:
             facts["gpu_utilization_pct"] = busy
         stalls = verdict == "stalled" and self.status != "stalled"
-        place, network = self.file or self.path, self._tailer.is_network
-        if stalls and self._next.may_load(place, now, was_held=self._was_held, network=network):
+        held, network = self._writer.was_held, self._tailer.is_network
+        if stalls and self._next.may_load(self._place, now, was_held=held, network=network):
             return events
         if verdict == "crashed" or stalls:
             events += self.log.add(self._tick(facts))
         return events
-
-    def _gaps_seen(self) -> dict[str, list[float]]:
-        """Return the longest gaps of a log without time stamps that were lived through.
-
-        Which of them was an evaluation is not known, only whether there was one.
-        """
-        evals = self._pauses if len(self.log.run.eval_log) > self._evals_met else []
-        return {"train": self._pauses, "eval": evals, "after_eval": self._pauses}
 
     @property
     def _is_starting(self) -> bool:
@@ -389,9 +389,11 @@ class Following:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""
         if not self._is_starting:
             return None
-        log = Path(self.file or self.path)
+        log = Path(self._place)
         network = self._tailer.is_network
-        return judge_start(silence_s, self.process, log, was_held=self._was_held, network=network)
+        return judge_start(
+            silence_s, self.process, log, was_held=self._writer.was_held, network=network
+        )
 
     def _tick(self, facts: dict[str, Any]) -> Record:
         last = self.log.run.last_time

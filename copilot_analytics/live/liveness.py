@@ -33,6 +33,7 @@ _UNSEEN = {
 _NETWORK_S = 90.0
 _SETTLE_S = 15.0
 _FEWEST_GAPS = 3
+_LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 _BUSY_PCT = 10.0
 _BUFFERED_FOR = 3.0
 _NEWEST = 2000
@@ -65,6 +66,44 @@ class Silence:
     def reason(self) -> str:
         """All reasons in one line."""
         return "; ".join(self.reasons)
+
+
+class Pauses:
+    """The longest gaps of a log without time stamps that were lived through.
+
+    Attributes
+    ----------
+    evals_before : int
+        Evaluations that the log held before.
+
+    Examples
+    --------
+    >>> pauses = Pauses()
+    >>> pauses.add(5.0)
+    >>> pauses.add(60.0)
+    >>> pauses.gaps(evals=1)["eval"]
+    [5.0, 60.0]
+    """
+
+    def __init__(self) -> None:
+        self.evals_before = 0
+        self._longest: list[float] = []
+
+    def add(self, pause_s: float) -> None:
+        """Take the seconds from one line to the next."""
+        self._longest = sorted((*self._longest, pause_s))[-_LONGEST_PAUSES:]
+
+    def gaps(self, evals: int) -> dict[str, list[float]]:
+        """Return them as `gaps_of` does: which was an evaluation is unknown, only whether any was.
+
+        Parameters
+        ----------
+        evals
+            Evaluations that the log holds.
+        """
+        longest = self._longest
+        seen = longest if evals > self.evals_before else []
+        return {"train": longest, "eval": seen, "after_eval": longest}
 
 
 def gaps_of(run: Run) -> dict[str, list[float]]:

@@ -16,9 +16,10 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.live.first_rows import FirstRows
-from copilot_analytics.live.journal import Journal, merged, read_journal
+from copilot_analytics.live.journal import Journal, merged
 from copilot_analytics.live.liveness import as_said
-from copilot_analytics.live.settled import Settled, as_tick, once, settled_by
+from copilot_analytics.live.settled import Settled, as_tick, kept_of, said_beside, settled_by
+from copilot_analytics.live.unsaid_resume import begins_after, unsaid_resume
 from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
@@ -60,6 +61,8 @@ class LogSession:
         What other logs of the run tell.
     earlier
         Logs of the starts before that of `path`, for whoever reads them.
+    first_rows
+        Names the runs without time stamps that were there before, if there were any.
     before
         Called with each record or block before it is taken.
 
@@ -95,6 +98,7 @@ class LogSession:
         light: bool = False,
         beside: Beside | None = None,
         earlier: Sequence[Path] = (),
+        first_rows: FirstRows | None = None,
         before: Callable[[Item], None] | None = None,
     ) -> None:
         self.path = path
@@ -116,7 +120,7 @@ class LogSession:
         self._waiting: deque[Record] = deque()
         self._run = self.session.run
         self._launch = 0
-        self._first_rows = FirstRows()
+        self.first_rows = FirstRows() if first_rows is None else first_rows
         self._base: int | None = None
         self._torn = False
         self._resumes_after: int | None = None  # a new log has said nothing of a resume yet
@@ -230,6 +234,19 @@ class LogSession:
                 self._keep(tick)
         return self.session.events[before:]
 
+    def hear(self, record: Record, beside: str) -> list[Event]:
+        """Take what a log beside this one says of the run, once; return the events.
+
+        It is kept in the journal with the name of that log, at the place this one has come to.
+        """
+        before = len(self.session.events)
+        self.catch_up()
+        here = replace(record, line=self._said_to, file=self.path)
+        tick = as_tick(here, self._said_to, beside) if self._base is not None else None
+        if tick is not None and not self._settled.holds(here):
+            self._keep(tick)
+        return self.session.events[before:]
+
     def _begins_anew(self, last: Iterable[Record]) -> bool:
         """Tell whether records begin a run, or a resume of it, of which they are all."""
         launches = deepcopy(self._launches)
@@ -270,6 +287,11 @@ class LogSession:
         self.run_events += self.session.events[told:]
         return self.session.events[before:]
 
+    def release(self) -> None:
+        """Close what is open; it is opened again if need be."""
+        if self._journal is not None:
+            self._journal.close()
+
     def relative(self, event: Event) -> Event:
         """Return an event with its line counted from the first row of its run, which is line 1.
 
@@ -282,28 +304,12 @@ class LogSession:
     def _woven(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield items with what other logs tell, and with launches between runs."""
         for item in items:
-            if self._resumes_after is not None:
-                yield from self._unsaid_resume(item, self._resumes_after)
+            if self._resumes_after is not None and begins_after(item, self._resumes_after):
+                self._resumes_after = None
+                for resume in unsaid_resume(item, self.run):
+                    yield from self._launches.see(resume)
             for one in self._beside.see(item):
                 yield from self._launches.see(one)
-
-    def _unsaid_resume(self, item: Item, after: int) -> Iterator[Item]:
-        """Yield a resume before the first row of a new log that goes on without a word of it.
-
-        One whose steps fall shows by that whether it resumes the run or begins another one.
-        """
-        first = next(item.records()) if isinstance(item, Block) else item
-        if first.kind not in {"train", "eval", "resume"} or first.line <= after:
-            return
-        self._resumes_after = None
-        run, goes_on = self.run, False
-        if first.step is not None:
-            goes_on = first.step > run.last_step > 0
-        elif first.epoch is not None:
-            goes_on = first.epoch > (run.last_epoch or 0.0) > 0.0
-        if goes_on and first.kind != "resume":
-            resume = Record("resume", facts={"unsaid": True}, line=first.line, file=item.file)
-            yield from self._launches.see(resume)
 
     def _take_items(self, items: Iterable[Item]) -> None:
         for item in self._named_first(items):
@@ -337,6 +343,8 @@ class LogSession:
         told = len(self.session.events)
         settled = settled_by(item)
         if settled is not None:
+            if said_beside(item) is not None and self._settled.holds(settled):
+                return  # another watch heard it too, elsewhere in the log
             self._settled.add(settled)
             item = settled
         elif not isinstance(item, Block) and item.kind in WATCHED:
@@ -373,7 +381,7 @@ class LogSession:
         first = next(item.records()) if isinstance(item, Block) else item
         self._base = first.line
         known = [time for time in (first.time, run.first_time) if time is not None]
-        began = known[0] if known else self._first_rows.name_of(first)
+        began = known[0] if known else self.first_rows.name_of(first)
         self.run_key = digest_of("run", self._named, began)
         path = None
         if self._journals is not None:
@@ -383,12 +391,5 @@ class LogSession:
             path = self._given
         if path is None:
             return
-        base = self._base or 1
         with suppress(OSError):
-            kept = [
-                replace(record, line=record.line + base - 1, file=self.path)
-                for record in read_journal(path)
-                if record.line
-            ]
-            # Two watches of one run may have written in turn.
-            self._waiting = deque(once(sorted(kept, key=lambda record: record.line)))
+            self._waiting = kept_of(path, self._base or 1, self.path, self._beside)

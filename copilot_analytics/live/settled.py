@@ -2,24 +2,31 @@
 
 The last row of a bar, a last line without an end and a torn traceback are told once nobody seems to
 write on. The log may go on all the same, and then does not hold what was told. So each such record
-is kept in the journal within a tick, at the place in the log at which it was told.
+is kept in the journal within a tick, at the place in the log at which it was told. So is what a log
+beside it says of the plan, or of how the run ended.
 """
 
 from __future__ import annotations
 
 import json
+from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.live.journal import read_journal
 from copilot_analytics.records import KINDS, Block, Item, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-_SETTLED = "settled"
+    from copilot_analytics.reading.beside import Beside
+
+_SETTLED, _BESIDE = "settled", "beside"
 _NAMES = ("kind", "step", "epoch", "time", "metrics", "facts")
 
 
-def as_tick(record: Record, line: int) -> Record | None:
+def as_tick(record: Record, line: int, beside: str | None = None) -> Record | None:
     """Return the tick that keeps a record; None for what a journal cannot hold.
 
     Parameters
@@ -28,6 +35,8 @@ def as_tick(record: Record, line: int) -> Record | None:
         What the log would say.
     line
         The line up to which the log has been read.
+    beside
+        Name of the log beside it that says so, empty for settings; None for the log itself.
 
     Examples
     --------
@@ -43,9 +52,12 @@ def as_tick(record: Record, line: int) -> Record | None:
         return None
     if kept["facts"] != told["facts"]:
         return None
+    facts: dict[str, Any] = {_SETTLED: kept, "after": record.line - line}
+    if beside is not None:
+        facts[_BESIDE] = beside
     return Record(
         "tick",
-        facts={_SETTLED: kept, "after": record.line - line},
+        facts=facts,
         line=line,
         file=record.file,
     )
@@ -61,6 +73,43 @@ def settled_by(tick: Item) -> Record | None:
     except (KeyError, TypeError):
         return None  # the journal was damaged
     return Record(**kept, line=line, file=tick.file) if kept["kind"] in KINDS else None
+
+
+def said_beside(tick: Item) -> str | None:
+    """Return the name of the log beside it that says what a tick keeps; None: the log itself."""
+    if isinstance(tick, Block) or tick.kind != "tick":
+        return None
+    name = tick.facts.get(_BESIDE)
+    return None if name is None else str(name)
+
+
+def kept_of(path: Path, line: int, file: str, beside: Beside) -> deque[Record]:
+    """Return what was kept of a run, in the order of its log.
+
+    Parameters
+    ----------
+    path
+        The journal.
+    line
+        The first row of the run, from which the journal counts.
+    file
+        The log.
+    beside
+        What other logs are read with it: what was kept of those would come twice.
+
+    Raises
+    ------
+    OSError
+        If there is no journal.
+    """
+    kept = []
+    for record in read_journal(path):
+        other = said_beside(record)
+        known = other in beside.names or (other == "" and beside.states_plan)
+        if record.line and not known:
+            kept.append(replace(record, line=record.line + line - 1, file=file))
+    # Two watches of one run may have written in turn.
+    return deque(once(sorted(kept, key=lambda record: record.line)))
 
 
 def once(records: Iterable[Record]) -> Iterator[Record]:
@@ -88,6 +137,11 @@ class Settled:
     def is_new(self, record: Record) -> bool:
         """Tell whether a record was not settled yet."""
         return _sign(record) not in self._known.get(record.line, ())
+
+    def holds(self, record: Record) -> bool:
+        """Tell whether the same was settled at whatever line."""
+        sign = _sign(record)
+        return any(sign in signs for signs in self._known.values())
 
     def add(self, record: Record) -> None:
         """Remember a record."""

@@ -22,7 +22,7 @@ from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import Block, Item, Record, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from copilot_analytics.records import Floats
@@ -74,10 +74,16 @@ class Digest:
             items += reader.close()
         except CopilotError:
             return None
+        found = cls.holding(path, items)
+        return found if found.values else None
+
+    @classmethod
+    def holding(cls, path: Path, items: list[Item]) -> Digest:
+        """Return the digest of what a log says."""
         found = cls(path, items)
         for item in items:
             found._add(item)
-        return found if found.values else None
+        return found
 
     def as_evaluation(self, split: str) -> Digest:
         """Return it with the rows taken for evaluations on a part of the data."""
@@ -87,10 +93,7 @@ class Digest:
                 if record.kind == "train":
                     record = replace(record, kind="eval", facts={"split": split})
                 items.append(record)
-        found = Digest(self.path, items)
-        for item in items:
-            found._add(item)
-        return found
+        return Digest.holding(self.path, items)
 
     @property
     def unit(self) -> str:
@@ -105,7 +108,7 @@ class Digest:
             torn = sum(math.isfinite(one) != math.isfinite(another) for one, another in pairs)
             if torn > _TORN * len(common):  # of two runs from one seed, one turned NaN
                 return False
-            return sum(_near(one, another) for one, another in pairs) >= 0.8 * len(common)
+            return sum(near(one, another) for one, another in pairs) >= 0.8 * len(common)
         if self.unit == other.unit and self.last_step and other.last_step:
             longest = max(self.last_step, other.last_step)
             apart = max(_MOST_APART * longest, self.spacing, other.spacing, 1)
@@ -126,7 +129,7 @@ class Digest:
         self._rows += len(item)
         if len(rest):
             self.values += len(rest) * len(rest.metrics)
-            self.names |= {f"train {_title(name)}" for name in rest.metrics}
+            self.names |= {f"train {title(name)}" for name in rest.metrics}
             self.last_step = max(self.last_step, int(rest.step.max()))
             self.last_epoch = max(self.last_epoch, float(np.nan_to_num(rest.epoch).max()))
             timed = np.isfinite(rest.time)
@@ -145,10 +148,10 @@ class Digest:
             self.last_epoch = max(self.last_epoch, row.epoch)
         place = row.epoch if self.unit == "epoch" or row.step is None else float(row.step)
         for name, number in row.metrics.items():
-            title = f"{row.kind} {_title(name)}"
-            self.names.add(title)
+            kind = f"{row.kind} {title(name)}"
+            self.names.add(kind)
             if place is not None:
-                self.points[title, place] = number
+                self.points[kind, place] = number
 
 
 class Beside:
@@ -163,6 +166,13 @@ class Beside:
     plan
         What the settings beside them state of the plan.
 
+    Attributes
+    ----------
+    names : frozenset of str
+        Names of the other logs.
+    states_plan : bool
+        Whether the settings state something of the plan.
+
     Examples
     --------
     >>> items = [Record("train", 1, metrics={"loss": 1.0}), Record("train", 9)]
@@ -176,6 +186,8 @@ class Beside:
         others: Sequence[Digest] = (),
         plan: Mapping[str, Any] | None = None,
     ) -> None:
+        self.names = frozenset(other.path.name for other in others)
+        self.states_plan = bool(plan)
         self._waiting: deque[tuple[float, Record]] = deque()
         self._stamps: tuple[Floats, Floats] | None = None
         facts: dict[str, Any] = dict(plan or {})
@@ -208,7 +220,12 @@ class Beside:
                 yield from self._due(item.step)
             yield item
 
-    def close(self) -> Iterator[Item]:
+    def told(self, kinds: Collection[str]) -> Iterator[Record]:
+        """Yield all records of some kinds that the other logs add, in their order."""
+        first = () if self._first is None else (self._first,)
+        yield from (one for one in (*first, *self.close()) if one.kind in kinds)
+
+    def close(self) -> Iterator[Record]:
         """Yield what comes after the last item of the main log."""
         left, self._waiting = self._waiting, deque()
         for _, record in left:
@@ -323,7 +340,7 @@ def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
             missing = {
                 name: number
                 for name, number in record.metrics.items()
-                if f"{record.kind} {_title(name)}" not in main.names
+                if f"{record.kind} {title(name)}" not in main.names
                 or (step is not None and step < (main.first_step or 0))
             }
             same_axis = other.unit == main.unit and step is not None
@@ -345,11 +362,25 @@ def _step_of(main: Digest, record: Record) -> float:
     return float(record.epoch) * float(per_epoch)
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
+    """Return a metric without what names its split, as another log may call it.
+
+    Examples
+    --------
+    >>> title("val/acc_top1"), title("Acc top1")
+    ('acctop1', 'acctop1')
+    """
     return _WRAPPING.sub("", name.lower())
 
 
-def _near(one: float, other: float) -> bool:
+def near(one: float, other: float) -> bool:
+    """Tell whether two numbers are one, printed with more and fewer digits.
+
+    Examples
+    --------
+    >>> near(0.874, 0.87406), near(0.87, float("nan"))
+    (True, False)
+    """
     if not (math.isfinite(one) and math.isfinite(other)):
         return not (math.isfinite(one) or math.isfinite(other))
     return abs(one - other) <= _AGREE * max(abs(one), abs(other)) + 1e-4

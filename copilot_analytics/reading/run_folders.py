@@ -40,7 +40,7 @@ _MOST_DEPTH = 5
 _MOST_ENTRIES = 50_000
 _MOST_JUDGED = 40
 _MOST_BESIDE = 12
-_SORTING = frozenset(
+SORTING = frozenset(
     "vis_data tf_logs tensorboard tb tb_logs logs log events summaries train training validation"
     " valid val eval test".split()
 )
@@ -124,7 +124,7 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
     """
     formats = known_formats() if formats is None else formats
     own = _format_of(log, formats)
-    folder = log.parent.parent if log.parent.name.lower() in _SORTING else log.parent
+    folder = log.parent.parent if log.parent.name.lower() in SORTING else log.parent
     stamp = _stamp_of(log.parent.name)
     found = [log, *_trainer_states(log)]
     for candidate in sorted(_candidates(folder), reverse=True)[:_MOST_JUDGED]:
