@@ -111,8 +111,7 @@ class Run:
                 self._segment += 1
                 self._resumed = True
             elif record.kind == "seen" and record.time is not None:
-                evals = len(self.eval_log)
-                self.arrivals.append(Arrival(record.time, self.last_step, self._segment, evals))
+                self.arrivals.append(self.arrival(record.time))
             elif record.kind == "end" and record.step is not None:
                 self._reach(record.step, record.epoch)
         if record.kind not in WATCHED:
@@ -216,6 +215,10 @@ class Run:
             else:
                 yield from self._blocks(*entry)
 
+    def arrival(self, time: float) -> Arrival:
+        """Return how far the run has come, as of a moment in seconds since 1970."""
+        return Arrival(time, self.last_step, self._segment, len(self.eval_log))
+
     def succeeded_by(self, launch: Record) -> Run:
         """Return the run that a launch begins: this one if it holds no training yet."""
         if not len(self.train_log) and not len(self.eval_log):
@@ -264,8 +267,7 @@ class Run:
         """Keep a sample in the columns only."""
         row = len(self.gpu_log)
         self.gpu_log.append(record, self.last_step, self._segment)
-        last = self._order[-1] if self._order else None
-        if isinstance(last, range):
+        if self._order and isinstance(last := self._order[-1], range):
             self._order[-1] = range(last.start, row + 1)
         else:
             self._order.append(range(row, row + 1))
@@ -351,11 +353,9 @@ class Run:
             self._order.append((start, stop))
 
     def _note_time(self, time: float | None) -> None:
-        if time is None:
-            return
-        if self.first_time is None:
-            self.first_time = time
-        self.last_time = time
+        if time is not None:
+            self.first_time = time if self.first_time is None else self.first_time
+            self.last_time = time
 
     def _blocks(self, start: int, stop: int) -> Iterator[Block]:
         """Yield rows of the training log as blocks in which every metric is in every row."""

@@ -56,11 +56,14 @@ class Beliefs:
         return self.quiet_until(now) is not None
 
     def quiet_until(self, now: float) -> float | None:
-        """Return when a mute and the quiet hours are over, None if neither lasts now."""
-        ends = [] if self.muted_until is None or now >= self.muted_until else [self.muted_until]
-        if self.options.quiet is not None and self.options.quiet.covers(now):
-            ends.append(self.options.quiet.end_after(now))
-        return max(ends, default=None)
+        """Return when a mute and the quiet hours are over, None if neither lasts now.
+
+        Quiet hours that have begun by the end of a mute count too.
+        """
+        until, quiet = max(now, self.muted_until or now), self.options.quiet
+        if quiet is not None and quiet.covers(until):
+            until = quiet.end_after(until)
+        return until if until > now else None
 
     @property
     def waits(self) -> bool:

@@ -155,8 +155,12 @@ class Delivery:
         return tuple(n for n, lane in self._lanes.items() if lane.failures and not lane.parked)
 
     def held(self, now: float) -> dict[str, float]:
-        """Return the channels with a message that must make no sound yet, and until when."""
-        return {n: lane.held_until for n, lane in self._lanes.items() if lane.held_until > now}
+        """Return the channels with a message that must make no sound yet, and until when.
+
+        One that is parked is no longer waited for.
+        """
+        lanes = self._lanes.items()
+        return {n: one.held_until for n, one in lanes if one.held_until > now and not one.parked}
 
     def work(self, now: float) -> Progress:
         """Send what is due, at most one message per channel; never raises.

@@ -166,7 +166,7 @@ def at_once(event: Event) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """A stretch of the day in which only what is critical is told.
+    """A stretch of the day in which only what is critical makes a sound.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.analyzers._course import recent
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
 from copilot_analytics.stats.noise import difference_noise
@@ -87,8 +88,8 @@ def _long_rise(
     found = at, best, now, seen == "improving"
     if seen in {"unknown", "improving"} and progress < 0.1 * abs(float(levels[0])):
         return None
-    rate_rose = _rate_rose(run, _row(run, course, first_row, at))
-    if not already and not rate_rose and _climbs_away(value, best, progress, seen):
+    away = not already and _climbs_away(value, best, progress, seen)
+    if away and not _rate_rose(run, _row(run, course, first_row, at)):
         return found
     share = _SHARE[seen] if already else max(_SHARE[seen], _SHARE["worse"])
     if rise <= share * progress or rise <= 0.05 * abs(best) or rise <= 0:
@@ -127,8 +128,8 @@ def _rate_rose(run: Run, since_row: int) -> bool:
     name = next((n for n in ("lr", "base_lr") if n in log.metric_names), None)
     if name is None:
         return False
-    then, now = log.column(name)[since_row], log.column(name)[-1]
-    return bool(now > 1.01 * then)
+    rates = recent(log, name, since_row).value
+    return len(rates) > 1 and bool(rates[-1] > 1.01 * rates[0])
 
 
 def _short_rise(

@@ -292,7 +292,7 @@ class Following:
 
     def _note_arrival(self, now: float) -> list[Event]:
         run = self.log.run
-        if run.last_time is None and is_worth_noting(run.arrivals, run.last_step, now):
+        if run.last_time is None and is_worth_noting(run.arrivals, run.arrival(now)):
             return self.log.add(Record("seen", time=now))
         return []
 

@@ -180,18 +180,27 @@ def _pieces(chunk: bytes, least: int) -> Iterator[bytes]:
         start = stop
 
 
-def read_light(path: Path, log_format: str | None = None) -> Run:
+def read_light(path: Path, log_format: str | None = None, earlier: Sequence[Path] = ()) -> Run:
     """Return the last run of a log, of which nothing is judged.
+
+    Parameters
+    ----------
+    path
+        The log.
+    log_format
+        Name of the format; None tells it by the content.
+    earlier
+        What is read before it, as in :class:`copilot_analytics.live.log_session.LogSession`.
 
     Raises
     ------
     LogError
         If the log is no training log or cannot be read.
     """
-    return _read(path, log_format).run
+    return _read(path, log_format, earlier).run
 
 
-def _read(path: Path, log_format: str | None, earlier: Sequence[Path] = ()) -> LogSession:
+def _read(path: Path, log_format: str | None, earlier: Sequence[Path]) -> LogSession:
     log = LogSession(str(path), log_format=log_format, light=True, earlier=earlier)
     read_to_end(log)
     return log

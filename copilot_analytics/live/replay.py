@@ -188,7 +188,8 @@ class Replay:
         """
         if self._options is not None and self._options.metric is not None:
             # A wrong name is told before anything else is.
-            MetricAnalyzer(self._options).insist(read_light(self.path, self._log_format))
+            run = read_light(self.path, self._log_format, self.log.earlier)
+            MetricAnalyzer(self._options).insist(run)
         for _ in read_on(self.log, max(1, self.path.stat().st_size // _MOST_PIECES)):
             self._finds_format = not self.log.known
             yield from self._taken()

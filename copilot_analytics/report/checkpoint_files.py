@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from copilot_analytics.analyzers.stopping import CheckpointChoice
 
 _NUMBER = re.compile(r"\d+")
-_ROOTED = re.compile(r"(?:[A-Za-z]:)?/")
+_ROOTED = re.compile(r"(?:[A-Za-z]:)?/(?!/)")
+# A log from elsewhere must not make this machine call on a server, as ``//server/share`` would.
+_REMOTE = re.compile(r"//|[\w.+-]{2,}://")
 # A run that keeps only some checkpoints keeps the newest; a stat each, on disks that may be slow.
 _MOST_ALIKE = 20
 # MMEngine logs two folders below its checkpoints, in ``work_dir/time stamp/vis_data``.
@@ -51,19 +53,18 @@ def on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
     disk = _Disk(run.path, run.meta.work_dir)
     said = [str(saved.facts["path"]) for saved in run.checkpoints if saved.facts.get("path")]
     newest = said[-1] if said and analysis.life.status not in ENDED else None
+    found = {name: disk.holds(name) for name in names}
+    kept = {_shape(name) for name, is_there in found.items() if is_there}
+    for shape in {_shape(name) for name, is_there in found.items() if is_there is False} - kept:
+        alike = (one for one in reversed(said) if one not in found and _shape(one) == shape)
+        if any(disk.holds(one) for one in islice(dict.fromkeys(alike), _MOST_ALIKE)):
+            kept.add(shape)
     told: dict[str, bool] = {}
-    names = list(names)
-    for name in names:
-        is_there = disk.holds(name)
+    for name, is_there in found.items():
         if is_there:
             told[name] = True
-        elif is_there is False and name != newest:
-            shape = _shape(name)
-            alike = (
-                one for one in (*names, *reversed(said)) if one != name and _shape(one) == shape
-            )
-            if any(disk.holds(one) for one in islice(dict.fromkeys(alike), _MOST_ALIKE)):
-                told[name] = False
+        elif is_there is False and name != newest and _shape(name) in kept:
+            told[name] = False
     return told
 
 
@@ -90,14 +91,19 @@ class _Disk:
         starts = [os.path.abspath(log), os.path.realpath(log)] if log else []  # noqa: PTH100  # links stay
         above = [list(islice(Path(start).parents, _FAR_PARENTS)) for start in starts]
         self._far = [folder for folders in above for folder in folders]
-        own = [folder / _as_here(work_dir) for folder in self._far] if work_dir else []
-        self._near = [*own, *(folder for folders in above for folder in folders[:_NEAR_PARENTS])]
+        own = _as_here(work_dir or "")
+        in_own = [] if not own or _REMOTE.match(own) else [folder / own for folder in self._far]
+        self._near = [
+            *in_own,
+            *(folder for folders in above for folder in folders[:_NEAR_PARENTS]),
+        ]
         self._listed: dict[Path, frozenset[str]] = {}
 
     def holds(self, name: str) -> bool | None:
-        """Look for a checkpoint; None if a folder cannot be looked into."""
-        is_unknown = False
-        for path in dict.fromkeys(self._places(_as_here(name))):
+        """Look for a checkpoint; None if a folder cannot be looked into, or is on a server."""
+        name = _as_here(name)
+        is_unknown = _REMOTE.match(name) is not None
+        for path in dict.fromkeys(self._places(name)):
             try:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
@@ -113,7 +119,7 @@ class _Disk:
         bare = PurePosixPath(name).name
         if _ROOTED.match(name):
             yield Path(name)
-        elif bare != name:
+        elif bare != name and not _REMOTE.match(name):
             yield from (folder / name for folder in (*self._near, *self._far))
         if bare:
             yield from (folder / bare for folder in self._near)

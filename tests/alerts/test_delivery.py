@@ -104,6 +104,17 @@ def test_what_must_make_no_sound_waits_only_where_it_would_make_one(ledger, can_
     assert ledger.undelivered() == {} == delivery.held(1010.0)
 
 
+def test_a_channel_that_is_parked_is_not_waited_for_though_it_was_quiet(ledger):
+    channel = Scripted(Fatal("no such chat"))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "e", kind="summary", severity=Severity.INFO, quiet_until=1000.0)
+    delivery.work(0.0)
+    assert delivery.held(0.0)
+    fill(ledger, "c", severity=Severity.CRITICAL)
+    go(delivery, channel, 10.0, start=1.0)
+    assert delivery.parked and delivery.held(10.0) == {}
+
+
 class Deaf(Scripted):
     """Takes each message, but its answer is lost as long as its script lasts."""
 

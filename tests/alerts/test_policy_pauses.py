@@ -116,6 +116,17 @@ def test_what_passes_in_quiet_hours_says_until_when_it_must_make_no_sound(feed):
     assert Message.from_json(end.to_json()) == end
 
 
+def test_a_mute_that_ends_in_quiet_hours_lasts_until_they_end():
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    day = 86400.0
+    policy.mute(day - 1800.0)
+    assert policy.quiet_until(day - 7200.0) == day + 7 * 3600.0
+    assert policy.quiet_until(day - 1800.0) == day + 7 * 3600.0
+    policy.mute(day + 9 * 3600.0)
+    assert policy.quiet_until(day) == day + 9 * 3600.0
+    assert policy.quiet_until(day + 9 * 3600.0) is None
+
+
 def test_quiet_hours_are_local(feed):
     east = timezone(timedelta(hours=9))
     quiet = QuietHours.parse("23:00-07:00", east)

@@ -91,3 +91,27 @@ def test_a_log_with_time_stamps_needs_none(tmp_path, clock, half_log):
     settle(following, clock)
     assert not following.log.run.arrivals
     following.close()
+
+
+def test_the_time_left_is_known_soon_after_a_resume_though_the_watch_is_long(followed, clock):
+    log, following = followed
+    for number in range(6, 30):
+        write(log, epoch(number), clock)
+        following.step(clock.wall)
+        clock.now += 36000.0
+    began = clock.now
+    watch(following, log, clock, range(10, 21))
+    left_s = 20 * (clock.now - began) / 11
+    assert eta_of(following).remaining_s == pytest.approx(left_s, rel=0.1)
+
+
+def test_a_clock_that_is_set_back_starts_no_silence_of_arrivals(followed, clock):
+    log, following = followed
+    watch(following, log, clock, range(6, 12))
+    noted = len(following.log.run.arrivals)
+    for number in range(12, 20):
+        write(log, epoch(number), clock)
+        following.step(clock.wall - 3600.0)
+        clock.now += EPOCH_S
+    assert len(following.log.run.arrivals) == noted + 8
+    assert eta_of(following).remaining_s == pytest.approx(21 * EPOCH_S, rel=0.1)

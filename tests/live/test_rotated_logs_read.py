@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from copilot_analytics.analyzers._base import Options
 from copilot_analytics.api import analyze, read_run
 from copilot_analytics.live.recorded import recorded
 from copilot_analytics.live.replay import Replay
@@ -84,3 +85,13 @@ def test_a_watch_that_began_after_the_rotation_is_seen_as_it_read(log, tmp_path)
     assert recorded(log, journals=journals).earlier == ()
     assert recorded(log, journals=journal).earlier == ()
     assert len(recorded(log, journals=False).earlier) == 2
+
+
+def test_a_metric_that_only_a_rotated_part_logged_can_be_asked_for(tmp_path):
+    log = tmp_path / "train.log"
+    rows = [f"Epoch {n}/40 - train loss {2 / n:.4f}" for n in range(1, 23)]
+    scored = [f"{row} - val acc {0.9 - 0.5 / n:.4f}" for n, row in enumerate(rows, start=1)]
+    (tmp_path / "train.log.1").write_text("\n".join(scored[:20]) + "\n")
+    log.write_text("\n".join(rows[20:]) + "\n")
+    replay = Replay(log, Options(metric="val/acc"), journals=False)
+    assert len(list(replay)) and replay.log.run.metric_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from made_runs import make_analysis, make_run
@@ -14,9 +14,6 @@ from copilot_analytics.records import Record
 from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.document import document
 from copilot_analytics.report.verdict import actions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BEST, TIE = "best_digits_accuracy_epoch_28.pth", "epoch_19.pth"
 
@@ -131,3 +128,37 @@ def test_a_folder_that_cannot_be_looked_into_is_unknown(tmp_path):
 
 def test_a_run_without_a_log_has_no_place_to_look():
     assert on_disk(saved("", "epoch_1.pth", "epoch_2.pth"), ["epoch_1.pth"]) == {}
+
+
+def test_many_that_tie_are_gone_if_the_newest_is_there(tmp_path):
+    """A run that keeps only its newest one, of which many were as good."""
+    put(tmp_path / "train.log", tmp_path / "epoch_99.pth")
+    names = [f"epoch_{number}.pth" for number in range(100)]
+    found = on_disk(saved(str(tmp_path / "train.log"), *names), names[:60])
+    assert found == dict.fromkeys(names[:60], False)
+
+
+@pytest.mark.parametrize(
+    "place", ["s3://elsewhere/run/", r"\\elsewhere\run" + "\\", "//elsewhere/run/"]
+)
+def test_a_server_is_never_called_on_and_what_lies_there_not_called_gone(
+    tmp_path, monkeypatch, place
+):
+    put(tmp_path / "train.log", tmp_path / "epoch_2.pth")
+    names = [f"{place}epoch_{number}.pth" for number in (1, 2)]
+    analysis = saved(str(tmp_path / "train.log"), *names, work_dir=place)
+    looked, stat = [], Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path: looked.append(str(path)) or stat(path))
+    assert on_disk(analysis, names) == {names[1]: True}
+    assert looked and not any("elsewhere" in path for path in looked)
+
+
+def test_each_place_is_looked_at_once(tmp_path, monkeypatch):
+    """Disks may be slow, and what is not there is looked for in many places."""
+    put(tmp_path / "train.log")
+    names = [f"epoch_{number}.pth" for number in range(80)]
+    looked, stat = [], Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path: looked.append(path) or stat(path))
+    assert on_disk(saved(str(tmp_path / "train.log"), *names), names[:40]) == {}
+    assert looked and len(looked) == len(set(looked))
+    assert len({path.name for path in looked}) == 60, "those asked for, and the newest twenty"
