@@ -145,7 +145,8 @@ class SiblingLogs:
             for record in Beside(main, [other]).told(kinds):
                 facts = _kept(record.facts)
                 if facts or record.kind != "config":
-                    told = Record(record.kind, record.step, record.epoch, record.time, facts=facts)
+                    step = record.step if other.unit == main.unit else None
+                    told = Record(record.kind, step, record.epoch, record.time, facts=facts)
                     said.append(Said(told, path.name))
         return said
 
