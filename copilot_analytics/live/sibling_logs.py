@@ -190,9 +190,11 @@ def _others(log: Path) -> list[Path]:
                     continue
                 if path.stat().st_mtime >= since:
                     found.append(path)
+                if len(found) > _MOST_SIBLINGS:
+                    return []
     except OSError:
         return []
-    return sorted(found) if len(found) <= _MOST_SIBLINGS else []
+    return sorted(found)
 
 
 def _digest(log: Path, most: int) -> Digest | None:
