@@ -145,7 +145,8 @@ class SiblingLogs:
             for record in Beside(main, [other]).told(kinds):
                 facts = _kept(record.facts)
                 if facts or record.kind != "config":
-                    told = Record(record.kind, record.step, record.epoch, record.time, facts=facts)
+                    step = record.step if other.unit == main.unit else None
+                    told = Record(record.kind, step, record.epoch, record.time, facts=facts)
                     said.append(Said(told, path.name))
         return said
 
@@ -189,9 +190,11 @@ def _others(log: Path) -> list[Path]:
                     continue
                 if path.stat().st_mtime >= since:
                     found.append(path)
+                if len(found) > _MOST_SIBLINGS:
+                    return []
     except OSError:
         return []
-    return sorted(found) if len(found) <= _MOST_SIBLINGS else []
+    return sorted(found)
 
 
 def _digest(log: Path, most: int) -> Digest | None:

@@ -209,3 +209,16 @@ def test_a_watch_that_is_killed_tells_the_end_once(crash, ledger, tmp_path):
         assert watch.runs[0].outcome == (CRASHED if crash else FINISHED)
     messages = [entry.message for entry in ledger.claim("pigeon", 4e9, limit=50)]
     assert len([one for one in messages if "CRASHED" in one.text or "FINISHED" in one.text]) == 1
+
+
+def test_of_a_crowd_of_logs_none_is_asked(tmp_path, clock, monkeypatch):
+    trainer = Trainer(tmp_path / "run", clock)
+    trainer.train(EPOCHS)
+    trainer.say(TRACEBACK)
+    for number in range(4):
+        trainer.say("epoch 1 loss 2.0\n", tmp_path / "run" / f"other{number}.log")
+    monkeypatch.setattr(sibling_logs.Digest, "of", None)  # to read one fails
+    following = follow(trainer.log, clock)
+    settle(following, clock, 100)
+    assert "crashed" not in keys(following)
+    following.close()
