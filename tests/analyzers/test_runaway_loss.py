@@ -38,9 +38,7 @@ def lost_from(turn, an_epoch=0.06):
 @pytest.mark.parametrize("turn", [0.4, 0.6, 0.8])
 @pytest.mark.parametrize("growth", [1.25, 1.4, 2.0])
 def test_it_diverges_within_five_evaluations_and_was_no_plateau_before(growth, turn, keep_every):
-    run = made_up(
-        running_away(growth, turn), lost_from(turn), epochs=EPOCHS, keep_every=keep_every
-    )
+    run = made_up(running_away(growth, turn), lost_from(turn), epochs=EPOCHS, keep_every=keep_every)
     phases, _ = follow(run)
     assert Phase.DIVERGING in names(phases)
     began = next(span for span in phases.history if span.phase is Phase.DIVERGING)
