@@ -220,13 +220,15 @@ def _ended(
 
 def _state(analysis: Analysis) -> str:
     """Say in one line how the run stands or ended, and why."""
-    from copilot_analytics.report.wording import phase_in_words
+    from copilot_analytics.report.wording import metric_is_level, phase_of
 
     life, phases = analysis.life, analysis.phases
     if life.status in {"crashed", "interrupted", "unknown", "stalled"}:
         return life.error or life.reason
-    phase = phase_in_words(phases.current.value, ended=life.status in ENDED)
-    return f"It {phase}" + (f": {phases.reason.partition('; ')[0]}" if phases.reason else "")
+    parts = phases.reason.split("; ")
+    if metric_is_level(analysis):  # then what the loss does shows nothing
+        parts.sort(key=lambda part: not part.startswith(str(analysis.metric.name)))
+    return f"It {phase_of(analysis)}" + (f": {parts[0]}" if parts[0] else "")
 
 
 def _troubles(analysis: Analysis) -> list[str]:

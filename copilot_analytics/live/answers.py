@@ -145,11 +145,15 @@ def why(watched: Watched, now: float) -> str:
     """Say why the phase is what it is, and what the findings rest on."""
     if not watched.following.log.run_key:
         return status(watched, now)
+    from copilot_analytics.report.wording import place
+
     analysis = watched.analysis
     phases = analysis.phases
     lines = [f"{watched.name}: {phases.current.value}"]
     if phases.history:
-        lines.append(phases.history[-1].reason)
+        entered = phases.history[-1]
+        lines[0] += f" since {place(analysis.run, entered.from_step, entered.from_epoch)}"
+        lines.append(phases.reason)
     lines += [f"• {found.title}: {found.evidence[0]}" for found in analysis.findings[:5]]
     if analysis.stop.reason:
         lines.append(f"advice: {analysis.stop.advice} – {analysis.stop.reason}")

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
-from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 from copilot_analytics.report.checkpoint_files import on_disk, usable_first
-from copilot_analytics.report.wording import extent, phase_in_words, place
+from copilot_analytics.report.wording import extent, phase_of, place
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, is_share, number, share
 
@@ -133,7 +132,7 @@ def _what_it_means(analysis: Analysis) -> str:
     if worst is not None and worst.severity >= Severity.CRITICAL:
         return f"{worst.explanation}"
     phases = analysis.phases
-    phase = phase_in_words(phases.current.value, ended=analysis.life.status in ENDED)
+    phase = phase_of(analysis)
     reason, title = phases.reason, ""
     if worst is not None and worst.severity >= Severity.WARNING:
         title = worst.title

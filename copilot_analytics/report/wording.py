@@ -6,9 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics import wording
+from copilot_analytics.analyzers._metric_gain import Gain
+from copilot_analytics.analyzers._phase_kinds import IMPROVING
+from copilot_analytics.events import ENDED
 from copilot_analytics.wording import epochs, plural
 
 if TYPE_CHECKING:
+    from copilot_analytics.analysis import Analysis
     from copilot_analytics.run import Run
 
 _ACTIVE = re.compile(r"[<>\[\]|]")
@@ -47,6 +51,26 @@ def phase_in_words(phase: str, *, ended: bool) -> str:
     ('had converged when it ended', 'warms up')
     """
     return (_ENDED if ended else _IS)[phase]
+
+
+def phase_of(analysis: Analysis) -> str:
+    """Say in which phase a run is or ended, as it follows "it".
+
+    What ended with its loss still falling still improved only if the metric did, if there is one.
+    """
+    phase, ended = analysis.phases.current, analysis.life.status in ENDED
+    if ended and metric_is_level(analysis):
+        return f"ended with no gain in {analysis.metric.name} worth having"
+    return phase_in_words(phase.value, ended=ended)
+
+
+def metric_is_level(analysis: Analysis) -> bool:
+    """Tell whether the metric no longer grows in a phase that improves by its loss."""
+    phase = analysis.phases.current
+    if phase not in IMPROVING:
+        return False
+    gain = Gain.of(analysis.run, analysis.metric, analysis.learning_rate, phase)
+    return gain is not None and not (gain.grows and gain.worth)
 
 
 def place(run: Run, step: int | None, epoch: float | None = None) -> str:

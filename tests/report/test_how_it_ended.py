@@ -1,0 +1,64 @@
+"""Whether a run ended while it still improved is judged by its metric, if there is one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from simulated_runs import Simulated
+
+from copilot_analytics.alerts.policy import Context
+from copilot_analytics.alerts.wording import summary
+from copilot_analytics.analysis import Analysis
+from copilot_analytics.analyzers.phase import Phase
+from copilot_analytics.engine import Session
+from copilot_analytics.report.verdict import verdict
+
+
+def level(share):
+    return 0.4 * (1 - math.exp(-30 * share))
+
+
+def growing(share):
+    return 0.1 + 0.3 * math.sqrt(share)
+
+
+def ended(metric, phase=Phase.STABLE_CONVERGENCE):
+    """Return the analysis of a finished run in a phase, with a loss that falls to the end."""
+    made = Simulated(epochs=40, schedule="", warmup=False, loss=lambda share: 2.0 * 0.05**share)
+    made = replace(made, evaluates=False) if metric is None else replace(made, metric=metric)
+    session = Session()
+    for record in made.records():
+        session.update(record)
+    session.close()
+    analysis = Analysis.of(session)
+    assert analysis.life.status == "finished"
+    reason = "the training loss falls by 2.1 % an epoch"
+    if metric is not None:
+        reason += f"; {analysis.metric.name} gained 0.1 ± 0.3 pt"
+    return replace(analysis, phases=replace(analysis.phases, current=phase, reason=reason))
+
+
+def told(analysis):
+    return verdict(analysis), summary(Context("key", "my_run", lambda: analysis)).body[0]
+
+
+@pytest.mark.parametrize("phase", [Phase.STABLE_CONVERGENCE, Phase.LEARNING_FAST])
+def test_a_level_metric_did_not_improve_though_the_loss_fell(phase):
+    for text in told(ended(level, phase)):
+        assert "ended with no gain in coco/bbox_mAP worth having" in text
+        assert "still" not in text
+    message = told(ended(level, phase))[1]
+    assert message.endswith("worth having: coco/bbox_mAP gained 0.1 ± 0.3 pt")
+
+
+@pytest.mark.parametrize("metric", [growing, None])
+def test_a_metric_that_grows_or_is_not_there_leaves_it_at_that(metric):
+    for text in told(ended(metric)):
+        assert "ended while it still improved: the training loss falls by 2.1 %" in text
+
+
+def test_other_phases_are_named_as_they_are():
+    analysis = ended(level, Phase.PLATEAU)
+    assert all("ended on a plateau" in text for text in told(analysis))
