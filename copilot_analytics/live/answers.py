@@ -185,6 +185,14 @@ def silent(watched: Watched, now: float) -> str:
     return text
 
 
+def at_rest(watched: Watched, now: float) -> tuple[str, str]:
+    """Say in two parts what a run at rest does, and since when: one that finished is not silent."""
+    if watched.following.status == "finished":
+        return "ended", moment(now - watched.following.silence_s(now), now)
+    what, _, since = silent(watched, now).partition(" ")
+    return what, since
+
+
 def moment(time: float, now: float) -> str:
     """Write a time of the wall clock, with its day where that is another one.
 

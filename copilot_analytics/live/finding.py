@@ -13,6 +13,7 @@ from copilot_analytics.live.copies import copies_among
 from copilot_analytics.live.folder_walk import Walk
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.recognise import recognise
 from copilot_analytics.reading.run_folders import COPIES, is_named_like_a_log
 from copilot_analytics.reading.sources import binary_kind, read_chunks
@@ -33,6 +34,9 @@ LIVE_S = 300.0
 """A log that changed so lately is taken for live though nothing is seen to write to it."""
 
 LEAST_BYTES = 1024
+"""What is smaller counts only while it lives, and only if it shows some rows of a training."""
+
+_LEAST_ROWS = 2
 _GROWS, _HELD = "grows", "process "
 _MOST_SECONDS = 10.0
 _MOST_JUDGED = 200
@@ -130,7 +134,7 @@ def find_logs(
     look_s
         Time between the two looks that show whether a file grows.
     least_bytes
-        What is smaller is refused; one that began just now holds a line or two.
+        What is smaller is refused, unless it is live and has two rows of a training.
     now, sleep
         The clock.
 
@@ -164,6 +168,7 @@ def find_logs(
         writers = Writers()
         at = now()
         logs = [_look_again(one, number, look_s, writers, at) for number, one in enumerate(logs)]
+        logs, refused = _at_rest_and_small(logs, refused, least_bytes)
         logs, copies = _without_copies(logs)
         refused = copies + refused
         logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
@@ -219,7 +224,7 @@ def _places(base: str | Path | None) -> list[Path]:
 
 def _judge(one: Candidate, formats: dict[str, LogFormat], least_bytes: int) -> Candidate:
     """Tell whether a file is a training log by its first lines."""
-    if one.size < least_bytes:
+    if one.size < least_bytes and not _trains(one.path):
         return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
     try:
         with Path(one.path).open("rb", buffering=0) as file:
@@ -234,6 +239,28 @@ def _judge(one: Candidate, formats: dict[str, LogFormat], least_bytes: int) -> C
     if found is None:
         return replace(one, refusal="no training log of a known format")
     return replace(one, log_format=formats[found].title)
+
+
+def _trains(path: str) -> bool:
+    """Tell whether a small file shows some rows of a training."""
+    reader = LogReader(path)
+    try:
+        for chunk in read_chunks(path):
+            reader.feed(chunk)
+        reader.close()
+    except (LogError, OSError):
+        return False
+    return max(reader.stats.training, reader.stats.evaluations) >= _LEAST_ROWS
+
+
+def _at_rest_and_small(
+    logs: list[Candidate], refused: list[Candidate], least_bytes: int
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Refuse what is small and does not live; return what is left and what is refused."""
+    small = [one for one in logs if one.size < least_bytes and not one.sign]
+    why = "only {} bytes and at rest; a log has more than 1 kB"
+    now_refused = [replace(one, refusal=why.format(one.size)) for one in small]
+    return [one for one in logs if one not in small], now_refused + refused
 
 
 def _short(message: str, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,3 +58,19 @@ def _name(watched: Watched) -> str:
 
 
 _name_at = lru_cache(maxsize=4096)(name_at)  # each of hundreds of logs is compared with all
+
+
+def near(text: str) -> str:
+    """Write paths below the current folder as a user types them.
+
+    Examples
+    --------
+    >>> import os
+    >>> near(f"{os.getcwd()}/runs/a.log is gone"), near("/dev/null")
+    ('runs/a.log is gone', '/dev/null')
+    """
+    try:
+        here = os.getcwd().rstrip("/") + "/"  # noqa: PTH109
+    except OSError:  # it was removed
+        return text
+    return re.sub(rf"(?<!\S){re.escape(here)}(?=\S)", "", text) if len(here) > 1 else text

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
-from copilot_analytics.live.sparkline import sparkline
+from copilot_analytics.live.run_names import near
+from copilot_analytics.live.sparkline import Curve
 from copilot_analytics.wording import duration, interval, number, plural, undated
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class PlainScreen:
 
     def note(self, text: str) -> None:
         """Write a remark."""
-        self._write(self._notes or sys.stderr, f"copilot: {text}")
+        self._write(self._notes or sys.stderr, f"copilot: {near(text)}")
 
     def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
         """Write one line on how a run stands, and the verdict if it has ended."""
@@ -220,9 +221,10 @@ class PanelScreen:
 
     def note(self, text: str) -> None:
         """Keep a remark in the panel, the newest about each log or channel."""
-        about = harmless(text).partition(": ")[0]
+        text = harmless(near(text))
+        about = text.partition(": ")[0]
         others = [note for note in self._notes if note.partition(": ")[0] != about]
-        self._notes = [*others[-2:], harmless(text)]
+        self._notes = [*others[-2:], text]
         self._shown = None
 
     def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
@@ -266,7 +268,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
 
     following = watched.following
     if not watched.following.log.run_key:
-        return Text(f"{harmless(following.path)}: {waits_for(watched) or 'reading'}")
+        return Text(f"{harmless(near(following.path))}: {waits_for(watched) or 'reading'}")
     from copilot_analytics.report.wording import extent, place
 
     analysis = watched.analysis
@@ -287,20 +289,20 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     rows.add_row("progress", _progress(run.progress, extent(run)))
     rests = life in {*answers.AT_REST, "silent"}
     if rests:
-        rows.add_row("silent", answers.silent(watched, now).removeprefix("silent "))
+        rows.add_row(*answers.at_rest(watched, now))
     else:
         rows.add_row("time left", _time_left(analysis))
     losses = run.loss_names
     if losses:
         column = run.train_series(losses[0]).value
-        rows.add_row(losses[0], f"{sparkline(column)}  {number(float(column[-1]))}")
+        rows.add_row(losses[0], Curve(column, number(float(column[-1]))))
     if metric.name is not None:
         column = run.eval_series(metric.name).value
-        text = f"{sparkline(column)}  {number(float(column[-1]))}" if len(column) else "–"
+        text = number(float(column[-1])) if len(column) else "–"
         if metric.best is not None:
             text += f"   best {number(metric.best)} at "
             text += place(run, metric.best_step, metric.best_epoch)
-        rows.add_row(harmless(metric.name), text)
+        rows.add_row(harmless(metric.name), Curve(column, text))
     idle = rests and analysis.stop.advice in {"continue", "wait"}
     if analysis.stop.advice != "none" and not idle:
         rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
@@ -308,10 +310,11 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
         rows.add_row("devices", harmless(_devices(run)))
     news = list(watched.recent)[-5:]
     parts: list[Any] = [head, rows, *([Text("")] if news else [])]
-    for event in news:
+    for nth, event in enumerate(news, 1):
         colour = {1: "", 2: "yellow", 3: "bold red"}[int(event.severity)]
         line = Text(f"{clock(event)}{harmless(event.text)}", style=colour)
-        line.no_wrap, line.overflow = True, "ellipsis"
+        # There is room for the whole of the newest alone.
+        line.no_wrap, line.overflow = nth < len(news), "ellipsis"
         parts.append(line)
     return Group(*parts)
 
@@ -365,7 +368,7 @@ def _many(runs: Sequence[Watched], now: float) -> Any:
     ranked = sorted(runs, key=lambda watched: watched.following.status in _CALM)
     for watched in ranked[:30]:
         if not watched.following.log.run_key:
-            table.add_row(harmless(watched.following.path), "waiting")
+            table.add_row(harmless(near(watched.following.path)), "waiting")
             continue
         analysis = watched.analysis
         life, phase = answers.state(watched, now), str(analysis.phases.current.value)

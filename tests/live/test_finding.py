@@ -78,6 +78,26 @@ def test_only_a_log_that_changed_lately_counts_as_live_at_rest(sample, tmp_path)
     assert "changed 3 min" in found.chosen.sign and found.growing == ()
 
 
+def test_a_small_log_is_taken_while_it_lives_once_it_has_two_rows_of_a_training(tmp_path):
+    log = tmp_path / "train.log"
+
+    def write(epochs, age_s):
+        rows = [
+            f"epoch {n}/90 loss {2 / n:.4f} val_acc {1 - 1 / n:.4f}\n" for n in range(1, epochs)
+        ]
+        log.write_text("".join(rows))
+        os.utime(log, (time.time() - age_s,) * 2)
+        assert log.stat().st_size < 1000
+        return search(tmp_path)
+
+    assert write(7, 20.0).chosen.path == str(log)
+    assert write(2, 20.0).chosen is None  # one row may be anything
+    found = write(7, 1000.0)
+    assert found.chosen is None and "at rest" in found.candidates[0].refusal
+    log.write_text("nothing was trained\n" * 9)
+    assert search(tmp_path).chosen is None
+
+
 def test_small_files_that_are_no_logs_by_name_are_counted_only(sample, tmp_path):
     put(sample, tmp_path / "train.log")
     for name in ("last_checkpoint", "pid", "short.log"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,6 +65,31 @@ def test_the_panel_says_what_matters(watched):
     for words in ("running", "epochs", "time left", "80 %", "loss", "best", "▁", "telegram works"):
         assert words in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_narrow_panel_keeps_where_the_best_was_and_the_whole_of_the_newest_event(watched):
+    watched.recent.append(Event("phase", "x", 1, None, 1, f"it went {'on and on ' * 12}to the end"))
+    text = drawn([watched], width=80)
+    (best,) = (line for line in text.splitlines() if "best" in line and "▁" in line)
+    assert re.search(r"at epoch \d+ +│$", best)
+    assert "to the end" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_finished_run_has_ended_and_is_not_silent(watched, sample):
+    log = Path(watched.following.path)
+    log.write_bytes(sample.read_bytes())
+    watched.following.step(log.stat().st_mtime)
+    assert watched.following.status == "finished"
+    text = drawn([watched])
+    assert re.search(r"ended +\d\d:\d\d|ended +\d+ [A-Z]", text) and "silent" not in text
+
+
+def test_paths_are_shown_as_a_user_types_them(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    PlainScreen(notes=out).note(f"{tmp_path}/runs/a.log: gone; {tmp_path}x/b.log is not")
+    assert out.getvalue() == f"copilot: runs/a.log: gone; {tmp_path}x/b.log is not\n"
 
 
 def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):

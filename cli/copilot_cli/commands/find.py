@@ -16,7 +16,10 @@ def find(
         Path | None, typer.Option(help="The same, as `copilot live --auto` calls it.")
     ] = None,
 ) -> None:
-    """Show the logs that --auto finds, and why it takes one of them."""
+    """Show the logs that --auto finds, and why it takes one of them.
+
+    A file of less than 1 kB counts only while it lives, once it has two rows of a training.
+    """
     import time
 
     from copilot_analytics.errors import UsageError
