@@ -389,11 +389,9 @@ class Following:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""
         if not self._is_starting:
             return None
-        log = Path(self._place)
-        network = self._tailer.is_network
-        return judge_start(
-            silence_s, self.process, log, was_held=self._writer.was_held, network=network
-        )
+        log, network = Path(self._place), self._tailer.is_network
+        held = self._writer.was_held
+        return judge_start(silence_s, self.process, log, was_held=held, network=network)
 
     def _tick(self, facts: dict[str, Any]) -> Record:
         last = self.log.run.last_time
