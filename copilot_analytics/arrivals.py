@@ -50,6 +50,11 @@ def is_worth_noting(arrivals: Sequence[Arrival], arrival: Arrival) -> bool:
     >>> soon, later = Arrival(1005.0, 30, 0, 0), Arrival(1010.0, 30, 0, 0)
     >>> is_worth_noting(noted, soon), is_worth_noting(noted, later)
     (False, True)
+    >>> is_worth_noting(noted, soon._replace(segment=1)), is_worth_noting([later], later)
+    (True, False)
+    >>> at_once = Arrival(1000.5, 5, 1, 0)
+    >>> is_worth_noting(noted, at_once), is_worth_noting(noted, later._replace(step=20))
+    (False, False)
     """
     if not arrivals:
         return True

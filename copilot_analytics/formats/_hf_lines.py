@@ -107,6 +107,12 @@ def kind_of(fields: Sequence[Field]) -> str:
 
 
 def count_of(text: str) -> int:
-    """Return a count of a header; 0 for one that plans endlessly."""
-    number = int(text.replace(",", ""))
+    """Return a count of a header; 0 for one that plans endlessly, or has no digits.
+
+    Examples
+    --------
+    >>> count_of("1,024"), count_of(",")
+    (1024, 0)
+    """
+    number = int(text.replace(",", "") or 0)
     return number if number < 10**12 else 0  # a Trainer that is told steps plans endless epochs

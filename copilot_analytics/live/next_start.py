@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import judge_start
+from copilot_analytics.live.liveness import judge_silence, judge_start
 from copilot_analytics.live.processes import process_of
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class NextStart:
         Returns
         -------
         bool
-            False once it seems to have died before its first step, and for one that was written
-            last before the other one was.
+            False once it seems to have died before its first step or to hang, and for one that was
+            written last before the other one was.
         """
         later = self.path
         try:
@@ -79,4 +79,5 @@ class NextStart:
         if told != self._told and isinstance(self._source, ResumedLogs):
             self._told = told
             self._source.notices.append(told)
-        return died is None
+        silence = judge_silence(age_s, {}, process, None, None, network=network)
+        return died is None and silence.verdict != "stalled"

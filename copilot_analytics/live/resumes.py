@@ -124,11 +124,22 @@ def rotated_before(log: Path) -> list[Path]:
     of the log: others are of runs before, or copies of what the log still holds.
     """
     parts = _parts(log)
+    if not parts or parts[-1].path != log:
+        return []
+    *rotated, last = parts
+    # Of copies, whose times are those of the copying, the content tells which number is older.
+    return max((_chain(order, last) for order in (rotated, rotated[::-1])), key=len)
+
+
+def _chain(rotated: Sequence[_Part], last: _Part) -> list[Path]:
+    """Return what goes on in a log without a gap, of parts of which the newest comes last."""
     found: list[Path] = []
-    for before, later in zip(parts[-2::-1], parts[:0:-1], strict=True):
+    later = last
+    for before in reversed(rotated):
         if not _is_cut(before, later):
             break
         found.insert(0, before.path)
+        later = before
     return found
 
 

@@ -185,7 +185,7 @@ def _checkpoints(analysis: Analysis) -> str:
     if not choices:
         return ""
     there = on_disk(analysis, [choice.path for choice in choices if choice.path])
-    first, *others = usable_first(choices[:4], there)
+    first, *others = usable_first(choices, there)[:4]
     at = place(run, first.step, first.epoch)
     measured = f"{analysis.metric.name} {number(first.value)} at {at}"
     if first.path is None:

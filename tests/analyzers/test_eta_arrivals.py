@@ -69,6 +69,9 @@ def test_an_evaluation_that_is_yet_to_come_widens_the_interval() -> None:
     scored = Record("eval", 100, metrics={"acc": 0.5}, facts={"split": "val"}, line=100)
     later = [row(90), row(100), scored, row(110), seen(160.0)]
     assert "not measured" not in eta_of(plan, *first, *later).source
+    again = [one for step in range(120, 190, 10) for one in (row(step), seen(900.0 + step))]
+    resumed = eta_of(plan, *first, *later, Record("resume"), *again)
+    assert "not measured yet" in resumed.source, "by the present process"
 
 
 def test_time_stamps_and_printed_times_are_better() -> None:
@@ -81,3 +84,12 @@ def test_time_stamps_and_printed_times_are_better() -> None:
     printed = [row(step, iter_time_s=0.5) for step in range(10, 210, 10)]
     eta = eta_of(*(one for record in printed for one in (record, seen(7.0 * record.step))))
     assert (eta.remaining_s, eta.source) == (pytest.approx(400.0), "printed iteration time")
+
+
+def test_time_stamps_of_evaluations_are_better_too() -> None:
+    scored = [
+        Record("eval", step, time=1.9e9 + step, metrics={"acc": 0.5}, line=step)
+        for step in range(10, 210, 10)
+    ]
+    eta = eta_of(*(one for record in scored for one in (record, seen(7.0 * record.step))))
+    assert (eta.remaining_s, eta.source) == (pytest.approx(800.0), "time stamps of evaluations")

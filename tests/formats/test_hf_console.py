@@ -158,6 +158,15 @@ def test_a_script_may_train_one_model_after_the_other() -> None:
         assert [r.metrics["eval_loss"] for r in half if r.kind == "eval"] == [1.25, 1.125]
 
 
+def test_a_header_whose_counts_lost_their_digits_plans_nothing():
+    text = f"  Num examples = ,\n  Num Epochs = ,,\n{row(1, 10)}\n{row(2, 10)}\n"
+    reader = LogReader("toy.log")
+    items = [*reader.feed(text.encode()), *reader.close()]
+    facts = [item.facts for item in items if not isinstance(item, Block)]
+    assert any(isinstance(item, Block) for item in items)
+    assert not any("planned_epochs" in told for told in facts)
+
+
 def test_a_dict_that_was_begun_is_given_up_at_a_wide_line_and_after_many():
     wide, wrapped = "x" * 501, WrappedDict()
     assert [wrapped.see(line) for line in ("{'loss': 1.0,", wide, "'epoch': 1.0}")] == [None] * 3

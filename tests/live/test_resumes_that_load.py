@@ -6,6 +6,7 @@ import pytest
 from followed_logs import Clock, follow
 from resumed_runs import rows, settle, write
 
+from copilot_analytics.live import next_start
 from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.resumes import starts_of
 
@@ -55,6 +56,19 @@ def test_a_numbered_resume_that_never_trains_excuses_no_silence_for_ever(tmp_pat
     assert [event.key for event in events] == ["stalled"] and following.status == "stalled"
     assert "the resume in train2.log died before its first step" in following.notices[-1]
     assert "CUDA out of memory" in following.notices[-1]
+
+
+def test_a_resume_that_hangs_excuses_no_silence_for_ever(tmp_path, clock, monkeypatch):
+    """Its process lives and says nothing: it may load for as long as any run may."""
+    old, new = tmp_path / "train.log", tmp_path / "train2.log"
+    monkeypatch.setattr(next_start, "process_of", lambda *_, **__: ProcessState("alive", 7))
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    settle(following, clock)
+    write(new, ["building model"], clock)
+    assert settle(following, clock, 1700.0) == []
+    assert [event.key for event in settle(following, clock, 300.0)] == ["stalled"]
+    assert following.successor == "train2.log"
 
 
 def test_a_header_that_was_there_before_excuses_no_silence(tmp_path, clock):

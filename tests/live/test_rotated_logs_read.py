@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from itertools import pairwise
 
 import pytest
@@ -10,6 +12,7 @@ from copilot_analytics.analyzers._base import Options
 from copilot_analytics.api import analyze, read_run
 from copilot_analytics.live.recorded import recorded
 from copilot_analytics.live.replay import Replay
+from copilot_analytics.live.resumes import rotated_before
 
 LATER = 4e9
 
@@ -68,6 +71,22 @@ def test_parts_that_do_not_go_on_are_left_out(log, whole):
     assert recorded(log, journals=False).earlier == (parts[1],)
     log.write_bytes(whole.read_bytes())
     assert recorded(log, journals=False).earlier == ()
+
+
+def test_copies_are_read_in_the_order_of_their_content(log, tmp_path):
+    """As a shell copies them, which leaves the newest with the oldest time."""
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for number, part in enumerate(sorted(log.parent.iterdir())):
+        shutil.copy(part, copied)
+        os.utime(copied / part.name, (2e9 + number, 2e9 + number))
+    earlier = recorded(copied / log.name, journals=False).earlier
+    assert [part.name for part in earlier] == ["train.log.2", "train.log.1"]
+
+
+def test_a_log_that_is_empty_goes_on_from_nothing(log):
+    log.write_bytes(b"")
+    assert rotated_before(log) == []
 
 
 def test_a_watch_that_began_after_the_rotation_is_seen_as_it_read(log, tmp_path):

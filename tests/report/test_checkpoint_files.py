@@ -10,6 +10,8 @@ import pytest
 from made_runs import make_analysis, make_run
 
 from copilot_analytics import analyze
+from copilot_analytics.alerts.advice import checkpoint
+from copilot_analytics.alerts.policy import Context
 from copilot_analytics.records import Record
 from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.document import document
@@ -77,6 +79,20 @@ def test_one_that_is_there_is_named_before_a_better_one_that_is_gone(plateau):
     put(plateau / "epoch_40.pth")
     (line,) = (line for line in actions(analysis) if "gone" in line)
     assert line.startswith("`epoch_28.pth` is the one to use, but it is gone from the disk")
+
+
+def test_a_report_names_what_a_message_names_where_only_the_fifth_is_there(plateau):
+    analysis = analyze(plateau, journals=False)
+    best = analysis.stop.checkpoints[0]
+    chosen = tuple(replace(best, path=f"epoch_{number}.pth") for number in (28, 19, 22, 31, 25, 34))
+    analysis = replace(analysis, stop=replace(analysis.stop, checkpoints=chosen))
+    put(plateau / "epoch_25.pth")
+    (line,) = (line for line in actions(analysis) if "epoch_25" in line)
+    assert line.startswith("Use `epoch_25.pth` (on disk): ")
+    assert "`epoch_28.pth` (gone from the disk), `epoch_19.pth` (gone" in line
+    assert "epoch_34" not in line
+    context = Context("key", "run", on_disk=on_disk)
+    assert checkpoint(analysis, context).startswith("Use epoch_25.pth")
 
 
 @pytest.mark.parametrize(
