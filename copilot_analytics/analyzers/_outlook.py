@@ -215,8 +215,7 @@ class _Judge:
             words = f"{words}; what remains may still be worth having"
             return self._with(self._meanwhile(), words, evidence)
         if self._blind(gain):
-            few = plural(self.main.n, "evaluation")
-            words = f"{words}; too little to call it a plateau: {few}"
+            words = f"{words}; too little for a plateau: {plural(self.main.n, 'evaluation')}"
             return self._with(self._meanwhile(), words, evidence)
         chance = self.forecast.p_gain
         # What is called flat now must not stand beside a forecast that says otherwise.
@@ -287,16 +286,17 @@ class _Judge:
         if gain is not None and gain.n >= FEWEST_AFTER_DROP and not gain.grows:
             return False
         inside = self.current is Phase.LEARNING_FAST
+        pace = FAST_PCT / 2 if inside else FAST_PCT
         share = self.trend.recent_share
         speed = self.trend.loss
-        if not loss_falls and self.current in BEGINNING and self._climbs_only(gain):
-            # What climbs so fast begins fast, unless the loss is known to be slow.
-            return climb_pct(self.run, self.main) > FAST_PCT and (
-                speed is None or speed.high > FAST_PCT
-            )
+        young = inside or self.current in BEGINNING
+        if not loss_falls and young and self._climbs_only(gain):
+            # What climbs so fast is fast, unless the loss is known to be slow.
+            slow = speed is not None and speed.high <= pace
+            return climb_pct(self.run, self.main) > pace and not slow
         if inside and not loss_falls and speed is not None and share is not None:
             # A pace that drowns in noise is not a slow one: fast ends when it is shown to end.
-            unknown = speed.low <= FAST_PCT / 2 <= speed.high
+            unknown = speed.low <= pace <= speed.high
             return unknown and share >= FAST_SHARE / 2
         if loss_falls and speed is not None and share is not None:
             per_epoch, gaps = epoch_or_stand_in(self.run)
@@ -304,20 +304,19 @@ class _Judge:
                 return False
             length = share_length(self.run, self.run.last_step) / per_epoch
             recently = speed.per_epoch_pct * length
-            limit = FAST_PCT / 2 if inside else FAST_PCT
             enough = FAST_SHARE / 2 if inside else FAST_SHARE
             if not inside and self.current not in BEGINNING and not self.run.planned_steps:
                 enough = _FASTER_THAN_BEFORE
-            if share >= enough and recently > limit:
+            if share >= enough and recently > pace:
                 return True
             if inside:
                 share += self.trend.recent_share_error or 0.0
-            return speed.per_epoch_pct > limit and share >= FAST_SHARE / 2
+            return speed.per_epoch_pct > pace and share >= FAST_SHARE / 2
         speed = self.trend.metric
         if gain is None or speed is None or not gain.grows:
             return False
         if loss_falls or share is None:
-            return speed.per_epoch_pct > (FAST_PCT / 2 if inside else FAST_PCT)
+            return speed.per_epoch_pct > pace
         return False
 
     def _converged(self, gain: Gain | None, *, loss_falls: bool) -> bool:

@@ -80,8 +80,8 @@ class MetricCollapse(Diagnosis):
             Severity.WARNING,
             since,
             f"{main.name} went from {value[top]:.4g} at {where(run, int(step[top]))} to "
-            f"{value[fell + 1]:.4g} at {where(run, since)} and did not come back "
-            f"({value[-1]:.4g} at {where(run, int(step[-1]))})",
+            f"{value[fell + 1]:.4g} at {where(run, since)} and did not come back, "
+            f"with {value[-1]:.4g} at {where(run, int(step[-1]))}",
             f"More than half of all that was gained since the first evaluation ({value[0]:.4g}) "
             "is lost.",
             (
