@@ -57,7 +57,7 @@ def answers(timed: Timed, late: Random) -> Iterator[tuple[float, float | None, b
             continue
         at = record.time + late.uniform(0.0, min(LATEST_S, LATE_SHARE * (record.time - before)))
         before = record.time
-        if is_worth_noting(fold.run.arrivals, fold.run.last_step, at):
+        if is_worth_noting(fold.run.arrivals, fold.run.arrival(at)):
             fold.update(Record("seen", time=at))
 
 

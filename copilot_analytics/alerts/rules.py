@@ -211,12 +211,13 @@ class QuietHours:
         return minute >= self.start_min or minute < self.end_min
 
     def end_after(self, now: float) -> float:
-        """Return when they end next.
+        """Return when they end next, in seconds since 1970; at their end, that is a day later.
 
         Examples
         --------
-        >>> QuietHours.parse("23:00-07:00").end_after(90_000.0) == 86_400.0 + 7 * 3600.0
-        True
+        >>> night, morning = QuietHours.parse("23:00-07:00"), 86_400.0 + 7 * 3600.0
+        >>> night.end_after(90_000.0) == morning, night.end_after(morning) == morning + 86_400.0
+        (True, True)
         """
         left_min = (self.end_min - self._minute(now)) % 1440 or 1440
         return now // 60.0 * 60.0 + 60.0 * left_min

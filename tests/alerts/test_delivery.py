@@ -7,7 +7,7 @@ from fake_bot_api import CHAT, TOKEN, FakeBotApi, Reply, dice, make_message, ref
 
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
 from copilot_analytics.alerts.channels.telegram import TelegramChannel
-from copilot_analytics.alerts.delivery import Delivery
+from copilot_analytics.alerts.delivery import Delivery, gathered
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.findings import Severity
 
@@ -101,7 +101,14 @@ def test_what_must_make_no_sound_waits_only_where_it_would_make_one(ledger, can_
     assert [message.id for message in channel.taken][-1] == "e"
     late = "⌛ this is from 17 min ago; it waited until it was no longer quiet"
     assert can_be_silent or channel.taken[-1].body[-1] == late
+    assert can_be_silent or channel.tried_at[-1] == 1000.0
     assert ledger.undelivered() == {} == delivery.held(1010.0)
+
+
+def test_a_digest_is_still_until_the_first_of_its_messages_may_be_heard():
+    early, later = (make_message(name, quiet_until=at) for name, at in (("a", 7.0), ("b", 9.0)))
+    assert gathered([later, early]).quiet_until == 7.0
+    assert gathered([later, make_message("c")]).quiet_until is None
 
 
 def test_a_channel_that_is_parked_is_not_waited_for_though_it_was_quiet(ledger):

@@ -12,7 +12,9 @@ from made_up_runs import PER_EPOCH, STEP, made_up
 
 from copilot_analytics import Record
 from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers._slow_rise import _climbs_away, _evaluations
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.phase import Phase
 
 pytestmark = pytest.mark.usefixtures("no_forecast")
@@ -107,3 +109,24 @@ def test_a_level_loss_with_heavy_noise_does_not_run_away_from_a_metric_that_fell
             fold.update(Record("eval", epoch, float(epoch), metrics=metrics, line=epoch))
             alarms += fold.results.of(DivergenceAnalyzer).state == "rising"
     assert alarms == 0
+
+
+@pytest.mark.parametrize(("end", "seen"), [(0.72, "worse"), (0.5, "lost")])
+def test_a_metric_is_lost_once_a_fifth_of_what_was_learned_is_gone(end, seen):
+    chance = np.random.default_rng(1)
+    fold = Fold([MetricAnalyzer])
+    for epoch in range(1, 61):
+        accuracy = 0.8 - 0.7 * math.exp(-epoch / 6) if epoch <= 40 else end
+        accuracy += 0.004 * chance.normal()
+        fold.update(Record("train", epoch, float(epoch), metrics={"loss": 1.0}, line=epoch))
+        fold.update(Record("eval", epoch, float(epoch), metrics={"val_acc": accuracy}, line=epoch))
+    assert _evaluations(fold.run, fold.results, 40) == seen
+
+
+def test_a_loss_that_falls_back_from_a_peak_does_not_climb_away():
+    before = np.linspace(2.0, 0.3, 60)
+    after = np.linspace(1.4, 3.0, 8)
+    for seen in ("unknown", "lost"):
+        assert _climbs_away(np.append(before, after), 0.3, 1.7, seen)
+        assert not _climbs_away(np.append(before, after[::-1]), 0.3, 1.7, seen)
+    assert not _climbs_away(np.append(before, after), 0.3, 1.7, "improving")
