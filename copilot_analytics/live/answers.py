@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
+from copilot_analytics.findings import Severity
 from copilot_analytics.wording import duration, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from copilot_analytics.alerts.channels._commands import Command
+    from copilot_analytics.analysis import Analysis
     from copilot_analytics.live.courier import Chat, Courier
     from copilot_analytics.live.watched import Watched
 
@@ -106,7 +109,7 @@ def status(watched: Watched, now: float) -> str:
     analysis = watched.analysis
     life = state(watched, now)
     phase = analysis.phases.current.value.replace("_", " ").lower()
-    lines = [f"{_MARKS.get(life, '🟢')} {watched.name}: {life}, {phase}"]
+    lines = [f"{_MARKS.get(life) or _health(analysis)} {watched.name}: {life}, {phase}"]
     where = extent(analysis.run)
     lines.append(f"{where}; {left(watched, now)}" if life != "finished" else where)
     metric = analysis.metric
@@ -118,6 +121,15 @@ def status(watched: Watched, now: float) -> str:
         lines.append(quiet(watched, now))
     lines += [f"! {found.title}" for found in analysis.findings if found.severity > 1][:3]
     return "\n".join(lines)
+
+
+def _health(analysis: Analysis) -> str:
+    """Return the mark of a run that goes on."""
+    gravest = max((found.severity for found in analysis.findings), default=Severity.INFO)
+    if gravest >= Severity.CRITICAL or analysis.phases.current is Phase.DIVERGING:
+        return "🔴"
+    at_risk = gravest >= Severity.WARNING or analysis.phases.current is Phase.OVERFITTING_RISK
+    return "🟡" if at_risk else "🟢"
 
 
 def state(watched: Watched, now: float) -> str:

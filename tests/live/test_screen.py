@@ -111,6 +111,20 @@ def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):
     assert following.status == "interrupted" and "silent for" in answers.status(watched, now)
 
 
+def test_a_run_that_goes_on_in_trouble_is_not_green(watched, sample_logs, tmp_path):
+    following = watched.following
+    assert answers.status(watched, following.grown_at).startswith("🟢")
+    (path,) = (sample_logs / "digits_nan").glob("*/*.log")
+    log = tmp_path / "nan.log"
+    log.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-20]))
+    lost = Following(log)
+    while not lost.caught_up:
+        lost.step(log.stat().st_mtime)
+    sick = Watched(lost, Policy(), lost.log.run_key, "nan")
+    said = answers.status(sick, lost.grown_at)
+    assert said.startswith("🔴 nan: running") and "not finite" in said
+
+
 @pytest.mark.parametrize("process", [None, "alive"])
 def test_a_silence_is_shown_with_what_is_known_of_the_process(watched, process):
     following = watched.following
