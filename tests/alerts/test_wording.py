@@ -327,7 +327,8 @@ def test_a_run_that_goes_on_was_silent_for_longer_than_the_stall_was_known(analy
     assert words.startswith("▶️ RUNNING AGAIN after 2 h ")
 
 
-def test_rows_logged_before_a_run_was_heard_again_do_not_shorten_its_silence(analysis):
+def test_rows_logged_before_a_run_was_heard_again_do_not_shorten_its_silence():
+    analysis = make_analysis(make_run())  # which is added to
     times = analysis.run.train_log.time, analysis.run.eval_log.time
     last = float(max(column.max() for column in times))
     lines = lines_of(analysis)
@@ -340,7 +341,8 @@ def test_rows_logged_before_a_run_was_heard_again_do_not_shorten_its_silence(ana
     assert words.splitlines()[0] == "▶️ RUNNING AGAIN after 1 h 07 min   my_run"
 
 
-def test_a_resume_that_began_before_its_crash_was_judged_ends_the_silence_before_it(analysis):
+def test_a_resume_that_began_before_its_crash_was_judged_ends_the_silence_before_it():
+    analysis = make_analysis(make_run())  # which is added to
     logs, lines = (analysis.run.train_log, analysis.run.eval_log), lines_of(analysis)
     last = max(float(log.time.max()) for log in logs)
     crashed = Event("status", "crashed", 1, last + 19.0, lines, "crashed", Severity.CRITICAL)
