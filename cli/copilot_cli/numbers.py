@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import typer
 
 
@@ -39,3 +41,9 @@ def read_amount(text: str) -> float:
         msg = f"{text!r} is not a number of at least 0, such as 2.5"
         raise typer.BadParameter(msg)
     return number
+
+
+Gpus: TypeAlias = Annotated[
+    int | None, typer.Option(parser=read_count, metavar="N", help="GPUs in use, for GPU-hours.")
+]
+"""An option of several commands."""

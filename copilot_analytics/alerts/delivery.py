@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
+from copilot_analytics.alerts.late import dated, gathered
 from copilot_analytics.alerts.message import Message, digest_of
 from copilot_analytics.findings import Severity
 from copilot_analytics.plugins import discover
@@ -30,7 +31,6 @@ PACE_S = 1.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 300.0
 _DIGEST_LIMIT = 50
-_LATE_S = 900.0
 _TELL_AFTER = 3
 
 
@@ -260,7 +260,7 @@ class Delivery:
             entries = [entry for entry in entries if entry.attempts]
         else:
             # What was tried before may have arrived: it keeps the id that it had.
-            message = _dated(first, now, is_held=not lane.channel.can_be_silent)
+            message = dated(first, now, is_held=not lane.channel.can_be_silent)
             entries = entries[1:]
         self._ledger.release([entry.message.id for entry in entries], name, now)
         return self._send(lane, message, first, now)
@@ -357,47 +357,3 @@ class Delivery:
         self._ledger.notices.clear()
         self._notices.clear()
         return tuple(notices)
-
-
-def gathered(messages: Sequence[Message]) -> Message:
-    """Return one message that tells in short what several would have told.
-
-    Examples
-    --------
-    >>> one = Message("a", "k", "run", "news", Severity.WARNING, "Flat", ("because",))
-    >>> two = Message("b", "k", "run", "news", Severity.CRITICAL, "NaN")
-    >>> print(gathered([two, one]).text)
-    📋 2 MESSAGES THAT HAD TO WAIT
-    • NaN
-    • Flat – because
-    """
-    lines = []
-    for message in messages:
-        first = message.body[0] if message.body else ""
-        lines.append(f"• {message.title}" + (f" – {first}" if first else ""))
-    runs = {message.run_key for message in messages}
-    quiet = [message.quiet_until for message in messages if message.quiet_until is not None]
-    return Message(
-        digest_of("gathered", *sorted(message.id for message in messages)),
-        runs.pop() if len(runs) == 1 else "",
-        messages[0].run_name,
-        "digest",
-        max(message.severity for message in messages),
-        f"📋 {len(messages)} MESSAGES THAT HAD TO WAIT",
-        tuple(lines),
-        tuple(event for message in messages for event in message.event_ids),
-        quiet_until=min(quiet) if len(quiet) == len(messages) else None,
-    )
-
-
-def _dated(entry: Entry, now: float, *, is_held: bool) -> Message:
-    """Return the message, with its age if it comes late."""
-    from copilot_analytics.wording import duration
-
-    age_s = now - entry.created
-    if age_s < _LATE_S:
-        return entry.message
-    was_quiet = is_held and entry.message.silent
-    why = "it waited until it was no longer quiet" if was_quiet else "it could not be sent before"
-    late = f"⌛ this is from {duration(age_s)} ago; {why}"
-    return replace(entry.message, body=(*entry.message.body, late))

@@ -83,8 +83,8 @@ class EtaAnalyzer(Analyzer[Eta]):
     interval in which an evaluation or a checkpoint fell costs more; what it costs beyond the
     usual time of its steps is the duration of that evaluation or checkpoint. A process that
     resumes the run may be faster or slower than the one before, so its own intervals count.
-    Where something fell into every interval, or only between stamps of the same second nothing
-    did, whole intervals tell the pace, with all that they hold.
+    Where something fell into every interval that took any time, whole intervals tell the pace, with
+    all that they hold.
     Where no plan is known, the estimate that the log prints, over the time of a step, tells how
     many steps are left.
 

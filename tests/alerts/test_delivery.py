@@ -7,7 +7,8 @@ from fake_bot_api import CHAT, TOKEN, FakeBotApi, Reply, dice, make_message, ref
 
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
 from copilot_analytics.alerts.channels.telegram import TelegramChannel
-from copilot_analytics.alerts.delivery import Delivery, gathered
+from copilot_analytics.alerts.delivery import Delivery
+from copilot_analytics.alerts.late import gathered
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.findings import Severity
 

@@ -324,11 +324,6 @@ def test_a_bar_over_epochs_counts_them() -> None:
     assert {"planned_epochs": 20} in [dict(r.facts) for r in records if r.kind == "config"]
 
 
-def test_the_total_of_a_game_is_no_loss() -> None:
-    lines = [f"Round {i}: player score: 1{i}.5, enemy score: 9.5, total: 2{i}.0" for i in range(20)]
-    assert FORMAT.confidence(lines) < 0.5
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -376,20 +371,6 @@ def test_recalls_at_ranks_are_results_below_a_row_of_the_training() -> None:
     assert [p for p, _ in points(read(text), "train")] == list(range(1, 7))
 
 
-@pytest.mark.parametrize("form", ["[{}/9][{}/40] D: 1.{} G: 0.{}", "[{}/9][{}/40] d 1.{} | g 0.{}"])
-def test_two_networks_by_their_letters_tell_losses(form: str) -> None:
-    text = "".join(form.format(e, i, i, i) + "\n" for e in (1, 2) for i in (10, 20, 30, 40))
-    rows = points(read(text), "train")
-    assert len(rows) == 8
-    assert all(name.lower() in {"d loss", "g loss"} for _, row in rows for name in row)
-    assert FORMAT.confidence(text.splitlines()) > 0.95
-
-
-def test_a_lone_letter_is_no_loss() -> None:
-    text = "".join(f"[{i}/9] G: 0.{i}5\n" for i in range(1, 9))
-    assert FORMAT.confidence(text.splitlines()) < 0.5
-
-
 def test_a_step_behind_a_count_of_its_own_total_leaves_epochs_to_the_count() -> None:
     text = "".join(
         f"[{e}/99] [Step:{(e - 1) * 30 + i}] loss: 2.{e}{i}\n" for e in (1, 2, 3) for i in (10, 20)
@@ -413,35 +394,6 @@ def test_of_may_stand_for_the_slash() -> None:
     assert {r.facts.get("planned_epochs") for r in records} - {None} == {30}
 
 
-@pytest.mark.parametrize("over", ["Avg(10)", "Mean (last 10)", "MA(100)"])
-def test_how_many_a_mean_is_of_is_not_its_value(over: str) -> None:
-    text = "".join(
-        f"Episode {e} | Reward: 3{e}.5 | {over}: 2{e}.25 | loss: 0.{e}\n" for e in range(1, 9)
-    )
-    told = [row for _, row in points(read(text), "eval")]
-    trained = [row for _, row in points(read(text), "train")]
-    values = [set(a.values()) | set(b.values()) for a, b in zip(told, trained, strict=True)]
-    assert values == [{float(f"3{e}.5"), float(f"2{e}.25"), float(f"0.{e}")} for e in range(1, 9)]
-
-
 def test_a_place_in_brackets_stays_a_place() -> None:
     text = "".join(f"Epoch({e}): loss=0.{e}\n" for e in range(1, 9))
     assert [p for p, _ in points(read(text), "train")] == list(range(1, 9))
-
-
-def test_losses_below_the_line_of_an_episode_stand_at_it() -> None:
-    text = "".join(
-        f"Episode {e}0 | Reward: {e}7.5\n   Training: Actor Loss=0.0{e}, Critic Loss=0.4{e}\n"
-        for e in range(1, 9)
-    )
-    # what stands alone for once may be a setting, so that rows begin with the second
-    assert [p for p, _ in points(read(text), "train")] == [10 * e for e in range(2, 9)]
-
-
-@pytest.mark.parametrize(
-    "said", ["in episode {} is {}.5", "for episode {}: {}.5", "after episode {} = {}.5"]
-)
-def test_the_total_of_an_episode_is_named_before_it(said: str) -> None:
-    text = "".join(f"Total reward {said.format(e, 2 * e)} steps: {90 * e}\n" for e in range(1, 9))
-    assert points(read(text), "eval") == [(e, {"Total reward": 2 * e + 0.5}) for e in range(1, 9)]
-    assert FORMAT.confidence(text.splitlines()) > 0.95

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from copilot_cli.numbers import read_amount, read_count
+from copilot_cli.numbers import Gpus, read_amount, read_count
 
 
 def live(
@@ -72,10 +72,7 @@ def live(
         typer.Option(parser=read_count, metavar="PID", help="Process of the training."),
     ] = None,
     no_gpu: Annotated[bool, typer.Option("--no-gpu", help="Do not read the GPUs.")] = False,
-    gpus: Annotated[
-        int | None,
-        typer.Option(parser=read_count, metavar="N", help="GPUs in use, for GPU-hours."),
-    ] = None,
+    gpus: Gpus = None,
     price: Annotated[
         float | None,
         typer.Option(parser=read_amount, metavar="P", help="Price of one GPU-hour."),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from copilot_cli.numbers import read_amount, read_count
+from copilot_cli.numbers import Gpus, read_amount
 
 
 class OutputFormat(StrEnum):
@@ -52,10 +52,7 @@ def report(
         str | None,
         typer.Option(help="Smallest gain worth having: 0.5% of the best value, 0.5pt, or 0.005."),
     ] = None,
-    gpus: Annotated[
-        int | None,
-        typer.Option(parser=read_count, metavar="N", help="GPUs in use, for GPU-hours."),
-    ] = None,
+    gpus: Gpus = None,
     price: Annotated[
         float | None,
         typer.Option(

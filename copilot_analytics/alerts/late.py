@@ -1,0 +1,70 @@
+"""What is said of messages that had to wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts.message import Message, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from copilot_analytics.alerts._claims import Entry
+
+_LATE_S = 900.0
+
+
+def gathered(messages: Sequence[Message]) -> Message:
+    """Return one message that tells in short what several would have told.
+
+    Examples
+    --------
+    >>> from copilot_analytics.findings import Severity
+    >>> one = Message("a", "k", "run", "news", Severity.WARNING, "Flat", ("because",))
+    >>> two = Message("b", "k", "run", "news", Severity.CRITICAL, "NaN")
+    >>> print(gathered([two, one]).text)
+    📋 2 MESSAGES THAT HAD TO WAIT
+    • NaN
+    • Flat – because
+    """
+    lines = []
+    for message in messages:
+        first = message.body[0] if message.body else ""
+        lines.append(f"• {message.title}" + (f" – {first}" if first else ""))
+    runs = {message.run_key for message in messages}
+    quiet = [message.quiet_until for message in messages if message.quiet_until is not None]
+    return Message(
+        digest_of("gathered", *sorted(message.id for message in messages)),
+        runs.pop() if len(runs) == 1 else "",
+        messages[0].run_name,
+        "digest",
+        max(message.severity for message in messages),
+        f"📋 {len(messages)} MESSAGES THAT HAD TO WAIT",
+        tuple(lines),
+        tuple(event for message in messages for event in message.event_ids),
+        quiet_until=min(quiet) if len(quiet) == len(messages) else None,
+    )
+
+
+def dated(entry: Entry, now: float, *, is_held: bool) -> Message:
+    """Return a claimed message, with its age and why if it comes late.
+
+    Parameters
+    ----------
+    entry
+        The message, and when it was decided.
+    now
+        Seconds since 1970.
+    is_held
+        Whether the channel has no silent way, and waits for the end of quiet hours.
+    """
+    from copilot_analytics.wording import duration
+
+    age_s = now - entry.created
+    if age_s < _LATE_S:
+        return entry.message
+    was_quiet = is_held and entry.message.silent
+    why = "it waited until it was no longer quiet" if was_quiet else "it could not be sent before"
+    late = f"⌛ this is from {duration(age_s)} ago; {why}"
+    return replace(entry.message, body=(*entry.message.body, late))
