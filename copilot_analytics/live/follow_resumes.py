@@ -60,6 +60,7 @@ class ResumedLogs:
         self.wall: Callable[[], float] = time.time
         self._resumes: set[str] = set()
         self._current: str | None = None
+        self._log = Path()
         self._later: str | None = None
         self._look_at = float("-inf")
         self._seen: tuple[int, int] | None = None  # size and time of the current log
@@ -94,13 +95,14 @@ class ResumedLogs:
     def _meet(self, current: str, now: float) -> None:
         """Begin with another log, which may have been at rest for long."""
         self._current, self._later, self._look_at = current, None, now
+        self._log = Path(current)  # to make one takes longer than the look
         self._seen, self._open, self._folders = None, None, ()
         self._rests_since, self._pause_s = now, 0.0
 
     def _is_at_rest(self, now: float) -> bool:
         seen, since_s = (0, 0), 0.0  # where it was rotated, and nothing is in its place
         with suppress(OSError):
-            status = Path(self._current or "").stat()
+            status = self._log.stat()
             seen, since_s = (status.st_size, status.st_mtime_ns), self.wall() - status.st_mtime
         if seen != self._seen:
             if self._seen is not None:
@@ -112,7 +114,7 @@ class ResumedLogs:
 
     def _may_be_new(self) -> bool:
         """Tell whether there may be a log, or news in one, since they were judged."""
-        folder = Path(self._current or "").parent
+        folder = self._log.parent
         try:
             changed = tuple(one.stat().st_mtime_ns for one in (folder, folder.parent))
         except OSError:

@@ -322,7 +322,7 @@ class Following:
         """Take what the logs beside it say of the plan, or how the run ended; return the events."""
         if not self.log.run_key or self.status in ENDED:
             return []
-        return self._siblings.ask(self.log, Path(self._place), now, at_rest=at_rest)
+        return self._siblings.ask(self.log, self._place, now, at_rest=at_rest)
 
     def _check_metric(self) -> None:
         """Complain at once about a metric that was asked for and is not among those logged."""

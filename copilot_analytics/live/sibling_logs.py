@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from copilot_analytics.reading.beside import Beside, Digest, near, stated_plan, title
@@ -20,7 +21,6 @@ from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from copilot_analytics.events import Event
     from copilot_analytics.live.log_session import LogSession
@@ -74,7 +74,7 @@ class SiblingLogs:
         self._seen: dict[tuple[bool, Path], tuple[int, ...]] = {}
         self._look_at, self._wait_s = float("-inf"), _LOOK_S[0]
 
-    def ask(self, log: LogSession, place: Path, now: float, *, at_rest: bool) -> list[Event]:
+    def ask(self, log: LogSession, place: str, now: float, *, at_rest: bool) -> list[Event]:
         """Let a session hear what its siblings say; return the events that this causes.
 
         Parameters
@@ -90,9 +90,11 @@ class SiblingLogs:
             otherwise the plan, if it states none.
         """
         if at_rest:
-            said = self.end(place, now)
+            said = self.end(Path(place), now)
+        elif log.run.meta.has_plan:
+            return []
         else:
-            said = [] if log.run.meta.has_plan else self.plan(place, now)
+            said = self.plan(Path(place), now)
         return [event for record, name in said for event in log.hear(record, name)]
 
     def plan(self, log: Path, now: float) -> list[Said]:
