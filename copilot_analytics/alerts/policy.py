@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
+from copilot_analytics.alerts._standing import goes_on, is_outranked, is_told_elsewhere
 from copilot_analytics.alerts.message import (
     Decision,
     Message,
@@ -21,7 +22,7 @@ from copilot_analytics.alerts.message import (
     Tiding,
     digest_of,
 )
-from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, outranks, trouble_of
+from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 
@@ -283,8 +284,11 @@ class Policy(Beliefs):
         if (about or event).severity < Severity.CRITICAL and quiet:
             held.quiet = True
             return None
+        subjects = self._subjects
+        if is_outranked(subjects, name, about or event):
+            return None
         # The end of something is no good news, and taking it back no truth, while worse lasts.
-        if self._is_muted_by_another(name, event) if began else self._is_outranked(name, about):
+        if is_told_elsewhere(subjects, name, event) if began else goes_on(subjects, name, about):
             return None
         key = event.key if began or belief is None else belief.key
         times = subject.changes.get(key, [])
@@ -302,34 +306,6 @@ class Policy(Beliefs):
         wrong = about.kind == "advice" or lasted_s < self.options.withdraw_s
         wrong = wrong and about.kind != "status"
         return Tiding("withdrawn" if wrong else "resolved", event, about, lasted_s)
-
-    def _is_muted_by_another(self, name: str, event: Event) -> bool:
-        """Tell whether something worse is going on, or the same was told by another name."""
-        if self._is_outranked(name, event):
-            return True
-        trouble = trouble_of(event)
-        for other, subject in self._subjects.items():
-            if other == name:
-                continue
-            told = subject.belief
-            if (
-                told is not None
-                and subject.truth is not None
-                and trouble is not None
-                and trouble != "pace"
-                and trouble_of(told) == trouble
-                and told.severity >= event.severity
-            ):
-                return True
-        return False
-
-    def _is_outranked(self, name: str, event: Event | None) -> bool:
-        """Tell whether something worse than an event is going on."""
-        return event is not None and any(
-            subject.truth is not None and outranks(subject.truth, event)
-            for other, subject in self._subjects.items()
-            if other != name
-        )
 
     def _flaps(self, times: list[float]) -> bool:
         if len(times) < self.options.flap_changes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
-from copilot_analytics.events import ENDED
+from copilot_analytics.events import ENDED, OVER
 from copilot_analytics.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _blank(character: str) -> str:
 
 def _noun(event: Event) -> str:
     if event.kind in {"finding", "resolved"}:
-        return event.text.removeprefix("No longer so: ")
+        return event.text.removeprefix(OVER)
     return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
 
 
