@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
+from copilot_analytics.alerts._durations import between
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
 from copilot_analytics.alerts._standing import goes_on, is_outranked, is_told_elsewhere
 from copilot_analytics.alerts.message import (
@@ -206,7 +207,7 @@ class Policy(Beliefs):
                 severity = max(severity, held.event.severity)
                 left.append(Tiding("opened", held.event))
             elif about is not None:
-                lasted_s = _between(about, held.event, now - held.seen_at)
+                lasted_s = between(about, held.event, now - held.seen_at, context)
                 left.append(Tiding("resolved", held.event, about, lasted_s))
             ids.append(held.id)
             self._settle(held, "told", "past", now)
@@ -233,7 +234,7 @@ class Policy(Beliefs):
                 return told
         ready: list[tuple[Held, Tiding]] = []
         for held in list(self._held.values()):
-            tiding = self._weigh(held, now, quiet=wait and self.is_quiet(now))
+            tiding = self._weigh(held, now, context, quiet=wait and self.is_quiet(now))
             if tiding is not None:
                 ready.append((held, tiding))
         quiet = wait and self.is_quiet(now)
@@ -261,7 +262,7 @@ class Policy(Beliefs):
         words = wording.news(tidings, context, digest=late)
         return [self._message(kind, severity, words, ids, now)]
 
-    def _weigh(self, held: Held, now: float, *, quiet: bool) -> Tiding | None:
+    def _weigh(self, held: Held, now: float, context: Context, *, quiet: bool) -> Tiding | None:
         """Return what to say of an event now; None if it waits, or if there is nothing to say."""
         event = held.event
         name = rules.subject_of(event)
@@ -302,7 +303,8 @@ class Policy(Beliefs):
                 return None
             return Tiding("opened", event)
         assert about is not None  # noqa: S101  # a subject without belief was dropped above
-        lasted_s = _between(about, event, now - subject.told_at.get(about.key, now))
+        told_s = now - subject.told_at.get(about.key, now)
+        lasted_s = between(about, event, told_s, context)
         wrong = about.kind == "advice" or lasted_s < self.options.withdraw_s
         wrong = wrong and about.kind != "status"
         return Tiding("withdrawn" if wrong else "resolved", event, about, lasted_s)
@@ -364,10 +366,3 @@ class Policy(Beliefs):
             words.figures,
             quiet_until,
         )
-
-
-def _between(first: Event, last: Event, otherwise_s: float) -> float:
-    """Return the seconds between two events by the log's clock, else by the supervisor's."""
-    if first.time is None or last.time is None or last.time < first.time:
-        return otherwise_s
-    return last.time - first.time
