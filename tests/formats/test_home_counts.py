@@ -15,6 +15,17 @@ def test_the_options_of_a_script_are_no_row() -> None:
     assert facts(records)["planned_epochs"] == 400
 
 
+@pytest.mark.parametrize("digits", [24, 33, 38, 60])
+def test_a_number_keeps_all_its_digits(digits: int) -> None:
+    value = "3" + "1" * (digits - 1)
+    text = "".join(
+        f"Epoch [{e}/9], Train Loss: {value}.{e}000, Val Loss: {value}.0\n" for e in (1, 2)
+    )
+    records = read(text)
+    assert [row["Train Loss"] for _, row in points(records, "train")] == [float(value)] * 2
+    assert [row["Val Loss"] for _, row in points(records, "eval")] == [float(value)] * 2
+
+
 @pytest.mark.parametrize("said", ["✅ 추천 모델 학습 완료 (Best Val RMSE: 2.2258)", "학습이 완료"])
 def test_the_end_may_name_what_was_trained(said: str) -> None:
     rows = "".join(f"Epoch {e}/100 | Loss: 0.{9 - e} | Val RMSE: 2.{e}\n" for e in range(1, 7))
