@@ -26,6 +26,13 @@ def test_a_number_keeps_all_its_digits(digits: int) -> None:
     assert [row["Val Loss"] for _, row in points(records, "eval")] == [float(value)] * 2
 
 
+def test_an_open_first_epoch_has_no_length_yet() -> None:
+    rows = "".join(f"  batch {b}, loss = 0.{90 - b // 10}\n" for b in range(10, 80, 10))
+    assert "steps_per_epoch" not in facts(read("Starting epoch 1 / 10...\n" + rows))
+    closed = "Starting epoch 1 / 10...\n" + rows + "Starting epoch 2 / 10...\n" + rows
+    assert facts(read(closed))["steps_per_epoch"] == 70
+
+
 @pytest.mark.parametrize("said", ["✅ 추천 모델 학습 완료 (Best Val RMSE: 2.2258)", "학습이 완료"])
 def test_the_end_may_name_what_was_trained(said: str) -> None:
     rows = "".join(f"Epoch {e}/100 | Loss: 0.{9 - e} | Val RMSE: 2.{e}\n" for e in range(1, 7))
