@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from home_logs import facts, points, read
 
+from copilot_analytics.formats.home_text import FORMAT
+
 
 def test_the_options_of_a_script_are_no_row() -> None:
     text = "Namespace(model='toy', lr_rate=0.05, epoch=400, early_stop=9, topk=20)\n" + "".join(
@@ -24,6 +26,71 @@ def test_a_number_keeps_all_its_digits(digits: int) -> None:
     records = read(text)
     assert [row["Train Loss"] for _, row in points(records, "train")] == [float(value)] * 2
     assert [row["Val Loss"] for _, row in points(records, "eval")] == [float(value)] * 2
+
+
+@pytest.mark.parametrize("said", ["Epoch no. = {}", "## Epoch No: {}", "Epoch number: {}"])
+def test_an_epoch_may_be_a_number_in_words(said: str) -> None:
+    text = "".join(
+        said.format(e) + f"\n- Train Loss: 0.{9 - e}5\n- Validation Loss: 1.{9 - e}\n"
+        for e in range(1, 7)
+    )
+    assert points(read(text), "train") == [
+        (e, {"Train Loss": float(f"0.{9 - e}5")}) for e in range(1, 7)
+    ]
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_an_iteration_behind_its_epoch_may_follow_other_measures() -> None:
+    text = "".join(
+        f"Lr: 9.{9 - e}1e-03 | Update: 5.8e-04 mean,9.4e-04 std | Epoch: [{e}][{i}/40] "
+        f"| Loss 0.{9 - i // 10}{e} (0.6) | IoU 0.5{e} (0.5)\n"
+        for e in (0, 1)
+        for i in (0, 10, 20, 30)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 11, 21, 31, 41, 51, 61, 71]
+    assert facts(records)["steps_per_epoch"] == 40
+
+
+def test_an_epoch_in_brackets_behind_a_total_leaves_that_the_plan() -> None:
+    text = "".join(
+        f"{1900 + 5 * i}/9600 (epoch {1 + i // 4}) loss: 8.{9 - i}, KL_loss: 1{i}.5, \n"
+        for i in range(8)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1900 + 5 * i for i in range(8)]
+    assert facts(records)["planned_steps"] == 9600
+    assert "steps_per_epoch" not in facts(records)
+
+
+def test_t_may_count_the_updates() -> None:
+    text = "Starting epoch 1 / 1...\n" + "".join(
+        f"        t = {t}, loss = 0.{90 - t // 10}\n" for t in range(10, 80, 10)
+    )
+    assert [step for step, _ in points(read(text), "train")] == [10, 20, 30, 40, 50, 60, 70]
+    timed = "".join(f"epoch {e}: t = {30 * e}, loss = 0.{9 - e}\n" for e in range(1, 6))
+    assert [step for step, _ in points(read(timed), "train")] == [1, 2, 3, 4, 5]
+
+
+def test_initials_tell_the_part_of_the_data_only_beside_each_other() -> None:
+    text = "".join(
+        f"Epoch: {e} | T_Loss 1.{9 - e} | T_acc 0.1{e} | V_Loss 2.{9 - e} | V_acc. 0.2{e}\n"
+        for e in range(1, 6)
+    )
+    records = read(text)
+    assert points(records, "train")[0] == (1, {"T_Loss": 1.8, "T_acc": 0.11})
+    assert points(records, "eval")[0] == (1, {"val V_Loss": 2.8, "val V_acc": 0.21})
+    agent = "".join(f"Epoch: {e} | pi_loss 0.{e}5 | v_loss 1.{9 - e}\n" for e in range(1, 6))
+    assert not points(read(agent), "eval")
+
+
+def test_what_one_class_reached_is_no_result() -> None:
+    text = "".join(
+        f"iter [{100 * i}/900] loss 0.{9 - i}\n * class [0] IoU 98.{i}\n * class [1] IoU 68.{i}\n"
+        for i in range(1, 6)
+    )
+    records = read(text)
+    assert not points(records, "eval") and len(points(records, "train")) == 5
 
 
 def test_an_open_first_epoch_has_no_length_yet() -> None:
