@@ -40,6 +40,15 @@ def test_an_epoch_may_be_a_number_in_words(said: str) -> None:
     assert FORMAT.confidence(text.splitlines()) > 0.95
 
 
+def test_a_result_above_the_loss_of_its_epoch_is_one_from_the_first_on() -> None:
+    text = "".join(
+        f"Epoch {e}\nAccuracy: 0.{e}1\nTrain Loss: 0.{9 - e}5\nValidation Loss: 1.{9 - e}\n"
+        for e in range(1, 5)
+    )
+    told = [row["Accuracy"] for _, row in points(read(text), "eval") if "Accuracy" in row]
+    assert told == [float(f"0.{e}1") for e in range(1, 5)]
+
+
 def test_an_iteration_behind_its_epoch_may_follow_other_measures() -> None:
     text = "".join(
         f"Lr: 9.{9 - e}1e-03 | Update: 5.8e-04 mean,9.4e-04 std | Epoch: [{e}][{i}/40] "
@@ -70,6 +79,51 @@ def test_t_may_count_the_updates() -> None:
     assert [step for step, _ in points(read(text), "train")] == [10, 20, 30, 40, 50, 60, 70]
     timed = "".join(f"epoch {e}: t = {30 * e}, loss = 0.{9 - e}\n" for e in range(1, 6))
     assert [step for step, _ in points(read(timed), "train")] == [1, 2, 3, 4, 5]
+
+
+def test_the_steps_of_an_episode_are_not_where_it_is() -> None:
+    text = "".join(
+        f"Episode {e}:\n  Level: 2\n  Reward: {40 - 7 * e}.5\n  Steps: {90 + 3 * (e % 3)}\n"
+        f"  Loss: 0.{9 - e}\n-----\n"
+        for e in range(1, 7)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in points(records, "eval")] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 900, 11)])
+def test_a_line_of_its_own_may_tell_how_many_rounds_there_are(cuts: range) -> None:
+    text = "".join(
+        f"Round {r}/50\nRound {r}, Global Loss: 0.{90 - r}\nRound {r} took: 9 s\n"
+        for r in range(1, 9)
+    )
+    records = read(text, cuts)
+    assert facts(records)["planned_steps"] == 50
+    assert [step for step, _ in points(records, "train")] == list(range(1, 9))
+
+
+def test_results_of_rounds_are_a_training() -> None:
+    text = "".join(
+        f"Round {r}:\nTest Accuracy: 0.{40 + r}\nTime taken: 15.4{r} seconds\n-----\n\n"
+        for r in range(1, 8)
+    )
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    assert points(read(text), "eval") == [
+        (r, {"Test Accuracy": float(f"0.{40 + r}")}) for r in range(1, 8)
+    ]
+    steps = text.replace("Round", "Step")
+    assert FORMAT.confidence(steps.splitlines()) < 0.5
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 900, 11)])
+def test_a_counter_that_goes_on_below_a_header_counts_the_training(cuts: range) -> None:
+    row = "step:{:5d}/ 3305 loss:0.3{} lr: 0.0{}\n"
+    text = "".join(row.format(s, s // 100, 40 - s // 100) for s in range(2300, 2700, 100))
+    text += "Epoch 5/5\n"
+    text += "".join(row.format(s, s // 100, 40 - s // 100) for s in range(2700, 3305, 100))
+    records = read(text, cuts)
+    assert [step for step, _ in points(records, "train")] == list(range(2300, 3305, 100))
 
 
 def test_initials_tell_the_part_of_the_data_only_beside_each_other() -> None:
