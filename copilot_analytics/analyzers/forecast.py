@@ -213,10 +213,10 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 delta=main.delta,
                 not_judged=(NotJudged("forecast", why),),
             )
-        # A metric kept at one value in the beginning says nothing about the shape; the newest do.
-        step, value = step[-_LONGEST:], value[-_LONGEST:]
+        step, value, only_best = _newest(step, value, main.direction)
         horizon = planned if planned is not None else int(2 * step[-1])
-        bounds = _BOUNDS.get(main.scale)
+        # A share below 0 stands for something else, such as "not measured".
+        bounds = _BOUNDS.get(main.scale) if float(value.min()) >= 0.0 else None
         ahead = planned_steps(step, float(horizon), _ahead(run, float(step[-1]), float(horizon)))
         relative = _relative_rate(run, rate, step, float(horizon))
         try:
@@ -227,7 +227,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 direction=main.direction,
                 bounds=bounds,
                 future_steps=ahead,
-                first_eval_untrained=True if step[0] <= 0 else None,
+                first_eval_untrained=True if only_best or step[0] <= 0 else None,
                 schedule=None if relative is None else (relative(step), relative(ahead)),
             )
         except NotEnoughPoints as error:
@@ -270,6 +270,19 @@ def _distinct(run: Run, name: str) -> tuple[Floats, Floats]:
         step, last = np.unique(step[::-1], return_index=True)
         value = value[::-1][last]
     return step, value
+
+
+def _newest(step: Floats, value: Floats, direction: str) -> tuple[Floats, Floats, bool]:
+    """Return the newest evaluations, the best in front if it came before, and whether it did.
+
+    A metric kept at one value in the beginning says nothing about the shape; the newest do. The
+    best is what a gain is counted from, wherever it lies.
+    """
+    first = max(len(value) - _LONGEST, 0)
+    best = int(np.argmax(value if direction == "max" else -value))
+    if best >= first:
+        return step[first:], value[first:], False
+    return np.append(step[best], step[first:]), np.append(value[best], value[first:]), True
 
 
 def _ahead(run: Run, last: float, horizon: float) -> Floats | None:
