@@ -156,21 +156,24 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
     def __init__(self, options: Options | None = None) -> None:
         super().__init__(options)
         self._now = MetricForecast()
-        self._seen = (-1, "")
+        self._seen: tuple[int, int | None, float | None, float | None, str] | None = None
         self._past: list[tuple[int, float, float, float]] = []
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
         main = results.of(MetricAnalyzer)
-        seen = (main.n, main.name or "")
+        # An evaluation that a later one of its step replaced leaves their number as it was.
+        seen = (main.n, main.last_step, main.last, main.best, main.name or "")
         if record.kind == "train" or seen == self._seen:
             return ()
-        if seen[1] != self._seen[1]:
+        if self._seen is None or seen[-1] != self._seen[-1]:
             self._past.clear()
         self._seen = seen
         found = self._forecast(run, main, results.of(LearningRateAnalyzer))
         if found.final is not None and found.made_at_step is not None:
             final = found.final
+            if self._past and self._past[-1][0] == found.made_at_step:
+                self._past.pop()
             self._past.append((found.made_at_step, final.median, final.low, final.high))
             if len(self._past) > _MOST_PAST:
                 # Every second of the older half: looking back needs no more.

@@ -160,6 +160,15 @@ def test_past_forecasts_are_kept_and_bounded() -> None:
     assert many.past[-1][0] == 40_000
 
 
+def test_an_evaluation_that_replaces_one_of_its_step_is_forecast_anew() -> None:
+    values = rising(12)
+    first = evals(values)
+    again = Record("eval", 1200, metrics={"accuracy": values[-1] + 0.05}, line=13)
+    replaced = forecast_of([*first, again])
+    assert replaced == forecast_of([*first[:-1], again])
+    assert replaced.best.low >= values[-1] + 0.05
+
+
 def test_the_best_of_a_very_long_run_is_not_forgotten(monkeypatch) -> None:
     monkeypatch.setattr("copilot_analytics.analyzers.forecast._LONGEST", 30)
     wobble = [0.5 + 0.01 * (i % 3) for i in range(40)]
