@@ -43,7 +43,7 @@ def prefix_of(case: Case, *, changed: bool = False) -> Prefix:
     planned = case.curve.steps[case.n :]
     scale, situation, ahead, sizes = forecasting._situation(
         case.steps, case.values, planned, case.curve.direction,
-        case.curve.bounds or (None, None), None,
+        forecasting._limits(case.curve.bounds, case.values), None,
     )  # fmt: skip
     posterior = _grid.grid_posterior(situation.prefix, ahead)
     future = posterior.shapes[posterior.shape_index, -1]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from copilot_analytics.schema import BOOKKEEPING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -216,6 +218,10 @@ class Table:
         rows = int(np.count_nonzero(newest == newest[-1])) if len(newest) else 0
         present = self._present.get(name)
         return rows > 0 and (present is None or bool(present.view[-rows:].any()))
+
+    def repeats(self, metrics: Iterable[str]) -> bool:
+        """Tell whether a row with these metrics gives one again that the newest step has."""
+        return any(self.newest_step_has(name) for name in set(metrics) - BOOKKEEPING)
 
     def newest_step(self) -> dict[str, float]:
         """Return the metrics of the newest step, of which the last few rows that count tell."""

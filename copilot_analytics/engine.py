@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.analyzers._base import Analyzer, Fold, Options, Results
-from copilot_analytics.events import Event
+from copilot_analytics.diagnoses._worse import gives_way
+from copilot_analytics.events import OUTDONE, OVER, Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.plugins import discover
 from copilot_analytics.records import Item, Record
@@ -27,6 +28,7 @@ class _Standing:
     active: bool = False
     streak: int = 0
     told: Severity = Severity.INFO
+    since: int = 0  # events before it counted
 
 
 class Session:
@@ -126,6 +128,7 @@ class Session:
         if run is not self._judged_run:
             self._standing, self._judged_run = {}, run
         self.events.extend(news)
+        before = len(self.events)
         for rule in self._diagnoses:
             if rule.counted_in == "eval" and record.kind not in {"eval", "end", "tick"}:
                 continue
@@ -137,6 +140,8 @@ class Session:
             if rule.lasting and standing.active:
                 continue
             self._weigh(rule, standing, rule.check(run, results), record)
+        for at in range(before, len(self.events)):
+            self.events[at] = self._without_all_clear(self.events[at])
 
     def _weigh(
         self, rule: Diagnosis, standing: _Standing, finding: Finding | None, record: Record
@@ -155,6 +160,8 @@ class Session:
             standing.finding = finding
         if standing.streak < rule.holds_for or standing.finding is None:
             return
+        if finding is not None and not standing.active:
+            standing.since = len(self.events)
         standing.active, standing.streak = finding is not None, 0
         standing.told = standing.finding.severity
         kept = standing.finding
@@ -165,7 +172,29 @@ class Session:
                 self.run.last_step,
                 record.time if record.time is not None else self.run.last_time,
                 record.line,
-                kept.title if standing.active else f"No longer so: {kept.title}",
+                kept.title if standing.active else f"{OVER}{kept.title}",
                 kept.severity,
             )
         )
+
+    def _without_all_clear(self, event: Event) -> Event:
+        """Say of a finding that is over what took its place, if that is worse.
+
+        A graver one of the same trouble, or one of a worse trouble that began meanwhile.
+        """
+        if event.kind != "resolved":
+            return event
+        over = self._standing[event.key]
+        trouble = {rule.name: rule.trouble for rule in self._diagnoses}
+        for worse in self.findings:
+            if worse.id == event.key or not gives_way(trouble[event.key], trouble[worse.id]):
+                continue
+            if trouble[event.key] == trouble[worse.id]:
+                is_worse = worse.severity > event.severity
+            else:
+                began_meanwhile = self._standing[worse.id].since > over.since
+                is_worse = began_meanwhile and worse.severity >= event.severity
+            if is_worse:
+                kept = event.text.removeprefix(OVER)
+                return replace(event, text=f"{OUTDONE}{worse.title} (until now: {kept})")
+        return event

@@ -13,6 +13,10 @@ Status: TypeAlias = Literal[
 # Nothing more is expected of the log; "unknown": it does not say how it ended.
 ENDED: frozenset[str] = frozenset({"crashed", "interrupted", "finished", "unknown"})
 
+# How the text begins where a finding is over; the second where a worse one took its place.
+OVER = "No longer so: "
+OUTDONE = "Worse by now: "
+
 EventKind: TypeAlias = Literal[
     "phase",  # the phase changed
     "finding",  # a diagnosis began to hold

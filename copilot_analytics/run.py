@@ -12,6 +12,7 @@ import numpy as np
 from copilot_analytics.arrivals import Arrival
 from copilot_analytics.columns import Series, Table
 from copilot_analytics.gpu_samples import MOST_ROWS, GpuSamples
+from copilot_analytics.log_clock import LogClock
 from copilot_analytics.records import WATCHED, Block, Item, Record, records_of
 from copilot_analytics.run_meta import RunMeta
 from copilot_analytics.schema import BOOKKEEPING, COLUMNS, losses_among
@@ -42,6 +43,8 @@ class Run:
         The step reached, 0 before the first; after a resume, where that has come to.
     last_epoch : float or None
         Progress in epochs, None if unknown.
+    clock : LogClock
+        The time stamps, and whether their clock was set back.
     arrivals : list of Arrival
         When a live watch saw a log without time stamps grow.
     train_log, eval_log, test_log, gpu_log : Table
@@ -67,8 +70,7 @@ class Run:
     resumes: list[Record] = field(default_factory=list, repr=False)
     arrivals: list[Arrival] = field(default_factory=list, repr=False)
     last: Record | None = field(default=None, repr=False)
-    first_time: float | None = None
-    last_time: float | None = None
+    clock: LogClock = field(default_factory=LogClock, repr=False)
     last_step: int = 0
     last_epoch: float | None = None
     _segment: int = field(default=0, repr=False)
@@ -116,7 +118,8 @@ class Run:
                 self._reach(record.step, record.epoch)
         if record.kind not in WATCHED:
             self.last = record
-            self._note_time(record.time)
+            if record.time is not None:
+                self.clock.see(record.time, record.line, record.file, record.kind)
 
     def extend(self, block: Block) -> None:
         """Add a block, as if its records came one by one."""
@@ -128,10 +131,17 @@ class Run:
             self._extend_rising(block[start:stop])
             start = stop
         self.last = next(block[len(block) - 1 :].records())
-        known = block.time[block.time == block.time]  # NaN is unlike itself
-        if len(known):
-            self._note_time(float(known[0]))
-            self._note_time(float(known[-1]))
+        self.clock.take(block.time, block.line, block.file)
+
+    @property
+    def first_time(self) -> float | None:
+        """The first time stamp, None without any."""
+        return self.clock.first
+
+    @property
+    def last_time(self) -> float | None:
+        """The last time stamp, None without any."""
+        return self.clock.last
 
     @property
     def counts_epochs(self) -> bool:
@@ -294,7 +304,7 @@ class Run:
             if not self._resumed:
                 self._segment += 1
             self._rewind(step)
-        if step < newest or (step == newest and (self._resumed or _repeats(log, metrics))):
+        if step < newest or (step == newest and (self._resumed or log.repeats(metrics))):
             log.supersede_from(step)
         self._resumed = False
 
@@ -322,7 +332,7 @@ class Run:
             self._rewind(step)
         elif step < newest:
             log.supersede_from(step)
-        elif step == newest and _repeats(log, record.metrics):
+        elif step == newest and log.repeats(record.metrics):
             # What is told again counts instead; what is not stays as it was measured.
             record = replace(record, metrics=log.newest_step() | dict(record.metrics))
             log.supersede_from(step)
@@ -351,11 +361,6 @@ class Run:
             self._order[-1] = (newest[0], stop)
         else:
             self._order.append((start, stop))
-
-    def _note_time(self, time: float | None) -> None:
-        if time is not None:
-            self.first_time = time if self.first_time is None else self.first_time
-            self.last_time = time
 
     def _blocks(self, start: int, stop: int) -> Iterator[Block]:
         """Yield rows of the training log as blocks in which every metric is in every row."""
@@ -392,8 +397,3 @@ class Run:
         frame.attrs["units"] = {k: COLUMNS[k].unit for k in frame.columns if k in COLUMNS}
         self._frames[name] = (len(table), frame)
         return frame
-
-
-def _repeats(log: Table, metrics: Iterable[str]) -> bool:
-    """Tell whether a row gives a metric again that the newest step has."""
-    return any(log.newest_step_has(name) for name in set(metrics) - BOOKKEEPING)

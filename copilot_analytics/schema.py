@@ -65,7 +65,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "planned_steps",
         "steps_per_epoch",
         "steps_per_epoch_exact",  # False while it is only a lower bound
-        "step_unit",  # "iteration", or "epoch" where the log counts nothing else
+        "step_unit",  # "iteration", or "epoch" where the log counts nothing else, or "line"
         "val_interval",
         "val_unit",  # "epoch" or "step"
         "checkpoint_interval",

@@ -6,6 +6,7 @@ import pytest
 
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.engine import Session
+from copilot_analytics.events import OUTDONE, OVER
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.records import Record
 
@@ -61,3 +62,40 @@ def test_a_finding_is_news_again_only_when_it_becomes_graver(
     course: str, events: list[tuple[int, str, Severity]]
 ) -> None:
     assert heard(course) == events
+
+
+class Lesser(Follows):
+    """What gives way."""
+
+    name: ClassVar[str] = "lesser"
+
+
+class Worse(Follows):
+    """What takes its place."""
+
+    name: ClassVar[str] = "worse"
+
+
+@pytest.mark.parametrize(
+    ("troubles", "lesser", "worse", "says"),
+    [
+        (("overfitting", "overfitting"), "iiii..", "....ww", OUTDONE),
+        (("overfitting", "divergence"), "wwww..", "..cccc", OUTDONE),
+        (("spike", "overfitting"), "wwww..", "..wwww", OVER),  # beside it, not in its place
+        (("overfitting", "divergence"), "..ww..", "cccccc", OVER),  # it was there before
+        (("overfitting", "overfitting"), "wwww..", "..iiii", OVER),
+        (("pace", "pace"), "iiii..", "..wwww", OVER),
+        ((None, "nan"), "iiii..", "..cccc", OVER),
+    ],
+)
+def test_what_gave_way_to_something_worse_is_not_called_over(
+    troubles: tuple[Any, Any], lesser: str, worse: str, says: str
+) -> None:
+    rules = [Lesser(lesser), Worse(worse)]
+    for rule, trouble in zip(rules, troubles, strict=True):
+        rule.__dict__["trouble"] = trouble
+    session = Session(analyzers=[], diagnoses=rules)
+    for step in range(1, len(lesser) + 1):
+        session.update(Record("train", step, metrics={"loss": 1.0}, line=step))
+    (over,) = (event for event in session.events if event.kind == "resolved")
+    assert over.key == "lesser" and over.text.startswith(says)

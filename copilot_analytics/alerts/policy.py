@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
+from copilot_analytics.alerts._durations import between
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
+from copilot_analytics.alerts._standing import goes_on, is_outranked, is_told_elsewhere
 from copilot_analytics.alerts.message import (
     Decision,
     Message,
@@ -21,7 +23,7 @@ from copilot_analytics.alerts.message import (
     Tiding,
     digest_of,
 )
-from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, outranks, trouble_of
+from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 
@@ -205,7 +207,7 @@ class Policy(Beliefs):
                 severity = max(severity, held.event.severity)
                 left.append(Tiding("opened", held.event))
             elif about is not None:
-                lasted_s = _between(about, held.event, now - held.seen_at)
+                lasted_s = between(about, held.event, now - held.seen_at, context)
                 left.append(Tiding("resolved", held.event, about, lasted_s))
             ids.append(held.id)
             self._settle(held, "told", "past", now)
@@ -232,7 +234,7 @@ class Policy(Beliefs):
                 return told
         ready: list[tuple[Held, Tiding]] = []
         for held in list(self._held.values()):
-            tiding = self._weigh(held, now, quiet=wait and self.is_quiet(now))
+            tiding = self._weigh(held, now, context, quiet=wait and self.is_quiet(now))
             if tiding is not None:
                 ready.append((held, tiding))
         quiet = wait and self.is_quiet(now)
@@ -260,7 +262,7 @@ class Policy(Beliefs):
         words = wording.news(tidings, context, digest=late)
         return [self._message(kind, severity, words, ids, now)]
 
-    def _weigh(self, held: Held, now: float, *, quiet: bool) -> Tiding | None:
+    def _weigh(self, held: Held, now: float, context: Context, *, quiet: bool) -> Tiding | None:
         """Return what to say of an event now; None if it waits, or if there is nothing to say."""
         event = held.event
         name = rules.subject_of(event)
@@ -283,8 +285,11 @@ class Policy(Beliefs):
         if (about or event).severity < Severity.CRITICAL and quiet:
             held.quiet = True
             return None
+        subjects = self._subjects
+        if is_outranked(subjects, name, about or event):
+            return None
         # The end of something is no good news, and taking it back no truth, while worse lasts.
-        if self._is_muted_by_another(name, event) if began else self._is_outranked(name, about):
+        if is_told_elsewhere(subjects, name, event) if began else goes_on(subjects, name, about):
             return None
         key = event.key if began or belief is None else belief.key
         times = subject.changes.get(key, [])
@@ -298,38 +303,11 @@ class Policy(Beliefs):
                 return None
             return Tiding("opened", event)
         assert about is not None  # noqa: S101  # a subject without belief was dropped above
-        lasted_s = _between(about, event, now - subject.told_at.get(about.key, now))
+        told_s = now - subject.told_at.get(about.key, now)
+        lasted_s = between(about, event, told_s, context)
         wrong = about.kind == "advice" or lasted_s < self.options.withdraw_s
         wrong = wrong and about.kind != "status"
         return Tiding("withdrawn" if wrong else "resolved", event, about, lasted_s)
-
-    def _is_muted_by_another(self, name: str, event: Event) -> bool:
-        """Tell whether something worse is going on, or the same was told by another name."""
-        if self._is_outranked(name, event):
-            return True
-        trouble = trouble_of(event)
-        for other, subject in self._subjects.items():
-            if other == name:
-                continue
-            told = subject.belief
-            if (
-                told is not None
-                and subject.truth is not None
-                and trouble is not None
-                and trouble != "pace"
-                and trouble_of(told) == trouble
-                and told.severity >= event.severity
-            ):
-                return True
-        return False
-
-    def _is_outranked(self, name: str, event: Event | None) -> bool:
-        """Tell whether something worse than an event is going on."""
-        return event is not None and any(
-            subject.truth is not None and outranks(subject.truth, event)
-            for other, subject in self._subjects.items()
-            if other != name
-        )
 
     def _flaps(self, times: list[float]) -> bool:
         if len(times) < self.options.flap_changes:
@@ -388,10 +366,3 @@ class Policy(Beliefs):
             words.figures,
             quiet_until,
         )
-
-
-def _between(first: Event, last: Event, otherwise_s: float) -> float:
-    """Return the seconds between two events by the log's clock, else by the supervisor's."""
-    if first.time is None or last.time is None or last.time < first.time:
-        return otherwise_s
-    return last.time - first.time

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts._durations import silence_s
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
-from copilot_analytics.events import ENDED
+from copilot_analytics.events import ENDED, OVER
 from copilot_analytics.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _blank(character: str) -> str:
 
 def _noun(event: Event) -> str:
     if event.kind in {"finding", "resolved"}:
-        return event.text.removeprefix("No longer so: ")
+        return event.text.removeprefix(OVER)
     return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
 
 
@@ -270,30 +270,11 @@ def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
             return "🟠 SILENT: stalled or over"
         return _TITLES.get((event.kind, event.key), f"{mark} {begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
-        silence_s = _silence_s(tiding, analysis)
-        return "▶️ RUNNING AGAIN" + (f" after {duration(silence_s)}" if silence_s else "")
+        silent_s = silence_s(tiding, analysis)
+        return "▶️ RUNNING AGAIN" + (f" after {duration(silent_s)}" if silent_s else "")
     if tiding.turn == "withdrawn":
         return f"↩️ TAKEN BACK: {plain(_noun(about), 100)}"
     return f"✅ OVER AFTER {duration(tiding.lasted_s)}: {plain(_noun(about), 100)}"
-
-
-def _silence_s(tiding: Tiding, analysis: Analysis | None) -> float | None:
-    """Return for how long a log was silent before it went on; None without time stamps.
-
-    That is longer than what it lasted since it was told: a silence is judged once it is unusual.
-    A run that goes on may have logged several rows before that is judged, and a resume may have
-    begun before its crash was: so the silence lies between the rows before and behind that line.
-    """
-    ended = tiding.event.time
-    if analysis is None or tiding.about is None or ended is None:
-        return None
-    logs = analysis.run.train_log, analysis.run.eval_log
-    first = min((int(log.line[0]) for log in logs if len(log)), default=1)
-    line = tiding.about.line + first - 1  # events count from the first row
-    before = max(float(log.time[log.line <= line].max(initial=-math.inf)) for log in logs)
-    after = min(float(log.time[log.line > line].min(initial=ended)) for log in logs)
-    silence_s = after - before
-    return max(silence_s, tiding.lasted_s or 0.0) if math.isfinite(silence_s) else None
 
 
 def _headline(event: Event) -> str:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def reached_end(run: Run) -> Literal["no", "train", "yes"]:
     """Tell whether training reached its planned end, and whether all else is done too.
 
-    The last line may stand short of the end only where no further one is due before it. An
-    evaluation or a checkpoint tells more than that if its own place is the end.
+    The last line may stand short of the end only where no further one is due before it; a counter
+    that began at 0 ends one before its plan. An evaluation or a checkpoint tells more than that if
+    its own place is the end.
 
     Examples
     --------
@@ -47,7 +48,8 @@ def reached_end(run: Run) -> Literal["no", "train", "yes"]:
         return "train" if awaits_eval(run) and _saves_before_eval(run) else "yes"
     if not len(log) or missing:
         return "no"
-    return "yes" if _trained(run) >= planned and not awaits_eval(run) else "train"
+    done = _trained(run) >= _last_count(run, planned)
+    return "yes" if done and not awaits_eval(run) else "train"
 
 
 def planned_place(run: Run) -> float | None:
@@ -121,12 +123,19 @@ def _trained(run: Run) -> float:
     return float(log.step[-1])
 
 
+def _last_count(run: Run, planned: float) -> float:
+    """Return what the counter of the last step shows: one less where the first step is 0."""
+    log = run.train_log
+    stated = run.meta.planned_steps is not None and not run.counts_epochs
+    return planned - 1 if stated and len(log) and int(log.step[0]) == 0 else planned
+
+
 def _lacks_a_line(run: Run, planned: float) -> bool:
     """Tell whether at least one more training line is due before the end or at it."""
-    reached, gap = _trained(run), line_gap(run)
+    reached, gap, last_count = _trained(run), line_gap(run), _last_count(run, planned)
     if not math.isfinite(reached):
         return True
-    if reached >= planned:
+    if reached >= last_count:
         return False
     per_epoch = run.meta.steps_per_epoch
     by_epoch = run.planned_steps is not None and run.meta.planned_steps is None
@@ -134,7 +143,7 @@ def _lacks_a_line(run: Run, planned: float) -> bool:
         last = _last_in_epoch(run, per_epoch, gap)
         if last is not None:
             return reached < planned - per_epoch + last
-    return gap <= 0 or planned - reached >= gap - 1e-6
+    return gap <= 0 or last_count - reached >= gap - 1e-6
 
 
 def _last_in_epoch(run: Run, per_epoch: int, gap: float) -> float | None:

@@ -196,7 +196,8 @@ class EtaAnalyzer(Analyzer[Eta]):
         usual = self._clock.usual_s(np.diff(time)[~inside], np.diff(step)[~inside])
         for i in np.flatnonzero(inside).tolist():
             extra = float(time[i + 1] - time[i]) - usual * float(step[i + 1] - step[i])
-            if segment[i] != segment[i + 1] or not math.isfinite(extra):
+            set_back = time[i + 1] < time[i]
+            if segment[i] != segment[i + 1] or not math.isfinite(extra) or set_back:
                 continue
             self._forget_before(int(segment[i]))
             kept = (

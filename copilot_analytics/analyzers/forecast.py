@@ -156,21 +156,24 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
     def __init__(self, options: Options | None = None) -> None:
         super().__init__(options)
         self._now = MetricForecast()
-        self._seen = (-1, "")
+        self._seen: tuple[int, int | None, float | None, float | None, str] | None = None
         self._past: list[tuple[int, float, float, float]] = []
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
         main = results.of(MetricAnalyzer)
-        seen = (main.n, main.name or "")
+        # An evaluation that a later one of its step replaced leaves their number as it was.
+        seen = (main.n, main.last_step, main.last, main.best, main.name or "")
         if record.kind == "train" or seen == self._seen:
             return ()
-        if seen[1] != self._seen[1]:
+        if self._seen is None or seen[-1] != self._seen[-1]:
             self._past.clear()
         self._seen = seen
         found = self._forecast(run, main, results.of(LearningRateAnalyzer))
         if found.final is not None and found.made_at_step is not None:
             final = found.final
+            if self._past and self._past[-1][0] == found.made_at_step:
+                self._past.pop()
             self._past.append((found.made_at_step, final.median, final.low, final.high))
             if len(self._past) > _MOST_PAST:
                 # Every second of the older half: looking back needs no more.
@@ -213,10 +216,10 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 delta=main.delta,
                 not_judged=(NotJudged("forecast", why),),
             )
-        # A metric kept at one value in the beginning says nothing about the shape; the newest do.
-        step, value = step[-_LONGEST:], value[-_LONGEST:]
+        step, value, only_best = _newest(step, value, main.direction)
         horizon = planned if planned is not None else int(2 * step[-1])
-        bounds = _BOUNDS.get(main.scale)
+        # A share below 0 stands for something else, such as "not measured".
+        bounds = _BOUNDS.get(main.scale) if float(value.min()) >= 0.0 else None
         ahead = planned_steps(step, float(horizon), _ahead(run, float(step[-1]), float(horizon)))
         relative = _relative_rate(run, rate, step, float(horizon))
         try:
@@ -227,7 +230,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 direction=main.direction,
                 bounds=bounds,
                 future_steps=ahead,
-                first_eval_untrained=True if step[0] <= 0 else None,
+                first_eval_untrained=True if only_best or step[0] <= 0 else None,
                 schedule=None if relative is None else (relative(step), relative(ahead)),
             )
         except NotEnoughPoints as error:
@@ -270,6 +273,19 @@ def _distinct(run: Run, name: str) -> tuple[Floats, Floats]:
         step, last = np.unique(step[::-1], return_index=True)
         value = value[::-1][last]
     return step, value
+
+
+def _newest(step: Floats, value: Floats, direction: str) -> tuple[Floats, Floats, bool]:
+    """Return the newest evaluations, the best in front if it came before, and whether it did.
+
+    A metric kept at one value in the beginning says nothing about the shape; the newest do. The
+    best is what a gain is counted from, wherever it lies.
+    """
+    first = max(len(value) - _LONGEST, 0)
+    best = int(np.argmax(value if direction == "max" else -value))
+    if best >= first:
+        return step[first:], value[first:], False
+    return np.append(step[best], step[first:]), np.append(value[best], value[first:]), True
 
 
 def _ahead(run: Run, last: float, horizon: float) -> Floats | None:

@@ -173,7 +173,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         log = run.train_log
         new = slice(self._rows, len(log))
         self._rows = len(log)
-        segments, times = log.segment[new], log.time[new]
+        segments = log.segment[new]
+        times = run.clock.steadied(log.time[new], log.line[new])
         if len(segments):
             cuts = [0, *(np.flatnonzero(np.diff(segments)) + 1).tolist(), len(segments)]
             for start, stop in pairwise(cuts):
@@ -183,7 +184,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
                     self._stretch(int(segments[start]), float(known[0]), float(known[-1]))
         if record.kind == "eval":
             if record.time is not None:
-                self._stretch(int(log.segment[-1]) if len(log) else 0, record.time, record.time)
+                at = record.time + run.clock.set_back_s(record.line)
+                self._stretch(int(log.segment[-1]) if len(log) else 0, at, at)
                 if self._evals < len(run.eval_log) and len(log) and np.isfinite(log.time[-1]):
                     self._eval_waits.append(max(record.time - float(log.time[-1]), 0.0))
                     del self._eval_waits[:-50]

@@ -27,7 +27,7 @@ class Foretold:
     step
         Where the run stood.
     time
-        Its last time stamp by then, None without any.
+        Its last time stamp by then, had the clock never been set back; None without any.
     segment
         Process that trained, counted from 0.
     metric
@@ -145,7 +145,7 @@ def _foretold(run: Run, results: Results) -> Foretold | None:
     if remaining[0] is None and (forecast.final is None or not ahead):
         return None
     log = run.train_log if len(run.train_log) else run.eval_log
-    where = (run.last_step, run.last_time, int(log.segment[-1]))
+    where = (run.last_step, run.clock.steady, int(log.segment[-1]))
     if forecast.final is None or not ahead:
         return Foretold(
             *where,

@@ -159,7 +159,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         before, verdict = self._now, self._decide(run, results)
         stop = verdict.advice in {"stop", "kill"}
         if stop and self._stopped_at is None:
-            self._stopped_at = run.last_time
+            self._stopped_at = run.clock.steady
         elif verdict.advice in {"continue", "wait"}:
             self._stopped_at = None
         saves_s = self._saves(run, results, verdict)
@@ -350,9 +350,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
     def _saves(self, run: Run, results: Results, verdict: _Verdict) -> float | None:
         if verdict.advice != "none":
             return results.of(EtaAnalyzer).remaining_s
-        if self._stopped_at is None or run.last_time is None:
+        if self._stopped_at is None or run.clock.steady is None:
             return None
-        return max(run.last_time - self._stopped_at, 0.0)
+        return max(run.clock.steady - self._stopped_at, 0.0)
 
 
 ANALYZER = StoppingAnalyzer

@@ -13,6 +13,7 @@ from copilot_analytics.wording import number
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -24,6 +25,7 @@ class LossRisesAlone(Diagnosis):
     """
 
     name: ClassVar[str] = "loss_rises_alone"
+    trouble: ClassVar[Trouble | None] = "divergence"
     needs = (DivergenceAnalyzer, MetricAnalyzer)
     holds_for: ClassVar[int] = 3
 

@@ -91,6 +91,7 @@ class Axis:
         self._inner = self._apart = 0.0  # of the last line, and how far apart lines are
         self._evaluates_within = evaluates_within
         self._counts_inner = False
+        self._is_evaluated = False  # whether any result was told
         self._counts_epochs_only = False
         self._counts_steps = False
         self._shift = 0.0  # of the steps, where epochs before had another length
@@ -150,6 +151,7 @@ class Axis:
         columns
             As for `place`, for one line. One that is not finite, or too large to count, is none.
         """
+        self._is_evaluated = True
         columns = {name: column for name, column in columns.items() if abs(column[0]) < LARGEST}
         if "#step" in columns:
             self._learn({"#steps": columns["#steps"]} if "#steps" in columns else {})
@@ -184,6 +186,9 @@ class Axis:
         length = self._length
         if self.per_epoch is not None or not length.is_told:
             return {}
+        ends_later = self.facts.get("planned_epochs", 1) > 1 and not self._is_evaluated
+        if ends_later and not length.closed:
+            return {}  # the log may end in the middle of its first epoch
         return {"steps_per_epoch": length.length, "steps_per_epoch_exact": length.exact}
 
     def _known_epochs(self, columns: Mapping[str, Floats], rows: int) -> Floats:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ROUNDING = 0.005  # epochs were printed with two decimals,
-_FINER_ROUNDING = 0.0005  # later with four digits or all of them
+_FINER_ROUNDING = 0.0005  # later with four digits
+_NO_ROUNDING = 1e-12  # or all of them: floats themselves are rounded
+_FEW_DECIMALS = 6
 
 
 class Pace:
@@ -37,7 +39,7 @@ class Pace:
         """Return the step of a line by its epoch and the next frame of the bar."""
         if epoch is None or not 0 < epoch < math.inf:
             return frame
-        rounding = _rounding(epoch)
+        rounding = rounding_of(epoch)
         expected = (epoch + rounding) * self._most + 1
         if frame > expected:
             return round(epoch * self._seen[1] / self._seen[0])
@@ -47,9 +49,19 @@ class Pace:
         return frame
 
 
-def _rounding(epoch: float) -> float:
+def rounding_of(epoch: float) -> float:
+    """Return how far a printed epoch may be from the true one.
+
+    Examples
+    --------
+    >>> rounding_of(0.25), rounding_of(0.256), rounding_of(1 / 613)
+    (0.005, 0.0005, 1e-12)
+    """
     hundredths = epoch * 100
-    return _ROUNDING if abs(hundredths - round(hundredths)) < 1e-6 else _FINER_ROUNDING
+    if abs(hundredths - round(hundredths)) < 1e-6:
+        return _ROUNDING
+    digits = epoch * 10**_FEW_DECIMALS
+    return _FINER_ROUNDING if abs(digits - round(digits)) < 1e-6 else _NO_ROUNDING
 
 
 def steps_up_to(
@@ -113,7 +125,7 @@ def _agree(steps: Sequence[int], epochs: Sequence[float | None]) -> bool:
     step, epoch = steps[-1], epochs[-1]
     if not epoch:
         return True
-    slack = 2 * max(_rounding(e) for e in epochs if e is not None) * step / epoch + 1
+    slack = 2 * max(rounding_of(e) for e in epochs if e is not None) * step / epoch + 1
     return all(
         e is None or abs(step - at - (epoch - e) * step / epoch) <= slack
         for at, e in zip(steps, epochs, strict=True)

@@ -37,9 +37,10 @@ class Evidence:
         self.steps.update(block.step.tolist())
         self.numbers.update(zip(*(m.tolist() for m in block.metrics.values()), strict=True))
 
-    def is_of_epochs(self, fewest: int) -> bool:
-        """Tell whether results of enough epochs differ, as those of a training do."""
-        return len(self.epochs) >= fewest and len(self.numbers) > 1
+    def is_of_epochs(self, fewest: int, *, rounds: bool = False) -> bool:
+        """Tell whether results of enough epochs differ, or of `rounds` that are no epochs."""
+        told = max(len(self.epochs), len(self.steps - {0}) if rounds else 0)
+        return told >= fewest and len(self.numbers) > 1
 
     def is_a_training(self, fewest: int) -> bool:
         """Tell whether there are enough rows at different steps; some stand at one step."""

@@ -32,6 +32,9 @@ SECTION = re.compile(
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
+SETTINGS = "Namespace("
+"""What argparse prints around all options of a script."""
+
 MEMBER = re.compile(r'\s*"[^"]{1,60}"\s{0,4}:\s')  # of a JSON object, which is no text
 FINAL = re.compile(
     r"(?i)^[^a-z]*(?:(?:final|best|summary|overall)\b[^\d]{0,60}$"
@@ -50,7 +53,7 @@ _END = re.compile(
     r"|(?:treino|treinamento|entrenamiento|entrainement|entraînement|addestramento)\s(?:\w{1,12}\s){0,2}"
     r"(?:conclu[ií]d[oa]|completad[oa]|finalizad[oa]|terminad[oa]|terminé|completato)\b"
     r"|(?:conclu[ií]do|finalizado|terminado|terminé|fertig)\b[.!]{0,3}\s*(?:$|[A-Z])"
-    r"|(?:학습|훈련)(?:이|을)?\s?(?:완료|종료)|学習(?:が)?(?:完了|終了)"
+    r"|(?:[\w\uac00-\ud7a3]{1,20}\s){0,3}(?:학습|훈련)(?:이|을)?\s?(?:완료|종료)|学習(?:が)?(?:完了|終了)"
     r"|обучение (?:завершено|окончено)"
     r"|早停(?:触发|机制触发)|触发早停"
     r"|environment solved in \d)"
@@ -75,6 +78,8 @@ def may_measure(line: str) -> bool:
     >>> may_measure("epoch 3"), may_measure("val loss: 0.5"), may_measure("GET /index.html 200")
     (True, True, False)
     """
+    if SETTINGS in line:
+        return False  # "epoch=200, lr_rate=0.1" there is what was asked for
     lower = line.lower()
     if any(part in lower for part in _INSIDE):
         return True

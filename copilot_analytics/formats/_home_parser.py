@@ -12,6 +12,7 @@ what only the whole line tells        `_home_whole_line`
 the pass over a line                  `_home_words`, whose result is a `Reading`
 lines told by a few words             `_home_line_kinds`, `_home_plan`, `_home_checkpoints`
 drops of the learning rate            `_home_schedule`
+how many steps other lines name       `_home_totals`
 what makes a line a row               `_home_row_fields`
 where rows stand                      `_home_rows`
 results and running validations       `_home_evaluations`
@@ -50,9 +51,11 @@ from copilot_analytics.formats._home_row_fields import (
     columns_of,
     fields_of,
     has_bare_splits,
+    is_amount,
     is_of_training,
     is_outer,
     is_place,
+    is_played,
     is_row,
     is_terse,
     joined,
@@ -91,6 +94,7 @@ class HomeTextParser(LineParser):
         self._section: Split | None = None
         self._repeats = False  # whether lines without an axis sum up what was said
         self._bars = BarReader(self._rows, self._evaluations)
+        self._is_played = False  # whether the place that was named last is an episode
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -226,6 +230,9 @@ class HomeTextParser(LineParser):
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
         elif is_place(line, reading):
+            if self._is_played and is_amount(line):
+                return  # "Steps: 98" of the episode that stands above
+            self._is_played = is_played(line)
             yield from self._before_row({})
             self._rows.stand(columns_of(line, reading), outer=is_outer(line))
         else:

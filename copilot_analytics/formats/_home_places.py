@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _AT = frozenset({"at", "after", "for", "in", "of", "on"})
 _FEWEST_OF_MEASURED = 3  # "loss at step"
+_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number"}
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
 
 
@@ -70,13 +71,15 @@ def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
     --------
     >>> place_of(["Epoch", "is"], whole=True, again=False)
     '#epoch'
+    >>> place_of(["Epoch", "no"], whole=True, again=False)
+    '#epoch'
     >>> place_of(["max", "steps"], whole=True, again=False) is None
     True
     >>> place_of(["Total", "reward", "in", "episode"], whole=True, again=False)
     '#count'
     """
-    while len(words) > 1 and words[-1].lower() in LINKING:
-        words = words[:-1]  # "Epoch is [1/60]"
+    while len(words) > 1 and words[-1].lower() in _AFTER_PLACE:
+        words = words[:-1]  # "Epoch is [1/60]", "Epoch no. = 1"
     last = words[-1].lower().strip("#.")
     joined = parts_of(" ".join(words))
     if last in EPOCHS:

@@ -28,6 +28,8 @@ _SENTENCE = re.compile(
     r"(?i)\btrain(?:ing)?\b[^\d\n]{0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}(?:meta\s)?"
     r"(?P<unit>epoch|step|iteration|update)"
 )
+# Of all options of argparse, ``epoch`` is how many; elsewhere it is where training stands.
+_OPTION = re.compile(r"(?<=Namespace\()(?:[^\n]{0,20000}?[\s,])??epoch=(?P<number>\d{1,9})(?=[,)])")
 _HEADING = re.compile(
     r"(?i)\bstart(?:ing)? train(?:ing)?\b[\s.,:]{1,8}(?P<unit>epoch|step|iter)(?:ation)?s?: "
     r"(?P<number>\d{1,9})(?![\w.])"
@@ -41,6 +43,8 @@ def stated_plan(line: str) -> dict[str, int]:
     --------
     >>> stated_plan("Namespace(lr=0.1, warmup_epochs=5, epochs=90, start_epoch=0)")
     {'planned_epochs': 90}
+    >>> stated_plan("Namespace(model='VAE', epoch=200, early_stop=9)")
+    {'planned_epochs': 200}
     >>> stated_plan("Start training, Total Iterations 20000")
     {'planned_steps': 20000}
     >>> stated_plan("trainer INFO: Engine run starting with max_epochs=8.")
@@ -64,6 +68,9 @@ def stated_plan(line: str) -> dict[str, int]:
         name = "planned_epochs" if found["epochs"] else "planned_steps"
         if number:
             plan.setdefault(name, number)
+    option = _OPTION.search(line) if "Namespace(" in line else None
+    if option is not None and int(option["number"]):
+        plan.setdefault("planned_epochs", int(option["number"]))
     said = _SENTENCE.search(line) or _HEADING.search(line)
     if said is not None and int(said["number"]):
         unit = "planned_epochs" if said["unit"].lower() == "epoch" else "planned_steps"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from copilot_analytics.formats._home_readings import Metric, Number, Reading
-    from copilot_analytics.records import Floats
+    from copilot_analytics.records import Floats, Ints
 
 AXIS = frozenset({"#epoch", "#progress", "#count", "#step"})
 """Places, one of which a line names that says by itself where training stands."""
@@ -26,6 +26,8 @@ _STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})
 _MOST_PLACE_WORDS = 4
 _LONGEST_PLACE = 80
 _OUTER = re.compile(r"(?i)(?<![a-z])(?:iteration|round|generation)\W{0,3}\d")
+_PLAYED = re.compile(r"(?i)(?<![a-z])(?:episode|game)\W{0,3}\d")
+_AMOUNT = re.compile(r"(?i)^\W*(?:steps|frames|timesteps)(?:\s(?:taken|survived|played))?\W*\d")
 _AFTER_PLACE = re.compile(
     r"(?:st|nd|rd|th)?[^\w.]*(?:(?:steps?|iterations?|iters?)\b)?[^\w.]*(?:\([^()]{0,40}\)\W*)?$",
     re.IGNORECASE,
@@ -77,6 +79,28 @@ def is_place(line: str, reading: Reading) -> bool:
     end = max(part.end for parts in places for part in parts)
     message = line[reading.stamp.message :]
     return len(message) <= _LONGEST_PLACE and _AFTER_PLACE.match(line, end) is not None
+
+
+def is_played(line: str) -> bool:
+    """Tell whether a line that names a place names an episode.
+
+    Examples
+    --------
+    >>> is_played("--- Episode 3 ---"), is_played("Step 3")
+    (True, False)
+    """
+    return _PLAYED.search(line) is not None
+
+
+def is_amount(line: str) -> bool:
+    """Tell whether a line that seems to name a place tells how many steps something took.
+
+    Examples
+    --------
+    >>> is_amount("  Steps: 98"), is_amount("Step: 98"), is_amount("Total steps: 980")
+    (True, False, False)
+    """
+    return _AMOUNT.match(line) is not None
 
 
 def is_outer(line: str) -> bool:
@@ -138,3 +162,18 @@ def number_of(line: str, parts: Sequence[Number]) -> float:
     return sum(float(line[p.start : p.end]) * p.factor for p in parts[1:]) + (
         float(line[parts[0].start : parts[0].end]) * parts[0].factor
     )
+
+
+def together(
+    first: tuple[dict[str, Floats], Ints], second: tuple[dict[str, Floats], Ints]
+) -> tuple[dict[str, Floats], Ints]:
+    """Return the columns and lines of two runs of rows as those of one."""
+    names = first[0].keys() & second[0].keys()
+    joined = {n: np.concatenate((first[0][n], second[0][n])) for n in first[0] if n in names}
+    return joined, np.concatenate((first[1], second[1]))
+
+
+def renamed(columns: dict[str, Floats], kind: str) -> dict[str, Floats]:
+    """Return columns whose counter is told to be of the epoch or of the training."""
+    names = {"#count": f"#{kind}", "#count_of": "#steps" if kind == "step" else "#inner_of"}
+    return {names.get(name, name): column for name, column in columns.items()}

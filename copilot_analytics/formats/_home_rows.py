@@ -15,6 +15,8 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._epoch_length import EpochStarts
+from copilot_analytics.formats._home_row_fields import renamed, together
+from copilot_analytics.formats._home_totals import LineTotals
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
 from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -87,6 +89,7 @@ class HomeRows:
         self._below: str | None = None  # "one" or "many" rows below a header
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
+        self._totals = LineTotals()
         self._is_nested = False  # whether epochs are counted anew below each such line
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
@@ -125,16 +128,15 @@ class HomeRows:
         columns, lines = self._without_repeats(shape, dict(columns), lines)
         if not len(lines):
             return
+        total = self._totals.of(columns) if self.header is None else None
+        if total is not None:
+            yield from self.reader.config({"planned_steps": total}, int(lines[0]))
         if self._is_nested and {"#epoch", "#epochs"} <= columns.keys():
             columns = self._of_pass(columns)
         elif "#epoch" in columns:
             columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
-            for row, line in enumerate(lines.tolist()):
-                numbers = {name: float(column[row]) for name, column in columns.items()}
-                if self.counts_on and "#count" in numbers:
-                    numbers["#step"] = numbers.pop("#count")
-                yield from self.reader.evaluation(numbers, line, "val")
+            yield from self._results(columns, lines)
             return
         self.has_rows = True
         if any(is_loss(name) for name in shape):
@@ -182,7 +184,7 @@ class HomeRows:
                 self._once[shape] = (columns, lines)
                 return
             if first is not None and not self.has_rows:
-                columns, lines = _together(first, (columns, lines))
+                columns, lines = together(first, (columns, lines))
         if self._fine_names or (self.has_rows and self._loss_shapes - {shape}):
             columns = {self._summed(name): column for name, column in columns.items()}
             columns["#step"] = np.full(len(lines), self._here)
@@ -212,6 +214,7 @@ class HomeRows:
         A first line of ``Round 3/50`` may count passes that train for some epochs each: `outer`.
         """
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
+        self._totals.stand(self._standing)
         self._stood.clear()
         if outer and not self.has_rows and self.header is None:
             self._is_nested = {"#count", "#count_of"} <= self._standing.keys()
@@ -265,12 +268,17 @@ class HomeRows:
     def flush_other(self, shape: tuple[str, ...]) -> Iterator[Item]:
         """Yield a waiting row of another shape."""
         if self._waiting is not None and self._waiting[0] != shape:
+            if any(is_loss(name) for name in shape):
+                self._loss_shapes.add(shape)  # beside which the one that waits may be a result
             yield from self.flush()
 
     def _ends(
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
     ) -> Iterator[Item]:
         columns["#epoch"] = columns.pop("#header")
+        if not self.has_rows and self._is_result(shape):
+            yield from self._results(columns, lines)
+            return
         self.has_rows = True
         if any(is_loss(name) for name in shape):
             self._loss_shapes.add(shape)
@@ -305,6 +313,13 @@ class HomeRows:
             return False
         return any(is_quality(name) for name in shape) and bool(self._loss_shapes - {shape})
 
+    def _results(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
+        for row, line in enumerate(lines.tolist()):
+            numbers = {name: float(column[row]) for name, column in columns.items()}
+            if self.counts_on and "#count" in numbers:
+                numbers["#step"] = numbers.pop("#count")
+            yield from self.reader.evaluation(numbers, line, "val")
+
     def _without_repeats(
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
     ) -> tuple[dict[str, Floats], Ints]:
@@ -329,7 +344,7 @@ class HomeRows:
             if self._free_base is None:
                 self._free_base = float(columns["#count"][0] == 0)
             self._furthest = max(self._furthest, float(columns["#count"].max()))
-            yield from self.reader.rows(_renamed(columns, "step"), lines)
+            yield from self.reader.rows(renamed(columns, "step"), lines)
             return
         if "#epoch" not in columns:
             columns["#epoch"] = self._epoch_below(lines)
@@ -337,7 +352,11 @@ class HomeRows:
         row = 0  # the first that is decided
         if self._counts is None:
             epochs, counts = columns["#epoch"].tolist(), columns["#count"].tolist()
-            if self._count_epoch is None:
+            if self._count_epoch is None and self._furthest:
+                # Rows before the first header counted too: that goes on, or begins again.
+                self._count_epoch, self._last_count = np.nan, self._furthest
+                self._count_base = self._free_base or 0.0
+            elif self._count_epoch is None:
                 self._count_epoch = epochs[0]
                 self._count_base = 1.0 if counts[0] == 0 else 0.0
                 self._last_count = counts[0]
@@ -351,7 +370,7 @@ class HomeRows:
                     part["#count"] = part["#count"] + self._count_base
                     if "#count_of" in part and part["#count"][0] > part["#count_of"][0]:
                         part["#inner_of"] = part.pop("#count_of")  # "[50/44]" in the second epoch
-                yield from self.reader.rows(_renamed(part, kind), lines[low:high])
+                yield from self.reader.rows(renamed(part, kind), lines[low:high])
 
     def _undecided(self, epochs: Sequence[float], counts: Sequence[float]) -> int:
         """Return how many rows come before the one that tells what is counted."""
@@ -368,17 +387,3 @@ class HomeRows:
     def _summed(self, name: str) -> str:
         """Return the name of what sums an epoch up, if its iterations have it too."""
         return f"epoch {name}" if name in self._fine_names else name
-
-
-def _together(
-    first: tuple[dict[str, Floats], Ints], second: tuple[dict[str, Floats], Ints]
-) -> tuple[dict[str, Floats], Ints]:
-    names = first[0].keys() & second[0].keys()
-    joined = {n: np.concatenate((first[0][n], second[0][n])) for n in first[0] if n in names}
-    return joined, np.concatenate((first[1], second[1]))
-
-
-def _renamed(columns: dict[str, Floats], kind: str) -> dict[str, Floats]:
-    """Return columns whose counter is told to be of the epoch or of the training."""
-    names = {"#count": f"#{kind}", "#count_of": "#steps" if kind == "step" else "#inner_of"}
-    return {names.get(name, name): column for name, column in columns.items()}

@@ -104,6 +104,12 @@ class UnnamedNumbers:
             places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
             self.has_counted = False
 
+    def count_on(self) -> None:
+        """Take what was counted first for the updates of the whole training."""
+        places = self._reading.places
+        if {"#count", "#count_of"} <= places.keys():
+            places["#step"], places["#steps"] = places.pop("#count"), places.pop("#count_of")
+
     def _whole(self, parts: tuple[Number, ...]) -> int:
         return int(self._line[parts[0].start : parts[-1].end].replace(",", ""))
 
@@ -175,7 +181,8 @@ class UnnamedNumbers:
     def _of_epoch(self, bare: Bare) -> str | None:
         """Take what stands in brackets behind an epoch for an iteration of it, or of all."""
         places, follows = self._reading.places, self._follows(bare)
-        if not {"#epoch", "#progress"} & places.keys() or not self._first:
+        is_next = bare.last == "#epoch" and bare.gap.replace(" ", "") == "]["
+        if not {"#epoch", "#progress"} & places.keys() or not (self._first or is_next):
             return None
         if bare.last == "#count_of" and follows == "]":
             places["#count"] = bare.parts

@@ -77,7 +77,8 @@ REMARK = re.compile(
     r"(?i)(?<![a-z])(?:best|sav(?:ed?|ing)|stor(?:ed|ing)|early[ -]?stop|improv|checkpoint"
     r"|load(?:ed|ing)?|resum(?:e[ds]?|ing)|restor(?:ed|ing)|patience|lowest|highest|corresponding"
     r"|(?:de|in)creased|reduc(?:ed|ing)"
-    r"|warning|exception|per[- ]class|class \d|debug\b(?!\s*[:\]-])|solved)|^\W*EMA\b|^\W*final\b"
+    r"|warning|exception|per[- ]class|class[ \[]{1,2}\d|debug\b(?!\s*[:\]-])|solved)"
+    r"|^\W*EMA\b|^\W*final\b"
     r"|保存|最佳|最好|最优"
     r"|加载|早停|`"
 )

@@ -94,6 +94,19 @@ def name_adversaries(reading: Reading) -> None:
             metric.name += " loss"
 
 
+def name_parts_of_data(reading: Reading) -> None:
+    """Take ``T_loss 0.5 | V_loss 0.6`` for the loss of training and validation.
+
+    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states.
+    """
+    named = {metric.name.lower(): metric for metric in reading.metrics if metric.split is None}
+    for name, metric in named.items():
+        initial, _, measure = name.partition("_")
+        twin = named.get(f"v_{measure}") if initial == "t" else None
+        if twin is not None and is_quality(measure):
+            metric.split, twin.split = "train", "val"
+
+
 def leave_out_unclear(reading: Reading) -> None:
     """Leave out what is not named clearly enough beside what is."""
     strong = any(is_quality(metric.name) for metric in reading.metrics)

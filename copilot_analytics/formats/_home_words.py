@@ -48,6 +48,7 @@ from copilot_analytics.formats._home_whole_line import (
     is_a_loss,
     leave_out_unclear,
     name_adversaries,
+    name_parts_of_data,
     sum_up,
     uncovered,
 )
@@ -131,9 +132,6 @@ class _Scan:
                 self._number(token)
         self._leave()
         self._spare(end, len(line))
-        head = line[0 if before else start : min(self._first_metric, end)]
-        head = LEVEL.sub("", head) if start else head
-        reading.is_remark = REMARK.search(head) is not None
         if "#progress" in reading.places:
             for part in reading.places.pop("#epoch", ()):
                 self._spare(part.start, part.end)
@@ -144,6 +142,12 @@ class _Scan:
             leave_out_unclear(reading)
             if self._unnamed.has_counted:
                 count_epochs(line, reading)
+            name_parts_of_data(reading)
+        kept = (metric.parts[0].start for metric in reading.metrics)
+        first = min(min(kept, default=self._first_metric), end)
+        head = line[0 if before else start : first]
+        head = LEVEL.sub("", head) if start else head
+        reading.is_remark = REMARK.search(head) is not None
         self._timings.settle(line, reading, counts=self._unnamed.has_counted)
 
     def _word(self, token: re.Match[str]) -> None:
@@ -284,8 +288,12 @@ class _Scan:
     def _place(self, words: list[str], parts: tuple[Number, ...], *, whole: bool) -> str | None:
         places = self.reading.places
         name = place_of(words, whole=whole, again=bool({"#epoch", "#progress"} & places.keys()))
+        if name is None and self._counts_t(words, whole=whole):
+            name = "#count"
         if name is None:
             return None
+        if name == "#epoch" and self._is_aside(words):
+            self._unnamed.count_on()  # "1920/9600 (epoch 2)"
         split = split_in(" ".join(words))
         if name in {"#inner", "#count"} and split in {"val", "test"} and not measured_at(words):
             name = "#run"
@@ -303,6 +311,17 @@ class _Scan:
                 self._spare(part.start, part.end)
         places[name] = parts
         return name
+
+    def _counts_t(self, words: list[str], *, whole: bool) -> bool:
+        """Tell whether ``t = 100, loss = 0.5`` begins here: there ``t`` counts the updates."""
+        reading = self.reading
+        is_first = not (reading.numbers or reading.metrics or reading.places)
+        return whole and is_first and words == ["t"] and "=" in self._gap
+
+    def _is_aside(self, words: list[str]) -> bool:
+        """Tell whether the words stand alone in a bracket that opens behind a total."""
+        opens = self.line[self._start - 1 : self._start] == "("
+        return opens and self._last == "#count_of" and len(words) == 1 and not self.reading.metrics
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
         if self._plays and name.lower() in _MEANS:

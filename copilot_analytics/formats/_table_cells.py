@@ -39,6 +39,7 @@ _SPLIT_WORD = re.compile(
     r"(?:(?P<train>train|training)|(?P<test>test|testing)|val|valid|validation|eval|dev)",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')  # two quotes stand for one of the text
 _AROUND = "\"' \t*`"  # quotes, and what Markdown sets in bold or as code
 _NO_VALUE = frozenset({"-", "--"})
 _WORD = re.compile(r"\S+")
@@ -131,6 +132,8 @@ def cells_of(line: str, mark: str, *, aligned: bool = False) -> list[Cell]:
     ['1', '1,400', '', '0.5']
     >>> [cell.text for cell in cells_of("| 1 | 0.5 |", "|")]
     ['1', '0.5']
+    >>> [cell.text for cell in cells_of('1,"{""a"": 2, ""b"": 3}",4', ",")]
+    ['1', '{""a"": 2, ""b"": 3}', '4']
     """
     if mark == BLANKS:
         words = _COLUMN if aligned else _WORD
@@ -238,8 +241,8 @@ def _delimited(line: str, mark: str) -> Iterator[Cell]:
         while line[begin : begin + 1] == " ":
             begin += 1
         if line[begin : begin + 1] == '"':
-            close = line.find('"', begin + 1)
-            end = line.find(mark, len(line) if close < 0 else close)
+            quoted = _QUOTED.match(line, begin)
+            end = line.find(mark, len(line) if quoted is None else quoted.end())
         else:
             end = line.find(mark, at)
         end = len(line) if end < 0 else end

@@ -9,18 +9,21 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._hf_counted import CountedLines
+from copilot_analytics.formats._hf_header import Header
 from copilot_analytics.formats._hf_lines import WrappedDict, count_of, dict_fields, kind_of
 from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
+from copilot_analytics.formats._hf_samples import SAMPLES
 from copilot_analytics.formats._hf_steps import Pace, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._tqdm import Frame, find_frame
-from copilot_analytics.records import Record, records_of
+from copilot_analytics.records import records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-    from copilot_analytics.records import Floats, Ints, Item
+    from copilot_analytics.records import Floats, Ints, Item, Record
 
 _LONGEST_STATEMENT = 2000
 _HEADER = re.compile(r"\[INFO\|trainer\.py:\d{1,5}\].{0,60}>> \*{5} Running training \*{5}")
@@ -46,7 +49,9 @@ class HFConsoleParser(LineParser):
 
     def __init__(self, file: str) -> None:
         self._rows = RowReader(file, Axis(), Naming({"epoch": "#progress"}))
-        self._header: dict[str, int] = {}
+        self._header = Header()
+        self._counted = CountedLines()
+        self._counts_lines = False
         self._trains = True  # an evaluation has a header too, with its own number of examples
         self._total: int | None = None  # of the bar of the training
         self._frame: Frame | None = None  # its last one
@@ -92,6 +97,7 @@ class HFConsoleParser(LineParser):
             return [*seen, *records_of(item for told in rows for item in self._take(told))]
         if frame is not None:
             return seen
+        self._counted.see(line)
         return list(self._statement(line, number)) if len(line) < _LONGEST_STATEMENT else ()
 
     def close(self) -> Iterable[Record]:
@@ -113,12 +119,26 @@ class HFConsoleParser(LineParser):
             self._held.append(row)
             return
         epoch = row.numbers.get("epoch")
-        step = self._by_epoch(epoch)
-        if step is None and row.kind == "train" and epoch is not None:
-            if epoch < self._epoch:
-                self._rows.axis.last_step = 0  # another training was appended
-            self._epoch = epoch
-        yield from self._say(row, step if step is not None or row.kind != "train" else -1)
+        last = self._rows.axis.last_step
+        step = self._header.step_at(epoch, last)
+        if step is None and row.kind != "train":
+            step = self._counted.step_at(epoch, last)
+        elif step is None:
+            step = yield from self._count(row)
+        yield from self._say(row, step)
+
+    def _count(self, row: Row) -> Generator[Item, None, int]:
+        """Return the step of a line of the training that nothing but its number places."""
+        epoch = row.numbers["epoch"]
+        if epoch < self._epoch:
+            self._rows.axis.last_step = 0  # another training was appended
+            self._counted.begin()
+        self._epoch = epoch
+        step = self._counted.step_after(self._rows.axis.last_step, epoch)
+        if self._total is None or self._counted.counts_steps:
+            self._counts_lines = not self._counted.counts_steps
+            yield from self._rows.config(self._counted.facts, row.line)
+        return step
 
     def _again(self, epoch: float, line: int) -> Iterator[Item]:
         """Tell that a script trains another model."""
@@ -130,23 +150,7 @@ class HFConsoleParser(LineParser):
         self._over = self._total = None
         self._last_of_the_other = self._frame
         self._pace, self._epoch, self._ended = Pace(), 0.0, False
-
-    def _by_epoch(self, epoch: float | None) -> int | None:
-        """Return the step that an epoch means by the plan of the header; None if it has none."""
-        per_epoch = self._per_epoch()
-        if epoch is None or per_epoch is None:
-            return None
-        return max(round(epoch * per_epoch), self._rows.axis.last_step)
-
-    def _per_epoch(self) -> float | None:
-        header = self._header
-        if not {"steps", "epochs"} <= header.keys():
-            return None
-        whole = header["steps"] / max(header["epochs"], 1)
-        if "examples" not in header or not header.get("batch"):
-            return whole if header["epochs"] and whole else None
-        share = header["examples"] / header["batch"]
-        return whole if abs(whole - share) <= 1 else max(share, 1.0)
+        self._counted.begin()
 
     def _see(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a bar without a title, which may be that of the training."""
@@ -188,6 +192,9 @@ class HFConsoleParser(LineParser):
         held, self._held = self._held, []
         if not held:
             return
+        if self._counts_lines:
+            self._counts_lines = False
+            yield from self._rows.config({"step_unit": "iteration"}, held[0].line)
         last = self._rows.axis.last_step
         step = self._pace.step_at(held[-1].numbers.get("epoch"), step)
         last = 0 if last > step else last
@@ -199,9 +206,9 @@ class HFConsoleParser(LineParser):
             yield from self._say(row, at)
 
     def _say(self, row: Row, step: int | None) -> Iterator[Item]:
-        """Yield a row at its step; -1 counts the row."""
+        """Yield a row at its step, None where there was none before a result."""
         numbers = dict(row.numbers)
-        if step is not None and step >= 0:
+        if step is not None:
             numbers["#step"] = float(step)
             if self._total is not None:
                 numbers["#steps"] = float(self._total)
@@ -256,7 +263,7 @@ class HFConsoleParser(LineParser):
 
     def _begin(self, plan: dict[str, int], line: int) -> Iterator[Record]:
         """Take what the header says; it is printed once per process."""
-        self._header.update(plan)
+        self._header.counts.update(plan)
         if "steps" in plan and plan["steps"] > 0:
             if self._total != plan["steps"]:
                 self._pace = Pace()
@@ -272,116 +279,7 @@ class HFConsole(LogFormat):
     title: ClassVar[str] = "Hugging Face Trainer console"
     url: ClassVar[str] = "https://huggingface.co/docs/transformers/main_classes/trainer"
     smoothing: ClassVar[int | None] = None
-    samples: ClassVar[tuple[Sample, ...]] = (
-        Sample(
-            """\
-***** Running training *****
-  Num examples = 80
-  Num Epochs = 2
-  Total train batch size (w. parallel, distributed & accumulation) = 8
-  Total optimization steps = 20
-  0%|          | 0/20 [00:00<?, ?it/s]
-{'loss': 2.5, 'grad_norm': 1.5, 'learning_rate': 0.001, 'epoch': 0.5}
- 25%|##5       | 5/20 [00:05<00:15,  1.00s/it]
-100%|##########| 4/4 [00:01<00:00,  4.00it/s]
-{'eval_loss': 2.25, 'eval_runtime': 1.0, 'eval_samples_per_second': 8.0, 'epoch': 0.5}
- 25%|##5       | 5/20 [00:06<00:18,  1.20s/it]
-Saving model checkpoint to toy/checkpoint-5
-{'train_runtime': 20.0, 'train_samples_per_second': 4.0, 'train_loss': 2.0, 'epoch': 2.0}
-100%|##########| 20/20 [00:20<00:00,  1.00s/it]
-""",
-            (
-                Record("config", facts={"planned_steps": 20}, line=5),
-                Record("train", 5, 0.5, 5.0, {"loss": 2.5, "lr": 0.001, "grad_norm": 1.5}, line=7),
-                Record("eval", 5, 0.5, 6.0, {"eval_loss": 2.25}, {"split": "val"}, 10),
-                Record("checkpoint", 5, facts={"path": "toy/checkpoint-5", "step": 5}, line=12),
-                Record("end", 20, 2.0, line=13),
-            ),
-        ),
-        Sample(
-            """\
-{'loss': '1.5', 'grad_norm': 'nan', 'learning_rate': '2e-05', 'epoch': '0.1'}
-{'eval_loss': '1.25', 'eval_runtime': '2.5', 'epoch': '0.1'}
-""",
-            (
-                Record("train", 1, 0.1, None, {"loss": 1.5, "grad_norm": float("nan")}, line=1),
-                Record("eval", 1, 0.1, None, {"eval_loss": 1.25}, {"split": "val"}, 2),
-            ),
-        ),
-        Sample(
-            """\
-100%|##########| 20/20 [00:40<00:00,  2.00s/it]
-{'loss': 1.5, 'learning_rate': 2e-05, 'epoch': 0.5}
-{'loss': 1.25, 'learning_rate': 1e-05, 'epoch': 1.0}
-{'train_runtime': 40.25, 'train_steps_per_second': 0.497, 'train_loss': 1.375, 'epoch': 1.0}
-100%|##########| 7/7 [00:01<00:00,  7.00it/s]
-""",
-            (
-                Record("config", facts={"planned_steps": 20}, line=2),
-                Record("train", 10, 0.5, None, {"loss": 1.5, "lr": 2e-05}, line=2),
-                Record("train", 20, 1.0, None, {"loss": 1.25, "lr": 1e-05}, line=3),
-                Record("end", 20, 1.0, line=4),
-            ),
-        ),
-        Sample(
-            """\
- 50%|#####     | 10/20 [00:10<00:10,  1.00s/it]
- 50%|#####     | 10/20 [00:10<00:10,  1.00s/it]{'loss': 1.5, 'learning_rate': 2e-05, 'epoch': 0.5}
-{'loss': 1.25, 'learning_rate': 1e-05, 'epoch': 1.0}
-  0%|          | 0/40 [00:00<?, ?it/s]
-100%|##########| 40/40 [00:10<00:00,  4.00it/s]
- 60%|######    | 12/20 [00:22<00:08,  1.00s/it]{'eval_loss': 1.75, 'epoch': 1.0}
- 65%|######5   | 13/20 [00:23<00:07,  1.00s/it]
-""",
-            (
-                Record("config", facts={"planned_steps": 20}, line=2),
-                Record("train", 5, 0.5, None, {"loss": 1.5, "lr": 2e-05}, line=2),
-                Record("train", 10, 1.0, None, {"loss": 1.25, "lr": 1e-05}, line=3),
-                Record("eval", 10, 1.0, 23.0, {"eval_loss": 1.75}, {"split": "val"}, 6),
-            ),
-        ),
-        Sample(
-            """\
-  25%|##5       | 10/40 [00:05<00:15,  2.00it/s]{'loss': '0.75',
-  'grad_norm': '0.5', 'learning_rate': '1e-06', 'epoch':
-  '0.25'}
-
-  {'eval_loss': '0.875', 'eval_runtime':
-  '1.5', 'epoch': '0.25'}
-""",
-            (
-                Record("config", facts={"planned_steps": 40}, line=3),
-                Record("train", 10, 0.25, metrics={"loss": 0.75, "lr": 1e-06}, line=3),
-                Record("eval", 10, 0.25, metrics={"eval_loss": 0.875}, line=6),
-            ),
-        ),
-        Sample(
-            "[INFO|2024-03-01 10:00:00] logging.py:1 >> {'loss': 0.7500, "
-            "'learning_rate': 1.0000e-06, 'epoch': 0.25, 'accuracy': 0.50, 'throughput': 100.25}\n",
-            (Record("train", 1, 0.25, None, {"loss": 0.75, "accuracy": 0.5, "lr": 1e-06}, line=1),),
-        ),
-        Sample(
-            """\
-{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.5, 'global_step': 10}
-Train:  50%|#####     | 10/20 [00:10<00:10,  1.00s/it]
-{'eval_loss': 0.5, 'eval_acc': 0.75, 'eval_runtime': 0.5, 'epoch': 0.5, 'global_step': 10}
-Val: 100%|##########| 5/5 [00:00<00:00, 13.27it/s]
-""",
-            (
-                Record("train", 10, 0.5, None, {"loss": 0.75, "acc": 0.5, "lr": 1e-06}, line=1),
-                Record("config", facts={"planned_steps": 20}, line=1),
-                Record("eval", 10, 0.5, None, {"eval_loss": 0.5}, {"split": "val"}, 3),
-            ),
-        ),
-        Sample(
-            "{'loss': 0.75, 'acc': 0.5, 'learning_rate': 1e-06, 'epoch': 0.25, "
-            "'global_step/max_steps': '10/40', 'percentage': '25.00%', 'elapsed_time': '9s'}\n",
-            (
-                Record("config", facts={"planned_steps": 40}, line=1),
-                Record("train", 10, 0.25, None, {"loss": 0.75, "acc": 0.5, "lr": 1e-06}, line=1),
-            ),
-        ),
-    )
+    samples: ClassVar[tuple[Sample, ...]] = SAMPLES
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a dict of the Trainer settles it, and so does its own header."""

@@ -74,8 +74,10 @@ _OF_DATA = frozenset(
 _NEEDING_A_COUNTER = _RESULTS | _SETTINGS | _OF_DATA
 _MEASURED_AFTER = re.compile(rf"{MEASURED_AFTER.pattern}|reward|return|success", re.IGNORECASE)
 _RULE = re.compile(r"[\s|+:=\u2500-\u257f-]*")  # a line between the header and the rows
-_DURATION = re.compile(r"[\d:.]+\s?(?:h|m|min|s|sec|ms)?")
+_DURATION = re.compile(r"(?:[\d:.]+\s?(?:d|h|m|min|s|sec|ms)?\s?){1,4}")  # "21m 18s" too
+_OBJECT = re.compile(r"[\[{].*[\]}]")  # of JSON or Python in one cell
 _NUMBERS = re.compile(r"[\[(]?[\d.eE+-]+(?:[,;\s]+[\d.eE+-]+)+[\])]?")  # of a list in one cell
+_NO_WORDS = (_DURATION, _NUMBERS, _OBJECT)
 
 
 class HomeTable(LogFormat):
@@ -305,7 +307,7 @@ def _fit(names: Sequence[str], heading: Heading, mark: str, lines: Sequence[str]
             counted[counter].append(in_columns[counter])
         own = delimiter_of(line)
         for place, cell in enumerate([] if own is None else cells_of(line, own)):
-            is_word = not (_DURATION.fullmatch(cell.text) or _NUMBERS.fullmatch(cell.text))
+            is_word = not any(kind.fullmatch(cell.text) for kind in _NO_WORDS)
             if cell.text and place not in places and is_word:
                 texts.setdefault(place, []).append(cell.text.lower())
     if not rows:

@@ -69,10 +69,12 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         results: dict[tuple[str, ...], Evidence] = {}
         unknown = Evidence()
         plays = False  # whether an agent learns
+        rounds = False  # whether a server counts rounds of what its clients learn
         for number, line in enumerate(lines, 1):
             if line.lstrip()[:2] in {'{"', "[{"} or MEMBER.match(line):
                 continue
             plays = plays or any(word in line.lower() for word in _OF_AGENTS)
+            rounds = rounds or "round" in line.lower()
             for item in _said(parser, line, number):
                 if isinstance(item, Record):
                     if item.kind == "eval" and plays:
@@ -87,7 +89,9 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                     unknown.add(item)
             fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
             told = any(kind.is_a_training(fewest) for kind in kinds.values())
-            told = told or any(kind.is_of_epochs(_FEWEST_RESULTS) for kind in results.values())
+            told = told or any(
+                kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds) for kind in results.values()
+            )
             if told or unknown.is_a_training(_FEWEST_UNKNOWN):
                 return 0.97
         if parser.says_where and any(kind.is_a_training(2) for kind in kinds.values()):

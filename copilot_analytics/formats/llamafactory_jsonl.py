@@ -58,6 +58,8 @@ class LlamaFactoryJsonl(JsonRowsFormat):
         places: dict[str, Any] = flattened(statement)
         done, planned = places.get("current_steps", 0), places.get("total_steps", 0)
         has_metrics = any(map(self.naming.of, places.keys() - self.naming.names.keys()))
+        if not has_metrics and planned > 0:  # some trainings never write a loss
+            yield from rows.config({"planned_steps": int(planned)}, number)
         if not has_metrics and 0 < _NEARLY_ALL * planned <= done:
             facts = {"reason": "the Trainer printed its summary"}
             time = seconds_in(statement.get("elapsed_time"))
@@ -100,6 +102,18 @@ class LlamaFactoryJsonl(JsonRowsFormat):
                 Record("config", facts={"planned_steps": 10}, line=1),
                 Record("train", 5, metrics={"loss": 2.5, "lr": 0.001}, line=1),
                 Record("eval", 5, metrics={"eval_loss": 2.25}, facts={"split": "val"}, line=2),
+            ),
+        ),
+        Sample(
+            """\
+{"current_steps": 5, "total_steps": 10, "percentage": 50.0, "elapsed_time": "0:01:00", \
+"remaining_time": "0:01:00"}
+{"current_steps": 10, "total_steps": 10, "percentage": 100.0, "elapsed_time": "0:02:00", \
+"remaining_time": "0:00:00"}
+""",
+            (
+                Record("config", facts={"planned_steps": 10}, line=1),
+                Record("end", 10, None, 120.0, line=2),
             ),
         ),
     )

@@ -40,6 +40,7 @@ _LOOK_S = 1.0  # lines that are written within it are seen at one look
 _POLICY_S = 5.0  # so often a watch asks whether what waits is due
 _LESS_OFTEN = 0.01  # of a silence, while that lasts
 _LINGER_S = 600.0
+_SET_BACK_S = 1800.0  # what is said late lies less far behind
 _TELLS = frozenset({"stop", "kill"})
 
 
@@ -263,17 +264,18 @@ class Replay:
             self._look()
             self._look_from = None
         self._look_from = time if self._look_from is None else self._look_from
-        self._let_time_pass(time)
+        self._let_time_pass(time + self.log.run.clock.set_back_s(line))
 
     def _hear(self) -> None:
         log = self.log
         for event in log.session.events[self._heard :]:
             self._said.append(Said(event.time, event))
-            self._now = max(self._now, event.time or 0.0)
+            if event.time is not None:
+                self._now = max(self._now, event.time + log.run.clock.set_back_s(event.line))
             if event.kind == "advice":
                 self._note_advice(event)
         self._heard = len(log.session.events)
-        self._now = max(self._now, log.run.last_time or 0.0)
+        self._now = max(self._now, log.run.clock.steady or 0.0)
 
     def _look(self, *, is_last: bool = False) -> None:
         """Let the policy judge what became known, as a watch does after each look at the log."""
@@ -323,7 +325,10 @@ class Replay:
             moment += max(_POLICY_S, _LESS_OFTEN * (moment - self._now))
 
     def _add(self, messages: list[Message], now: float) -> None:
-        shown = now if self.log.run.last_time is not None else None
+        clock = self.log.run.clock
+        shown = None
+        if clock.last is not None and clock.steady is not None:
+            shown = now - (clock.steady - clock.last)
         self._said += [Said(shown, None, message) for message in messages]
 
     def _note_advice(self, event: Event) -> None:
@@ -355,7 +360,8 @@ def paced(
         if speed is not None and one.time is not None:
             if before is not None and one.time > before:
                 sleep((one.time - before) / speed)
-            before = one.time if before is None else max(before, one.time)
+            is_set_back = before is None or one.time < before - _SET_BACK_S
+            before = one.time if is_set_back or before is None else max(before, one.time)
         yield one
 
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts.rules import opens
-from copilot_analytics.events import ENDED
+from copilot_analytics.events import ENDED, OUTDONE
 from copilot_analytics.live import answers
 from copilot_analytics.live.run_names import near
 from copilot_analytics.live.sparkline import Curve
@@ -95,7 +95,8 @@ class PlainScreen:
     def tell(self, watched: Watched, event: Event) -> None:
         """Write an event, unless the message about it says the same.
 
-        That a finding holds no longer is for those who read here that it did.
+        That a finding holds no longer is for those who read here that it did, unless a worse one
+        took its place: that one says so.
         """
         told = watched.following.path, event.key
         if opens(event) or (event.kind == "resolved" and told not in self._told):
@@ -104,6 +105,8 @@ class PlainScreen:
             self._told.add(told)
         elif event.kind == "resolved":
             self._told.discard(told)
+            if event.text.startswith(OUTDONE):
+                return
         self._write(self._stream or sys.stdout, f"{clock(event)}{name_of(watched)}{event.text}")
 
     def note(self, text: str) -> None:

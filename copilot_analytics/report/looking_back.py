@@ -198,7 +198,8 @@ def _time_left(analysis: Analysis, said: Foretold) -> TimeThen | None:
         return None
     if not _reached(analysis, said.planned or 0):
         return None
-    ends = [part.time[-1] for part in (run.train_log, run.eval_log) if len(part)]
+    logs = (part for part in (run.train_log, run.eval_log) if len(part))
+    ends = [run.clock.steadied(part.time[-1:], part.line[-1:])[0] for part in logs]
     actual = float(np.nanmax(ends)) - (said.time or 0.0) if np.isfinite(ends).any() else -1.0
     if actual < 0 or said.remaining_s is None:
         return None

@@ -97,9 +97,16 @@ def extent(run: Run) -> str:
     >>> records = [Record("config", facts={"planned_epochs": 43, "step_unit": "epoch"})]
     >>> extent(Run.from_records([*records, Record("train", step=60, epoch=60.0)]))
     '60 epochs (43 were planned)'
+
+    Lines that are counted because nothing else tells steps are no measure.
+
+    >>> records = [Record("config", facts={"step_unit": "line"})]
+    >>> extent(Run.from_records([*records, Record("train", step=60, epoch=1.5)]))
+    '1.5 epochs'
     """
     epoch, planned = run.last_epoch, run.meta.planned_epochs
-    if epoch is not None and (planned or run.counts_epochs or not run.last_step):
+    tells_steps = run.last_step and not run.counts_epochs and run.meta.step_unit != "line"
+    if epoch is not None and (planned or not tells_steps):
         done = epochs(epoch)
         if planned and epoch > planned + 0.5:
             return f"{done} epochs ({planned} were planned)"

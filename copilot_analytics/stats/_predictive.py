@@ -107,7 +107,9 @@ class Predictive:
         return inner + ends
 
     def interval(self, level: float = 0.8) -> tuple[float, float]:
-        """Return the central prediction interval of that probability."""
+        """Return the central prediction interval of that probability, in [0, 1]."""
+        if not 0.0 <= level <= 1.0:
+            raise ValueError(f"level is {level}; give the probability of an interval, from 0 to 1")
         tail = (1.0 - level) / 2.0
         return float(self.quantile(tail)), float(self.quantile(1.0 - tail))
 

@@ -90,8 +90,13 @@ def rates(
         past = np.array([schedule(float(step)) for step in steps], dtype=np.float64)
         future = np.array([schedule(float(step)) for step in ahead], dtype=np.float64)
     else:
-        past = np.asarray(schedule[0], dtype=np.float64)
-        future = np.asarray(schedule[1], dtype=np.float64)
+        try:
+            past, future = (np.asarray(part, dtype=np.float64) for part in schedule)
+        except (TypeError, ValueError):
+            raise ValueError(
+                "the schedule is neither a function of the step nor a pair of arrays: the rates "
+                "at steps and at future_steps"
+            ) from None
     if past.shape != steps.shape or future.shape != ahead.shape:
         raise ValueError(
             f"the schedule has {past.size} rates for {steps.size} evaluations and {future.size} "

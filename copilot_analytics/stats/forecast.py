@@ -30,6 +30,8 @@ FEW = 6
 DROP_AHEAD = "a drop of the learning rate lies ahead: it allows for a late gain"
 HARDLY = 0.05
 """Share of the first gap between evaluations: what came before is no training worth the name."""
+ROUNDING = 1e-6
+"""Share of its size by which a value may lie beyond its bounds: single precision rounds so."""
 UNLIKE = 1.05
 """Widening that is worth a word."""
 
@@ -53,10 +55,34 @@ def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[Float
     return across, up
 
 
-def _scale(fit: FloatArray, direction: str, bounds: tuple[float | None, float | None]) -> Scale:
+def _limits(
+    bounds: tuple[float | None, float | None] | None, up: FloatArray
+) -> tuple[float, float]:
+    """Return the bounds as numbers, infinite where there is none."""
+    try:
+        low, high = (None, None) if bounds is None else bounds
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds are {bounds!r}; give the smallest and the largest possible value, or None for "
+            "one that there is not"
+        ) from None
+    below = -math.inf if low is None else float(low)
+    above = math.inf if high is None else float(high)
+    if not below < above:
+        raise ValueError(f"bounds are {bounds}; give the smaller first")
+    smallest, largest = float(up.min()), float(up.max())
+    slack = ROUNDING * max(abs(smallest), abs(largest))
+    if smallest < below - slack or largest > above + slack:
+        raise ValueError(
+            f"values go from {smallest:g} to {largest:g}, beyond the bounds {bounds}; give bounds "
+            "in the same units (a metric in per cent has 0 and 100), or none"
+        )
+    return below, above
+
+
+def _scale(fit: FloatArray, direction: str, bounds: tuple[float, float]) -> Scale:
     """Choose the scale by the values that are fitted."""
-    low = -math.inf if bounds[0] is None else float(bounds[0])
-    high = math.inf if bounds[1] is None else float(bounds[1])
+    low, high = bounds
     smallest, largest = float(fit.min()), float(fit.max())
     late = float(np.ptp(fit[-max(fit.size // 3, 3) :]))
     far_from_zero = low == 0.0 or smallest > min(0.02 * largest, 0.1 * late)
@@ -95,7 +121,7 @@ def _situation(
     up: FloatArray,
     planned: FloatArray,
     direction: str,
-    bounds: tuple[float | None, float | None],
+    bounds: tuple[float, float],
     first_eval_untrained: bool | None,
     noise: float | None = None,
 ) -> tuple[Scale, Situation, FloatArray, FloatArray]:
@@ -165,10 +191,11 @@ def forecast(
     direction : {"min", "max"}
         Which is better.
     bounds : (float or None, float or None), optional
-        Smallest and largest possible value.
+        Smallest and largest possible value; None for one that there is not.
     future_steps : array_like, shape (m,), optional
-        Planned evaluations; only those after the last step count. Default: at the recent median
-        spacing, and at the horizon.
+        Planned evaluations; only those after the last step and up to `horizon` count, and the
+        last of them is what the forecast looks at. Default: at the recent median spacing, and at
+        the horizon.
     first_eval_untrained : bool, optional
         Leave the first evaluation out of the fit; as a best value it counts. Default: where it
         came at step 0, or after less than a twentieth of the steps between it and the next.
@@ -195,8 +222,8 @@ def forecast(
     NotEnoughPoints
         If fewer than `min_points` evaluations are finite.
     ValueError
-        If lengths differ, steps do not increase, or direction, bounds, horizon, noise or schedule
-        make no sense.
+        If lengths differ, steps do not increase, values lie beyond the bounds, or direction,
+        bounds, horizon, noise or schedule make no sense.
 
     References
     ----------
@@ -228,9 +255,7 @@ def forecast(
         )
     if not math.isfinite(horizon):
         raise ValueError(f"horizon is {horizon}; give the last step of the run")
-    limits = bounds if bounds is not None else (None, None)
-    if None not in limits and not limits[0] < limits[1]:  # type: ignore[operator]  # None is out
-        raise ValueError(f"bounds are {limits}; give the smaller first")
+    limits = _limits(bounds, up)
     if noise is not None and not (math.isfinite(noise) and noise > 0.0):
         raise ValueError(f"noise is {noise}; give the standard deviation of one evaluation")
     last = float(across[-1])

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from policy_feeds import CONTEXT, Feed, run
 
 from copilot_analytics.alerts import rules
+from copilot_analytics.alerts._standing import goes_on, is_outranked, is_told_elsewhere
 from copilot_analytics.alerts.message import event_id
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
@@ -73,6 +74,22 @@ def test_what_is_urgent_waits_for_nothing(policy, feed, kind, key):
 def test_over_before_it_was_told_is_never_told(policy, feed):
     policy.step([feed("finding", "loss_spike")], 0.0, CONTEXT)
     assert run(policy, [feed("resolved", "loss_spike")], 20, 60, 4000) == []
+
+
+def test_the_end_of_what_became_worse_is_no_news_until_that_is_over(policy, feed):
+    run(policy, [feed("finding", "masked_nan")], 0, 40)
+    change = [feed("resolved", "masked_nan"), feed("finding", "loss_nan", Severity.CRITICAL)]
+    (told,) = run(policy, change, 2000, 2040, 9000)
+    assert told.event_ids == (event_id("key", change[1]),) and "OVER" not in told.text
+    (over,) = run(policy, [feed("resolved", "loss_nan", Severity.CRITICAL)], 9100, 9140, 20_000)
+    assert len(over.event_ids) == 2 and over.kind == "resolved"
+
+
+def test_trouble_that_goes_on_by_another_name_is_neither_over_nor_told_anew(policy, feed):
+    run(policy, [feed("finding", "overfitting"), feed("phase", "OVERFITTING_RISK")], 0, 40)
+    assert run(policy, [feed("resolved", "overfitting")], 5000, 5040, 9000) == []
+    (over,) = run(policy, [feed("phase", "STABLE_CONVERGENCE")], 9100, 9140, 20_000)
+    assert over.kind == "resolved" and over.title.startswith("✅ OVER")
 
 
 def test_resolve_carries_the_duration(policy, feed):
@@ -355,11 +372,13 @@ class PolicyMachine(RuleBasedStateMachine):
         self.look([])
         self.now += 4000.0
         self.look([])
-        for name, subject in self.policy._subjects.items():
+        subjects = self.policy._subjects
+        for name, subject in subjects.items():
             truth, belief = subject.truth, subject.belief
+            worse = is_outranked(subjects, name, truth or belief)
             if truth is None:
-                assert belief is None or self.policy._is_outranked(name, belief)
-            elif not self.policy._is_muted_by_another(name, truth):
+                assert belief is None or worse or goes_on(subjects, name, belief)
+            elif not worse and not is_told_elsewhere(subjects, name, truth):
                 assert belief is not None and belief.key == truth.key
 
     @invariant()

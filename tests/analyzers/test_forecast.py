@@ -160,6 +160,34 @@ def test_past_forecasts_are_kept_and_bounded() -> None:
     assert many.past[-1][0] == 40_000
 
 
+def test_an_evaluation_that_replaces_one_of_its_step_is_forecast_anew() -> None:
+    values = rising(12)
+    first = evals(values)
+    again = Record("eval", 1200, metrics={"accuracy": values[-1] + 0.05}, line=13)
+    replaced = forecast_of([*first, again])
+    assert replaced == forecast_of([*first[:-1], again])
+    assert replaced.best.low >= values[-1] + 0.05
+
+
+def test_the_best_of_a_very_long_run_is_not_forgotten(monkeypatch) -> None:
+    monkeypatch.setattr("copilot_analytics.analyzers.forecast._LONGEST", 30)
+    wobble = [0.5 + 0.01 * (i % 3) for i in range(40)]
+    wobble[4] = 0.8
+    found = forecast_of(evals(wobble, planned=5000))
+    assert found.best.low >= 0.8
+    assert found.p_gain < 0.1
+    # As a point of the curve it has no say: the end is where the newest point to.
+    assert found.final.high < 0.6
+    without = forecast_of(evals(wobble[:4] + wobble[5:], planned=5000))
+    assert found.final.median == pytest.approx(without.final.median, abs=0.01)
+
+
+def test_a_share_below_zero_has_no_bounds() -> None:
+    found = forecast_of(evals([-1.0, -1.0, *rising(10)]))
+    assert found.final.low <= found.final.median <= found.final.high
+    assert found.best.low >= max(rising(10))
+
+
 def test_steps_written_again_are_forecast_once() -> None:
     again = [*evals(rising(10)), *evals(rising(12))[6:]]
     found = forecast_of(again)

@@ -114,6 +114,24 @@ def test_one_interval_before_the_end_is_not_the_end(evals):
     assert judge(by_steps(1000, evals_at=evals))[0].status == "finished"
 
 
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        (range(100), "finished"),
+        (range(99), "interrupted"),
+        (range(0, 100, 10), "finished"),
+        (range(0, 90, 10), "interrupted"),
+        (range(0, 101, 10), "finished"),
+        (range(10, 100, 10), "interrupted"),
+        (range(1, 100), "interrupted"),
+    ],
+)
+def test_a_counter_that_begins_at_0_ends_one_before_the_plan(steps, status):
+    plan = Record("config", facts={"planned_steps": 100})
+    rows = [Record("train", step, metrics={"loss": 1.0}) for step in steps]
+    assert judge([plan, *rows])[0].status == status
+
+
 def test_a_checkpoint_shows_the_end_only_if_it_is_of_the_end():
     before = Record("checkpoint", facts={"step": 900, "path": "iter_900.pth"}, line=99)
     at_end = Record("checkpoint", facts={"step": 1000, "path": "iter_1000.pth"}, line=99)

@@ -12,6 +12,7 @@ from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
 from copilot_analytics.diagnoses.best_long_ago import DIAGNOSIS as BEST_LONG_AGO
 from copilot_analytics.engine import Session
+from copilot_analytics.events import OUTDONE, OVER
 from copilot_analytics.findings import Finding, Severity
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
@@ -56,6 +57,29 @@ def test_a_rising_validation_loss_with_a_rising_metric_is_harmless() -> None:
     )  # fmt: skip
     assert findings["overfitting_harmless"].severity is Severity.INFO
     assert "overfitting" not in findings
+
+
+def test_a_harmless_rise_that_becomes_overfitting_ends_without_an_all_clear() -> None:
+    turning = Simulated(
+        schedule="none", metric=lambda s: 0.2 + 0.3 * min(s, 1.2 - s), metric_noise=0.002,
+        val_loss=lambda s: 1.0 + 0.8 * abs(s - 0.3),
+    )  # fmt: skip
+    events = turning.session().events
+    began = next(event for event in events if (event.kind, event.key) == ("finding", "overfitting"))
+    over = [event for event in events if event.kind == "resolved"]
+    (given_way,) = (event for event in over if event.key == "overfitting_harmless")
+    assert given_way.text.startswith(f"{OUTDONE}{began.text}") and given_way.line == began.line
+    assert "No longer so" not in given_way.text
+
+
+def test_a_harmless_rise_that_turns_round_is_over() -> None:
+    turning = Simulated(
+        schedule="none", metric=lambda s: 0.2 + 0.3 * s, metric_noise=0.002,
+        val_loss=lambda s: 1.0 + 0.8 * (abs(s - 0.2) if s < 0.5 else max(0.0, 0.8 - s)),
+    )  # fmt: skip
+    events = turning.session().events
+    texts = [event.text for event in events if event.kind == "resolved"]
+    assert any(text.startswith(f"{OVER}val_loss rises") for text in texts), texts
 
 
 def evaluated(values: list[float], **others: list[float]) -> Session:

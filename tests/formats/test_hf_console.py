@@ -176,3 +176,60 @@ def test_a_dict_that_was_begun_is_given_up_at_a_wide_line_and_after_many():
 
 def test_an_evaluation_before_a_line_of_the_training_shares_its_step():
     assert steps_up_to(90, [0.03] * 3, 60, [False, True, True]) == [75, 75, 90]
+
+
+ARGUMENTS = "TrainingArguments(logging_steps={}, max_steps={}, num_train_epochs=4.0,)\n"
+
+
+def exact_row(step, per_epoch):
+    return f"{{'loss': {1 / step:.4f}, 'learning_rate': 1e-05, 'epoch': {step / per_epoch!r}}}\n"
+
+
+def test_printed_arguments_tell_how_many_steps_a_line_stands_for():
+    rows = "".join(exact_row(step, 613) for step in range(20, 1300, 20))
+    records = read(ARGUMENTS.format(20, -1) + rows)
+    assert steps(records) == list(range(20, 1300, 20))
+    told = {key: fact for r in records if r.kind == "config" for key, fact in r.facts.items()}
+    assert told["steps_per_epoch"] == 613
+    assert told["planned_steps"] == 4 * 613
+    assert "step_unit" not in told
+
+
+def test_an_evaluation_between_two_counted_lines_stands_where_its_epoch_ends():
+    rows = [exact_row(step, 25) for step in range(10, 61, 10)]
+    rows.insert(2, "{'eval_loss': 0.75, 'eval_runtime': 2.5, 'epoch': 1.0}\n")
+    records = read(ARGUMENTS.format(10, -1) + "".join(rows))
+    assert steps(records, "eval") == [25]
+    assert steps(records) == [10, 20, 30, 40, 50, 60]
+
+
+def test_a_line_of_the_first_step_is_one_step():
+    arguments = "logging_first_step=True,\n" + ARGUMENTS.format(10, 40)
+    records = read(arguments + "".join(exact_row(step, 25) for step in (1, 10, 20)))
+    assert steps(records) == [1, 10, 20]
+    told = {key: fact for r in records if r.kind == "config" for key, fact in r.facts.items()}
+    assert told["planned_steps"] == 40
+    assert "planned_epochs" not in told
+
+
+def test_lines_that_are_counted_are_no_iterations():
+    text = "".join(exact_row(step, 625) for step in range(10, 630, 10))
+    text += "{'train_runtime': 60.5, 'train_loss': 0.5, 'epoch': 1.0}\n"
+    records = read(text)
+    assert [r.facts["step_unit"] for r in records if "step_unit" in r.facts] == ["line"]
+    assert (records[-1].kind, records[-1].step, records[-1].epoch) == ("end", 62, 1.0)
+
+
+def test_a_bar_that_comes_late_counts_iterations_again():
+    text = exact_row(10, 50) + frame(15) + f"\r \r{exact_row(20, 50)}" + frame(20)
+    records = read(text)
+    units = [r.facts["step_unit"] for r in records if "step_unit" in r.facts]
+    assert units == ["line", "iteration"]
+    assert steps(records) == [1, 20]
+
+
+@pytest.mark.parametrize("strategy", ["epoch", "IntervalStrategy.EPOCH", "no"])
+def test_an_interval_that_does_not_hold_counts_nothing(strategy):
+    text = f"logging_strategy={strategy}\n" + ARGUMENTS.format(10, -1)
+    records = read(text + exact_row(50, 50) + exact_row(100, 50))
+    assert steps(records) == [1, 2]

@@ -345,3 +345,23 @@ def test_epochs_of_lightning_are_counted_as_done() -> None:
     trained = [r.epoch for r in records if r.kind == "train" and r.step == 38 * 4 + 9]
     assert trained == [pytest.approx(4 + 10 / 38)] * 2
     assert Run.from_records(records).last_epoch == 5.0
+
+
+def test_a_cell_of_json_or_a_duration_in_two_units_names_no_rows() -> None:
+    text = "round,global_loss,took,clients\n" + "".join(
+        f'{r},2.{9 - r}5,{r}m {r}5s,"[{{""id"": {r}, ""loss"": 1.{r}}}, {{""id"": 7}}]"\n'
+        for r in range(1, 6)
+    )
+    assert HOME_TABLE.confidence(text.splitlines()) > 0.9
+    rows = [record for record in _read(text) if record.kind == "train"]
+    assert [(row.step, dict(row.metrics)) for row in rows] == [
+        (r, {"global_loss": float(f"2.{9 - r}5")}) for r in range(1, 6)
+    ]
+
+
+def test_lines_of_a_checkpoint_between_rows_do_not_spoil_durations() -> None:
+    text = "Epoch,Train Loss,Val Acc,Epoch Time\n" + "".join(
+        f"{e},0.{9 - e}5,0.{e}5,{e}m 1{e}s\nBest model saved at epoch {e} with Val Acc: 0.{e}5\n"
+        for e in range(1, 6)
+    )
+    assert HOME_TABLE.confidence(text.splitlines()) > 0.9

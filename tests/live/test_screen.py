@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from copilot_analytics.alerts.policy import Policy
-from copilot_analytics.events import Event
+from copilot_analytics.events import OUTDONE, Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.live import answers
 from copilot_analytics.live.drawing import draw_apart
@@ -200,6 +200,16 @@ def test_plain_lines_tell_the_end_of_what_they_told_and_of_nothing_else():
     screen.tell(run, over)
     screen.tell(run, over)
     assert out.getvalue() == "mine: it is noisy\nmine: No longer so: it is noisy\n"
+
+
+def test_plain_lines_leave_it_to_what_is_worse_that_something_gave_way_to_it():
+    out = io.StringIO()
+    screen = PlainScreen(out)
+    run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
+    screen.tell(run, Event("finding", "overfitting_harmless", 5, None, 5, "val_loss rises"))
+    worse = f"{OUTDONE}overfitting (until now: val_loss rises)"
+    screen.tell(run, Event("resolved", "overfitting_harmless", 9, None, 9, worse))
+    assert out.getvalue() == "mine: val_loss rises\n"
 
 
 def test_a_log_that_counts_from_its_start_has_no_time_of_day():

@@ -151,6 +151,11 @@ def test_fewer_than_three_points_are_refused_in_words(values):
         ({"values": [[0.1, 0.2], [0.3, 0.35]]}, "give one curve"),
         ({"horizon": math.nan}, "horizon"),
         ({"bounds": (1.0, 0.0)}, "smaller first"),
+        ({"bounds": (math.nan, 1.0)}, "smaller first"),
+        ({"bounds": 1}, "smallest and the largest possible"),
+        ({"bounds": (0, 1, 2)}, "smallest and the largest possible"),
+        ({"values": [1.0, 20.0, 30.0, 35.0], "bounds": (0, 1)}, "from 1 to 35, beyond .*per cent"),
+        ({"values": [-0.1, 0.2, 0.3, 0.4], "bounds": (0, None)}, "beyond the bounds"),
     ],
 )
 def test_misuse_is_refused(change, words):
@@ -159,6 +164,20 @@ def test_misuse_is_refused(change, words):
     } | change  # fmt: skip
     with pytest.raises(ValueError, match=words):
         forecast(call.pop("steps"), call.pop("values"), **call)
+
+
+def test_a_value_may_lie_beyond_its_bounds_by_rounding():
+    steps, values = learning(12)
+    values[-1] = np.float32(1.0) + np.float32(1e-7)
+    ahead = forecast(steps, values, horizon=3000, direction="max", bounds=(0, 1))
+    assert ahead.final.interval(1.0)[1] <= 1.0 + 1e-6
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.5, math.nan])
+def test_an_interval_of_no_probability_is_refused(level):
+    ahead = forecast(*learning(12), horizon=3000, direction="max")
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        ahead.final.interval(level)
 
 
 def test_a_forecast_is_shown_in_a_few_lines():
@@ -355,6 +374,11 @@ HOSTILE = {
 @pytest.mark.parametrize("ahead_by", [1e-9, 1.0, 1e9])
 def test_any_numbers_give_an_answer_and_no_warning(values, direction, bounds, ahead_by):
     n = len(values)
+    low, high = bounds or (-math.inf, None)
+    if min(values) < low or (high is not None and max(values) > high):
+        with pytest.raises(ValueError, match="beyond the bounds"):
+            forecast(range(n), values, horizon=n + ahead_by, direction=direction, bounds=bounds)
+        return
     ahead = forecast(
         range(1, n + 1), values, horizon=n + ahead_by, direction=direction, bounds=bounds
     )

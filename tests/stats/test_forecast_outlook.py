@@ -102,6 +102,8 @@ def test_a_schedule_keeps_to_its_steps_where_values_are_missing():
         ((np.ones(3), np.ones(20)), "one for each"),
         ((np.ones(20), np.ones(2)), "one for each"),
         (lambda step: -1.0, "negative"),
+        (0.1, "neither a function"),
+        ((np.ones(20),), "neither a function"),
         (lambda step: float("nan"), "not finite"),
     ],
 )

@@ -1,0 +1,50 @@
+"""What stands beside an event: something worse, or the same trouble by another name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copilot_analytics.alerts.rules import outranks, trouble_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from copilot_analytics.alerts._beliefs import Subject
+    from copilot_analytics.events import Event
+
+
+def is_outranked(subjects: Mapping[str, Subject], name: str, event: Event | None) -> bool:
+    """Tell whether something worse than an event is going on."""
+    return event is not None and any(
+        subject.truth is not None and outranks(subject.truth, event)
+        for subject in _others(subjects, name)
+    )
+
+
+def is_told_elsewhere(subjects: Mapping[str, Subject], name: str, event: Event) -> bool:
+    """Tell whether the reader believes the same trouble by another name, and no less of it.
+
+    Also where that one is over: its end waits as long as this one lasts, see `goes_on`.
+    """
+    return any(_is_no_less(subject.belief, event) for subject in _others(subjects, name))
+
+
+def goes_on(subjects: Mapping[str, Subject], name: str, told: Event | None) -> bool:
+    """Tell whether the trouble of an event that is over lasts by another name, and no less of it.
+
+    A finding that gives way to a worse one of the same matter is no good news.
+    """
+    return told is not None and any(
+        _is_no_less(subject.truth, told) for subject in _others(subjects, name)
+    )
+
+
+def _is_no_less(one: Event | None, event: Event) -> bool:
+    trouble = trouble_of(event)
+    if one is None or trouble is None or trouble == "pace":
+        return False
+    return trouble_of(one) == trouble and one.severity >= event.severity
+
+
+def _others(subjects: Mapping[str, Subject], name: str) -> Iterator[Subject]:
+    return (subject for other, subject in subjects.items() if other != name)

@@ -1,0 +1,160 @@
+"""What counts the training in home-made logs, and what only looks like it: lines of our own."""
+
+from __future__ import annotations
+
+import pytest
+from home_logs import facts, points, read
+
+from copilot_analytics.formats.home_text import FORMAT
+
+
+def test_the_options_of_a_script_are_no_row() -> None:
+    text = "Namespace(model='toy', lr_rate=0.05, epoch=400, early_stop=9, topk=20)\n" + "".join(
+        f"Epoch: {e} Loss: 3.{e}\nEpoch: {e} recall@5: 0.{e}1 ndcg@5: 0.{e}2\n" for e in range(1, 6)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4, 5]
+    assert facts(records)["planned_epochs"] == 400
+
+
+@pytest.mark.parametrize("digits", [24, 33, 38, 60])
+def test_a_number_keeps_all_its_digits(digits: int) -> None:
+    value = "3" + "1" * (digits - 1)
+    text = "".join(
+        f"Epoch [{e}/9], Train Loss: {value}.{e}000, Val Loss: {value}.0\n" for e in (1, 2)
+    )
+    records = read(text)
+    assert [row["Train Loss"] for _, row in points(records, "train")] == [float(value)] * 2
+    assert [row["Val Loss"] for _, row in points(records, "eval")] == [float(value)] * 2
+
+
+@pytest.mark.parametrize("said", ["Epoch no. = {}", "## Epoch No: {}", "Epoch number: {}"])
+def test_an_epoch_may_be_a_number_in_words(said: str) -> None:
+    text = "".join(
+        said.format(e) + f"\n- Train Loss: 0.{9 - e}5\n- Validation Loss: 1.{9 - e}\n"
+        for e in range(1, 7)
+    )
+    assert points(read(text), "train") == [
+        (e, {"Train Loss": float(f"0.{9 - e}5")}) for e in range(1, 7)
+    ]
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+def test_a_result_above_the_loss_of_its_epoch_is_one_from_the_first_on() -> None:
+    text = "".join(
+        f"Epoch {e}\nAccuracy: 0.{e}1\nTrain Loss: 0.{9 - e}5\nValidation Loss: 1.{9 - e}\n"
+        for e in range(1, 5)
+    )
+    told = [row["Accuracy"] for _, row in points(read(text), "eval") if "Accuracy" in row]
+    assert told == [float(f"0.{e}1") for e in range(1, 5)]
+
+
+def test_an_iteration_behind_its_epoch_may_follow_other_measures() -> None:
+    text = "".join(
+        f"Lr: 9.{9 - e}1e-03 | Update: 5.8e-04 mean,9.4e-04 std | Epoch: [{e}][{i}/40] "
+        f"| Loss 0.{9 - i // 10}{e} (0.6) | IoU 0.5{e} (0.5)\n"
+        for e in (0, 1)
+        for i in (0, 10, 20, 30)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 11, 21, 31, 41, 51, 61, 71]
+    assert facts(records)["steps_per_epoch"] == 40
+
+
+def test_an_epoch_in_brackets_behind_a_total_leaves_that_the_plan() -> None:
+    text = "".join(
+        f"{1900 + 5 * i}/9600 (epoch {1 + i // 4}) loss: 8.{9 - i}, KL_loss: 1{i}.5, \n"
+        for i in range(8)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1900 + 5 * i for i in range(8)]
+    assert facts(records)["planned_steps"] == 9600
+    assert "steps_per_epoch" not in facts(records)
+
+
+def test_t_may_count_the_updates() -> None:
+    text = "Starting epoch 1 / 1...\n" + "".join(
+        f"        t = {t}, loss = 0.{90 - t // 10}\n" for t in range(10, 80, 10)
+    )
+    assert [step for step, _ in points(read(text), "train")] == [10, 20, 30, 40, 50, 60, 70]
+    timed = "".join(f"epoch {e}: t = {30 * e}, loss = 0.{9 - e}\n" for e in range(1, 6))
+    assert [step for step, _ in points(read(timed), "train")] == [1, 2, 3, 4, 5]
+
+
+def test_the_steps_of_an_episode_are_not_where_it_is() -> None:
+    text = "".join(
+        f"Episode {e}:\n  Level: 2\n  Reward: {40 - 7 * e}.5\n  Steps: {90 + 3 * (e % 3)}\n"
+        f"  Loss: 0.{9 - e}\n-----\n"
+        for e in range(1, 7)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in points(records, "eval")] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 900, 11)])
+def test_a_line_of_its_own_may_tell_how_many_rounds_there_are(cuts: range) -> None:
+    text = "".join(
+        f"Round {r}/50\nRound {r}, Global Loss: 0.{90 - r}\nRound {r} took: 9 s\n"
+        for r in range(1, 9)
+    )
+    records = read(text, cuts)
+    assert facts(records)["planned_steps"] == 50
+    assert [step for step, _ in points(records, "train")] == list(range(1, 9))
+
+
+def test_results_of_rounds_are_a_training() -> None:
+    text = "".join(
+        f"Round {r}:\nTest Accuracy: 0.{40 + r}\nTime taken: 15.4{r} seconds\n-----\n\n"
+        for r in range(1, 8)
+    )
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    assert points(read(text), "eval") == [
+        (r, {"Test Accuracy": float(f"0.{40 + r}")}) for r in range(1, 8)
+    ]
+    steps = text.replace("Round", "Step")
+    assert FORMAT.confidence(steps.splitlines()) < 0.5
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 900, 11)])
+def test_a_counter_that_goes_on_below_a_header_counts_the_training(cuts: range) -> None:
+    row = "step:{:5d}/ 3305 loss:0.3{} lr: 0.0{}\n"
+    text = "".join(row.format(s, s // 100, 40 - s // 100) for s in range(2300, 2700, 100))
+    text += "Epoch 5/5\n"
+    text += "".join(row.format(s, s // 100, 40 - s // 100) for s in range(2700, 3305, 100))
+    records = read(text, cuts)
+    assert [step for step, _ in points(records, "train")] == list(range(2300, 3305, 100))
+
+
+def test_initials_tell_the_part_of_the_data_only_beside_each_other() -> None:
+    text = "".join(
+        f"Epoch: {e} | T_Loss 1.{9 - e} | T_acc 0.1{e} | V_Loss 2.{9 - e} | V_acc. 0.2{e}\n"
+        for e in range(1, 6)
+    )
+    records = read(text)
+    assert points(records, "train")[0] == (1, {"T_Loss": 1.8, "T_acc": 0.11})
+    assert points(records, "eval")[0] == (1, {"val V_Loss": 2.8, "val V_acc": 0.21})
+    agent = "".join(f"Epoch: {e} | pi_loss 0.{e}5 | v_loss 1.{9 - e}\n" for e in range(1, 6))
+    assert not points(read(agent), "eval")
+
+
+def test_what_one_class_reached_is_no_result() -> None:
+    text = "".join(
+        f"iter [{100 * i}/900] loss 0.{9 - i}\n * class [0] IoU 98.{i}\n * class [1] IoU 68.{i}\n"
+        for i in range(1, 6)
+    )
+    records = read(text)
+    assert not points(records, "eval") and len(points(records, "train")) == 5
+
+
+def test_an_open_first_epoch_has_no_length_yet() -> None:
+    rows = "".join(f"  batch {b}, loss = 0.{90 - b // 10}\n" for b in range(10, 80, 10))
+    assert "steps_per_epoch" not in facts(read("Starting epoch 1 / 10...\n" + rows))
+    closed = "Starting epoch 1 / 10...\n" + rows + "Starting epoch 2 / 10...\n" + rows
+    assert facts(read(closed))["steps_per_epoch"] == 70
+
+
+@pytest.mark.parametrize("said", ["✅ 추천 모델 학습 완료 (Best Val RMSE: 2.2258)", "학습이 완료"])
+def test_the_end_may_name_what_was_trained(said: str) -> None:
+    rows = "".join(f"Epoch {e}/100 | Loss: 0.{9 - e} | Val RMSE: 2.{e}\n" for e in range(1, 7))
+    assert [r.kind for r in read(rows + said + "\n")][-1] == "end"
