@@ -11,7 +11,12 @@ from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
 from copilot_analytics.formats._hf_lines import WrappedDict, count_of, dict_fields, kind_of
 from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
-from copilot_analytics.formats._hf_steps import Pace, steps_up_to
+from copilot_analytics.formats._hf_steps import (
+    Pace,
+    ToldSteps,
+    planned_per_epoch,
+    steps_up_to,
+)
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._tqdm import Frame, find_frame
@@ -59,6 +64,7 @@ class HFConsoleParser(LineParser):
         self._wrapped = WrappedDict()
         self._board = Board()
         self._numbered = 0  # the last line that says its step
+        self._told = ToldSteps()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -117,7 +123,9 @@ class HFConsoleParser(LineParser):
         if step is None and row.kind == "train" and epoch is not None:
             if epoch < self._epoch:
                 self._rows.axis.last_step = 0  # another training was appended
+                self._told.forget()
             self._epoch = epoch
+            step = self._told.step_of(epoch, self._rows.axis.last_step)
         yield from self._say(row, step if step is not None or row.kind != "train" else -1)
 
     def _again(self, epoch: float, line: int) -> Iterator[Item]:
@@ -126,6 +134,7 @@ class HFConsoleParser(LineParser):
         reason = f"the epochs fall from {self._over:g} back to {epoch:g} after a summary"
         yield self._rows.record("launch", line, facts={"reason": reason})
         self._rows.forget()
+        self._told.forget()
         self._rows.axis.last_step = 0
         self._over = self._total = None
         self._last_of_the_other = self._frame
@@ -133,20 +142,10 @@ class HFConsoleParser(LineParser):
 
     def _by_epoch(self, epoch: float | None) -> int | None:
         """Return the step that an epoch means by the plan of the header; None if it has none."""
-        per_epoch = self._per_epoch()
+        per_epoch = planned_per_epoch(self._header)
         if epoch is None or per_epoch is None:
             return None
         return max(round(epoch * per_epoch), self._rows.axis.last_step)
-
-    def _per_epoch(self) -> float | None:
-        header = self._header
-        if not {"steps", "epochs"} <= header.keys():
-            return None
-        whole = header["steps"] / max(header["epochs"], 1)
-        if "examples" not in header or not header.get("batch"):
-            return whole if header["epochs"] and whole else None
-        share = header["examples"] / header["batch"]
-        return whole if abs(whole - share) <= 1 else max(share, 1.0)
 
     def _see(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a bar without a title, which may be that of the training."""
@@ -231,6 +230,7 @@ class HFConsoleParser(LineParser):
         if section is not None:
             self._trains = section["what"] == "training"
             return
+        self._told.see(line)
         part = _PLAN.search(line) or _EPOCHS.search(line)
         if part is not None and self._trains:
             what = part.groupdict().get("what") or "epochs"
