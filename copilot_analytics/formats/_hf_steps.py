@@ -10,11 +10,13 @@ writes every so many steps, and all lines say their epoch.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_TOLD = re.compile(r"\[Rank 0\] step=(?P<step>\d{1,12}), skipped=\d")
 _ROUNDING = 0.005  # epochs were printed with two decimals,
 _FINER_ROUNDING = 0.0005  # later with four digits
 _NO_ROUNDING = 1e-12  # or all of them: floats themselves are rounded
@@ -47,6 +49,55 @@ class Pace:
         if most <= self._most:
             self._most, self._seen = most, (epoch, frame)
         return frame
+
+
+class ToldSteps:
+    """Places lines by the steps that DeepSpeed writes between them, where no bar is drawn.
+
+    It writes every so many steps, before the Trainer does: the first line after one is of its step.
+
+    Examples
+    --------
+    >>> told = ToldSteps()
+    >>> told.see("[INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=0, lr=[0.001]")
+    >>> [told.step_of(0.08, 0), told.step_of(0.12, 10)]
+    [10, 15]
+    """
+
+    def __init__(self) -> None:
+        self._told: int | None = None
+        self._known: tuple[float, int] | None = None
+        self._lines = 0  # since a step was known
+        self._every: int | None = None  # steps between two lines
+
+    def see(self, line: str) -> None:
+        """Take a line, which may tell a step."""
+        found = _TOLD.search(line)
+        if found is not None:
+            self._told = int(found["step"])
+
+    def forget(self) -> None:
+        """Take that another training begins, whose epochs may have other steps."""
+        self._known, self._lines = None, 0
+
+    def step_of(self, epoch: float, last: int) -> int | None:
+        """Return the step of a line of the training after step `last`; None if none was told."""
+        told, self._told = self._told, None
+        self._lines += 1
+        if told is not None and epoch > 0:
+            every, rest = divmod(told - (self._known[1] if self._known else 0), self._lines)
+            self._every = None if rest or every <= 0 else every
+            self._known, self._lines = (epoch, told), 0
+            return told
+        if self._known is None:
+            return None
+        per_epoch = self._known[1] / self._known[0]
+        by_epoch = max(round(epoch * per_epoch), last + 1)
+        if self._every is None:
+            return by_epoch
+        counted = last + self._every
+        slack = 2 * rounding_of(epoch) * per_epoch + 1
+        return counted if abs(counted - epoch * per_epoch) <= slack else by_epoch
 
 
 def rounding_of(epoch: float) -> float:

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from copilot_analytics.formats._clock_texts import seconds_of_stamp
 from copilot_analytics.formats._json_rows import flattened
@@ -126,6 +129,47 @@ def by_rare_counter(columns: Mapping[str, Floats], counters: frozenset[str]) -> 
     if rare is not None and not counters & columns.keys():
         kept["#step"] = columns[rare]
     return kept
+
+
+class Rounds:
+    """Places rows by their round where each round counts its epochs anew, as federated ones do.
+
+    Further epochs of a round come after it, whatever the next round is called.
+
+    Examples
+    --------
+    >>> rows = {"round": [1.0, 2.0, 3.0], "epoch": [1.0, 1.0, 1.0], "loss": [4.0, 2.0, 1.0]}
+    >>> Rounds().placed(rows, frozenset({"step"}), frozenset({"epoch"}))
+    {'loss': [4.0, 2.0, 1.0], '#step': array([1., 2., 3.])}
+    """
+
+    def __init__(self) -> None:
+        self._last = (-1.0, 0.0)  # round and epoch
+        self._step = -1.0
+
+    def placed(
+        self, columns: Mapping[str, Floats], steps: frozenset[str], epochs: frozenset[str]
+    ) -> Mapping[str, Floats]:
+        """Return columns with a step if they count rounds, epochs in them and no steps."""
+        epoch = next((key for key in columns if key in epochs), None)
+        if epoch is None or "round" not in columns or steps & columns.keys():
+            return columns
+        rows = zip(columns["round"], columns[epoch], strict=True)
+        counted = [self._step_of((float(number), float(within))) for number, within in rows]
+        kept = {key: column for key, column in columns.items() if key not in {"round", epoch}}
+        return {**kept, "#step": np.array(counted)}
+
+    def _step_of(self, place: tuple[float, float]) -> float:
+        if place == self._last:  # the evaluation of the row before
+            return self._step
+        if place[0] < self._last[0]:
+            self._step = place[0]  # another run begins
+        elif math.isfinite(place[0]):
+            self._step = max(place[0], self._step + 1)
+        else:
+            self._step += 1
+        self._last = place
+        return self._step
 
 
 class Stamps:

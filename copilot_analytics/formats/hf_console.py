@@ -14,7 +14,7 @@ from copilot_analytics.formats._hf_header import Header
 from copilot_analytics.formats._hf_lines import WrappedDict, count_of, dict_fields, kind_of
 from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
 from copilot_analytics.formats._hf_samples import SAMPLES
-from copilot_analytics.formats._hf_steps import Pace, steps_up_to
+from copilot_analytics.formats._hf_steps import Pace, ToldSteps, steps_up_to
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.formats._tqdm import Frame, find_frame
@@ -64,6 +64,7 @@ class HFConsoleParser(LineParser):
         self._wrapped = WrappedDict()
         self._board = Board()
         self._numbered = 0  # the last line that says its step
+        self._told = ToldSteps()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -133,12 +134,23 @@ class HFConsoleParser(LineParser):
         if epoch < self._epoch:
             self._rows.axis.last_step = 0  # another training was appended
             self._counted.begin()
+            self._told.forget()
         self._epoch = epoch
+        told = self._told.step_of(epoch, self._rows.axis.last_step)
+        if told is not None:
+            yield from self._count_steps(row.line)
+            return told
         step = self._counted.step_after(self._rows.axis.last_step, epoch)
         if self._total is None or self._counted.counts_steps:
             self._counts_lines = not self._counted.counts_steps
             yield from self._rows.config(self._counted.facts, row.line)
         return step
+
+    def _count_steps(self, line: int) -> Iterator[Item]:
+        """Take that steps are known from here on, if lines were counted until now."""
+        if self._counts_lines:
+            self._counts_lines = False
+            yield from self._rows.config({"step_unit": "iteration"}, line)
 
     def _again(self, epoch: float, line: int) -> Iterator[Item]:
         """Tell that a script trains another model."""
@@ -146,6 +158,7 @@ class HFConsoleParser(LineParser):
         reason = f"the epochs fall from {self._over:g} back to {epoch:g} after a summary"
         yield self._rows.record("launch", line, facts={"reason": reason})
         self._rows.forget()
+        self._told.forget()
         self._rows.axis.last_step = 0
         self._over = self._total = None
         self._last_of_the_other = self._frame
@@ -192,9 +205,7 @@ class HFConsoleParser(LineParser):
         held, self._held = self._held, []
         if not held:
             return
-        if self._counts_lines:
-            self._counts_lines = False
-            yield from self._rows.config({"step_unit": "iteration"}, held[0].line)
+        yield from self._count_steps(held[0].line)
         last = self._rows.axis.last_step
         step = self._pace.step_at(held[-1].numbers.get("epoch"), step)
         last = 0 if last > step else last
@@ -238,6 +249,7 @@ class HFConsoleParser(LineParser):
         if section is not None:
             self._trains = section["what"] == "training"
             return
+        self._told.see(line)
         part = _PLAN.search(line) or _EPOCHS.search(line)
         if part is not None and self._trains:
             what = part.groupdict().get("what") or "epochs"

@@ -10,6 +10,7 @@ from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._json_home import (
     RARE_COUNTERS,
     STAMPED,
+    Rounds,
     Stamps,
     by_rare_counter,
     holds_tensor,
@@ -48,7 +49,10 @@ _EPOCHS = (
     "epoch", "Epoch", "epoch_num", "train/epoch", "epochs", "current_epoch", "epoch_idx",
     "epoch_number",
 )  # fmt: skip
-COUNTERS = frozenset({*_STEPS, *_EPOCHS})
+STEPS, EPOCHS = frozenset(_STEPS), frozenset(_EPOCHS)
+"""Keys that count steps, and keys that count epochs."""
+
+COUNTERS = STEPS | EPOCHS
 """Keys that count epochs or steps."""
 
 _TIMES = ("_timestamp", "timestamp", "time_stamp", "unix_time", "wall_time")
@@ -78,6 +82,7 @@ class PlainJsonlParser(JsonRowsParser):
         self._is_fraction = False
         self._knows_splits = False
         self._stamps = Stamps()
+        self._rounds = Rounds()
 
     def columns(self, keys: tuple[str, ...], statement: Json) -> Sequence[str] | None:
         """Name the keys that hold numbers; None for a row that is wrapped."""
@@ -95,7 +100,8 @@ class PlainJsonlParser(JsonRowsParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of rows into blocks and evaluations."""
-        columns = self._stamps.named(by_rare_counter(columns, COUNTERS))
+        columns = self._rounds.placed(columns, STEPS, EPOCHS)
+        columns = self._stamps.named(by_rare_counter(columns, COUNTERS | {"#step"}))
         if not self._knows_splits:
             splits = {split_of(key) for key in columns}
             self._knows_splits = bool(splits & {"val", "test"})

@@ -119,6 +119,24 @@ def test_a_header_without_a_batch_size_places_lines_by_its_plan():
     assert steps(read(header + rows)) == list(range(10, 201, 10))
 
 
+@pytest.mark.parametrize("interval", [1, 5, 10, 50])
+def test_without_a_bar_deepspeed_tells_the_steps(interval):
+    told = "[2024-03-01 10:00:00,500] [INFO] [logging.py:96:log_dist] [Rank 0] step={}, skipped=0\n"
+    text = ""
+    for step in range(1, 201):
+        text += told.format(step) if step % 10 == 0 else ""
+        text += row(step, 80) + "\n" if step % interval == 0 else ""
+    read_steps = [step for step in steps(read(text)) if step >= 10]
+    assert read_steps == [step for step in range(interval, 201, interval) if step >= 10]
+
+
+def test_deepspeed_tells_the_steps_of_a_second_training_too():
+    told = "[INFO] [logging.py:96:log_dist] [Rank 0] step={}, skipped=0\n"
+    first = "".join(told.format(s) + row(s, 80) + "\n" for s in range(10, 51, 10))
+    second = "".join(told.format(s) + row(s, 40) + "\n" for s in range(10, 31, 10))
+    assert steps(read(first + second)) == [10, 20, 30, 40, 50, 10, 20, 30]
+
+
 def test_with_nothing_but_epochs_lines_are_counted():
     records = read("".join(f"{row(step, 50)}\n" for step in (10, 20, 30)))
     assert [(r.step, r.epoch) for r in records if r.kind == "train"] == [

@@ -210,3 +210,30 @@ def test_evaluations_of_an_agent_are_a_training_by_their_rewards():
     )
     assert run.eval_series("mean_episode_reward").step.tolist() == [9000 * n for n in range(9)]
     assert not run.loss_names
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_rounds_that_count_their_epochs_anew_go_on(epochs):
+    rows = [
+        {"round": n, "epoch": e, "train_loss": 1 / (n * 10 + e)}
+        for n in range(1, 7)
+        for e in range(1, epochs + 1)
+    ]
+    run = run_of(lines(*rows))
+    assert run.train_series("loss").step.tolist() == list(range(1, 6 * epochs + 1))
+    assert not run.counts_epochs
+
+
+def test_an_evaluation_of_a_round_stands_where_its_training_does():
+    rows = []
+    for n in range(5, 9):
+        rows += [{"round": n, "epoch": 1, "train_loss": 1 / n}]
+        rows += [{"round": n, "epoch": 1, "val_loss": 2 / n}]
+    run = run_of(lines(*rows))
+    assert run.train_series("loss").step.tolist() == [5, 6, 7, 8]
+    assert run.eval_series("val_loss").step.tolist() == [5, 6, 7, 8]
+
+
+def test_rounds_are_placed_the_same_whatever_the_pieces():
+    text = lines(*({"round": n // 3, "epoch": n % 3, "loss": 1 / (n + 1)} for n in range(12)))
+    assert repr([*records_of(_in_one(text))]) == repr([*records_of(read_text(PLAIN, text))])
