@@ -36,12 +36,15 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Tell whether a panel can be drawn on a stream."""
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a panel can be drawn on a stream, with all that it is drawn with."""
     try:
-        return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    except (OSError, ValueError):
+        if stream is None or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+            return False
+        "━╌│╭▁█…±🏁".encode(stream.encoding)
+    except (OSError, ValueError):  # a character that it lacks is a ValueError
         return False
+    return True
 
 
 class PlainScreen:
@@ -122,7 +125,9 @@ class PlainScreen:
         text = answers.status(watched, now).replace("\n", " · ")
         self._write(self._stream or sys.stdout, text)
 
-    def _write(self, stream: TextIO, text: str) -> None:
+    def _write(self, stream: TextIO | None, text: str) -> None:
+        if stream is None:  # it was closed before the start
+            return
         encoding = getattr(stream, "encoding", None) or "utf-8"
         line = harmless(text).encode(encoding, "replace").decode(encoding)
         try:

@@ -11,6 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from copilot_analytics.alerts.channels._base import Fatal
+from copilot_analytics.alerts.channels.console import ConsoleChannel
+from copilot_analytics.alerts.message import Message
 from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.events import OUTDONE, Event
 from copilot_analytics.findings import Severity
@@ -243,6 +246,25 @@ def test_a_terminal_that_is_gone_is_survived():
     out.close()
     PlainScreen(out, out).note("nobody hears")
     assert not is_terminal(out)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "can"), [("utf-8", True), ("latin-1", False), ("ascii", False)]
+)
+def test_a_panel_needs_a_terminal_that_can_write_it(monkeypatch, encoding, can):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    assert is_terminal(stream) is can
+
+
+def test_where_standard_output_was_closed_nothing_is_written_and_nothing_fails(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert not is_terminal(None)
+    run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
+    PlainScreen(notes=io.StringIO()).tell(run, Event("best", "mIoU", 1, None, 1, "best"))
+    with pytest.raises(Fatal, match="closed before the start"):
+        ConsoleChannel().send(Message("a", "k", "run", "news", Severity.INFO, "Hi"))
 
 
 @pytest.mark.parametrize(
