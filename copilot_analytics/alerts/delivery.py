@@ -222,6 +222,16 @@ class Delivery:
         """Tell whether a channel owes more than what must make no sound yet."""
         return lane.held_until <= now or self._ledger.waiting(lane.channel.ledger_name, now) > 0
 
+    def _is_past(self, lane: _Lane, message: Message, now: float) -> bool:
+        """Leave out the farewell of a terminal that was closed: the run is watched again."""
+        name = lane.channel.ledger_name
+        if not lane.channel.is_private or message.kind != "farewell":
+            return False
+        if message.severity > Severity.INFO or self._ledger.is_queued_here(message.id, name):
+            return False
+        self._ledger.bury([message.id], name, now, "the run is watched again")
+        return True
+
     def _hold(self, lane: _Lane, message: Message, now: float) -> bool:
         """Keep a message that must make no sound from a channel that cannot help it.
 
@@ -248,6 +258,7 @@ class Delivery:
         if below:
             ids = [entry.message.id for entry in below]
             self._ledger.bury(ids, name, now, "below the floor of the channel")
+        entries = [entry for entry in entries if not self._is_past(lane, entry.message, now)]
         entries = [entry for entry in entries if not self._hold(lane, entry.message, now)]
         if not entries:
             return 0

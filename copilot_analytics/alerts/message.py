@@ -12,7 +12,9 @@ from copilot_analytics.findings import Severity
 if TYPE_CHECKING:
     from copilot_analytics.events import Event
 
-MessageKind: TypeAlias = Literal["news", "resolved", "withdrawn", "digest", "attached", "summary"]
+MessageKind: TypeAlias = Literal[
+    "news", "resolved", "withdrawn", "digest", "attached", "summary", "farewell"
+]
 Verdict: TypeAlias = Literal["held", "told", "dropped"]
 Turn: TypeAlias = Literal["opened", "resolved", "withdrawn", "unstable", "passed"]
 
@@ -57,7 +59,8 @@ class Message:
         Which run; the name is for people.
     kind
         ``news`` began, ``resolved`` is over, ``withdrawn`` was wrong, ``digest`` gathers what had
-        to wait, ``attached`` opens and ``summary`` closes the supervision.
+        to wait, ``attached`` begins the watch of a run, ``summary`` tells how the run ended, and
+        ``farewell`` that it goes on unwatched.
     severity
         Compared with the floor of each channel.
     title

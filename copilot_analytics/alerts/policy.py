@@ -214,7 +214,7 @@ class Policy(Beliefs):
         self._forget_passed(now)
         words = wording.summary(context, left, supervised_on=True)
         ids.append(digest_of(self._run_key, "close", now))
-        return [self._message("summary", severity, words, ids, now)]
+        return [self._message("farewell", severity, words, ids, now)]
 
     def mute(self, until: float) -> None:
         """Hold back all that is not critical until then."""

@@ -157,9 +157,14 @@ def found_logs(
             return found
         if waiting.is_over:
             looked = table(search, time.time())
+            within = f"within {duration(wait_s or 0.0)}"
             if search.chosen is not None:
-                looked = f"no log grew within {duration(wait_s or 0.0)}; name one all the same, or"
-                looked += f" leave --wait out to take the newest\n{table(search, time.time())}"
+                looked = f"no log grew {within}; name one all the same, or leave --wait out to take"
+                looked += f" the newest\n{table(search, time.time())}"
+            elif wait_s:
+                looked += f"\nno training log came {within}"
+            else:
+                looked += "\nno training log yet; --wait 600 waits for one that begins"
             raise LogNotFoundError(looked)
         text = "waiting for a training log"
         if search.chosen is not None:

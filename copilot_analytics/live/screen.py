@@ -1,50 +1,28 @@
-"""What stands on the terminal: one calm panel, or plain lines where there is no terminal."""
+"""Plain lines where there is no terminal for a panel, and what both say."""
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED, OUTDONE
 from copilot_analytics.live import answers
 from copilot_analytics.live.run_names import near
-from copilot_analytics.live.sparkline import Curve
-from copilot_analytics.wording import duration, interval, number, plural, undated
+from copilot_analytics.wording import duration, plural, undated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
     from copilot_analytics.events import Event
-    from copilot_analytics.live.gpu_sampler import GpuSampler
     from copilot_analytics.live.watched import Watched
 
-_AGAIN = "going on; it was supervised before"
-_REFRESH_S = 1.0
-_REFRESH_MANY_S = 5.0
+AGAIN = "going on; it was supervised before"
 _PLAIN_STATUS_S = 600.0
 _UNSEEN_S, _UNSEEN_LOOK_S = 60.0, 5.0
-_COLOURS = {
-    "running": "green",
-    "evaluating": "cyan",
-    "finished": "bold green",
-    "buffered": "yellow",
-    "interrupted": "yellow",
-    "stalled": "bold red",
-    "crashed": "bold red",
-}
-_COLUMNS = (("run", 8), ("state", 8), ("phase", 3), ("progress", 3), ("left", 3), ("best", 3))
-_CALM = frozenset({"running", "evaluating", "finished", "waiting"})
-_PHASE_COLOURS = {
-    "DIVERGING": "bold red",
-    "OVERFITTING_RISK": "magenta",
-    "PLATEAU": "yellow",
-    "CONVERGED": "blue",
-}
 
 
 def harmless(text: str) -> str:
@@ -58,12 +36,15 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Tell whether a panel can be drawn on a stream."""
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a panel can be drawn on a stream, with all that it is drawn with."""
     try:
-        return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    except (OSError, ValueError):
+        if stream is None or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+            return False
+        "━╌│╭▁█…±🏁".encode(stream.encoding)
+    except (OSError, ValueError):  # a character that it lacks is a ValueError
         return False
+    return True
 
 
 class PlainScreen:
@@ -116,10 +97,10 @@ class PlainScreen:
     def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
         """Write one line on how a run stands, and the verdict if it has ended."""
         if again:
-            self.note(f"{watched.name}: {_AGAIN}")
+            self.note(f"{watched.name}: {AGAIN}")
             self._status(watched, now)
         if watched.following.status in ENDED:
-            self._write(self._stream or sys.stdout, f"{name_of(watched)}{_verdict(watched)}")
+            self._write(self._stream or sys.stdout, f"{name_of(watched)}{verdict_of(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:
         """Write now and then how things are."""
@@ -144,7 +125,9 @@ class PlainScreen:
         text = answers.status(watched, now).replace("\n", " · ")
         self._write(self._stream or sys.stdout, text)
 
-    def _write(self, stream: TextIO, text: str) -> None:
+    def _write(self, stream: TextIO | None, text: str) -> None:
+        if stream is None:  # it was closed before the start
+            return
         encoding = getattr(stream, "encoding", None) or "utf-8"
         line = harmless(text).encode(encoding, "replace").decode(encoding)
         try:
@@ -188,204 +171,8 @@ def name_of(watched: Watched) -> str:
     return f"{name}: " if name else ""
 
 
-def _verdict(watched: Watched) -> str:
+def verdict_of(watched: Watched) -> str:
+    """Return the verdict on a run that is over."""
     from copilot_analytics.report.verdict import verdict
 
     return verdict(watched.analysis)
-
-
-class PanelScreen:
-    """One panel at the bottom of the terminal; messages scroll above it.
-
-    Parameters
-    ----------
-    sampler
-        Whose devices are shown.
-    """
-
-    def __init__(self, sampler: GpuSampler | None = None) -> None:
-        self._sampler = sampler
-        self._live: Any = None
-        self._notes: list[str] = []
-        self._shown: object = None
-
-    def start(self) -> None:
-        """Begin to show."""
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(highlight=False, soft_wrap=False)
-        self._live = Live(console=console, auto_refresh=False, redirect_stderr=True)
-        self._live.start()
-
-    def tell(self, watched: Watched, event: Event) -> None:
-        """Take an event for the next refresh; the panel reads it from the run."""
-        self._shown = None
-
-    def note(self, text: str) -> None:
-        """Keep a remark in the panel, the newest about each log or channel."""
-        text = harmless(near(text))
-        about = text.partition(": ")[0]
-        others = [note for note in self._notes if note.partition(": ")[0] != about]
-        self._notes = [*others[-2:], text]
-        self._shown = None
-
-    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
-        """Say that an earlier watch is continued; the panel shows how the run stands."""
-        if again:
-            self.note(f"{watched.name}: {_AGAIN}")
-        if watched.following.status in ENDED:
-            self.note(f"{watched.name}: {_verdict(watched)}")
-
-    def show(self, runs: Sequence[Watched], now: float) -> float:
-        """Draw the panel anew."""
-        if self._live is None:
-            return _REFRESH_S
-        content = _one(runs[0], now, self._sampler) if len(runs) == 1 else _many(runs, now)
-        self._live.update(_framed(content, self._notes), refresh=True)
-        return _REFRESH_S if len(runs) <= 8 else _REFRESH_MANY_S
-
-    def stop(self) -> None:
-        """Leave the last panel standing and give the terminal back."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-
-def _framed(content: Any, notes: list[str]) -> Any:
-    from rich.console import Group
-    from rich.panel import Panel
-    from rich.text import Text
-
-    remarks = [Text(f"· {note}", style="dim", overflow="ellipsis", no_wrap=True) for note in notes]
-    hint = "Ctrl-C ends the watch, not the training"
-    return Panel(Group(content, *remarks), title="copilot", title_align="left", subtitle=hint,
-                 subtitle_align="right", border_style="dim")  # fmt: skip
-
-
-def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
-    """Draw one run: state, progress, time left, curves, events."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    following = watched.following
-    if not watched.following.log.run_key:
-        return Text(f"{harmless(near(following.path))}: {waits_for(watched) or 'reading'}")
-    from copilot_analytics.report.wording import extent, place
-
-    analysis = watched.analysis
-    run, metric = analysis.run, analysis.metric
-    life, phase = answers.state(watched, now), str(analysis.phases.current.value)
-    head = Text(no_wrap=True, overflow="ellipsis")
-    head.append(harmless(watched.name), style="bold")
-    head.append("   ")
-    head.append(life, style=_COLOURS.get(life, ""))
-    head.append(" · ")
-    head.append(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, ""))
-    silence_s = following.silence_s(now)
-    if silence_s > 30 and life not in answers.AT_REST:
-        head.append(f" · {answers.quiet(watched, now)}", style="dim")
-    rows = Table.grid(padding=(0, 2), expand=True)
-    rows.add_column(style="dim", no_wrap=True)
-    rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    rows.add_row("progress", _progress(run.progress, extent(run)))
-    rests = life in {*answers.AT_REST, "silent"}
-    if rests:
-        rows.add_row(*answers.at_rest(watched, now))
-    else:
-        rows.add_row("time left", _time_left(analysis))
-    losses = run.loss_names
-    if losses:
-        column = run.train_series(losses[0]).value
-        rows.add_row(losses[0], Curve(column, number(float(column[-1]))))
-    if metric.name is not None:
-        column = run.eval_series(metric.name).value
-        text = number(float(column[-1])) if len(column) else "–"
-        if metric.best is not None:
-            text += f"   best {number(metric.best)} at "
-            text += place(run, metric.best_step, metric.best_epoch)
-        rows.add_row(harmless(metric.name), Curve(column, text))
-    idle = rests and analysis.stop.advice in {"continue", "wait"}
-    if analysis.stop.advice != "none" and not idle:
-        rows.add_row("advice", harmless(f"{analysis.stop.advice}: {analysis.stop.reason}"))
-    if sampler is not None and sampler.available:
-        rows.add_row("devices", harmless(_devices(run)))
-    news = list(watched.recent)[-5:]
-    parts: list[Any] = [head, rows, *([Text("")] if news else [])]
-    for nth, event in enumerate(news, 1):
-        colour = {1: "", 2: "yellow", 3: "bold red"}[int(event.severity)]
-        line = Text(f"{clock(event)}{harmless(event.text)}", style=colour)
-        # There is room for the whole of the newest alone.
-        line.no_wrap, line.overflow = nth < len(news), "ellipsis"
-        parts.append(line)
-    return Group(*parts)
-
-
-def _progress(progress: float | None, extent: str) -> str:
-    if progress is None:
-        return f"{extent}; the plan is unknown"
-    done = min(max(progress, 0.0), 1.0)
-    full = math.floor(30 * done + 1e-6)
-    percent = math.floor(100 * done + 1e-6)  # it is at the end only where nothing is left
-    return f"{'━' * full}{'╌' * (30 - full)}  {percent} %   {extent}"
-
-
-def _time_left(analysis: Any) -> str:
-    eta = analysis.eta
-    if eta.remaining_s is None:
-        return "unknown: " + next((gap.why for gap in eta.not_judged), "no plan in the log")
-    bounds = interval(eta.low_s, eta.high_s, eta.level)
-    return duration(eta.remaining_s) + (f"   {bounds}" if bounds else "")
-
-
-def _devices(run: Any) -> str:
-    """Write the newest sample of each device."""
-    log = run.gpu_log
-    names = log.metric_names
-    parts = []
-    for name, unit in (
-        ("gpu_utilization_pct", "% busy"),
-        ("gpu_memory_used_mib", "MiB"),
-        ("gpu_temperature_c", "°C"),
-        ("gpu_power_w", "W"),
-    ):
-        if name in names:
-            column = run.gpu_log.series(name).value
-            if len(column):
-                parts.append(f"{number(float(column[-1]), 3)} {unit}")
-    return " · ".join(parts) or "no sample yet"
-
-
-def _many(runs: Sequence[Watched], now: float) -> Any:
-    """Draw one line for each run, the troubled ones first."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, expand=True, pad_edge=False)
-    for title, least in _COLUMNS:
-        # Where there is little room the name and the state are what is read.
-        table.add_column(
-            title, no_wrap=True, overflow="ellipsis", header_style="dim", min_width=least
-        )
-    ranked = sorted(runs, key=lambda watched: watched.following.status in _CALM)
-    for watched in ranked[:30]:
-        if not watched.following.log.run_key:
-            table.add_row(harmless(near(watched.following.path)), "waiting")
-            continue
-        analysis = watched.analysis
-        life, phase = answers.state(watched, now), str(analysis.phases.current.value)
-        done = analysis.run.progress
-        left = None if life in answers.AT_REST else analysis.eta.remaining_s
-        best = analysis.metric.best
-        table.add_row(
-            harmless(watched.name),
-            Text(life, style=_COLOURS.get(life, "")),
-            Text(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, "")),
-            "–" if done is None else f"{math.floor(100 * min(done, 1.0) + 1e-6)} %",
-            "–" if left is None else duration(left),
-            number(best),
-        )
-    if len(runs) > 30:
-        table.add_row(f"… and {len(runs) - 30} more")
-    return table

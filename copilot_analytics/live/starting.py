@@ -24,10 +24,11 @@ from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.forgetting import forget_the_gone
 from copilot_analytics.live.log_families import later_logs
+from copilot_analytics.live.panel import PanelScreen
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.resumes import judge_next
-from copilot_analytics.live.screen import PanelScreen, PlainScreen, is_terminal
+from copilot_analytics.live.screen import PlainScreen, is_terminal
 from copilot_analytics.live.supervisor import Supervisor
 from copilot_analytics.reading.detect import format_named
 from copilot_analytics.wording import duration

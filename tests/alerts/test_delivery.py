@@ -106,6 +106,28 @@ def test_what_must_make_no_sound_waits_only_where_it_would_make_one(ledger, can_
     assert ledger.undelivered() == {} == delivery.held(1010.0)
 
 
+def test_the_farewell_to_a_closed_terminal_is_no_news_on_the_next_one(tmp_path):
+    path = tmp_path / "ledger.sqlite3"
+    for name, changes in {
+        "bye": {"kind": "farewell", "severity": Severity.INFO},
+        "end": {"kind": "summary", "severity": Severity.INFO},
+        "nan": {"kind": "farewell", "severity": Severity.CRITICAL},
+    }.items():
+        closed = Ledger(path)
+        fill(closed, [name], **changes)
+        closed.close()
+    ledger = Ledger(path)
+    ledger.follow("run")
+    channel = Scripted()
+    channel.is_private = True
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, ["own"], kind="farewell", severity=Severity.INFO)
+    go(delivery, channel, 410.0, start=400.0)
+    assert {message.id for message in channel.taken} == {"end", "nan", "own"}
+    assert ledger.undelivered() == {}
+    ledger.close()
+
+
 def test_a_digest_is_still_until_the_first_of_its_messages_may_be_heard():
     early, later = (make_message(name, quiet_until=at) for name, at in (("a", 7.0), ("b", 9.0)))
     assert gathered([later, early]).quiet_until == 7.0

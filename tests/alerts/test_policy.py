@@ -232,7 +232,7 @@ def test_the_end_of_the_watch_does_not_tell_the_end_of_the_run_again(policy, fee
     assert run(policy, [feed("status", end)], 0, 40)
     assert policy.close(700.0, CONTEXT) == []
     run(policy, [feed("status", "running")], 800, 840)
-    assert [told.kind for told in policy.close(900.0, CONTEXT)] == ["summary"]
+    assert [told.kind for told in policy.close(900.0, CONTEXT)] == ["farewell"]
 
 
 def test_resumed_after_the_end_is_told(policy, feed):

@@ -194,7 +194,7 @@ def test_summary_tells_how_it_ended(analysis, status):
 def test_unwatched_run_ends_with_a_summary_too(analysis):
     policy = Policy()
     (told,) = policy.close(5.0, Context("key", "my_run", lambda: analysis))
-    assert told.kind == "summary"
+    assert told.kind == "farewell"
 
 
 def test_everything_fits_on_a_phone(analysis):

@@ -11,17 +11,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from copilot_analytics.alerts.channels._base import Fatal
+from copilot_analytics.alerts.channels.console import ConsoleChannel
+from copilot_analytics.alerts.message import Message
 from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.events import OUTDONE, Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.live import answers
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.following import Following
+from copilot_analytics.live.panel import PanelScreen, _progress
 from copilot_analytics.live.processes import ProcessState
 from copilot_analytics.live.screen import (
-    PanelScreen,
     PlainScreen,
-    _progress,
     clock,
     is_terminal,
     waits_for,
@@ -152,9 +154,9 @@ def test_a_log_that_is_there_is_not_waited_for(tmp_path):
 
 
 def test_a_run_is_at_its_end_only_where_nothing_is_left():
-    assert _progress(0.998, "7.9 of 8 epochs").endswith(" 99 %   7.9 of 8 epochs")
+    assert _progress(0.998, "7.9 of 8 epochs").startswith(" 99 %  ━")
     assert "╌" in _progress(0.998, "")
-    assert _progress(1.0, "8 of 8 epochs") == "━" * 30 + "  100 %   8 of 8 epochs"
+    assert _progress(1.0, "8 of 8 epochs") == "100 %  " + "━" * 20 + "  8 of 8 epochs"
 
 
 def test_a_narrow_panel_keeps_its_frame(watched):
@@ -165,6 +167,27 @@ def test_a_narrow_panel_keeps_its_frame(watched):
 def test_many_runs_are_a_table(watched):
     text = drawn([watched] * 40)
     assert "and 10 more" in text
+
+
+def _named(watched, name):
+    return Watched(watched.following, watched.policy, watched.run_key, name)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_long_name_leaves_room_for_how_its_run_stands(watched, width):
+    long = "alpha_long_experiment_name_resnet50_bs256_lr0.001_seed0"
+    text = drawn([_named(watched, long), _named(watched, "b")], width=width)
+    rows = [line for line in text.splitlines() if "running" in line]
+    assert len(rows) == 2
+    assert all("38 %" in row and " s " in row for row in rows)
+    assert rows[0].startswith("│ alpha") and "_seed0" in rows[0].replace("… ", "")[:70]
+
+
+def test_a_panel_of_80_columns_shows_the_whole_of_advice(watched):
+    advice = watched.analysis.stop
+    assert len(advice.reason) > 60
+    text = " ".join(line.strip("│ ") for line in drawn([watched], width=80).splitlines())
+    assert " ".join(advice.reason.split()[-3:]) in " ".join(text.split())
 
 
 def test_what_a_log_says_cannot_steer_the_terminal(watched):
@@ -223,6 +246,25 @@ def test_a_terminal_that_is_gone_is_survived():
     out.close()
     PlainScreen(out, out).note("nobody hears")
     assert not is_terminal(out)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "can"), [("utf-8", True), ("latin-1", False), ("ascii", False)]
+)
+def test_a_panel_needs_a_terminal_that_can_write_it(monkeypatch, encoding, can):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    assert is_terminal(stream) is can
+
+
+def test_where_standard_output_was_closed_nothing_is_written_and_nothing_fails(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert not is_terminal(None)
+    run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
+    PlainScreen(notes=io.StringIO()).tell(run, Event("best", "mIoU", 1, None, 1, "best"))
+    with pytest.raises(Fatal, match="closed before the start"):
+        ConsoleChannel().send(Message("a", "k", "run", "news", Severity.INFO, "Hi"))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,9 @@ class ConsoleChannel(Channel):
     def send(self, message: Message, figures: Mapping[str, bytes] | None = None) -> Receipt:
         """Write the message; figures are left out."""
         stream = self._stream or sys.stdout
+        if stream is None:
+            msg = "there is no terminal: standard output was closed before the start"
+            raise Fatal(msg)
         lines = [_harmless(line) for line in (message.title, *message.body)]
         text = "\n  ".join(lines) + "\n"
         encoding = getattr(stream, "encoding", None) or "utf-8"

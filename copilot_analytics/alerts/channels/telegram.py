@@ -130,7 +130,7 @@ class TelegramChannel(Channel):
     def send(self, message: Message, figures: Mapping[str, bytes] | None = None) -> Receipt:
         """Send the message, in parts if it is long, and then its figures."""
         before = self.chat
-        minor = message.severity < Severity.WARNING and message.kind != "summary"
+        minor = message.severity < Severity.WARNING and message.kind not in {"summary", "farewell"}
         silent = message.silent or minor
         text = "\n".join((*(_clean(line) for line in message.text.split("\n")),))
         reference = ""
