@@ -32,6 +32,9 @@ SECTION = re.compile(
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
+_LENGTH = re.compile(r"\W{0,9}(?:1|one|an|each)\s{1,3}epoch\s{0,3}(?:[:=]|is)\s{0,3}\d")
+"""``1 epoch = 2640 batches`` tells how long an epoch is, and heads none."""
+
 SETTINGS = "Namespace("
 """What argparse prints around all options of a script."""
 
@@ -81,6 +84,8 @@ def may_measure(line: str) -> bool:
     if SETTINGS in line:
         return False  # "epoch=200, lr_rate=0.1" there is what was asked for
     lower = line.lower()
+    if "epoch" in lower and _LENGTH.match(lower):
+        return False
     if any(part in lower for part in _INSIDE):
         return True
     words = set(_WORD.findall(lower))

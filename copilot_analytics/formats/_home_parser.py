@@ -13,6 +13,8 @@ the pass over a line                  `_home_words`, whose result is a `Reading`
 lines told by a few words             `_home_line_kinds`, `_home_plan`, `_home_checkpoints`
 drops of the learning rate            `_home_schedule`
 how many steps other lines name       `_home_totals`
+measures of an evaluation that no     `_home_judging`
+word calls one
 what makes a line a row               `_home_row_fields`
 where rows stand                      `_home_rows`
 results and running validations       `_home_evaluations`

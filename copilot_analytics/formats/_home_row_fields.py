@@ -177,3 +177,11 @@ def renamed(columns: dict[str, Floats], kind: str) -> dict[str, Floats]:
     """Return columns whose counter is told to be of the epoch or of the training."""
     names = {"#count": f"#{kind}", "#count_of": "#steps" if kind == "step" else "#inner_of"}
     return {names.get(name, name): column for name, column in columns.items()}
+
+
+def parted(
+    columns: Mapping[str, Floats], judged: Sequence[str]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return the first row, whose `judged` measures are those of a validation, and the rest."""
+    first = {f"val {n}" if n in judged else n: column[:1] for n, column in columns.items()}
+    return first, {name: column[1:] for name, column in columns.items()}

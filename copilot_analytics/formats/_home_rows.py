@@ -7,7 +7,6 @@ times, which the second row below the first header tells; or they sum up what ot
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,10 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._epoch_length import EpochStarts
-from copilot_analytics.formats._home_row_fields import renamed, together
+from copilot_analytics.formats._home_judging import JUDGING, RareMeasures
+from copilot_analytics.formats._home_row_fields import parted, renamed, together
 from copilot_analytics.formats._home_totals import LineTotals
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
-from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
-# What ranks, translates or generates is judged on held-out data, whatever line tells it.
-_JUDGING = re.compile(
-    IN_WORDS.pattern
-    + r"|^(?:hr|ndcg|mrr|hits?|r|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
-)
 _STEPS = frozenset({"#count", "#count_of", "#step", "#steps"})
 _AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
 
@@ -69,7 +63,7 @@ class HomeRows:
     def __init__(self, file: str) -> None:
         self.header: float | None = None
         self.axis = Axis()
-        self.reader = RowReader(file, self.axis, HomeNaming(evaluations=_JUDGING))
+        self.reader = RowReader(file, self.axis, HomeNaming(evaluations=JUDGING))
         self.has_rows = False
         self.says_where = False  # whether anything said where training stands
         self._counts: str | None = None  # "inner" or "step" once told
@@ -89,7 +83,7 @@ class HomeRows:
         self._below: str | None = None  # "one" or "many" rows below a header
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
-        self._totals = LineTotals()
+        self._totals, self._rare = LineTotals(), RareMeasures()
         self._is_nested = False  # whether epochs are counted anew below each such line
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
@@ -128,6 +122,18 @@ class HomeRows:
         columns, lines = self._without_repeats(shape, dict(columns), lines)
         if not len(lines):
             return
+        judged = self._rare.found(shape)
+        if judged:
+            columns, left = parted(columns, judged)
+            yield from self._stand_at(columns, lines[:1])
+            if len(lines) > 1:
+                yield from self.placed(left, lines[1:])
+            return
+        self._rare.pass_by(shape, len(lines))
+        yield from self._stand_at(columns, lines)
+
+    def _stand_at(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
+        shape = tuple(name for name in columns if name[0] != "#")
         total = self._totals.of(columns) if self.header is None else None
         if total is not None:
             yield from self.reader.config({"planned_steps": total}, int(lines[0]))

@@ -158,3 +158,29 @@ def test_an_open_first_epoch_has_no_length_yet() -> None:
 def test_the_end_may_name_what_was_trained(said: str) -> None:
     rows = "".join(f"Epoch {e}/100 | Loss: 0.{9 - e} | Val RMSE: 2.{e}\n" for e in range(1, 7))
     assert [r.kind for r in read(rows + said + "\n")][-1] == "end"
+
+
+def test_the_length_of_an_epoch_heads_none() -> None:
+    rows = "".join(f"step {s}, loss: 1{9 - s}.25\n" for s in range(6))
+    text = f"{rows}loaded 338025 tokens\n1 epoch = 2640 batches\n{rows}"
+    records = read(text)
+    assert not any("planned_epochs" in r.facts for r in records)
+    assert [r.step for r in records if r.kind == "train"] == [*range(6), *range(6)]
+    assert {r.epoch for r in records if r.kind == "train"} == {None}
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 900, 13)])
+def test_what_only_some_rows_tell_was_evaluated(cuts: range) -> None:
+    text = "".join(
+        f"Epoch {e:02d} loss 2.{90 - e} | train 2.1s"
+        + (f" | Acc {e + 1}.32% | infer 4.4s\n" if e % 5 == 0 else "\n")
+        for e in range(1, 21)
+    )
+    records = read(text, cuts)
+    assert points(records, "eval") == [(e, {"val Acc": e + 1.32}) for e in (5, 10, 15, 20)]
+    assert len(points(records, "train")) == 20
+
+
+def test_a_measure_that_every_row_tells_is_of_the_training() -> None:
+    text = "".join(f"Epoch {e} loss 2.{90 - e} | Acc {e + 1}.5%\n" for e in range(1, 9))
+    assert not points(read(text), "eval")
