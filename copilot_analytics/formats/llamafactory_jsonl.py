@@ -45,8 +45,12 @@ class LlamaFactoryJsonl(JsonRowsFormat):
     required: ClassVar[frozenset[str]] = frozenset({"current_steps"})
 
     def is_row(self, statement: Json) -> bool:
-        """Tell whether a statement counts steps, and the share that is done."""
-        return {"current_steps", "total_steps", "percentage"} <= statement.keys()
+        """Tell whether a statement counts steps of a training, and the share that is done.
+
+        Predictions count the steps of their own pass, in rows without an epoch.
+        """
+        counts = {"current_steps", "total_steps", "percentage"} <= statement.keys()
+        return counts and ("epoch" in statement or is_number(statement.get("loss")))
 
     def clocks(self, statement: Json) -> Collection[str]:
         """Name the durations; what is left is told beside a loss alone."""

@@ -8,6 +8,7 @@ import math
 import pytest
 from statements import read_text
 
+from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.formats.deit_json import FORMAT as DEIT
 from copilot_analytics.formats.llamafactory_jsonl import FORMAT as LLAMA
 from copilot_analytics.formats.plain_jsonl import FORMAT as PLAIN
@@ -210,3 +211,12 @@ def test_evaluations_of_an_agent_are_a_training_by_their_rewards():
     )
     assert run.eval_series("mean_episode_reward").step.tolist() == [9000 * n for n in range(9)]
     assert not run.loss_names
+
+
+def test_steps_of_a_prediction_are_no_training() -> None:
+    row = (
+        '{{"current_steps": {}, "total_steps": 60, "percentage": 50.0, '
+        '"elapsed_time": "0:00:05", "remaining_time": "0:00:05"}}\n'
+    )
+    with pytest.raises(NotATrainingLogError, match="holds no training"):
+        run_of("".join(row.format(step) for step in range(5, 61, 5)))
