@@ -13,6 +13,7 @@ from copilot_analytics.formats._parts import Part, PartsFormat, PartsParser
 from copilot_analytics.formats._rows import Name, Naming, RowReader
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
+from copilot_analytics.schedule import Schedule, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,6 +140,11 @@ INFO:root:[Epoch 1] train=0.375000 val=0.625000 loss=2.250000 time: 34.250000
 """,
             (
                 Record("config", facts={"planned_epochs": 3}, line=1),
+                Record(
+                    "config",
+                    facts={"schedule": Schedule((Stage("multistep", milestones=(1.0, 2.0)),))},
+                    line=1,
+                ),
                 Record("config", facts={"save_best": "val"}, line=2),
                 Record("config", facts={"step_unit": "epoch"}, line=2),
                 Record("train", 1, 1.0, metrics={"loss": 2.5, "train": 0.25}, line=2),
