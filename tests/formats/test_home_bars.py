@@ -27,6 +27,35 @@ def drawn(epoch: int, postfix: str) -> str:
     )
 
 
+def full(number: int, title: str = "", name: str = "loss") -> str:
+    return f"{title}100%|###| 40/40 [00:20<00:00, 2.0it/s, {name}={1 / number:.4f}]\n"
+
+
+@pytest.mark.parametrize("title", ["", "train: "])
+@pytest.mark.parametrize("again", [False, True])
+def test_of_bars_that_are_drawn_at_their_end_alone_each_is_an_epoch(
+    title: str, *, again: bool
+) -> None:
+    twice = [f"{full(n, title).rstrip()}\r{full(n, title)}" for n in range(1, 13)]
+    records = read("".join(twice if again else (full(n, title) for n in range(1, 13))))
+    assert points(records, "train") == [
+        (40 * n, {"loss": float(f"{1 / n:.4f}")}) for n in range(1, 13)
+    ]
+
+
+def test_a_bar_whose_end_is_drawn_again_is_one_bar() -> None:
+    text = "".join(
+        f"{drawn(n, 'loss=0.')}\n{full(n).replace('40/40', '4/4')}" for n in range(1, 13)
+    )
+    assert {step for step, _ in points(read(text), "train")} <= set(range(49))
+    assert len([step for step, _ in points(read(text), "train") if step == 48]) == 1
+
+
+def test_bars_that_measure_no_loss_at_their_ends_are_no_training() -> None:
+    text = "".join(full(n, "eval: ", "acc") for n in range(1, 13))
+    assert FORMAT.confidence(text.splitlines()) == 0.0
+
+
 def test_of_bars_that_lines_below_sum_up_nothing_counts() -> None:
     text = "".join(
         f"{drawn(e, 'train loss=0.')}\n[{e}/90] Train Loss: 1.{e}, Valid Loss: 2.{e}\n"
