@@ -148,7 +148,7 @@ class BarReader:
 
     def _is_axis(self, frame: Frame) -> bool:
         """Tell whether each frame is a point, because nothing else says where training is."""
-        if frame.done <= 0 or frame.which[1]:
+        if frame.done <= 0 or (frame.which[1] and not frame.is_of_the_only_epoch):
             return False
         return not self._names_epochs or frame.counts_steps
 
@@ -202,6 +202,9 @@ class BarReader:
         for name in ("#count", "#count_of", "#inner", "#inner_of"):
             columns.pop(name, None)
         yield from self._evaluations.release()
+        if frame.is_of_the_only_epoch:
+            columns["#inner"] = np.array([float(frame.done)])
+            columns["#inner_of"] = np.array([float(frame.total)])
         if frame.counts_steps:
             columns = {name: column for name, column in columns.items() if name != "#epoch"}
             columns["#step"] = np.array([float(frame.done)])
