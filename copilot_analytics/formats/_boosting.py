@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 NOT_TRAINING = re.compile(r"^(?!d?train|learn|fit)", re.IGNORECASE)
 """Finds metrics of data sets that the trees are not fitted to."""
 
+_ROUNDS = re.compile(
+    r"(?<!\w)(?:num_iterations?|num_boost_rounds?|n_estimators|num_rounds?|num_trees?|n_?rounds)"
+    r"['\"]?\s{0,9}[:=]\s{0,9}['\"]?(?P<count>\d{1,7})(?:\.0{1,9})?(?![\w.])"
+)
+_LONGEST = 20_000
 _BEST = re.compile(r"best (?:iteration|round)(?: is)?:\s*$", re.IGNORECASE)
 
 
@@ -30,6 +35,7 @@ class BoostingParser(StatementParser):
     _last = -1.0
     _repeats = False  # whether the next line is the best one
     _ended = False
+    _rounds: int | None = None  # that settings plan, until others do
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
         """Turn the numbers of lines into records."""
@@ -45,6 +51,10 @@ class BoostingParser(StatementParser):
                     "launch", line, facts={"reason": f"the trees are counted from {step:g} again"}
                 )
                 self._rows.forget()
+                self._last = -1.0
+            if self._rounds is not None and self._last < 0:
+                last = self._rounds if step else self._rounds - 1  # XGBoost counts trees from 0
+                yield from self._rows.config({"planned_steps": last}, line)
             self._last, self._ended = step, False
             one = {name: column[row : row + 1] for name, column in columns.items()}
             yield from self.row(one, line, lines[row : row + 1])
@@ -59,6 +69,9 @@ class BoostingParser(StatementParser):
             self._repeats = True
             why = "it stopped early or printed its best tree"
             return [self._rows.record("end", number, facts={"reason": why})]
+        rounds = _ROUNDS.search(line, 0, _LONGEST)
+        if rounds is not None and int(rounds["count"]) > 0:
+            self._rounds = int(rounds["count"])
         return super().parse(line, number)
 
 

@@ -35,6 +35,7 @@ class BarReader:
         self._rows = rows
         self._evaluations = evaluations
         self._frame: Frame | None = None
+        self._is_full = False  # from the first of its frames on
         self._first_bars = FirstBars()
         self._unnamed = UnnamedBars()
         self._outer: tuple[float, Frame] | None = None
@@ -42,15 +43,22 @@ class BarReader:
     def draw(self, frame: Frame) -> Iterator[Item]:
         """Take a frame."""
         held = self._frame
-        if held is not None and not held.goes_on(frame):
+        if held is not None and (not held.goes_on(frame) or self._is_another(held, frame)):
             yield from self.end()
         elif held is not None and frame.done > held.done and self._is_axis(held):
             yield from self._on_the_axis(held)
         if frame.total:
             if self._frame is None and self._is_unnamed(frame):
                 yield from self._points(self._unnamed.begin(frame))
+            is_first = self._frame is None or self._is_full
+            self._is_full = is_first and frame.done == frame.total
             self._frame = frame
             yield from self._plan(frame)
+
+    def _is_another(self, held: Frame, frame: Frame) -> bool:
+        """Tell whether bars are drawn at their ends alone, each in a line of its own."""
+        at_end = self._is_full and frame.done == frame.total == held.total
+        return at_end and frame.line != held.line and frame.text != held.text
 
     def beside(self, epochs: Floats) -> int | None:
         """Return the total of a bar without a title that goes on by one with each epoch; or None.
@@ -140,7 +148,7 @@ class BarReader:
 
     def _is_axis(self, frame: Frame) -> bool:
         """Tell whether each frame is a point, because nothing else says where training is."""
-        if frame.done <= 0 or frame.which[1]:
+        if frame.done <= 0 or (frame.which[1] and not frame.is_of_the_only_epoch):
             return False
         return not self._names_epochs or frame.counts_steps
 
@@ -194,6 +202,9 @@ class BarReader:
         for name in ("#count", "#count_of", "#inner", "#inner_of"):
             columns.pop(name, None)
         yield from self._evaluations.release()
+        if frame.is_of_the_only_epoch:
+            columns["#inner"] = np.array([float(frame.done)])
+            columns["#inner_of"] = np.array([float(frame.total)])
         if frame.counts_steps:
             columns = {name: column for name, column in columns.items() if name != "#epoch"}
             columns["#step"] = np.array([float(frame.done)])

@@ -94,6 +94,11 @@ class Frame:
         return int(found[1]) if found else None
 
     @property
+    def is_of_the_only_epoch(self) -> bool:
+        """Whether its title says that no other epoch is planned than the one that it names."""
+        return self.which[1] == "1" and self.planned_epochs == 1
+
+    @property
     def counts_epochs(self) -> bool:
         """Whether the bar counts epochs."""
         return "epoch" in self.title.lower() and not _DIGITS.search(self.title)

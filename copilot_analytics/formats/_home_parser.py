@@ -65,7 +65,7 @@ from copilot_analytics.formats._home_row_fields import (
     numbers_of,
 )
 from copilot_analytics.formats._home_rows import HomeRows
-from copilot_analytics.formats._home_schedule import stated_schedule
+from copilot_analytics.formats._home_schedule import ScheduleSettings
 from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
@@ -97,6 +97,7 @@ class HomeTextParser(LineParser):
         self._repeats = False  # whether lines without an axis sum up what was said
         self._bars = BarReader(self._rows, self._evaluations)
         self._is_played = False  # whether the place that was named last is an episode
+        self._schedule = ScheduleSettings()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -203,6 +204,8 @@ class HomeTextParser(LineParser):
         self._section, self._repeats = None, False
 
     def _line(self, line: str, number: int) -> Iterator[Item]:
+        if not self._rows.has_rows or "Namespace(" in line:
+            yield from self._settings(line, number)
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
@@ -266,14 +269,19 @@ class HomeTextParser(LineParser):
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
         plan: dict[str, Any] = dict(stated_plan(line))
-        schedule = stated_schedule(line)
-        if schedule is not None:
-            plan["schedule"] = schedule
         choice = stated_choice(line)
         if choice is not None:
             plan["save_best"] = choice
         if plan and (not self._rows.has_rows or "Namespace(" in line):
             yield from self._rows.reader.config(plan, number)
+
+    def _settings(self, line: str, number: int) -> Iterator[Item]:
+        """Learn what settings say of the learning rate; a namespace is of a launch of its own."""
+        if self._rows.has_rows:
+            self._schedule.begin()
+        schedule = self._schedule.see(line)
+        if schedule is not None:
+            yield from self._rows.reader.config({"schedule": schedule}, number)
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""

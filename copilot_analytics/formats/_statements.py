@@ -19,7 +19,7 @@ from copilot_analytics.formats._base import (
     judges_each_line,
 )
 from copilot_analytics.formats._home_plan import stated_plan
-from copilot_analytics.formats._home_schedule import stated_schedule
+from copilot_analytics.formats._home_schedule import ScheduleSettings
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.schema import FACTS
@@ -86,7 +86,8 @@ class StatementParser(LineParser):
         self._patterns = patterns
         self._naming = naming
         self._rows = rows
-        self._reads_settings = reads_settings  # until the first row
+        self._reads_plan = reads_settings
+        self._schedule = ScheduleSettings()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""
@@ -94,26 +95,29 @@ class StatementParser(LineParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of training lines into blocks, and evaluations beside them."""
-        self._reads_settings = False
+        self._reads_plan = False
+        self._schedule.begin()
         return self._rows.rows(columns, lines)
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read any other line."""
         pattern, fields, found = self._match(line, _OTHER_KINDS)
         if pattern is None or found is None:
-            return list(self._settings(line, number)) if self._reads_settings else ()
+            return list(self._settings(line, number))
         numbers = {field.name: float(line[field.start : field.end]) for field in fields or ()}
         if pattern.kind == "eval":
             return list(self._rows.evaluation(numbers, number, pattern.split))
-        return list(self._statement(pattern, found, self._rows.time_of(numbers), number))
+        said = self._statement(pattern, found, self._rows.time_of(numbers), number)
+        settings = self._settings(line, number) if pattern.kind == "config" else ()
+        return [*said, *settings]
 
     def close(self) -> Iterable[Record]:
         """Say what the lines showed of the length of an epoch."""
         return list(self._rows.learned())
 
     def _settings(self, line: str, number: int) -> Iterator[Record]:
-        facts: dict[str, Any] = dict(stated_plan(line))
-        schedule = stated_schedule(line)
+        facts: dict[str, Any] = dict(stated_plan(line)) if self._reads_plan else {}
+        schedule = self._schedule.see(line)
         if schedule is not None:
             facts["schedule"] = schedule
         yield from self._rows.config(facts, number)
@@ -187,8 +191,8 @@ class StatementFormat(LogFormat):
     naming : Naming
         What keys and groups are called.
     reads_settings : bool
-        Whether the plan and the drops of the learning rate may stand among the settings that a
-        script of one's own dumps above its rows.
+        Whether the plan may stand among the settings that a script of one's own dumps above its
+        rows; drops of the learning rate may do so in any log.
     """
 
     patterns: ClassVar[tuple[Pattern, ...]]

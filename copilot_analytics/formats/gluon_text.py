@@ -13,6 +13,7 @@ from copilot_analytics.formats._parts import Part, PartsFormat, PartsParser
 from copilot_analytics.formats._rows import Name, Naming, RowReader
 from copilot_analytics.formats._statements import Pattern
 from copilot_analytics.records import Record
+from copilot_analytics.schedule import Schedule, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,6 +90,11 @@ class GluonText(PartsFormat):
             "eval", re.compile(_EPOCH + r"\svalidation: (?P<rest>.*=.*)$", re.IGNORECASE), ANY_PAIRS
         ),
         Pattern(
+            "end",  # the script for language models tests its best weights when it is done
+            re.compile(r"^Best test loss \d{1,4}\.\d{1,4}, test ppl \d"),
+            facts={"reason": "the best weights were tested"},
+        ),
+        Pattern(
             "config",
             re.compile(
                 r"Namespace\(.{0,9000}?(?<![A-Za-z_])(?:num_)?epochs=(?P<planned_epochs>\d{1,7})[,)]"
@@ -139,6 +145,11 @@ INFO:root:[Epoch 1] train=0.375000 val=0.625000 loss=2.250000 time: 34.250000
 """,
             (
                 Record("config", facts={"planned_epochs": 3}, line=1),
+                Record(
+                    "config",
+                    facts={"schedule": Schedule((Stage("multistep", milestones=(1.0, 2.0)),))},
+                    line=1,
+                ),
                 Record("config", facts={"save_best": "val"}, line=2),
                 Record("config", facts={"step_unit": "epoch"}, line=2),
                 Record("train", 1, 1.0, metrics={"loss": 2.5, "train": 0.25}, line=2),
@@ -155,6 +166,8 @@ INFO:root:[Epoch 1] train=0.375000 val=0.625000 loss=2.250000 time: 34.250000
 [Epoch 1 Batch 2/4] loss=6.50, ppl=125.5000, throughput=60.25K wps, wc=6500.25K
 [Epoch 1] valid Loss=6.25, valid ppl=100.5, valid bleu=12.50
 [Epoch 1] test Loss=6.50, test ppl=110.5, test bleu=12.25
+Best validation loss 6.25, val ppl 100.50
+Best test loss 6.50, test ppl 110.50
 """,
             (
                 Record("config", facts={"steps_per_epoch": 4}, line=1),
@@ -163,6 +176,7 @@ INFO:root:[Epoch 1] train=0.375000 val=0.625000 loss=2.250000 time: 34.250000
                 Record("train", 6, 1.5, metrics={"loss": 6.5, "ppl": 125.5}, line=4),
                 Record("eval", 6, metrics={"valid bleu": 12.5}, line=5),
                 Record("eval", 6, metrics={"test bleu": 12.25}, facts={"split": "test"}, line=6),
+                Record("end", line=8),
             ),
         ),
         Sample(

@@ -1,4 +1,8 @@
-"""What Kaldi's nnet3 and chain trainers write to ``train.N.1.log``: one iteration of training."""
+"""What Kaldi's nnet3 and chain trainers write.
+
+A file ``train.N.1.log`` holds the objective within one iteration, the log of the script says how
+many iterations are done.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,19 @@ class KaldiText(StatementFormat):
         Pattern(
             "train",
             re.compile(
-                r"\[[^\]]{1,60}\]:PrintStatsForThisMinibatch\(\):[^ ]{1,60} "
+                r"\[[^\]]{1,60}\]:PrintStatsForThis(?:Minibatch|Phase)\(\):[^ ]{1,60} "
                 r"Average objective function for 'output' for minibatches "
                 r"\d{1,9}-(?P<step>\d{1,9}) is "
                 rf"(?P<objective>{NUMBER})(?: \+ {NUMBER}(?: = {NUMBER})?)? over "
+            ),
+        ),
+        Pattern(
+            "train",
+            re.compile(
+                r"\[steps/[^\]]{1,80} INFO \] Iter: (?P<step>\d{1,9})/(?P<steps>\d{1,9})\s{1,9}"
+                r"(?:Jobs: \d{1,5}\s{1,9})?Epoch: (?P<progress>\d{1,6}\.\d{1,4})/"
+                r"(?P<epochs>\d{1,6}\.\d{1,4}) \([\d.]{1,8}% complete\)\s{1,9}"
+                rf"lr: (?P<lr>{NUMBER})"
             ),
         ),
     )
@@ -45,6 +58,19 @@ class KaldiText(StatementFormat):
             " objective function for 'output' for minibatches 0-9 is -0.25 + -0.05 over 6400"
             " frames.\n",
             (Record("train", 9, metrics={"objective": -0.25}, line=1),),
+        ),
+        Sample(
+            """\
+2019-05-01 10:00:00,250 [steps/nnet3/train_dnn.py:343 - train - INFO ] Iter: 0/39   Jobs: 2   \
+Epoch: 0.00/4.0 (0.0% complete)   lr: 0.003000
+2019-05-01 10:05:00,500 [steps/nnet3/train_dnn.py:343 - train - INFO ] Iter: 10/39   Jobs: 2   \
+Epoch: 1.00/4.0 (25.0% complete)   lr: 0.002500
+""",
+            (
+                Record("config", facts={"planned_steps": 39, "planned_epochs": 4}, line=1),
+                Record("train", 0, 0.0, 1556704800.25, {"lr": 0.003}, line=1),
+                Record("train", 10, 1.0, 1556705100.5, {"lr": 0.0025}, line=2),
+            ),
         ),
     )
 

@@ -45,6 +45,30 @@ class LightGBMText(BoostingFormat):
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
+            """\
+{
+ "learning_rate": 0.25,
+ "num_iterations": 40.0,
+}
+[20]\tvalid's auc: 0.5
+[40]\tvalid's auc: 0.75
+{
+ "num_iterations": 60,
+}
+[20]\tvalid's auc: 0.625
+""",
+            (
+                Record("config", facts={"planned_steps": 40}, line=5),
+                Record("config", facts={"step_unit": "tree"}, line=5),
+                Record("eval", 20, metrics={"valid's auc": 0.5}, line=5),
+                Record("eval", 40, metrics={"valid's auc": 0.75}, line=6),
+                Record("launch", line=10),
+                Record("config", facts={"planned_steps": 60}, line=10),
+                Record("config", facts={"step_unit": "tree"}, line=10),
+                Record("eval", 20, metrics={"valid's auc": 0.625}, line=10),
+            ),
+        ),
+        Sample(
             "[20]\ttraining's auc: 0.75\tvalid's auc: 0.625\n"
             "[40]\ttraining's auc: 0.875\tvalid's auc: 0.75\n"
             "Did not meet early stopping. Best iteration is:\n"

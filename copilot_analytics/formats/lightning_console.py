@@ -54,9 +54,10 @@ _OPEN = re.compile(
 )
 # The bar that rich draws, which is wrapped where the console ends: far behind the left edge.
 _RICH = re.compile(
-    r"^Epoch (?P<epoch>\d{1,9})/-?\d{1,9}\s{1,4}[━╸╺ ]{5,300}\s?"
+    r"^Epoch (?P<epoch>\d{1,9})(?:/(?P<last>-?\d{1,9}))?\s{1,4}[━╸╺ ]{5,300}\s?"
     r"(?P<batch>\d{1,9})/(?P<batches>\d{1,9})\s(?P<rest>.{0,2000})$"
 )
+_OWN_RICH = re.compile(r"\d/\d{1,9} (?:\d{1,4}:){2}\d\d • [-\d:]{4,12} \d{1,9}\.\d\dit/s")
 _WRAPPED = re.compile(r"^\s{20,300}(?P<rest>\S.{0,300})$")
 _RICH_PAIRS = re.compile(rf"(?P<key>[A-Za-z_][\w./-]{{0,80}}): {{1,9}}(?P<number>{NUMBER})(?=\s|$)")
 
@@ -113,7 +114,9 @@ class LightningConsoleParser(LineParser):
         if rich is not None:
             epoch, batch, batches = (int(rich[name]) for name in ("epoch", "batch", "batches"))
             self._rich = (_Point(epoch, batch, batches, number, None), rich["rest"].rstrip())
-            return told
+            last = int(rich["last"] or -1)  # epoch that is planned: below 0 where steps are
+            plan = {"planned_epochs": last + 1} if last >= 0 else {}
+            return [*told, *self._rows.config(plan, number)]
         return [*told, *self._line(line, number)]
 
     def _line(self, line: str, number: int) -> Iterable[Record]:
@@ -253,6 +256,12 @@ def _open_frame(line: str) -> Frame | None:
     return Frame(found["title"], done, 0, elapsed, found["rest"], *span, is_exact=True)
 
 
+def _is_rich(line: str) -> bool:
+    """Tell whether a line can only be the bar that rich draws for Lightning."""
+    rich = _RICH.match(line) if "━" in line else None
+    return rich is not None and _OWN_RICH.search(line) is not None
+
+
 class LightningConsole(LogFormat):
     """``Epoch 3: 100%|###| 250/250 [00:10<00:00, 23.9it/s, v_num=0, train_loss=0.1]``."""
 
@@ -363,7 +372,7 @@ Epoch 1:  20%|## | 1/5 [00:01<00:04, 1.0it/s, loss=0.5, v_num=1, val_acc=0.25]
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: bars of epochs are common, what stands in or around them is not."""
-        if any(_OWN_LINE.search(line[:1000]) for line in lines):
+        if any(_OWN_LINE.search(line[:1000]) or _is_rich(line[:1000]) for line in lines):
             return 1.0
         if not any(_OWN_HEADER.search(line[:200]) for line in lines):
             return 0.0

@@ -45,8 +45,12 @@ class LlamaFactoryJsonl(JsonRowsFormat):
     required: ClassVar[frozenset[str]] = frozenset({"current_steps"})
 
     def is_row(self, statement: Json) -> bool:
-        """Tell whether a statement counts steps, and the share that is done."""
-        return {"current_steps", "total_steps", "percentage"} <= statement.keys()
+        """Tell whether a statement counts steps of a training, and the share that is done.
+
+        Predictions count the steps of their own pass, in rows without an epoch.
+        """
+        counts = {"current_steps", "total_steps", "percentage"} <= statement.keys()
+        return counts and ("epoch" in statement or is_number(statement.get("loss")))
 
     def clocks(self, statement: Json) -> Collection[str]:
         """Name the durations; what is left is told beside a loss alone."""
@@ -106,14 +110,14 @@ class LlamaFactoryJsonl(JsonRowsFormat):
         ),
         Sample(
             """\
-{"current_steps": 5, "total_steps": 10, "percentage": 50.0, "elapsed_time": "0:01:00", \
-"remaining_time": "0:01:00"}
-{"current_steps": 10, "total_steps": 10, "percentage": 100.0, "elapsed_time": "0:02:00", \
-"remaining_time": "0:00:00"}
+{"current_steps": 5, "total_steps": 10, "epoch": 1.0, "percentage": 50.0, \
+"elapsed_time": "0:01:00", "remaining_time": "0:01:00"}
+{"current_steps": 10, "total_steps": 10, "epoch": 2.0, "percentage": 100.0, \
+"elapsed_time": "0:02:00", "remaining_time": "0:00:00"}
 """,
             (
                 Record("config", facts={"planned_steps": 10}, line=1),
-                Record("end", 10, None, 120.0, line=2),
+                Record("end", 10, 2.0, 120.0, line=2),
             ),
         ),
     )

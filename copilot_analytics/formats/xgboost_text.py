@@ -101,6 +101,16 @@ class XGBoostText(BoostingFormat):
             ),
         ),
         Sample(
+            "XGBRegressor(max_depth=3, n_estimators=11)\n"
+            "[0]\ttrain-rmse:2.5\n[10]\ttrain-rmse:1.5\n",
+            (
+                Record("config", facts={"planned_steps": 10}, line=2),
+                Record("config", facts={"step_unit": "tree"}, line=2),
+                Record("train", 0, metrics={"train-rmse": 2.5}, line=2),
+                Record("train", 10, metrics={"train-rmse": 1.5}, line=3),
+            ),
+        ),
+        Sample(
             "[5]\tvalidation_0-rmse:1.5\tvalidation_1-rmse:1.75\n",
             (
                 Record("config", facts={"step_unit": "tree"}, line=1),

@@ -56,6 +56,7 @@ class LaunchFilter:
         self._held: list[Item] = []
         self._log_facts: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
+        self._since_row: dict[str, Any] = {}  # facts that stand above a header, if one follows
         self._resumed = False
         self._crashed = False
         self._forget_run()
@@ -185,7 +186,7 @@ class LaunchFilter:
         held, self._held = self._held, []
         if reason is not None:
             at = next((item.line for item in held if isinstance(item, Record)), line) or line
-            facts = self._log_facts if held else {**self._facts, **self._log_facts}
+            facts = {**(self._since_row if held else self._facts), **self._log_facts}
             self._forget_run()
             self._facts = dict(facts)
             yield Record("launch", facts={"reason": reason}, line=at, file=file)
@@ -257,6 +258,7 @@ class LaunchFilter:
         return bool(self._held) and step <= max(2 * gap, interval)
 
     def _note(self, step: int | None, epoch: float | None) -> None:
+        self._since_row = {}
         self._rows += 1
         if step is not None:
             if self._first is None:
@@ -272,12 +274,14 @@ class LaunchFilter:
     def _learn(self, item: Item) -> None:
         if isinstance(item, Record) and item.kind == "config":
             self._facts.update(item.facts)
+            self._since_row.update(item.facts)
 
     def _release(self) -> Iterator[Item]:
         held, self._held = self._held, []
         for item in held:
             self._learn(item)
             yield item
+        self._since_row = {}
 
 
 def _known(number: float) -> float | None:

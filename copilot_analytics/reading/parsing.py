@@ -13,6 +13,7 @@ from copilot_analytics.reading.crashes import CrashWatcher
 from copilot_analytics.reading.detect import Detection, Detector, format_named, known_formats
 from copilot_analytics.reading.lines import Lines, LineSplitter
 from copilot_analytics.reading.objects import ObjectReader
+from copilot_analytics.reading.replicas import ReplicaFilter
 from copilot_analytics.reading.text import TextReader
 from copilot_analytics.reading.unwrapping import Unwrapper
 from copilot_analytics.records import Block, Item, Record
@@ -100,6 +101,7 @@ class LogReader:
         self._formats = known_formats() if formats is None else dict(formats)
         self._unwrapper = Unwrapper()
         self._splitter = LineSplitter()
+        self._replicas = ReplicaFilter()
         self._bytes = ByteDetector({} if log_format is not None else self._formats)
         self._detector = Detector(self._formats)
         self._held: list[Lines] = []
@@ -140,7 +142,7 @@ class LogReader:
             self._begin(form, Detection(form.name, 1.0, f"its first bytes are a {form.title}"))
         if self._byte_reader is not None:
             return self._counted(self._start() + self._byte_reader.feed(chunk))
-        lines = self._splitter.feed(chunk)
+        lines = self._replicas.see(self._splitter.feed(chunk))
         if not lines.size:
             return self._counted(self._start())
         if self._reader is None:
@@ -158,7 +160,7 @@ class LogReader:
         """
         if self._reader is None:
             return self.feed(b"\n")
-        tail = self._splitter.close()
+        tail = self._replicas.see(self._splitter.close())
         self._splitter.line += 1
         return self._counted(self._reader.read_cut(tail)) if tail.size else []
 
@@ -195,7 +197,7 @@ class LogReader:
         items = self._feed(self._unwrapper.close())
         if self._byte_reader is not None:
             return [*items, *self._byte_reader.close()]
-        return items + self._read_last(self._splitter.close())
+        return items + self._read_last(self._replicas.see(self._splitter.close()))
 
     def _read_last(self, tail: Lines) -> list[Item]:
         """Read a line without an end, and what only the end of the log tells."""
@@ -204,7 +206,7 @@ class LogReader:
         return items + self._reader.close()
 
     def _close_lines(self) -> list[Item]:
-        tail = self._splitter.close()
+        tail = self._replicas.see(self._splitter.close())
         if self._reader is None:
             self._look(tail, final=True)
             if self._reader is None:

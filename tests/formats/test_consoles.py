@@ -347,3 +347,20 @@ def test_cells_of_a_table_of_matlab_may_be_blank():
     assert _points(records, "eval", "Validation RMSE") == [(10, 3.1), (30, 3.3), (50, 3.5)]
     first = next(r for r in records if r.kind == "train")
     assert first.time == 26 * 3600 + 1
+
+
+def _rich(epoch: int, last: str, batch: int) -> str:
+    return (
+        f"Epoch {epoch}{last}  ━━━━━━━━━━━━━━━━ {batch}/40 0:00:0{batch // 10} • 0:00:01 "
+        f"20.00it/s train_loss: {1 / (epoch + 1):.3f}\n"
+    )
+
+
+@pytest.mark.parametrize(("last", "planned"), [("/2", 3), ("/4", 5), ("/-2", None), ("", None)])
+def test_the_bar_of_rich_names_the_last_epoch_from_0(last: str, planned: int | None) -> None:
+    text = "".join(_rich(epoch, last, batch) for epoch in range(3) for batch in (20, 40))
+    name, records = _read(text)
+    assert name == "lightning_console"
+    assert [r.step for r in records if r.kind == "train"] == [20, 40, 60, 80, 100, 120]
+    plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
+    assert plans == ([] if planned is None else [planned])

@@ -27,6 +27,58 @@ def drawn(epoch: int, postfix: str) -> str:
     )
 
 
+def full(number: int, title: str = "", name: str = "loss") -> str:
+    return f"{title}100%|###| 40/40 [00:20<00:00, 2.0it/s, {name}={1 / number:.4f}]\n"
+
+
+@pytest.mark.parametrize("title", ["", "train: "])
+@pytest.mark.parametrize("again", [False, True])
+def test_of_bars_that_are_drawn_at_their_end_alone_each_is_an_epoch(
+    title: str, *, again: bool
+) -> None:
+    twice = [f"{full(n, title).rstrip()}\r{full(n, title)}" for n in range(1, 13)]
+    records = read("".join(twice if again else (full(n, title) for n in range(1, 13))))
+    assert points(records, "train") == [
+        (40 * n, {"loss": float(f"{1 / n:.4f}")}) for n in range(1, 13)
+    ]
+
+
+@pytest.mark.parametrize("title", ["Epoch 1/1", "Train epoch [1/1]", "Training (epoch 1/1)"])
+def test_each_frame_of_the_only_epoch_is_a_point(title: str) -> None:
+    text = "".join(
+        f"\r{title}: {n:3d}%|#  | {4 * n}/400 [00:{n:02d}<01:40, 4.0it/s, loss={1 / (n + 1):.4f}]"
+        for n in range(0, 60, 5)
+    )
+    assert points(read(text), "train") == [
+        (4 * n, {"loss": float(f"{1 / (n + 1):.4f}")}) for n in range(5, 60, 5)
+    ]
+    plans = [r.facts for r in read(text) if r.kind == "config"]
+    assert any(plan.get("planned_epochs") == 1 for plan in plans)
+    assert any(plan.get("steps_per_epoch") == 400 for plan in plans)
+
+
+def test_the_end_of_a_bar_of_one_epoch_of_many_is_its_point() -> None:
+    text = "".join(
+        f"\rEpoch {e}/12: {25 * n}%|#  | {n}/4 [00:0{n}<00:01, 4.0it/s, loss={1 / (4 * e + n):.4f}]"
+        for e in range(1, 13)
+        for n in range(5)
+    )
+    assert [step for step, _ in points(read(text), "train")] == list(range(1, 13))
+
+
+def test_a_bar_whose_end_is_drawn_again_is_one_bar() -> None:
+    text = "".join(
+        f"{drawn(n, 'loss=0.')}\n{full(n).replace('40/40', '4/4')}" for n in range(1, 13)
+    )
+    assert {step for step, _ in points(read(text), "train")} <= set(range(49))
+    assert len([step for step, _ in points(read(text), "train") if step == 48]) == 1
+
+
+def test_bars_that_measure_no_loss_at_their_ends_are_no_training() -> None:
+    text = "".join(full(n, "eval: ", "acc") for n in range(1, 13))
+    assert FORMAT.confidence(text.splitlines()) == 0.0
+
+
 def test_of_bars_that_lines_below_sum_up_nothing_counts() -> None:
     text = "".join(
         f"{drawn(e, 'train loss=0.')}\n[{e}/90] Train Loss: 1.{e}, Valid Loss: 2.{e}\n"

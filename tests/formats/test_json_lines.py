@@ -8,6 +8,7 @@ import math
 import pytest
 from statements import read_text
 
+from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.formats.deit_json import FORMAT as DEIT
 from copilot_analytics.formats.llamafactory_jsonl import FORMAT as LLAMA
 from copilot_analytics.formats.plain_jsonl import FORMAT as PLAIN
@@ -237,3 +238,12 @@ def test_an_evaluation_of_a_round_stands_where_its_training_does():
 def test_rounds_are_placed_the_same_whatever_the_pieces():
     text = lines(*({"round": n // 3, "epoch": n % 3, "loss": 1 / (n + 1)} for n in range(12)))
     assert repr([*records_of(_in_one(text))]) == repr([*records_of(read_text(PLAIN, text))])
+
+
+def test_steps_of_a_prediction_are_no_training() -> None:
+    row = (
+        '{{"current_steps": {}, "total_steps": 60, "percentage": 50.0, '
+        '"elapsed_time": "0:00:05", "remaining_time": "0:00:05"}}\n'
+    )
+    with pytest.raises(NotATrainingLogError, match="holds no training"):
+        run_of("".join(row.format(step) for step in range(5, 61, 5)))

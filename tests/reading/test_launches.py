@@ -74,6 +74,14 @@ def test_a_header_belongs_to_the_run_that_it_begins():
     assert "header is printed again" in result[6].facts["reason"]
 
 
+def test_what_stands_above_a_header_belongs_to_the_run_that_it_begins_as_well():
+    plan = Record("config", facts={"planned_steps": 400})
+    of_the_last = Record("config", facts={"planned_epochs": 9})
+    items = list(LaunchFilter().all([of_the_last, *RISE, plan, header(), *RISE]))
+    launch = next(place for place, item in enumerate(items) if item.kind == "launch")
+    assert items[launch + 1].facts == {"planned_steps": 400}
+
+
 def test_a_header_before_a_resumed_middle_stays_where_it_is():
     assert told([*RISE, header(), train(120)]) == [50, 100, 150, 200, "config", 120]
     assert told([*RISE, header()]) == [50, 100, 150, 200, "config"]
