@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 StageKind: TypeAlias = Literal[
-    "warmup", "multistep", "cosine", "linear", "poly", "exponential", "constant", "other"
+    "warmup",
+    "multistep",
+    "cosine",
+    "restarts",
+    "linear",
+    "poly",
+    "exponential",
+    "constant",
+    "other",
 ]
 Unit: TypeAlias = Literal["step", "epoch"]
 
@@ -33,7 +41,8 @@ class Stage:
     begin, end
         Where it acts; `end` None means until training ends.
     milestones
-        Where a ``multistep`` stage multiplies the rate by `gamma`.
+        Where a ``multistep`` stage multiplies the rate by `gamma`, and where a ``restarts`` stage,
+        a cosine in cycles, begins the next cycle.
     gamma
         Factor of one drop of a ``multistep`` or ``exponential`` stage.
     final_factor
@@ -113,6 +122,28 @@ class Schedule:
         ahead = (drop for drop in self.drops(steps_per_epoch) if drop.step > step)
         return next(ahead, None)
 
+    def next_restart(self, step: int, steps_per_epoch: float | None) -> int | None:
+        """Return where the first new cycle after `step` begins, None if there is none.
+
+        Examples
+        --------
+        >>> schedule = Schedule((Stage("restarts", "epoch", milestones=(10, 30)),))
+        >>> schedule.next_restart(1500, steps_per_epoch=100)
+        3000
+        """
+        declared = (
+            _to_step(milestone, stage.unit, steps_per_epoch)
+            for stage in self.stages
+            if stage.kind == "restarts"
+            for milestone in stage.milestones
+        )
+        return min((at for at in declared if at is not None and at > step), default=None)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the shape of every stage is known, and there is one."""
+        return bool(self.stages) and all(stage.kind != "other" for stage in self.stages)
+
     def warmup_end(self, steps_per_epoch: float | None) -> int | None:
         """Return the step at which the warm-up ends, None if there is none or it is unknown."""
         ends = [
@@ -132,7 +163,7 @@ class Schedule:
         'cosine'
         """
         for stage in reversed(self.stages):
-            if stage.kind not in {"cosine", "linear", "poly", "exponential"}:
+            if stage.kind not in {"cosine", "restarts", "linear", "poly", "exponential"}:
                 continue
             end = _to_step(stage.end, stage.unit, steps_per_epoch)
             if end is None or planned_steps is None or end >= 0.95 * planned_steps:
@@ -161,6 +192,9 @@ def _in_words(stages: Iterable[Stage]) -> list[str]:
         elif stage.kind == "multistep":
             at = ", ".join(f"{milestone:g}" for milestone in stage.milestones)
             words.append(f"drops ×{stage.gamma:g} at {plural} {at}")
+        elif stage.kind == "restarts" and stage.milestones:
+            at = ", ".join(f"{milestone:g}" for milestone in stage.milestones)
+            words.append(f"cosine, restarting at {plural} {at}")
         else:
             until = "" if stage.end is None else f" until {plural[:-1]} {stage.end:g}"
             words.append(stage.kind + until)

@@ -219,11 +219,10 @@ class _Judge:
             return self._with(self._meanwhile(), words, evidence)
         chance = self.forecast.p_gain
         # What is called flat now must not stand beside a forecast that says otherwise.
-        likely = gain is not None and chance is not None and chance >= _LIKELY
-        if likely and self.current in IMPROVING and not self.dead:
-            words = (
-                f"{in_words(Phase.STABLE_CONVERGENCE)}; a further gain is likely (P = {chance:.2f})"
-            )
+        likely = chance is not None and chance >= _LIKELY
+        more = f"a further gain is likely (P = {chance:.2f})" if likely else ""
+        if likely and gain is not None and self.current in IMPROVING and not self.dead:
+            words = f"{in_words(Phase.STABLE_CONVERGENCE)}; {more}"
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
         if self.current in IMPROVING and self._turned(gain):
             words = f"{words}; that is no plateau, and too early to tell whether it recovers"
@@ -238,6 +237,8 @@ class _Judge:
             words += f"{place(drop.step, drop.epoch)}: decide at {decide_at(self.run, drop)}"
         elif self.dead:
             words = f"{words}; the loss never fell by more than noise"
+        elif likely:
+            words = f"{words}; level now, yet {more}"
         return self._with(Phase.PLATEAU, words, evidence)
 
     def _why_no_trend(self) -> str:

@@ -319,7 +319,9 @@ def _relative_rate(
     first, last = float(seen[0]), float(seen[-1])
     if not (rate.decays_to_end and rate.now and rate.peak) or rate.warming_up or horizon <= last:
         return None
-    power = math.log(rate.now / rate.peak) / math.log((horizon - last) / (horizon - first))
+    # A rate is held to be at its peak though it lies above it by a digit.
+    left = min(rate.now / rate.peak, 1.0)
+    power = math.log(left) / math.log((horizon - last) / (horizon - first))
     return lambda steps: np.maximum((horizon - steps) / (horizon - first), 0.0) ** power
 
 

@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._course import Course, epoch_length, recent
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.findings import NotJudged
+from copilot_analytics.stats.restarts import next_restart
 from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class LearningRate:
         The next scheduled step-wise drop; None if there is none or the schedule is unknown.
     decays_to_end
         Whether the declared or observed schedule lowers the rate smoothly until the end.
+    next_restart
+        Step at which the rate goes back up to begin a new cycle: as declared, or by the lengths of
+        the cycles seen; None if none is known.
     schedule
         The schedule in words, empty if unknown.
     source
@@ -77,6 +81,7 @@ class LearningRate:
     schedule: str = ""
     source: Literal["config", "series", "unknown"] = "unknown"
     not_judged: tuple[NotJudged, ...] = ()
+    next_restart: int | None = None
 
 
 class LearningRateAnalyzer(Analyzer[LearningRate]):
@@ -196,6 +201,11 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             gradual = schedule.gradual(planned, per_epoch)
         falls = self._falls_smoothly()
         warming = self._warms_up(run, now, per_epoch)
+        restart = self._next_restart(run, per_epoch)
+        # A declared schedule of a shape that is not known here is judged by what the log shows.
+        shaped = schedule is not None and schedule.is_known
+        floor = self._at_floor(run, now, shaped, next_drop, gradual)
+        decays = gradual is not None or (not shaped and falls)
         gaps: tuple[NotJudged, ...] = ()
         if not known and column is None:
             why = "the log has neither a learning rate nor a schedule"
@@ -204,14 +214,25 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             now=now,
             peak=self._peak,
             warming_up=warming,
-            at_floor=not warming and self._at_floor(run, now, known, next_drop, gradual),
+            at_floor=not warming and restart is None and floor,
             drops=tuple(self._drops),
             next_drop=next_drop,
-            decays_to_end=gradual is not None or (not known and falls),
+            decays_to_end=decays and restart is None,
             schedule=str(schedule) if known else "",
             source="config" if known else "series" if now is not None else "unknown",
             not_judged=gaps,
+            next_restart=restart,
         )
+
+    def _next_restart(self, run: Run, per_epoch: float | None) -> int | None:
+        """Return where the next cycle begins, if that is well before the end."""
+        schedule, planned = run.meta.schedule, planned_end(run)
+        if schedule is not None and schedule.is_known:
+            at = schedule.next_restart(run.last_step, per_epoch)
+        else:
+            due = next_restart(self._course.step, self._course.value)
+            at = None if due is None else round(due)
+        return None if at is None or (planned and at >= _ALMOST_DONE * planned) else at
 
     def _warms_up(self, run: Run, now: float | None, per_epoch: float | None) -> bool | None:
         schedule, step = run.meta.schedule, run.last_step
@@ -246,12 +267,15 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         return len(newest) >= 2 and bool(newest[-1] > newest[0] * (1 + _SAME))
 
     def _falls_smoothly(self) -> bool:
-        rate = self._course.value[-max(len(self._course) // 3, 8) :]
+        rate = self._course.value
         if len(rate) < 8 or self._peak is None or self._peak <= 0:
             return False
-        moves = np.diff(rate)
-        if np.any(moves > _SAME * self._peak):
+        rises = np.flatnonzero(np.diff(rate) > _SAME * self._peak)
+        since = rate.size - (int(rises[-1]) + 1 if rises.size else 0)
+        if since < 8:
             return False
+        rate = rate[-min(since, max(rate.size // 3, 8)) :]
+        moves = np.diff(rate)
         falling = np.count_nonzero(moves < 0) >= 0.6 * len(moves)
         largest = float(-moves.min())
         total = float(rate[0] - rate[-1])
@@ -261,15 +285,15 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         self,
         run: Run,
         now: float | None,
-        known: bool,
+        shaped: bool,
         next_drop: Drop | None,
         gradual: Stage | None,
     ) -> bool:
         peak = self._peak
         progress = run.progress
-        if known:
-            if next_drop is not None:
-                return False
+        if next_drop is not None:
+            return False
+        if shaped:
             if gradual is None:
                 return not self._falls_smoothly() or self._small(now)
             done = progress is not None and progress >= _ALMOST_DONE

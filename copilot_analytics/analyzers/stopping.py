@@ -299,6 +299,9 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             drop = rate.next_drop
             later = f"the learning rate drops at {place(drop.step, drop.epoch)}"
             return _Verdict("continue", f"{words}; {later}")
+        if rate.next_restart is not None:
+            where = place(rate.next_restart, run.epoch_of(rate.next_restart))
+            return _Verdict("continue", f"{words}; the learning rate restarts about {where}")
         if rate.decays_to_end and not rate.at_floor and not _nearly_at_floor(rate):
             return _Verdict("continue", f"the learning rate still decays; {words}")
         if little_left(run) and self._now.advice != "stop":

@@ -32,7 +32,9 @@ class BestLongAgo(Diagnosis):
         main, rate = results.of(MetricAnalyzer), results.of(LearningRateAnalyzer)
         if main.n < _FEWEST or main.best_step is None or main.best is None or main.last is None:
             return None
-        if rate.next_drop is not None or (rate.decays_to_end and not rate.at_floor):
+        if rate.next_drop is not None or rate.next_restart is not None:
+            return None
+        if rate.decays_to_end and not rate.at_floor:
             return None
         if results.of(OverfittingAnalyzer).overfitting:
             return None

@@ -52,7 +52,7 @@ class TruePlateau(Diagnosis):
         span = _flat_stretch(phases, decayed=rate.decays_to_end or bool(rate.drops))
         if span is None:
             return None
-        if phases.awaiting_decay or rate.next_drop is not None:
+        if phases.awaiting_decay or rate.next_drop is not None or rate.next_restart is not None:
             return None
         if rate.decays_to_end and not rate.at_floor:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.schedule import Schedule, Stage, StageKind, Unit
@@ -14,6 +15,7 @@ _KINDS: dict[str, StageKind] = {
     "multistep": "multistep",
     "step": "multistep",
     "cosineannealing": "cosine",
+    "cosinerestart": "restarts",
     "poly": "poly",
     "exponential": "exponential",
     "constant": "constant",
@@ -24,6 +26,7 @@ _POLICIES: dict[str, StageKind] = {
     "step": "multistep",
     "cosineannealing": "cosine",
     "cosineannealingcooldown": "cosine",
+    "cosinerestart": "restarts",
     "poly": "poly",
     "exp": "exponential",
     "fixed": "constant",
@@ -103,6 +106,15 @@ def _milestones(declared: Any, begin: float) -> tuple[float, ...]:
     return tuple(begin + number for number in numbers if number is not None)
 
 
+def _cycles(periods: Any, begin: float) -> tuple[float, ...]:
+    """Return where the cycles after the first begin."""
+    lengths = [_float(item) for item in periods] if isinstance(periods, list) else []
+    known = [length for length in lengths if length is not None and length > 0]
+    return (
+        tuple(begin + end for end in accumulate(known[:-1])) if len(known) == len(lengths) else ()
+    )
+
+
 def _final(part: Mapping[str, Any], names: tuple[str, str], base_lr: float | None) -> float | None:
     """Return the last rate as a share of the first one."""
     lowest, share = (_float(part.get(name)) for name in names)
@@ -146,6 +158,10 @@ def _mmengine_stage(
     if kind == "multistep":
         drops = _milestones(part.get("milestones"), begin)
         return Stage(kind, unit, begin, end, milestones=drops, gamma=gamma)
+    if kind == "restarts":
+        share = _final(part, ("eta_min", "eta_min_ratio"), base_lr)
+        turns = _cycles(part.get("periods"), begin)
+        return Stage(kind, unit, begin, end, milestones=turns, final_factor=share)
     if kind in {"cosine", "poly"}:
         period = _float(part.get("T_max"))
         if end is None and period is not None:
@@ -179,6 +195,10 @@ def _mmcv_stages(
         share = _final(policy, ("min_lr", "min_lr_ratio"), base_lr)
         power = _float(policy.get("power"), 1.0) or 1.0
         stages.append(Stage(kind, unit, final_factor=share, power=power))
+    elif kind == "restarts":
+        share = _final(policy, ("min_lr", "min_lr_ratio"), base_lr)
+        turns = _cycles(policy.get("periods"), 0)
+        stages.append(Stage(kind, unit, milestones=turns, final_factor=share))
     elif name:
         stages.append(Stage(kind, unit, gamma=gamma))
     return stages

@@ -47,7 +47,9 @@ def drawn(ahead: Forecast, name: str) -> Figure:
     late = ahead.seen_values[ahead.seen_values.size // 10 :]
     shown = np.concatenate((late, fan.q05, fan.q95, ahead.final.interval(0.8)))
     low, high = float(shown.min()), float(shown.max())
-    margin = 0.05 * (high - low) or 0.05 * max(abs(high), 1e-9)
+    size = max(abs(low), abs(high), 1e-9)
+    # A curve that does not move is no reason to show its rounding.
+    margin = 0.05 * (high - low if high - low > 1e-5 * size else size)
     axes.set_ylim(low - margin, high + margin)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="best")

@@ -32,6 +32,8 @@ HARDLY = 0.05
 """Share of the first gap between evaluations: what came before is no training worth the name."""
 ROUNDING = 1e-6
 """Share of its size by which a value may lie beyond its bounds: single precision rounds so."""
+STILL = 1e-5
+"""Share of a value that has not moved at all within which it stays the same."""
 UNLIKE = 1.05
 """Widening that is worth a word."""
 
@@ -80,6 +82,11 @@ def _limits(
     return below, above
 
 
+def _floor(fit: FloatArray, *, is_log: bool) -> float:
+    """Return the unit of a curve that does not move."""
+    return max(1e-6 if is_log else 1e-9 * float(np.abs(fit).max()), 1e-300)
+
+
 def _scale(fit: FloatArray, direction: str, bounds: tuple[float, float]) -> Scale:
     """Choose the scale by the values that are fitted."""
     low, high = bounds
@@ -93,8 +100,7 @@ def _scale(fit: FloatArray, direction: str, bounds: tuple[float, float]) -> Scal
     seen = u[min(u.size // 3, u.size - 3) :] if u.size > 3 else u
     # A metric in coarse steps may rest on one of them for long: its step is the least that counts.
     unit = max(float(np.ptp(seen)), resolution(u))
-    floor = 1e-6 if is_log else 1e-9 * max(abs(smallest), abs(largest))
-    unit = max(unit, floor, 1e-300)
+    unit = max(unit, _floor(fit, is_log=is_log))
     return Scale(is_log, scale.sign, float(u[-1]), unit, low, high)
 
 
@@ -288,6 +294,10 @@ def forecast(
     else:
         best_values = np.minimum(best_values, best)[::-1]
         final_values = np.maximum(final_values[::-1], best_values)
+    if scale.unit <= _floor(up[-3:], is_log=scale.is_log):
+        # Of a curve that does not move, what is said in its tiny unit is rounding, and no gain.
+        for end, known in ((final_values, float(up[-1])), (best_values, best)):
+            end[np.abs(end - known) <= STILL * abs(known) + 1e-290] = known
     now = float(scale.outward(np.array([np.median(draws.now)]))[0])
     spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
     at = planned[np.cumsum(sizes).astype(np.int64) - 1]

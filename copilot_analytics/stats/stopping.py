@@ -41,6 +41,7 @@ _FURTHEST = 1e3
 _DOUBT = 0.1
 """Share of the run in which the doubt about an unseen future falls to a third."""
 _SMALLEST = 1e-3
+_LIKELY = 0.5
 
 
 @dataclass(frozen=True)
@@ -289,6 +290,7 @@ class StopGauge:
     calibration: Calibration | None = None
     chance: float = math.nan
     price: float = math.inf
+    _p_gain: float = math.nan
     _progress: float = 0.0
     _n: int = 0
     _prices: deque[float] = field(default_factory=lambda: deque(maxlen=_RUNNING))
@@ -298,7 +300,7 @@ class StopGauge:
     ) -> None:
         """Take the forecast of one evaluation; `evals` came since the last one."""
         self._n += evals
-        self._progress = progress
+        self._p_gain, self._progress = p_gain, progress
         self.chance = chance_of_loss(p_gain, progress, stale, short, self.calibration)
         self.price = self.chance / math.sqrt(max(1.0 - progress, 1e-9))
         self._prices.append(self.price)
@@ -318,7 +320,10 @@ class StopGauge:
 
         That is twice as likely as the limit, and for high limits a fifth of the way from it to 1.
         What is left to save no longer counts, or every advice would be taken back near the end.
+        A forecast that says a gain is likelier than not ends it too, unless the limit allows that.
         """
+        if self._p_gain >= _LIKELY and self.price > limit:
+            return False
         return self.chance <= min(2.0 * limit, 0.2 + 0.8 * limit)
 
 

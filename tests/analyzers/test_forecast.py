@@ -152,6 +152,16 @@ def test_late_in_a_smooth_decay_that_the_log_shows_little_more_is_expected() -> 
     assert hardly.p_gain == steady.p_gain
 
 
+def test_a_rate_a_digit_above_its_peak_is_at_its_peak() -> None:
+    schedule = Schedule((Stage("cosine", "step", end=3000, final_factor=0.0),))
+    rows = [Record("config", facts={"planned_steps": 3000, "schedule": schedule})]
+    for i, value in enumerate(rising(12), start=1):
+        rate = 0.1 if i < 12 else 0.1 * (1.0 + 5e-5)
+        rows.append(Record("train", 100 * i, metrics={"loss": 1.0 / i, "lr": rate}, line=2 * i))
+        rows.append(Record("eval", 100 * i, metrics={"accuracy": value}, line=2 * i + 1))
+    assert forecast_of(rows).p_gain == pytest.approx(forecast_of(evals(rising(12))).p_gain)
+
+
 def test_past_forecasts_are_kept_and_bounded() -> None:
     few = forecast_of(evals(rising(10)))
     assert [step for step, *_ in few.past] == list(range(300, 1001, 100))

@@ -138,3 +138,50 @@ def test_a_drop_after_the_planned_epochs_is_not_ahead(milestone, ahead):
     facts = {"planned_epochs": 5, "steps_per_epoch": 100, "schedule": Schedule((stage,))}
     rate, _ = judge([0.1] * 10, facts=facts)
     assert (rate.next_drop is not None) is ahead
+
+
+def cosine_cycles(count, rows=40):
+    return [0.05 * (1 + math.cos(math.pi * i / rows)) for _ in range(count) for i in range(rows)]
+
+
+def test_a_restart_is_foretold_by_the_cycle_before_and_the_last_cycle_goes_to_the_end():
+    facts = {"planned_steps": 1200}
+    # 60 rows: the second of three cycles is half-way down.
+    second, _ = judge(cosine_cycles(3)[:60], facts=facts)
+    assert second.next_restart == pytest.approx(800, abs=20)
+    assert not second.decays_to_end and not second.at_floor
+    low, _ = judge(cosine_cycles(3)[:80], facts=facts)
+    assert not low.at_floor and low.next_restart is not None
+    last, _ = judge(cosine_cycles(3)[:105], facts=facts)
+    assert last.next_restart is None
+    assert last.decays_to_end and not last.at_floor
+
+
+def test_a_declared_restart_is_known_without_a_rate():
+    stage = Stage("restarts", "epoch", milestones=(4, 8), final_factor=0.0)
+    schedule = Schedule((stage,))
+    facts = {"planned_epochs": 12, "steps_per_epoch": 100, "schedule": schedule}
+    fold = Fold([LearningRateAnalyzer])
+    fold.update(Record("config", facts=facts))
+    said = []
+    for epoch in range(1, 12):
+        fold.update(Record("train", step=100 * epoch, epoch=epoch, metrics={"loss": 1.0 / epoch}))
+        fold.update(Record("eval", step=100 * epoch, epoch=epoch, metrics={"acc": 0.05 * epoch}))
+        found = fold.results.of(LearningRateAnalyzer)
+        said.append((found.next_restart, found.decays_to_end, found.at_floor))
+    assert said[:3] == [(400, False, False)] * 3
+    assert said[3:7] == [(800, False, False)] * 4
+    assert said[7:] == [(None, True, False)] * 4
+    assert str(schedule) == "cosine, restarting at epochs 4, 8"
+
+
+def test_a_schedule_of_an_unknown_shape_is_judged_by_the_rate():
+    facts = {"planned_steps": 1000, "schedule": Schedule((Stage("other", "step"),))}
+    up = [0.1 * i / 30 for i in range(1, 31)]
+    down = [0.05 * (1 + math.cos(math.pi * i / 70)) for i in range(70)]
+    top, _ = judge([*up, *down[:2]], facts=facts)
+    assert not top.at_floor, "more than half of a cycle is to come"
+    later, _ = judge([*up, *down[:25]], facts=facts)
+    assert later.decays_to_end and not later.at_floor
+    end, _ = judge([*up, *down], facts=facts)
+    assert end.at_floor

@@ -18,6 +18,7 @@ from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.diagnoses.plateau_before_decay import DIAGNOSIS as BEFORE_DECAY
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
+from copilot_analytics.schedule import Schedule, Stage
 from copilot_analytics.stats.stopping import (
     first_stop,
     risk_bounds,
@@ -388,3 +389,14 @@ def test_a_run_without_a_plan_has_no_record(sure: dict[str, float]) -> None:
 def test_a_risk_that_was_not_measured_is_refused(risk: float) -> None:
     with pytest.raises(ValueError, match="share of runs from"):
         StoppingAnalyzer(Options(risk=risk))
+
+
+def test_a_restart_ahead_means_go_on(sure: dict[str, float]) -> None:
+    cycles = Schedule((Stage("restarts", "epoch", milestones=(45.0,), final_factor=0.0),))
+    restarting = flat_run(facts={"schedule": cycles})
+    assert advice_of(list(flat_run().first(0.7))).advice == "stop"
+    told = advice_of(list(restarting.first(0.7)))
+    assert told.advice == "continue"
+    assert "restarts about epoch 45" in told.reason
+    after = advice_of(list(restarting.first(0.85)))
+    assert after.reason.startswith("the learning rate still decays")

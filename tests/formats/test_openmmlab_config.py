@@ -123,6 +123,14 @@ def test_a_plan_of_mmcv() -> None:
         ({"type": "ConstantLR", "factor": 0.5, "end": 3}, Stage("warmup", "epoch", 0, 3)),
         ({"type": "OneCycleLR", "eta_max": 1.0}, Stage("other")),
         (
+            {"type": "CosineRestartLR", "periods": [10, 20, 40], "eta_min": 0.0, "begin": 5},
+            Stage("restarts", "epoch", 5, milestones=(15, 35), final_factor=0.0),
+        ),
+        (
+            {"type": "CosineRestartLR", "periods": ["ten"], "by_epoch": False},
+            Stage("restarts", "step", final_factor=0.0),
+        ),
+        (
             {"type": "CosineAnnealingLR", "T_max": 9, "eta_min_ratio": 0.01},
             Stage("cosine", "epoch", 0, 9, final_factor=0.01),
         ),

@@ -315,6 +315,18 @@ def test_a_constant_curve_is_expected_to_stay():
     assert ahead.p_gain(0.005) < 0.05
 
 
+@pytest.mark.parametrize("value", [0.5, 0.0, -3e4, 1e-12, 1e30])
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_the_rounding_of_a_constant_curve_is_no_gain(value, direction):
+    ahead = forecast(range(1, 31), [value] * 30, horizon=60, direction=direction)
+    # A few curves like it moved after all.
+    assert ahead.p_gain(0.0) < 0.05
+    assert ahead.final.interval() == ahead.best.interval() == (value, value)
+    assert ahead.peak_step.median == 1.0
+    low, high = ahead.plot().axes[0].get_ylim()
+    assert high - low > 0.05 * abs(value)
+
+
 def test_steps_may_start_at_zero_or_be_log_spaced():
     zero = forecast([0, 1, 2, 3], [0.1, 0.3, 0.4, 0.45], horizon=20, direction="max")
     assert math.isfinite(zero.final.median)

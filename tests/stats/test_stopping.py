@@ -103,6 +103,19 @@ def test_advice_holds_to_the_end_unless_a_loss_becomes_likely():
     assert not gauge.keeps(limit) and not gauge.keeps(strictness(risk_bounds()[1]).limit)
 
 
+def test_advice_ends_where_a_gain_is_likelier_than_not():
+    limit = strictness().limit
+    gauge = StopGauge()
+    for progress in (0.5, 0.52, 0.54):
+        gauge.update(0.1, progress, progress, 0.0, evals=4)
+    gauge.update(0.49, 0.56, 1.0, 0.0)
+    assert gauge.price > limit and gauge.keeps(limit)
+    gauge.update(0.51, 0.57, 1.0, 0.0)
+    assert gauge.chance < 0.2 and not gauge.keeps(limit)
+    # Who accepts a risk at which advice would begin here keeps it.
+    assert gauge.stops(0.3) and gauge.keeps(0.3)
+
+
 def test_the_same_chance_is_worth_more_early_and_doubted_more():
     none = np.zeros(9)
     early, middle, late = (
