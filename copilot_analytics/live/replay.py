@@ -190,7 +190,8 @@ class Replay:
             # A wrong name is told before anything else is.
             run = read_light(self.path, self._log_format, self.log.earlier)
             MetricAnalyzer(self._options).insist(run)
-        for _ in read_on(self.log, max(1, self.path.stat().st_size // _MOST_PIECES)):
+        size = sum(part.stat().st_size for part in (*self.log.earlier, self.path))
+        for _ in read_on(self.log, max(1, size // _MOST_PIECES)):
             self._finds_format = not self.log.known
             yield from self._taken()
         self._finds_format = False
