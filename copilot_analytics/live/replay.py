@@ -276,7 +276,16 @@ class Replay:
             if taken_back and self._advised is not None and self._advised.run is log.run:
                 self._advised.withdrawn = True
         self._heard = len(log.session.events)
-        self._now = max(self._now, log.run.clock.steady or 0.0)
+        self._now = max(self._now, log.run.clock.steady or self._arrived)
+
+    @property
+    def _arrived(self) -> float:
+        """When the lines of a log without time stamps came that were read last.
+
+        Those before the first arrival that a watch noted came just before it, for all one knows.
+        """
+        arrivals = self.log.run.arrivals
+        return arrivals[-1].time if arrivals else self.log.kept_at or 0.0
 
     def _look(self, *, is_last: bool = False) -> None:
         """Let the policy judge what became known, as a watch does after each look at the log."""
