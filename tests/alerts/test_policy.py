@@ -92,6 +92,16 @@ def test_trouble_that_goes_on_by_another_name_is_neither_over_nor_told_anew(poli
     assert over.kind == "resolved" and over.title.startswith("✅ OVER")
 
 
+def test_what_is_named_as_unstable_hides_nothing_once_it_is_over(policy, feed):
+    for n in range(6):
+        for kind in ("finding", "resolved"):
+            event = feed(kind, "loss_explosion", Severity.CRITICAL)
+            policy.step([event], 100.0 * n + 50.0 * (kind == "resolved"), CONTEXT)
+    assert "loss_explosion" in policy._subjects["finding:loss_explosion"].unstable
+    (told,) = run(policy, [feed("phase", "DIVERGING")], 600)
+    assert "DIVERGING" in told.title
+
+
 def test_resolve_carries_the_duration(policy, feed):
     run(policy, [feed("finding", "loss_spike")], 0, 30)
     (told,) = run(policy, [feed("resolved", "loss_spike")], 30 + 7200, 30 + 7230)
