@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Severity(IntEnum):
@@ -62,6 +63,21 @@ class Evidence:
         return f"{self.what} {self.observed}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
+class WayBack(NamedTuple):
+    """A checkpoint that a recommendation may name.
+
+    Parameters
+    ----------
+    path
+        As the log names it.
+    said
+        As the recommendation names it.
+    """
+
+    path: str
+    said: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One instance of a diagnosis.
@@ -82,6 +98,9 @@ class Finding:
         At least one observation.
     recommendation
         What to do about it.
+    ways_back
+        Checkpoints to go back to, the newest first; the recommendation names the first. Whether
+        they are still on disk the log does not tell.
 
     Raises
     ------
@@ -96,6 +115,7 @@ class Finding:
     explanation: str
     evidence: tuple[Evidence, ...]
     recommendation: str
+    ways_back: tuple[WayBack, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a finding that rests on nothing."""

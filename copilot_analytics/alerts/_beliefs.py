@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.events import Event
 
+_SAY_STOP = ("nan", "divergence")
+
 
 @dataclass(slots=True)
 class Held:
@@ -73,11 +75,18 @@ class Beliefs:
     def since_urged_s(self, now: float) -> tuple[float, float] | None:
         """Return how long after the advice to stop the reader heard of it, and how long ago.
 
-        Every message says so while the advice stands, whatever it tells of. None if none did.
+        Every message says so while the advice stands, whatever it tells of; one that told before
+        that the loss is lost said it too. None if none did.
         """
         if self._advised_at is None or self._urged_at is None:
             return None
         return self._urged_at - self._advised_at, now - self._urged_at
+
+    @property
+    def urged(self) -> Event | None:
+        """The advice to stop that stands, once the reader has heard of it; None if none does."""
+        advice = self._subjects.get("advice")
+        return advice.truth if advice is not None and self._urged_at is not None else None
 
     @property
     def decisions(self) -> list[Decision]:
@@ -150,9 +159,17 @@ class Beliefs:
                 del times[: -max(self.options.flap_changes, 1)]
         if event.kind == "advice" and not (began and truth is not None):
             self._advised_at, self._urged_at = (now if began else None), None
+            if began and self._was_told_to_stop:
+                self._urged_at = now
         subject.truth = event if began else None
         subject.newest = name
         return True
+
+    @property
+    def _was_told_to_stop(self) -> bool:
+        """Whether the reader heard that the loss is lost: advice to stop says nothing new then."""
+        known = (one.belief for one in self._subjects.values() if one.truth is not None)
+        return any(rules.trouble_of(told) in _SAY_STOP for told in known if told is not None)
 
     def _settle(self, held: Held, verdict: Verdict, reason: str, now: float) -> None:
         self._held.pop(held.id, None)
@@ -189,7 +206,7 @@ class Beliefs:
             return
         if verdict != "told" or reason == "passed":
             return
-        if self._advised_at is not None and self._urged_at is None:
+        if self._advised_at is not None and self._urged_at is None and reason != "summary":
             self._urged_at = now
         if reason == "unstable":
             subject.unstable.add(event.key)

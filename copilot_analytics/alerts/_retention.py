@@ -44,6 +44,8 @@ def forget(connection: sqlite3.Connection, runs: Collection[str], before: float)
     )
     for table in ("messages", "events"):
         connection.execute(f"DELETE FROM {table} WHERE run_key IN {chosen}", (gone,))  # noqa: S608  # as above
+    mutes = [(f"mute:{key}",) for key in keys]
+    connection.executemany("DELETE FROM notes WHERE key = ?", mutes)
     places = connection.execute("SELECT key, text FROM notes WHERE key LIKE 'runs:%'").fetchall()
     for name, text in places:
         known = json.loads(text)

@@ -24,9 +24,16 @@ def is_outranked(subjects: Mapping[str, Subject], name: str, event: Event | None
 def is_told_elsewhere(subjects: Mapping[str, Subject], name: str, event: Event) -> bool:
     """Tell whether the reader believes the same trouble by another name, and no less of it.
 
-    Also where that one is over: its end waits as long as this one lasts, see `goes_on`.
+    Also where that one is over, if its end waits as long as this one lasts, see `goes_on`.
     """
-    return any(_is_no_less(subject.belief, event) for subject in _others(subjects, name))
+    for other in _others(subjects, name):
+        told = other.belief
+        if told is None or not _is_no_less(told, event):
+            continue
+        waits = told.severity <= event.severity and told.key not in other.unstable
+        if other.truth is not None or waits:
+            return True
+    return False
 
 
 def goes_on(subjects: Mapping[str, Subject], name: str, told: Event | None) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import diagnosis_of
 from copilot_analytics.findings import Severity
+from copilot_analytics.report.which_checkpoint import newest, recommendation, to_use
 from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES
 
 if TYPE_CHECKING:
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.message import Tiding
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
-    from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
+    from copilot_analytics.analyzers.stopping import StopAdvice
     from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
+    from copilot_analytics.report.which_checkpoint import Look
 
-_MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -56,11 +57,11 @@ def advice(
         return []
     if status == "stalled":
         return [f"💡 {_of_a_stall(context)}"]
-    grave = [f.recommendation for f in told if f.severity >= Severity.CRITICAL]
+    grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
-        return [f"💡 {grave[0]}"]
+        return [f"💡 {recommendation(analysis, grave[0], _look(context))}"]
     if told and stop.advice not in {"stop", "kill"}:
-        return [f"💡 {told[0].recommendation}"]
+        return [f"💡 {recommendation(analysis, told[0], _look(context))}"]
     if stop.advice not in _ADVICE:
         return []
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
@@ -125,11 +126,10 @@ def _names_a_cure(analysis: Analysis) -> bool:
 
 def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
     """Say what to do about a loss that rises, by the finding that says most about it."""
-    known = (found.recommendation for found in causes(analysis) if found.recommendation)
-    cure = next(known, None)
+    cure = next((found for found in causes(analysis) if found.recommendation), None)
     if cure is not None:
-        return cure
-    choices, _ = _to_use(analysis, context)
+        return recommendation(analysis, cure, _look(context))
+    choices, _ = to_use(analysis, _look(context))
     name = choices[0].path if choices and choices[0].path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."
 
@@ -137,20 +137,20 @@ def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
 def _going_on(analysis: Analysis, context: Context | None) -> str:
     """Say from where to go on, and which checkpoint to use otherwise."""
     life = analysis.life
-    resume = _newest(analysis, context)
+    resume = newest(analysis, _look(context))
     cause = next(
         (f for f in analysis.findings if f.id in {"out_of_memory", "loss_nan", "loss_explosion"}),
         None,
     )
     if cause is not None:
-        return cause.recommendation
+        return recommendation(analysis, cause, _look(context))
     if life.status == "crashed" and life.line:
         text = f"Mend the cause and resume from {resume}"
     elif life.status == "crashed":
         text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
     else:
         text = f"To go on, resume from {resume}"
-    choices, there = _to_use(analysis, context)
+    choices, there = to_use(analysis, _look(context))
     best = choices[0].path if choices else None
     if best and there.get(best) is False:
         return f"{text}; {best}, the best, is gone from the disk."
@@ -239,7 +239,7 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     run, best = analysis.run, analysis.stop.checkpoints
     if not best:
         return ""
-    choices, there = _to_use(analysis, context)
+    choices, there = to_use(analysis, _look(context))
     first = choices[0]
     name = first.path or f"the checkpoint of {place(run, first.step, first.epoch)}"
     gone = [choice.path for choice in best[:4] if choice.path and there.get(choice.path) is False]
@@ -258,28 +258,5 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     return f"Use {name} ({'; '.join(remarks)})." if remarks else f"Use {name}."
 
 
-def _to_use(
-    analysis: Analysis, context: Context | None
-) -> tuple[list[CheckpointChoice], dict[str, bool]]:
-    """Return the checkpoints to use, those that are gone last, and which are known to be there."""
-    from copilot_analytics.report.checkpoint_files import usable_first
-
-    choices = analysis.stop.checkpoints
-    there = _there(analysis, context, [choice.path for choice in choices if choice.path])
-    return usable_first(choices, there), there
-
-
-def _newest(analysis: Analysis, context: Context | None) -> str:
-    """Name the newest checkpoint that is not known to be gone."""
-    newest = analysis.run.checkpoints[-_MOST_TRIED:]
-    saved = [str(r.facts["path"]) for r in reversed(newest) if r.facts.get("path")]
-    there = _there(analysis, context, saved)
-    kept = [path for path in saved if there.get(path) is not False]
-    last = analysis.run.checkpoints[-1:]
-    return kept[0] if kept and last[0].facts.get("path") else "the last checkpoint"
-
-
-def _there(analysis: Analysis, context: Context | None, names: list[str]) -> dict[str, bool]:
-    if context is None or context.on_disk is None:
-        return {}
-    return context.on_disk(analysis, names)
+def _look(context: Context | None) -> Look | None:
+    return context.on_disk if context is not None else None

@@ -62,7 +62,6 @@ class _Lane:
     failures: int = 0
     parked: str = ""
     told: bool = False
-    held_until: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +158,15 @@ class Delivery:
 
         One that is parked is no longer waited for.
         """
-        lanes = self._lanes.items()
-        return {n: one.held_until for n, one in lanes if one.held_until > now and not one.parked}
+        try:
+            until = {
+                name: self._ledger.held_until(lane.channel.ledger_name, now)
+                for name, lane in self._lanes.items()
+                if not (lane.parked or lane.channel.can_be_silent)
+            }
+        except Exception:  # noqa: BLE001  # supervision must outlive the ledger
+            return {}
+        return {name: moment for name, moment in until.items() if moment is not None}
 
     def work(self, now: float) -> Progress:
         """Send what is due, at most one message per channel; never raises.
@@ -213,14 +219,18 @@ class Delivery:
             notices += step.notices
             now = clock()
             lanes = [self._lanes[name] for name in step.undelivered]
-            waiting = [lane.due for lane in lanes if not lane.parked and self._owes(lane, now)]
+            held = self.held(now)
+            waiting = [
+                lane.due for lane in lanes if not lane.parked and self._owes(lane, held, now)
+            ]
             if not waiting or min(waiting) > stop or now >= stop:
                 return Progress(sent, step.undelivered, tuple(notices))
             sleep(min(max(min(waiting) - now, 0.05), max(stop - now, 0.0)))
 
-    def _owes(self, lane: _Lane, now: float) -> bool:
+    def _owes(self, lane: _Lane, held: Mapping[str, float], now: float) -> bool:
         """Tell whether a channel owes more than what must make no sound yet."""
-        return lane.held_until <= now or self._ledger.waiting(lane.channel.ledger_name, now) > 0
+        is_held = lane.channel.name in held
+        return not is_held or self._ledger.waiting(lane.channel.ledger_name, now) > 0
 
     def _is_past(self, lane: _Lane, message: Message, now: float) -> bool:
         """Leave out the farewell of a terminal that was closed: the run is watched again."""
@@ -245,7 +255,6 @@ class Delivery:
             self._ledger.bury([message.id], name, now, "it was quiet")
         else:
             self._ledger.release([message.id], name, now, due=until)
-            lane.held_until = max(lane.held_until, until)
         return True
 
     def _serve(self, lane: _Lane, now: float) -> int:

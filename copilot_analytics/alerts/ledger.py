@@ -31,7 +31,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from copilot_analytics.alerts import _retention, _storage
+from copilot_analytics.alerts import _quiet, _retention, _storage
 from copilot_analytics.alerts._claims import FREE, MINE, Entry
 from copilot_analytics.alerts._disk import DiskOrMemory
 from copilot_analytics.alerts._rows import decision, event_row, sound
@@ -245,6 +245,16 @@ class Ledger(DiskOrMemory):
             (channel, now, now + _SET_BACK_S, now, *self._mine(now)),
         )
         return int(found[0][0])
+
+    def held_until(self, channel: str, now: float) -> float | None:
+        """Return until when messages must make no sound on a channel, None if none waits."""
+        known = (channel, now, now + _SET_BACK_S, *self._mine(now))
+        return self._read(_quiet.HELD_UNTIL, known)[0][0]  # type: ignore[no-any-return]  # REAL
+
+    def hear_again(self, channels: Iterable[str], now: float, until: float | None) -> None:
+        """Let messages that must make no sound yet be heard at a moment at the latest, or now."""
+        names, mine = list(channels), self._mine(now)
+        self._write(lambda held: _quiet.hear_again(held, names, now, until, mine), now)
 
     def sent(self, ids: Iterable[str], channel: str, now: float, receipt: str = "") -> None:
         """Note that messages arrived."""

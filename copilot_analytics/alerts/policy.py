@@ -86,9 +86,15 @@ class Policy(Beliefs):
     """
 
     @classmethod
-    def restore(cls, rows: Iterable[Decision], options: PolicyOptions | None = None) -> Policy:
+    def restore(
+        cls,
+        rows: Iterable[Decision],
+        options: PolicyOptions | None = None,
+        muted_until: float | None = None,
+    ) -> Policy:
         """Return a policy in the state that these decisions left, in whatever order they come."""
         policy = cls(options)
+        policy.muted_until = muted_until
         rows = list(rows)
         if rows:
             policy._reset(rows[0].run_key)
@@ -192,7 +198,10 @@ class Policy(Beliefs):
         return messages
 
     def close(self, now: float, context: Context) -> list[Message]:
-        """Return the summary with which supervision ends, unless the run's end was told."""
+        """Return the summary with which supervision ends, unless the run's end was told.
+
+        What waits for the morning goes on waiting: a watch that goes on with the run tells it then.
+        """
         from copilot_analytics.alerts import wording
 
         self._advance(context)
@@ -201,6 +210,7 @@ class Policy(Beliefs):
         if believed is not None and believed.key in ENDED:
             return []
         severity, ids, left = Severity.INFO, [], []
+        quiet = self.is_quiet(now)
         for held in list(self._held.values()):
             about = self._subjects[rules.subject_of(held.event)].belief
             if opens(held.event):
@@ -209,9 +219,12 @@ class Policy(Beliefs):
             elif about is not None:
                 lasted_s = between(about, held.event, now - held.seen_at, context)
                 left.append(Tiding("resolved", held.event, about, lasted_s))
-            ids.append(held.id)
-            self._settle(held, "told", "past", now)
-        self._forget_passed(now)
+            if not quiet:
+                ids.append(held.id)
+                self._settle(held, "told", "past", now)
+        left += [tiding for _, tiding in self._passed]
+        if not quiet:
+            ids += self._forget_passed(now)
         words = wording.summary(context, left, supervised_on=True)
         ids.append(digest_of(self._run_key, "close", now))
         return [self._message("farewell", severity, words, ids, now)]

@@ -173,7 +173,7 @@ class QuietHours:
     start_min, end_min
         Minutes after midnight, local; the stretch may pass midnight.
     zone
-        Local time zone.
+        Time zone; None means that of the machine, whose clock may change on the way.
 
     Examples
     --------
@@ -184,10 +184,10 @@ class QuietHours:
 
     start_min: int
     end_min: int
-    zone: tzinfo = UTC
+    zone: tzinfo | None = UTC
 
     @classmethod
-    def parse(cls, text: str, zone: tzinfo = UTC) -> QuietHours:
+    def parse(cls, text: str, zone: tzinfo | None = UTC) -> QuietHours:
         """Read ``HH:MM-HH:MM``.
 
         Raises
@@ -220,10 +220,14 @@ class QuietHours:
         (True, True)
         """
         left_min = (self.end_min - self._minute(now)) % 1440 or 1440
-        return now // 60.0 * 60.0 + 60.0 * left_min
+        end = now // 60.0 * 60.0 + 60.0 * left_min
+        # Where summer time begins or ends before it, a clock shows another minute then.
+        early_min = (self.end_min - self._minute(end) + 720) % 1440 - 720
+        moved = end + 60.0 * early_min
+        return moved if moved > now and not self.covers(moved) else end
 
     def _minute(self, now: float) -> int:
-        local = datetime.fromtimestamp(now, tz=self.zone)
+        local = datetime.fromtimestamp(now, UTC).astimezone(self.zone)
         return 60 * local.hour + local.minute
 
 

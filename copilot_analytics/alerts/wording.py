@@ -92,15 +92,17 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     >>> print(words.title)
     ✅ OVER AFTER 10 min: It is slow   my_run
     """
+    from copilot_analytics.wording import plural
+
     analysis = context.analysis() if context.analysis is not None else None
     first = tidings[0]
     name = plain(context.run_name, 80)
     todo = advice(analysis, tidings, context) if analysis is not None else []
-    if digest and len(tidings) > 1:
+    if digest and (len(tidings) > 1 or first.turn == "passed"):
         lines = [_item(tiding, todo) for tiding in tidings[:_MOST_ITEMS]]
         if len(tidings) > _MOST_ITEMS:
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
-        title = f"📋 MEANWHILE: {len(tidings)} things   {name}"
+        title = f"📋 MEANWHILE: {plural(len(tidings), 'thing')}   {name}"
     else:
         title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]

@@ -11,12 +11,15 @@ from copilot_analytics.analyzers._plan import saved_at
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.events import ENDED
+from copilot_analytics.findings import WayBack
 from copilot_analytics.wording import begun, place
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
     from copilot_analytics.columns import Table
     from copilot_analytics.run import Run
+
+_MOST_WAYS = 5
 
 
 def where(run: Run, step: int | None) -> str:
@@ -44,11 +47,23 @@ def way_back(run: Run, good: int | None) -> str:
     """
     if good is None:
         return "a checkpoint from before it"
-    for saved in reversed(run.checkpoints):
+    named = ways_back(run, good)
+    return named[0].said if named else f"a checkpoint of {where(run, good)} or earlier"
+
+
+def ways_back(run: Run, good: int | None) -> tuple[WayBack, ...]:
+    """Return the newest checkpoints of steps that were still good, the newest first.
+
+    Only those that the log names by their files.
+    """
+    found: list[WayBack] = []
+    for saved in reversed(run.checkpoints if good is not None else ()):
         step, path = saved_at(run, saved), saved.facts.get("path")
-        if step is not None and step <= good and path:
-            return f"{path} ({where(run, step)})"
-    return f"a checkpoint of {where(run, good)} or earlier"
+        if step is not None and good is not None and step <= good and path:
+            found.append(WayBack(str(path), f"{path} ({where(run, step)})"))
+        if len(found) == _MOST_WAYS:
+            break
+    return tuple(found)
 
 
 def stop_and(results: Results, then: str) -> str:

@@ -8,7 +8,7 @@ from copilot_analytics.analyzers._plan import saved_at
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, where
-from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.findings import Evidence, Finding, Severity, WayBack
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -53,7 +53,17 @@ class Crash(Diagnosis):
             meaning,
             tuple(evidence),
             todo,
+            _newest(run),
         )
 
+
+def _newest(run: Run) -> tuple[WayBack, ...]:
+    paths = [saved.facts.get("path") for saved in run.checkpoints[-_MOST_NAMED:]]
+    if not paths or not paths[-1]:
+        return ()
+    return tuple(WayBack(str(path), str(path)) for path in reversed(paths) if path)
+
+
+_MOST_NAMED = 5  # of which one may have been broken off
 
 DIAGNOSIS = Crash()

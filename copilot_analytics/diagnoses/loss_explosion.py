@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, way_back, where
+from copilot_analytics.diagnoses._shown import lines, way_back, ways_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.wording import number
 
@@ -51,6 +51,7 @@ class LossExplosion(Diagnosis):
             ),
             f"Go back to {way_back(run, good)} and divide the learning rate by 10, "
             "or clip gradients.",
+            ways_back(run, good),
         )
 
 

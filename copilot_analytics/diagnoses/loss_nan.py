@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, stop_and, way_back, where
+from copilot_analytics.diagnoses._shown import lines, stop_and, way_back, ways_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class LossNan(Diagnosis):
                     f"go back to {way_back(run, good)}; lower the learning rate or clip gradients, "
                     "and look for bad samples and divisions without epsilon.",
                 ),
+                ways_back(run, good),
             )
         if not health.recovered_nan:
             return None

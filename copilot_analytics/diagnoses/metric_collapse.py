@@ -11,7 +11,14 @@ from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import line_at, lines, spoiled, way_back, where
+from copilot_analytics.diagnoses._shown import (
+    line_at,
+    lines,
+    spoiled,
+    way_back,
+    ways_back,
+    where,
+)
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -94,6 +101,7 @@ class MetricCollapse(Diagnosis):
             ),
             f"Go back to {way_back(run, good)}; look at what changed there: learning rate, data, "
             "loss scale, or a resume that did not load the weights.",
+            ways_back(run, good),
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._gradient_norms import newest_norms
-from copilot_analytics.diagnoses._shown import way_back, where
+from copilot_analytics.diagnoses._shown import way_back, ways_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class StepsSkipped(Diagnosis):
             ),
             f"Go back to {way_back(run, found.last_good)}; use bfloat16, a smaller first loss "
             "scale, or a lower learning rate.",
+            ways_back(run, found.last_good),
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
+from copilot_analytics.live import mutes
 from copilot_analytics.wording import duration, interval, number
 
 if TYPE_CHECKING:
@@ -52,12 +53,11 @@ def answer(command: Command, runs: Sequence[Watched], now: float, courier: Couri
         return Answer(f"{command.problem}\n{HELP}")
     if command.name == "mute":
         for_s = command.duration_s or 3600.0
-        for watched in runs:
-            watched.policy.mute(now + for_s)
+        mutes.mute(runs, courier.ledger, now, now + for_s)
         return Answer(f"🔕 only what is critical for {duration(for_s)}; /unmute takes it back")
     if command.name == "unmute":
-        for watched in runs:
-            watched.policy.unmute()
+        mutes.unmute(runs, courier.ledger, courier.names, now)
+        courier.wake()
         return Answer("🔔 you hear everything again")
     if command.name == "plot":
         return Answer("", ("loss", "metric"))

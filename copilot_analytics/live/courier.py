@@ -76,6 +76,8 @@ class Courier:
         Pairs of a chat and a command, to be answered by whoever knows the runs.
     notices : deque of str
         What the user should be told on the screen.
+    ledger : Ledger
+        As given.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class Courier:
     ) -> None:
         self.commands: deque[tuple[Chat, Command]] = deque()
         self.notices: deque[str] = deque()
-        self._ledger = ledger
+        self.ledger = ledger
         spread = Random()  # noqa: S311  # it spreads pauses
         self._delivery = Delivery(ledger, channels, spread, floors=floors, draw=draw)
         self._chats = [one for one in channels if isinstance(one, Chat)]
@@ -240,8 +242,8 @@ class Courier:
         for chat in self._chats:
             name = f"card:{getattr(chat, 'chat', '')}:{self._card_place}"
             try:
-                card = chat.card(text, self._ledger.noted(name))
-                self._ledger.note(name, card, self._wall())
+                card = chat.card(text, self.ledger.noted(name))
+                self.ledger.note(name, card, self._wall())
             except Exception:  # noqa: BLE001, S112  # the next minute may do better
                 continue
 

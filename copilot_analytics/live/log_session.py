@@ -154,6 +154,11 @@ class LogSession:
         """The last line that gave a record."""
         return self.run.last.line if self.run.last is not None else 0
 
+    @property
+    def kept_at(self) -> float | None:
+        """When the next came of what a journal holds and the log has not passed."""
+        return next((one.time for one in self._waiting if one.time is not None), None)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """Take the next bytes; return the events that they cause.
 

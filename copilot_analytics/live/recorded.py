@@ -15,7 +15,7 @@ from copilot_analytics.live.resumes import rotated_before, starts_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.detect import format_named
 from copilot_analytics.reading.run_folders import find_run, logs_beside
-from copilot_analytics.reading.sources import read_chunks
+from copilot_analytics.reading.sources import explained, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,9 +55,9 @@ def recorded(
     Parameters
     ----------
     path
-        A log, with what was rotated of it (``train.log.1``) and goes on in it, or a directory: then
-        its newest run, from all logs that it left: one for each time that it was resumed, or
-        several beside each other.
+        A log, with what was rotated of it (``train.log.1``) and goes on in it, also if that was
+        just now, so that the log is empty; or a directory: then its newest run, from all logs that
+        it left: one for each time that it was resumed, or several beside each other.
     options
         What the user asks for.
     log_format
@@ -104,7 +104,7 @@ def recorded(
             raise UsageError(msg)
         if not folder.is_dir():
             folder, file = None, folder
-    if rotated and _is_watched_alone(log, log_format, folder, file):
+    if rotated and not _is_empty(log) and _is_watched_alone(log, log_format, folder, file):
         rotated = []
     if file is not None:
         launch = len(_read(log, log_format, rotated).session.earlier_runs)
@@ -137,7 +137,10 @@ def read_to_end(log: LogSession) -> None:
     if log.trouble:
         raise NotATrainingLogError(log.trouble)
     rotated = [path.name for path in log.earlier if path in _rotated(log)]
-    if rotated:
+    if rotated and _is_empty(Path(log.path)):
+        note = f"read from {', '.join(rotated)}: {Path(log.path).name} is empty"
+        log.run.meta = log.run.meta.updated({"note": note})
+    elif rotated:
         note = f"read after {', '.join(rotated)}, from whose first line on lines are counted"
         log.run.meta = log.run.meta.updated({"note": note})
 
@@ -159,7 +162,8 @@ def read_on(log: LogSession, least: int | None = None) -> Iterator[None]:
         If the log is no training log or cannot be read.
     """
     rotated, before = _rotated(log), None
-    for path in (*log.earlier, Path(log.path)):
+    last = Path(log.path)
+    for path in log.earlier if log.earlier and _is_empty(last) else (*log.earlier, last):
         if before is not None and before not in rotated:
             log.end_line(resumes=True)
         before = path
@@ -204,6 +208,13 @@ def _read(path: Path, log_format: str | None, earlier: Sequence[Path]) -> LogSes
     log = LogSession(str(path), log_format=log_format, light=True, earlier=earlier)
     read_to_end(log)
     return log
+
+
+def _is_empty(log: Path) -> bool:
+    try:
+        return log.stat().st_size == 0
+    except OSError as error:
+        raise explained(log, error) from None
 
 
 def _rotated(log: LogSession) -> frozenset[Path]:

@@ -41,7 +41,6 @@ _POLICY_S = 5.0  # so often a watch asks whether what waits is due
 _LESS_OFTEN = 0.01  # of a silence, while that lasts
 _LINGER_S = 600.0
 _SET_BACK_S = 1800.0  # what is said late lies less far behind
-_TELLS = frozenset({"stop", "kill"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What following the first advice to stop would have saved and cost.
+    """What following the first advice to stop would have saved and cost, once it was told.
 
     Parameters
     ----------
     advice
         ``stop`` or ``kill``; None if neither was given, or nothing came after it.
     step, epoch
-        Where it was given.
+        Where it was told.
     saved_s
         Time from there to the end of the log; None without time stamps.
     metric
@@ -191,7 +190,8 @@ class Replay:
             # A wrong name is told before anything else is.
             run = read_light(self.path, self._log_format, self.log.earlier)
             MetricAnalyzer(self._options).insist(run)
-        for _ in read_on(self.log, max(1, self.path.stat().st_size // _MOST_PIECES)):
+        size = sum(part.stat().st_size for part in (*self.log.earlier, self.path))
+        for _ in read_on(self.log, max(1, size // _MOST_PIECES)):
             self._finds_format = not self.log.known
             yield from self._taken()
         self._finds_format = False
@@ -218,8 +218,8 @@ class Replay:
             text = f"Advice to {advised.advice} was given at {at}; the log does not show what"
             return Balance(None, f"{text} came after it.", advised.step)
         saved_s = None
-        if advised.time is not None and run.last_time is not None:
-            saved_s = max(run.last_time - advised.time, 0.0)
+        if advised.time is not None and run.clock.steady is not None:
+            saved_s = max(run.clock.steady - advised.time, 0.0)
         after = cost = None
         metric = advised.metric
         if metric is not None and advised.best is not None and metric in run.metric_names:
@@ -272,10 +272,20 @@ class Replay:
             self._said.append(Said(event.time, event))
             if event.time is not None:
                 self._now = max(self._now, event.time + log.run.clock.set_back_s(event.line))
-            if event.kind == "advice":
-                self._note_advice(event)
+            taken_back = event.kind == "advice" and event.key in {"continue", "wait"}
+            if taken_back and self._advised is not None and self._advised.run is log.run:
+                self._advised.withdrawn = True
         self._heard = len(log.session.events)
-        self._now = max(self._now, log.run.clock.steady or 0.0)
+        self._now = max(self._now, log.run.clock.steady or self._arrived)
+
+    @property
+    def _arrived(self) -> float:
+        """When the lines of a log without time stamps came that were read last.
+
+        Those before the first arrival that a watch noted came just before it, for all one knows.
+        """
+        arrivals = self.log.run.arrivals
+        return arrivals[-1].time if arrivals else self.log.kept_at or 0.0
 
     def _look(self, *, is_last: bool = False) -> None:
         """Let the policy judge what became known, as a watch does after each look at the log."""
@@ -330,17 +340,19 @@ class Replay:
         if clock.last is not None and clock.steady is not None:
             shown = now - (clock.steady - clock.last)
         self._said += [Said(shown, None, message) for message in messages]
+        if self._key == self.log.run_key:
+            self._note_advice(now)
 
-    def _note_advice(self, event: Event) -> None:
-        if event.key in _TELLS and (self._advised is None or self._advised.run is not self.log.run):
-            metric = Analysis.of(self.log.session).metric
-            advice: Literal["stop", "kill"] = "kill" if event.key == "kill" else "stop"
-            step = event.step if event.step is not None else self.log.run.last_step
-            self._advised = _Advised(
-                self.log.run, advice, step, event.time, metric.name, metric.direction, metric.best
-            )
-        elif self._advised is not None and event.key in {"continue", "wait"}:
-            self._advised.withdrawn = True
+    def _note_advice(self, now: float) -> None:
+        """Note how things stand when the reader is first told to stop."""
+        run, advice = self.log.run, self._policy.urged
+        if advice is None or (self._advised is not None and self._advised.run is run):
+            return
+        metric = Analysis.of(self.log.session).metric
+        key: Literal["stop", "kill"] = "kill" if advice.key == "kill" else "stop"
+        self._advised = _Advised(
+            run, key, run.last_step, now, metric.name, metric.direction, metric.best
+        )
 
 
 def paced(

@@ -121,14 +121,21 @@ def rotated_before(log: Path) -> list[Path]:
     """Return what was rotated of a log and goes on in it, the oldest first.
 
     Each must begin where the one before it stopped, in the same format and not earlier by the clock
-    of the log: others are of runs before, or copies of what the log still holds.
+    of the log: others are of runs before, or copies of what the log still holds. A log that was
+    rotated just now is empty: then the newest of them goes on in it.
     """
     parts = _parts(log)
-    if not parts or parts[-1].path != log:
+    if not parts:
         return []
-    *rotated, last = parts
-    # Of copies, whose times are those of the copying, the content tells which number is older.
-    return max((_chain(order, last) for order in (rotated, rotated[::-1])), key=len)
+    if parts[-1].path == log:
+        *rotated, last = parts
+        # Of copies, whose times are those of the copying, the content tells which number is older.
+        return max((_chain(order, last) for order in (rotated, rotated[::-1])), key=len)
+    if not log.is_file():
+        return []
+    chains = [[*_chain(order[:-1], order[-1]), order[-1].path] for order in (parts, parts[::-1])]
+    longest = max(chains, key=len)
+    return longest if _standing(longest[-1]) is not None else []
 
 
 def _chain(rotated: Sequence[_Part], last: _Part) -> list[Path]:

@@ -178,19 +178,14 @@ def watch(options: LiveOptions) -> int:
 
 
 def quiet_hours(text: str | None) -> QuietHours | None:
-    """Read the quiet hours in local time.
+    """Read the quiet hours in local time, by the rules that hold at each moment.
 
     Examples
     --------
     >>> quiet_hours(None) is None, quiet_hours("23:00-07:00").start_min
     (True, 1380)
     """
-    if not text:
-        return None
-    from datetime import datetime
-
-    zone = datetime.now().astimezone().tzinfo
-    return QuietHours.parse(text, zone) if zone is not None else QuietHours.parse(text)
+    return QuietHours.parse(text, zone=None) if text else None
 
 
 def floors_of(text: str | None, names: Sequence[str]) -> dict[str, Severity]:

@@ -10,6 +10,7 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
+from copilot_analytics.live.mutes import muted_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,10 +103,11 @@ class Telling:
         if watched.following.first:
             note = f"first:{digest_of(watched.following.path)}"
             self._ledger.note(note, watched.following.first, now)
-        watched.met_at = None
+        watched.met_at, muted = None, watched.policy.muted_until
         past = [log.relative(event) for event in log.run_events]
         if self._ledger.knows(log.run_key):
-            watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options)
+            muted = muted_until(self._ledger, log.run_key) or muted
+            watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options, muted)
             self._take_up(watched, now, again=True)
             self.decide(watched, past, now)
             return
@@ -113,6 +115,7 @@ class Telling:
         if ended and not watched.begins_here:
             self._take_up(watched, now, again=False)
         watched.policy = Policy(self._options)
+        watched.policy.muted_until = muted
         # Of one that is over the first message is the verdict.
         news, past = (past, []) if watched.begins_here and not ended else ([], past)
         context = replace(watched.context, silence_s=watched.following.silence_s(now))
@@ -181,9 +184,8 @@ class Telling:
         for _ in range(_MOST_CONFLICTS):
             if self._ledger.put(messages, policy.decisions, now, self._channels):
                 break
-            muted_until = policy.muted_until
-            policy = Policy.restore(self._ledger.rows(run_key), self._options)
-            policy.muted_until = muted_until
+            muted = policy.muted_until
+            policy = Policy.restore(self._ledger.rows(run_key), self._options, muted)
             messages = decide(policy)
         if messages:
             self._on_messages()

@@ -33,9 +33,11 @@ def on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
 
     They are looked for where the log names them: from the root, from the run's own directory, and
     from the directory of the log and those above it, where file names alone are also tried. One
-    that is not found is gone if another one of the same run, whose name differs in numbers only, is
-    found: else the checkpoints may be on another machine, or the log may name them otherwise. The
-    newest one of a run that goes on may be written just now, and is never called gone.
+    that is not found is gone if another one of the same run is found whose name differs in numbers
+    only; or, for the best one, which logs name in full, any in the same folder with the same
+    ending; or if it is named from the root, in a folder in which the log lies. Else the checkpoints
+    may be on another machine, or the log may name them otherwise. The newest one of a run that goes
+    on may be written just now, and is never called gone.
 
     Parameters
     ----------
@@ -54,16 +56,17 @@ def on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
     said = [str(saved.facts["path"]) for saved in run.checkpoints if saved.facts.get("path")]
     newest = said[-1] if said and analysis.life.status not in ENDED else None
     found = {name: disk.holds(name) for name in names}
-    kept = {_shape(name) for name, is_there in found.items() if is_there}
-    for shape in {_shape(name) for name, is_there in found.items() if is_there is False} - kept:
-        alike = (one for one in reversed(said) if one not in found and _shape(one) == shape)
+    missing = [name for name, is_there in found.items() if is_there is False]
+    there = [name for name, is_there in found.items() if is_there]
+    kept = {like for name in there for like in (_shape(name), _place(name))}
+    for like in {like for name in missing for like in _likes(name)} - kept:
+        others = (one for one in reversed(said) if one not in found)
+        alike = (one for one in others if like in {_shape(one), _place(one)})
         if any(disk.holds(one) for one in islice(dict.fromkeys(alike), _MOST_ALIKE)):
-            kept.add(shape)
-    told: dict[str, bool] = {}
-    for name, is_there in found.items():
-        if is_there:
-            told[name] = True
-        elif is_there is False and name != newest and _shape(name) in kept:
+            kept.add(like)
+    told = dict.fromkeys(there, True)
+    for name in missing:
+        if name != newest and (not kept.isdisjoint(_likes(name)) or disk.is_home(name)):
             told[name] = False
     return told
 
@@ -115,6 +118,11 @@ class _Disk:
                 return True
         return None if is_unknown else False
 
+    def is_home(self, name: str) -> bool:
+        """Tell whether a checkpoint is named from the root, in a folder in which the log lies."""
+        name = _as_here(name)
+        return bool(_ROOTED.match(name)) and Path(name).parent in self._far
+
     def _places(self, name: str) -> Iterator[Path]:
         bare = PurePosixPath(name).name
         if _ROOTED.match(name):
@@ -149,3 +157,14 @@ def _as_here(name: str) -> str:
 
 def _shape(name: str) -> str:
     return _NUMBER.sub("#", _as_here(name))
+
+
+def _place(name: str) -> str:
+    path = PurePosixPath(_as_here(name))
+    return f"{path.parent}/*{path.suffix}"
+
+
+def _likes(name: str) -> tuple[str, ...]:
+    """Return what others have in common with a checkpoint if they are kept where it would be."""
+    is_best = "best" in PurePosixPath(_as_here(name)).name.lower()
+    return (_shape(name), _place(name)) if is_best else (_shape(name),)

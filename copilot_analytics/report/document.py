@@ -13,6 +13,7 @@ from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.gpu import gpu_use
 from copilot_analytics.report.looking_back import compared
 from copilot_analytics.report.markdown import name_of
+from copilot_analytics.report.which_checkpoint import recommendation
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
@@ -76,7 +77,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
                 "title": finding.title,
                 "explanation": finding.explanation,
                 "evidence": [asdict(evidence) for evidence in finding.evidence],
-                "recommendation": finding.recommendation,
+                "recommendation": recommendation(analysis, finding, on_disk),
             }
             for finding in analysis.findings
         ],

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.findings import Severity
-from copilot_analytics.report.checkpoint_files import on_disk, usable_first
+from copilot_analytics.report.checkpoint_files import on_disk
+from copilot_analytics.report.which_checkpoint import recommendation, to_use
 from copilot_analytics.report.wording import extent, phase_of, place
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, is_share, number, share
@@ -73,7 +74,7 @@ def actions(analysis: Analysis) -> list[str]:
     elif status in {"crashed", "interrupted"}:
         lines.append("To go on, resume from the last checkpoint.")
     lines += [
-        f"{sentence(_named(finding, analysis))}: {finding.recommendation}"
+        f"{sentence(_named(finding, analysis))}: {recommendation(analysis, finding, on_disk)}"
         for finding in analysis.findings
         if finding.severity >= Severity.WARNING and finding.recommendation
     ]
@@ -181,11 +182,11 @@ def track_record(analysis: Analysis) -> str:
 
 
 def _checkpoints(analysis: Analysis) -> str:
-    run, choices = analysis.run, analysis.stop.checkpoints
-    if not choices:
+    run = analysis.run
+    if not analysis.stop.checkpoints:
         return ""
-    there = on_disk(analysis, [choice.path for choice in choices if choice.path])
-    first, *others = usable_first(choices, there)[:4]
+    usable, there = to_use(analysis, on_disk)
+    first, *others = usable[:4]
     at = place(run, first.step, first.epoch)
     measured = f"{analysis.metric.name} {number(first.value)} at {at}"
     if first.path is None:

@@ -128,6 +128,41 @@ def test_the_farewell_to_a_closed_terminal_is_no_news_on_the_next_one(tmp_path):
     ledger.close()
 
 
+def test_a_watch_started_anew_knows_what_an_earlier_one_held(place):
+    ledger = Ledger(place)
+    fill(ledger, "e", kind="summary", severity=Severity.INFO, quiet_until=1000.0)
+    Delivery(ledger, [Scripted()], dice()).work(0.0)
+    ledger.close()
+    ledger = Ledger(place)
+    channel = Scripted()
+    delivery = Delivery(ledger, [channel], dice())
+    assert delivery.held(10.0) == {}  # it follows another run
+    ledger.follow(make_message("e").run_key)
+    assert delivery.held(10.0) == {"scripted": 1000.0} and delivery.work(10.0).sent == 0
+    go(delivery, channel, 1010.0, start=990.0)
+    assert [message.id for message in channel.taken] == ["e"]
+    ledger.close()
+
+
+@pytest.mark.parametrize("until", [None, 500.0])
+@pytest.mark.parametrize("is_claimed_before", [True, False])
+def test_what_a_mute_held_is_heard_once_it_is_taken_back(ledger, until, is_claimed_before):
+    channel, failing = Scripted(), Scripted(Transient("no network", 50.0))
+    failing.name = "failing"
+    delivery = Delivery(ledger, [channel, failing], dice())
+    fill(ledger, "ab", kind="summary", severity=Severity.INFO, quiet_until=1000.0)
+    ledger.put([make_message("f", quiet_until=None)], [], 0.0, ["failing"])
+    if is_claimed_before:
+        go(delivery, channel, 5.0)
+    ledger.hear_again(delivery.names, 10.0, until)
+    go(delivery, channel, 40.0, start=11.0)
+    assert [message.id for message in channel.taken] == ([] if until else ["a", "b"])
+    assert failing.taken == []  # it waits for the network, whatever is heard
+    go(delivery, channel, 510.0, start=495.0)
+    assert [message.id for message in channel.taken] == ["a", "b"]
+    assert [message.id for message in failing.taken] == ["f"]
+
+
 def test_a_digest_is_still_until_the_first_of_its_messages_may_be_heard():
     early, later = (make_message(name, quiet_until=at) for name, at in (("a", 7.0), ("b", 9.0)))
     assert gathered([later, early]).quiet_until == 7.0

@@ -88,7 +88,8 @@ def test_what_waits_for_the_morning_is_told_when_the_watch_ends(analysis):
     assert "• 🟠 waits" in last.body and last.severity is Severity.WARNING
     assert len(after(policy, [OVER], slight)) == 0  # it is quiet still
     (told,) = policy.step([], 13 * 3600.0, context)
-    assert "waits" in "\n".join((told.title, *told.body))
+    assert told.title.startswith("📋 MEANWHILE: 1 thing ")
+    assert told.body[0].startswith("• came and went in ") and "waits" in told.body[0]
 
 
 def test_what_the_last_message_names_anyway_is_not_named_twice(analysis):

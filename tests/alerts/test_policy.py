@@ -76,22 +76,6 @@ def test_over_before_it_was_told_is_never_told(policy, feed):
     assert run(policy, [feed("resolved", "loss_spike")], 20, 60, 4000) == []
 
 
-def test_the_end_of_what_became_worse_is_no_news_until_that_is_over(policy, feed):
-    run(policy, [feed("finding", "masked_nan")], 0, 40)
-    change = [feed("resolved", "masked_nan"), feed("finding", "loss_nan", Severity.CRITICAL)]
-    (told,) = run(policy, change, 2000, 2040, 9000)
-    assert told.event_ids == (event_id("key", change[1]),) and "OVER" not in told.text
-    (over,) = run(policy, [feed("resolved", "loss_nan", Severity.CRITICAL)], 9100, 9140, 20_000)
-    assert len(over.event_ids) == 2 and over.kind == "resolved"
-
-
-def test_trouble_that_goes_on_by_another_name_is_neither_over_nor_told_anew(policy, feed):
-    run(policy, [feed("finding", "overfitting"), feed("phase", "OVERFITTING_RISK")], 0, 40)
-    assert run(policy, [feed("resolved", "overfitting")], 5000, 5040, 9000) == []
-    (over,) = run(policy, [feed("phase", "STABLE_CONVERGENCE")], 9100, 9140, 20_000)
-    assert over.kind == "resolved" and over.title.startswith("✅ OVER")
-
-
 def test_resolve_carries_the_duration(policy, feed):
     run(policy, [feed("finding", "loss_spike")], 0, 30)
     (told,) = run(policy, [feed("resolved", "loss_spike")], 30 + 7200, 30 + 7230)

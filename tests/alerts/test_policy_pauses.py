@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,6 +14,7 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.errors import UsageError
 from copilot_analytics.findings import Severity
+from copilot_analytics.live.starting import quiet_hours
 
 
 def test_cooldown_is_per_key_and_nothing_is_lost(policy, feed):
@@ -167,3 +170,62 @@ def test_what_another_run_replaces_does_not_wait_for_the_morning(feed):
     assert policy.step([worse], 0.0, CONTEXT) == []
     (message,) = policy.part([worse], 100.0, CONTEXT)
     assert message.silent and message.event_ids == (event_id("key", worse),)
+
+
+def test_what_waits_for_the_morning_is_told_then_by_a_watch_that_was_started_anew(feed):
+    options, night = PolicyOptions(quiet=QuietHours.parse("23:00-07:00")), 3 * 3600.0
+    rows = {}
+
+    def noted(messages):
+        rows.update((row.event_id, row) for row in policy.decisions)
+        return messages
+
+    policy = Policy(options)
+    events = [feed("finding", "true_plateau"), feed("finding", "loss_spike")]
+    assert noted(policy.step(events, night, CONTEXT)) == []
+    assert noted(policy.step([feed("resolved", "loss_spike")], night + 600, CONTEXT)) == []
+    (parted,) = noted(policy.close(night + 1200, CONTEXT))
+    assert parted.silent and not set(parted.event_ids) & set(rows)
+    policy = Policy.restore(rows.values(), options)
+    assert noted(policy.step(events, night + 1300, CONTEXT)) == []
+    (digest,) = policy.step([], 7 * 3600.0, CONTEXT)
+    assert digest.kind == "digest" and len(digest.event_ids) == 2
+    assert any("came and went" in line for line in digest.body)
+    assert any("true_plateau" in line for line in digest.body)
+
+
+def test_a_mute_lasts_in_a_watch_that_was_started_anew(feed):
+    policy = Policy()
+    policy.mute(7200.0)
+    policy.step([feed("finding", "true_plateau")], 0.0, CONTEXT)
+    policy = Policy.restore(policy.decisions, None, 7200.0)
+    assert run(policy, [], 100, 7199) == []
+    (told,) = run(policy, [], 7200)
+    assert told.title.startswith("🟠 PLATEAU") and told.kind == "digest"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs tzset")
+@pytest.mark.parametrize(
+    ("evening", "end", "hours"),
+    [
+        ("2026-03-28T23:30", "2026-03-29T07:00", 6.5),  # summer time begins
+        ("2026-10-24T23:30", "2026-10-25T07:00", 8.5),  # it ends
+        ("2026-07-01T23:30", "2026-07-02T07:00", 7.5),
+        ("2026-01-01T23:30", "2026-01-02T07:00", 7.5),
+    ],
+)
+def test_quiet_hours_go_by_the_clock_on_the_wall_whenever_it_is_changed(
+    monkeypatch, evening, end, hours
+):
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    try:
+        quiet = quiet_hours("23:00-07:00")
+        now = datetime.fromisoformat(evening).timestamp()
+        until = quiet.end_after(now)
+        assert until == datetime.fromisoformat(end).timestamp() == now + hours * 3600.0
+        assert quiet.covers(now) and quiet.covers(until - 60.0) and not quiet.covers(until)
+        assert not quiet.covers(now - 31 * 60.0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from made_runs import make_analysis, make_run
-from policy_feeds import run
+from policy_feeds import CONTEXT, run
 
 from copilot_analytics.alerts.advice import would_have_saved
 from copilot_analytics.alerts.policy import Context, Policy
@@ -86,3 +86,17 @@ def test_the_advice_is_told_by_the_time_that_company_came(policy, feed):
     (told,) = run(policy, [feed("advice", "stop")], 0, 40)
     assert told.title.startswith("🛑 TIME TO STOP")
     assert policy.since_urged_s(100.0) == (40.0, 60.0)
+
+
+def test_who_was_told_that_the_loss_is_lost_was_told_to_stop(policy, feed):
+    run(policy, [feed("finding", "loss_nan", Severity.CRITICAL)], 0)
+    assert policy.since_urged_s(50.0) is None and policy.urged is None
+    kill = feed("advice", "kill")
+    assert run(policy, [kill], 100, 140) == []  # that says nothing new
+    assert policy.since_urged_s(150.0) == (0.0, 50.0) and policy.urged == kill
+
+
+def test_the_end_alone_urges_nobody(policy, feed):
+    policy.step([feed("advice", "stop")], 0.0, CONTEXT)
+    (end,) = run(policy, [feed("status", "finished")], 10)
+    assert end.kind == "summary" and policy.urged is None

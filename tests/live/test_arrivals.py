@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import re
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from followed_logs import follow, settle, write
 
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.live.journal import read_journal
+from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
+from copilot_analytics.records import Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EPOCH_S = 30.0
 
@@ -115,3 +124,36 @@ def test_a_clock_that_is_set_back_starts_no_silence_of_arrivals(followed, clock)
         clock.now += EPOCH_S
     assert len(following.log.run.arrivals) == noted + 8
     assert eta_of(following).remaining_s == pytest.approx(21 * EPOCH_S, rel=0.1)
+
+
+def turning(log: Path, journals: Path) -> None:
+    """Write a log that overfits for half an hour and turns, and what a watch of it keeps."""
+    rng, now = np.random.default_rng(1), 1.8e9
+    session = LogSession(str(log), journals=journals)
+    with log.open("wb") as file:
+        for epoch in range(1, 71):
+            loss = 0.2 + 2 * math.exp(-epoch / 10) + 0.003 * rng.normal()
+            acc = 0.5 + 0.02 * min(epoch, 15) - 0.012 * min(max(0, epoch - 15), 25)
+            acc += 0.02 * max(0, epoch - 40) + 0.002 * rng.normal()
+            lines = [f"Epoch [{epoch}/80] Step [{s}/50] loss: {loss:.4f}" for s in (20, 40)]
+            lines.append(f"Epoch [{epoch}/80] val_acc: {acc:.4f}")
+            text = "".join(f"{line}\n" for line in lines).encode()
+            file.write(text)
+            session.feed(text)
+            now += 60.0
+            session.add(Record("seen", time=now))
+    session.release()
+
+
+def test_a_replay_tells_how_long_something_lasted_by_when_the_lines_came(tmp_path):
+    log, journals = tmp_path / "train.log", tmp_path / "journals"
+    journals.mkdir()
+    turning(log, journals)
+    said = list(Replay(log, journals=journals))
+    began = next(one.event for one in said if one.event and one.event.key == "OVERFITTING_RISK")
+    (over,) = (one.message for one in said if one.message and "OVER AFTER" in one.message.title)
+    minutes = re.search(r"OVER AFTER (\d+) min", over.title)
+    ended = next(one.event for one in said if one.event and one.event.line > began.line
+                 and one.event.kind == "phase")  # fmt: skip
+    assert minutes is not None, over.title
+    assert int(minutes[1]) == pytest.approx((ended.line - began.line) / 3, abs=2)

@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from supervised import Pigeon, passes, supervisor
 
+from copilot_analytics.alerts.rules import PolicyOptions
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.replay_text import as_line, as_text
+from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +49,32 @@ def test_a_message_that_waited_is_worded_by_what_was_known_when_it_is_told(tmp_p
     assert abs((end - told_at).total_seconds() / 60.0 - int(left[1])) < 2.5
     times = [one.time for one in said]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("group_s", [30.0, 600.0])
+def test_the_balance_counts_from_when_the_advice_was_told(tmp_path, group_s):
+    log = tmp_path / "flat.log"
+    end = flat_log(log) - timedelta(seconds=10)  # its last line
+    replay = Replay(log, policy=PolicyOptions(group_s=group_s), journals=False)
+    said = list(replay)
+    (event,) = (one.event for one in said if one.event and one.event.key == "stop")
+    told = next(one for one in said if one.message and "Stop now" in one.message.text)
+    balance = replay.balance()
+    assert told.time - event.time == pytest.approx(group_s, abs=5.0)
+    left_s = (end - datetime(1970, 1, 1)).total_seconds() - told.time  # noqa: DTZ001
+    assert balance.saved_s == pytest.approx(left_s, abs=1.0)
+    later = (balance.step - event.step) / 50  # an epoch of 50 steps takes a minute
+    assert later == pytest.approx(group_s / 60.0, abs=1.0)
+    assert f"would have saved {duration(balance.saved_s)}" in balance.text
+    assert f"would have saved {duration(balance.saved_s)}" in said[-1].message.text
+
+
+def test_advice_that_was_never_told_has_no_balance(tmp_path):
+    log = tmp_path / "flat.log"
+    flat_log(log)
+    replay = Replay(log, policy=PolicyOptions(group_s=1e9), journals=False)
+    assert any(one.event and one.event.key == "stop" for one in replay)
+    assert replay.balance().advice is None
 
 
 def test_a_replay_says_word_for_word_what_a_watch_of_each_line_said(tmp_path, ledger):

@@ -10,6 +10,7 @@ import pytest
 
 from copilot_analytics.analyzers._base import Options
 from copilot_analytics.api import analyze, read_run
+from copilot_analytics.errors import LogError
 from copilot_analytics.live.recorded import recorded
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.resumes import rotated_before
@@ -59,6 +60,30 @@ def test_the_report_names_the_files_that_it_read(log, whole):
     assert not read_run(whole, journals=False).meta.notes
 
 
+def test_a_log_that_was_rotated_just_now_is_read_from_what_was_rotated(log, whole):
+    log.rename(log.with_name("train.log.0"))
+    for number in (2, 1, 0):  # as each rotation moves them
+        log.with_name(f"train.log.{number}").rename(log.with_name(f"train.log.{number + 1}"))
+    log.write_bytes(b"")
+    told, of_whole = (analyze(path, journals=False, now=LATER) for path in (log, whole))
+    assert repr(list(told.events)) == repr(list(of_whole.events))
+    words = "read from train.log.3, train.log.2, train.log.1: train.log is empty"
+    assert words in told.run.meta.notes
+    replay = Replay(log, journals=False)
+    assert any(one.message and "FINISHED" in one.message.title for one in replay)
+
+
+def test_an_empty_log_beside_what_is_no_training_is_empty(log):
+    for part in log.parent.iterdir():
+        part.write_bytes(b"")
+    log.with_name("train.log.1").write_bytes(b"Dear diary,\nnothing happened.\n")
+    with pytest.raises(LogError, match=r"train\.log is empty"):
+        analyze(log, journals=False)
+    log.with_name("train.log.1").unlink()
+    with pytest.raises(LogError, match=r"train\.log is empty"):
+        list(Replay(log, journals=False))
+
+
 def test_parts_that_do_not_go_on_are_left_out(log, whole):
     parts = [log.with_name(f"train.log.{number}") for number in (2, 1)]
     parts[1].write_bytes(whole.read_bytes())  # a copy that holds what the log still says
@@ -84,8 +109,8 @@ def test_copies_are_read_in_the_order_of_their_content(log, tmp_path):
     assert [part.name for part in earlier] == ["train.log.2", "train.log.1"]
 
 
-def test_a_log_that_is_empty_goes_on_from_nothing(log):
-    log.write_bytes(b"")
+def test_what_is_missing_goes_on_from_nothing(log):
+    log.unlink()
     assert rotated_before(log) == []
 
 

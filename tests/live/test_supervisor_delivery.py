@@ -10,6 +10,7 @@ import time
 from supervised import Pigeon, in_thread, passes, supervisor, wait_for
 
 from copilot_analytics.alerts.channels._base import Fatal, Transient
+from copilot_analytics.alerts.channels._commands import Command
 from copilot_analytics.alerts.channels.console import ConsoleChannel
 from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import Message
@@ -91,6 +92,46 @@ def test_a_watch_stays_until_a_channel_with_a_sound_may_be_told_the_end(ledger, 
     thread.join(60)
     assert codes == [0]
     assert [message.kind for message in pigeon.sent] == ["summary"]
+
+
+def test_what_a_mute_held_is_sent_when_it_is_taken_back(ledger, half_log):
+    log, rest = half_log
+    pigeon = Pigeon()
+    watch = supervisor(ledger, [log], [pigeon])
+    thread, codes = in_thread(watch)
+    wait_for(lambda: pigeon.sent)
+    pigeon.asked = [Command("mute", 7200.0)]
+    wait_for(lambda: pigeon.replies)
+    with log.open("ab") as file:
+        file.write(rest)
+    wait_for(lambda: any("no longer quiet" in note for note in watch._screen.notes))
+    assert [message.kind for message in pigeon.sent] == ["attached"]
+    pigeon.asked = [Command("unmute")]
+    thread.join(60)
+    assert codes == [0]
+    assert [message.kind for message in pigeon.sent] == ["attached", "summary"]
+    assert "waited" not in pigeon.sent[-1].text
+
+
+def test_a_mute_outlasts_the_watch_in_which_it_was_asked_for(ledger, half_log):
+    log, _ = half_log
+    for asked in ("mute", "unmute"):
+        pigeon = Pigeon()
+        watch = supervisor(ledger, [log], [pigeon])
+        thread, _ = in_thread(watch)
+        is_muted = asked == "unmute"
+        wait_for(
+            lambda watch=watch, is_muted=is_muted: (
+                watch.runs[0].run_key and watch.runs[0].policy.is_quiet(time.time()) == is_muted
+            )
+        )
+        pigeon.asked = [Command(asked, 7200.0 if asked == "mute" else None)]
+        wait_for(lambda pigeon=pigeon: pigeon.replies)
+        watch.stop()
+        thread.join(30)
+    watch = supervisor(ledger, [log])
+    watch.pass_once()
+    assert watch.runs[0].run_key and not watch.runs[0].policy.is_quiet(time.time())
 
 
 def test_a_watch_does_not_stay_for_ever_for_a_channel(ledger, half_log, monkeypatch):

@@ -132,6 +132,29 @@ def test_a_name_of_another_kind_proves_nothing(tmp_path):
     assert on_disk(saved(str(tmp_path / "train.log"), *names), names) == {names[1]: True}
 
 
+@pytest.mark.parametrize("folder", ["", "work/run/"])
+def test_the_one_that_is_the_best_is_gone_where_others_are_kept(tmp_path, folder):
+    log = tmp_path / "train.log"
+    names = [f"{folder}{one}" for one in ("epoch_1.pth", "best_acc_epoch_1.pth", "epoch_2.pth")]
+    put(log, tmp_path / names[2])
+    analysis = saved(str(log), *names)
+    assert on_disk(analysis, names[1:2]) == {names[1]: False}
+    put(tmp_path / names[1])
+    assert on_disk(analysis, names[1:2]) == {names[1]: True}
+    for name in names[1:]:
+        (tmp_path / name).unlink()
+    put(tmp_path / f"{folder}epoch_2.pt", tmp_path / "elsewhere/epoch_2.pth")
+    assert on_disk(analysis, names[1:2]) == {}
+
+
+def test_one_that_is_named_from_the_root_beside_the_log_needs_no_other(tmp_path):
+    log, weights = tmp_path / "run/logs/train.log", str(tmp_path / "run/best_model.pt")
+    put(log)
+    assert on_disk(saved(str(log), weights), [weights]) == {weights: False}
+    elsewhere = "/elsewhere/run/best_model.pt"
+    assert on_disk(saved(str(log), elsewhere), [elsewhere]) == {}
+
+
 def test_a_folder_that_cannot_be_looked_into_is_unknown(tmp_path):
     """The name leads through a file name that is too long: not there is not what that means."""
     put(tmp_path / "train.log", tmp_path / "1.pth")

@@ -1,0 +1,34 @@
+"""Trouble that becomes worse, or goes on by another name, is neither over nor told anew."""
+
+from __future__ import annotations
+
+from policy_feeds import CONTEXT, run
+
+from copilot_analytics.alerts.message import event_id
+from copilot_analytics.findings import Severity
+
+
+def test_the_end_of_what_became_worse_is_no_news_until_that_is_over(policy, feed):
+    run(policy, [feed("finding", "masked_nan")], 0, 40)
+    change = [feed("resolved", "masked_nan"), feed("finding", "loss_nan", Severity.CRITICAL)]
+    (told,) = run(policy, change, 2000, 2040, 9000)
+    assert told.event_ids == (event_id("key", change[1]),) and "OVER" not in told.text
+    (over,) = run(policy, [feed("resolved", "loss_nan", Severity.CRITICAL)], 9100, 9140, 20_000)
+    assert len(over.event_ids) == 2 and over.kind == "resolved"
+
+
+def test_trouble_that_goes_on_by_another_name_is_neither_over_nor_told_anew(policy, feed):
+    run(policy, [feed("finding", "overfitting"), feed("phase", "OVERFITTING_RISK")], 0, 40)
+    assert run(policy, [feed("resolved", "overfitting")], 5000, 5040, 9000) == []
+    (over,) = run(policy, [feed("phase", "STABLE_CONVERGENCE")], 9100, 9140, 20_000)
+    assert over.kind == "resolved" and over.title.startswith("✅ OVER")
+
+
+def test_what_is_named_as_unstable_hides_nothing_once_it_is_over(policy, feed):
+    for n in range(6):
+        for kind in ("finding", "resolved"):
+            event = feed(kind, "loss_explosion", Severity.CRITICAL)
+            policy.step([event], 100.0 * n + 50.0 * (kind == "resolved"), CONTEXT)
+    assert "loss_explosion" in policy._subjects["finding:loss_explosion"].unstable
+    (told,) = run(policy, [feed("phase", "DIVERGING")], 600)
+    assert "DIVERGING" in told.title
