@@ -39,7 +39,8 @@ def test_the_last_message_tells_of_a_checkpoint_that_was_deleted(ledger, half_lo
         file.write(rest)
     thread.join(60)
     (advice,) = (line for line in pigeon.sent[-1].body if line.startswith("💡"))
-    assert "(epochs 24, 21, 23 tie; epoch_24.pth is gone)." in advice
+    gone = "epoch_24.pth, best_digits_accuracy_epoch_21.pth are gone"
+    assert f"Use epoch_23.pth (epochs 24, 21, 23 tie; {gone})." in advice
 
 
 def test_a_clock_that_is_set_back_holds_nothing_up(ledger, half_log):
