@@ -29,6 +29,7 @@ _NO_METRIC = frozenset({"v_num", "global_step", "consumed_samples"})
 _OWN_LINE = re.compile(
     r"^`?Trainer\.fit`? stopped: |^Sanity Checking|^Validation sanity check"
     r"|^Epoch \d{1,9}:\s[^\[]{1,500}\[[^\]]{1,80}, v_num="
+    r"|^Epoch \d{1,9}(?:/-?\d{1,9})?\s[━╸╺\s]{5,300}\d{1,9}/\d.{0,80}it/s v_num:"
 )
 _OWN_HEADER = re.compile(
     r"^(?:GPU|TPU|HPU) available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
@@ -54,7 +55,7 @@ _OPEN = re.compile(
 )
 # The bar that rich draws, which is wrapped where the console ends: far behind the left edge.
 _RICH = re.compile(
-    r"^Epoch (?P<epoch>\d{1,9})/-?\d{1,9}\s{1,4}[━╸╺ ]{5,300}\s?"
+    r"^Epoch (?P<epoch>\d{1,9})/(?P<last>-?\d{1,9})\s{1,4}[━╸╺ ]{5,300}\s?"
     r"(?P<batch>\d{1,9})/(?P<batches>\d{1,9})\s(?P<rest>.{0,2000})$"
 )
 _WRAPPED = re.compile(r"^\s{20,300}(?P<rest>\S.{0,300})$")
@@ -111,6 +112,9 @@ class LightningConsoleParser(LineParser):
             return ()
         told = list(self._end_rich())
         if rich is not None:
+            # It counts epochs from 0 to the last one, ``max_epochs - 1``, which is -2 without end.
+            if (planned := int(rich["last"]) + 1) > 0:
+                told += self._rows.config({"planned_epochs": planned}, number)
             epoch, batch, batches = (int(rich[name]) for name in ("epoch", "batch", "batches"))
             self._rich = (_Point(epoch, batch, batches, number, None), rich["rest"].rstrip())
             return told
@@ -138,7 +142,8 @@ class LightningConsoleParser(LineParser):
             if pair["key"] not in _NO_METRIC:
                 point.numbers[pair["key"]] = float(pair["number"])
         yield from self._tell()
-        self._point = point
+        if point.epoch or point.batch:  # before the first batch it shows the sanity check
+            self._point = point
         yield from self._tell()
 
     def _see(self, frame: Frame, line: int) -> Iterator[Record]:
@@ -251,6 +256,11 @@ def _open_frame(line: str) -> Frame | None:
     done = int(found["count"] or found["its"])
     span = found.span("rest")
     return Frame(found["title"], done, 0, elapsed, found["rest"], *span, is_exact=True)
+
+
+def _is_bar(line: str) -> bool:
+    bar = find_frame(line)
+    return _RICH.match(line) is not None or (bar is not None and bool(_EPOCH.match(bar.title)))
 
 
 class LightningConsole(LogFormat):
@@ -367,8 +377,7 @@ Epoch 1:  20%|## | 1/5 [00:01<00:04, 1.0it/s, loss=0.5, v_num=1, val_acc=0.25]
             return 1.0
         if not any(_OWN_HEADER.search(line[:200]) for line in lines):
             return 0.0
-        bars = (find_frame(line) for line in lines)
-        return 1.0 if any(bar is not None and _EPOCH.match(bar.title) for bar in bars) else 0.3
+        return 1.0 if any(map(_is_bar, lines)) else 0.3
 
     def parser(self, file: str) -> LightningConsoleParser:
         """Return a fresh parser for a log."""
