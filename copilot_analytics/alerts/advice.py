@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot_analytics.analyzers.stopping import CheckpointChoice, StopAdvice
     from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
+    from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
 _MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
 _ADVICE = {
@@ -129,7 +130,7 @@ def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
     cure = next(known, None)
     if cure is not None:
         return cure
-    choices, _ = _to_use(analysis, context)
+    choices, _, _ = _to_use(analysis, context)
     name = choices[0].path if choices and choices[0].path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."
 
@@ -150,7 +151,7 @@ def _going_on(analysis: Analysis, context: Context | None) -> str:
         text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
     else:
         text = f"To go on, resume from {resume}"
-    choices, there = _to_use(analysis, context)
+    choices, there, _ = _to_use(analysis, context)
     best = choices[0].path if choices else None
     if best and there.get(best) is False:
         return f"{text}; {best}, the best, is gone from the disk."
@@ -239,10 +240,13 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     run, best = analysis.run, analysis.stop.checkpoints
     if not best:
         return ""
-    choices, there = _to_use(analysis, context)
+    choices, there, folder = _to_use(analysis, context)
     first = choices[0]
     name = first.path or f"the checkpoint of {place(run, first.step, first.epoch)}"
     gone = [choice.path for choice in best[:4] if choice.path and there.get(choice.path) is False]
+    # One as good that is not there is nobody's loss while the best is.
+    unsaved = best[:4] if best[0].step in folder.missing else ()
+    lost = [place(run, one.step, one.epoch) for one in unsaved if one.step in folder.missing]
     ties = [place(run, choice.step, choice.epoch) for choice in best[:4]]
     remarks = []
     if len(ties) > 1:
@@ -253,20 +257,33 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     if first.path in gone:
         known = f" ({remarks[0]})" if remarks else ""
         return f"The best is {name}{known}, but it is gone from the disk."
+    if first.path is None and first.step in folder.missing:
+        return f"The best is {name}, but it is not on disk; the newest there is {folder.newest}."
     if gone:
         remarks.append(f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone")
+    if lost:
+        remarks.append(f"that of {' and '.join(lost)} is not on disk")
     return f"Use {name} ({'; '.join(remarks)})." if remarks else f"Use {name}."
 
 
 def _to_use(
     analysis: Analysis, context: Context | None
-) -> tuple[list[CheckpointChoice], dict[str, bool]]:
-    """Return the checkpoints to use, those that are gone last, and which are known to be there."""
+) -> tuple[list[CheckpointChoice], dict[str, bool], CheckpointFolder]:
+    """Return the checkpoints to use, those that are gone last, and what is known of the disk."""
     from copilot_analytics.report.checkpoint_files import usable_first
 
-    choices = analysis.stop.checkpoints
+    folder = _folder(analysis, context)
+    choices = folder.named(analysis.stop.checkpoints)
     there = _there(analysis, context, [choice.path for choice in choices if choice.path])
-    return usable_first(choices, there), there
+    return usable_first(choices, there, folder.missing), there, folder
+
+
+def _folder(analysis: Analysis, context: Context | None) -> CheckpointFolder:
+    from copilot_analytics.report.checkpoint_folders import NO_FOLDER
+
+    if context is None or context.folder is None:
+        return NO_FOLDER
+    return context.folder(analysis)
 
 
 def _newest(analysis: Analysis, context: Context | None) -> str:
@@ -275,6 +292,8 @@ def _newest(analysis: Analysis, context: Context | None) -> str:
     saved = [str(r.facts["path"]) for r in reversed(newest) if r.facts.get("path")]
     there = _there(analysis, context, saved)
     kept = [path for path in saved if there.get(path) is not False]
+    if not saved and (on_disk := _folder(analysis, context).newest):
+        return on_disk
     last = analysis.run.checkpoints[-1:]
     return kept[0] if kept and last[0].facts.get("path") else "the last checkpoint"
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.events import Event
+    from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,10 @@ class Context:
         For how long the log said nothing, and what is known of its process, if somebody looked.
     successor
         Name of a log beside it that may be a resume and has not trained yet; empty if none is.
-    on_disk
-        Tells which of some checkpoints are there now, see
-        :func:`copilot_analytics.report.checkpoint_files.on_disk`. None: nobody looks, as when a
-        past is replayed.
+    on_disk, folder
+        Tell which of some checkpoints are there now, and which of those that the log does not name:
+        :func:`copilot_analytics.report.checkpoint_files.on_disk` and ``checkpoint_folder`` beside
+        it. None: nobody looks, as when a past is replayed.
     """
 
     run_key: str
@@ -61,6 +62,7 @@ class Context:
     process: str = ""
     successor: str = ""
     on_disk: Callable[[Analysis, Iterable[str]], dict[str, bool]] | None = None
+    folder: Callable[[Analysis], CheckpointFolder] | None = None
 
 
 class Policy(Beliefs):

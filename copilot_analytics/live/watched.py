@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.events import Event
     from copilot_analytics.live.following import Following
+    from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
 _LINGER_S = (10.0, 600.0)
 FINISHED, TROUBLE, CRASHED, DIVERGED, BROKEN_OFF = 0, 1, 3, 4, 5
@@ -89,6 +90,7 @@ class Watched:
             process=following.process.reason,
             successor=following.successor,
             on_disk=_on_disk,
+            folder=_folder,
         )
 
     def context_at(self, now: float) -> Context:
@@ -132,3 +134,9 @@ def _on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
     from copilot_analytics.report.checkpoint_files import on_disk
 
     return on_disk(analysis, names)
+
+
+def _folder(analysis: Analysis) -> CheckpointFolder:
+    from copilot_analytics.report.checkpoint_folders import checkpoint_folder
+
+    return checkpoint_folder(analysis)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.report.checkpoint_files import on_disk
+from copilot_analytics.report.checkpoint_folders import checkpoint_folder
 from copilot_analytics.report.gpu import gpu_use
 from copilot_analytics.report.looking_back import compared
 from copilot_analytics.report.markdown import name_of
@@ -176,8 +177,9 @@ def _forecast(analysis: Analysis) -> dict[str, Any] | None:
 
 
 def _stop(analysis: Analysis) -> dict[str, Any]:
-    stop = analysis.stop
-    there = on_disk(analysis, [choice.path for choice in stop.checkpoints if choice.path])
+    stop, folder = analysis.stop, checkpoint_folder(analysis)
+    choices = folder.named(stop.checkpoints)
+    there = on_disk(analysis, [choice.path for choice in choices if choice.path])
     return {
         "advice": stop.advice,
         "reason": stop.reason,
@@ -195,9 +197,11 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
                 "value": choice.value,
                 "path": choice.path,
                 "best": choice.best,
-                "on_disk": None if choice.path is None else there.get(choice.path),
+                "on_disk": (False if choice.step in folder.missing else None)
+                if choice.path is None
+                else there.get(choice.path),
             }
-            for choice in stop.checkpoints
+            for choice in choices
         ],
     }
 
