@@ -325,7 +325,7 @@ def _finder(
 
     def find() -> list[Following]:
         found: list[Following] = []
-        for one in find_logs(options.base, look_s=0.5).growing[:MOST_LOGS]:
+        for one in find_logs(options.base, look_s=0.5, followed=followed).growing[:MOST_LOGS]:
             try:
                 name = os.path.realpath(followed_path(one.path))
                 if name not in followed:

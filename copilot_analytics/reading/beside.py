@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Floats
 
-_RICHER = 1.2  # so many times the values make another log the main one
+RICHER = 1.2
+"""So many times the values make another log of a run the main one."""
+
 _MOST_COMPARED = 1000  # rows whose values are compared, and all evaluations
 _AGREE = 2e-3  # relative: printed digits
 _MOST_APART = 0.05  # of the steps
@@ -282,7 +284,7 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     preferred = digests[0]
     same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
     main = max(same, key=lambda one: one.values)
-    if main.values < _RICHER * preferred.values:
+    if main.values < RICHER * preferred.values:
         main = preferred
     return main.path, Beside(main, [one for one in same if one is not main], plan)
 
