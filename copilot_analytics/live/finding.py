@@ -150,7 +150,7 @@ def find_logs(
         newest. Hidden folders, environments and caches are left out; a search ends after 7 levels,
         100,000 entries or 10 s, and says so.
     """
-    places = _places(base)
+    places = places_of(base)
     until = time.monotonic() + _MOST_SECONDS
     walk = Walk(until)
     files = (Candidate(*file) for file in walk.files(places))
@@ -163,7 +163,7 @@ def find_logs(
         if number >= _MOST_JUDGED or time.monotonic() > until:
             notes.append(f"{plural(len(found) - number, 'older file')} not opened")
             break
-        judged.append(_judge(one, formats, least_bytes))
+        judged.append(judged_by_content(one, formats, least_bytes))
     if small:
         notes.append(f"{plural(len(small), 'file')} left out: below 1 kB, and not named like a log")
     logs = _without_twins([one for one in judged if not one.refusal])
@@ -219,7 +219,8 @@ def table(search: Search, now: float) -> str:
     return "\n".join(lines)
 
 
-def _places(base: str | Path | None) -> list[Path]:
+def places_of(base: str | Path | None) -> list[Path]:
+    """Return the folders that are looked through, those where trainers write first."""
     root = Path(base) if base is not None else Path()
     places = [root / name for name in SUBFOLDERS if (root / name).is_dir()]
     places.append(root)
@@ -228,8 +229,10 @@ def _places(base: str | Path | None) -> list[Path]:
     return places
 
 
-def _judge(one: Candidate, formats: dict[str, LogFormat], least_bytes: int) -> Candidate:
-    """Tell whether a file is a training log by its first lines."""
+def judged_by_content(
+    one: Candidate, formats: dict[str, LogFormat], least_bytes: int = LEAST_BYTES
+) -> Candidate:
+    """Return a file with its format, or with why it is no training log by its first lines."""
     if one.size < least_bytes and not _trains(one.path):
         return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
     try:
