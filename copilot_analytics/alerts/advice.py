@@ -129,7 +129,7 @@ def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
     cure = next((found for found in causes(analysis) if found.recommendation), None)
     if cure is not None:
         return recommendation(analysis, cure, _look(context))
-    choices, _ = to_use(analysis, _look(context))
+    choices = to_use(analysis, _look(context)).choices
     name = choices[0].path if choices and choices[0].path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."
 
@@ -150,7 +150,7 @@ def _going_on(analysis: Analysis, context: Context | None) -> str:
         text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
     else:
         text = f"To go on, resume from {resume}"
-    choices, there = to_use(analysis, _look(context))
+    choices, there, _ = to_use(analysis, _look(context))
     best = choices[0].path if choices else None
     if best and there.get(best) is False:
         return f"{text}; {best}, the best, is gone from the disk."
@@ -239,10 +239,13 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     run, best = analysis.run, analysis.stop.checkpoints
     if not best:
         return ""
-    choices, there = to_use(analysis, _look(context))
+    choices, there, folder = to_use(analysis, _look(context))
     first = choices[0]
     name = first.path or f"the checkpoint of {place(run, first.step, first.epoch)}"
     gone = [choice.path for choice in best[:4] if choice.path and there.get(choice.path) is False]
+    # One as good that is not there is nobody's loss while the best is.
+    unsaved = best[:4] if best[0].step in folder.missing else ()
+    lost = [place(run, one.step, one.epoch) for one in unsaved if one.step in folder.missing]
     ties = [place(run, choice.step, choice.epoch) for choice in best[:4]]
     remarks = []
     if len(ties) > 1:
@@ -253,10 +256,14 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     if first.path in gone:
         known = f" ({remarks[0]})" if remarks else ""
         return f"The best is {name}{known}, but it is gone from the disk."
+    if first.path is None and first.step in folder.missing:
+        return f"The best is {name}, but it is not on disk; the newest there is {folder.newest}."
     if gone:
         remarks.append(f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone")
+    if lost:
+        remarks.append(f"that of {' and '.join(lost)} is not on disk")
     return f"Use {name} ({'; '.join(remarks)})." if remarks else f"Use {name}."
 
 
 def _look(context: Context | None) -> Look | None:
-    return context.on_disk if context is not None else None
+    return context.look if context is not None else None

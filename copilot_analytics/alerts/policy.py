@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.events import Event
+    from copilot_analytics.report.which_checkpoint import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,8 @@ class Context:
         For how long the log said nothing, and what is known of its process, if somebody looked.
     successor
         Name of a log beside it that may be a resume and has not trained yet; empty if none is.
-    on_disk
-        Tells which of some checkpoints are there now, see
-        :func:`copilot_analytics.report.checkpoint_files.on_disk`. None: nobody looks, as when a
-        past is replayed.
+    look
+        Looks for checkpoints on the disk. None: nobody does, as when a past is replayed.
     """
 
     run_key: str
@@ -62,7 +61,7 @@ class Context:
     silence_s: float | None = None
     process: str = ""
     successor: str = ""
-    on_disk: Callable[[Analysis, Iterable[str]], dict[str, bool]] | None = None
+    look: Look | None = None
 
 
 class Policy(Beliefs):

@@ -29,6 +29,7 @@ _NO_METRIC = frozenset({"v_num", "global_step", "consumed_samples"})
 _OWN_LINE = re.compile(
     r"^`?Trainer\.fit`? stopped: |^Sanity Checking|^Validation sanity check"
     r"|^Epoch \d{1,9}:\s[^\[]{1,500}\[[^\]]{1,80}, v_num="
+    r"|^Epoch \d{1,9}(?:/-?\d{1,9})?\s[━╸╺\s]{5,300}\d{1,9}/\d.{0,80}it/s v_num:"
 )
 _OWN_HEADER = re.compile(
     r"^(?:GPU|TPU|HPU) available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
@@ -112,11 +113,12 @@ class LightningConsoleParser(LineParser):
             return ()
         told = list(self._end_rich())
         if rich is not None:
+            # It counts epochs from 0 to the last one, ``max_epochs - 1``, which is -2 without end.
+            if (planned := int(rich["last"] or -1) + 1) > 0:
+                told += self._rows.config({"planned_epochs": planned}, number)
             epoch, batch, batches = (int(rich[name]) for name in ("epoch", "batch", "batches"))
             self._rich = (_Point(epoch, batch, batches, number, None), rich["rest"].rstrip())
-            last = int(rich["last"] or -1)  # epoch that is planned: below 0 where steps are
-            plan = {"planned_epochs": last + 1} if last >= 0 else {}
-            return [*told, *self._rows.config(plan, number)]
+            return told
         return [*told, *self._line(line, number)]
 
     def _line(self, line: str, number: int) -> Iterable[Record]:
@@ -141,7 +143,8 @@ class LightningConsoleParser(LineParser):
             if pair["key"] not in _NO_METRIC:
                 point.numbers[pair["key"]] = float(pair["number"])
         yield from self._tell()
-        self._point = point
+        if point.epoch or point.batch:  # before the first batch it shows the sanity check
+            self._point = point
         yield from self._tell()
 
     def _see(self, frame: Frame, line: int) -> Iterator[Record]:
@@ -262,6 +265,11 @@ def _is_rich(line: str) -> bool:
     return rich is not None and _OWN_RICH.search(line) is not None
 
 
+def _is_bar(line: str) -> bool:
+    bar = find_frame(line)
+    return _RICH.match(line) is not None or (bar is not None and bool(_EPOCH.match(bar.title)))
+
+
 class LightningConsole(LogFormat):
     """``Epoch 3: 100%|###| 250/250 [00:10<00:00, 23.9it/s, v_num=0, train_loss=0.1]``."""
 
@@ -376,8 +384,7 @@ Epoch 1:  20%|## | 1/5 [00:01<00:04, 1.0it/s, loss=0.5, v_num=1, val_acc=0.25]
             return 1.0
         if not any(_OWN_HEADER.search(line[:200]) for line in lines):
             return 0.0
-        bars = (find_frame(line) for line in lines)
-        return 1.0 if any(bar is not None and _EPOCH.match(bar.title) for bar in bars) else 0.3
+        return 1.0 if any(map(_is_bar, lines)) else 0.3
 
     def parser(self, file: str) -> LightningConsoleParser:
         """Return a fresh parser for a log."""

@@ -12,6 +12,8 @@ from copilot_analytics.errors import LogError, UnreadableLogError
 from copilot_analytics.live.copies import copies_among
 from copilot_analytics.live.folder_walk import Walk
 from copilot_analytics.live.processes import Writers, process_of
+from copilot_analytics.live.same_run import Form, forms_of_one_run, width
+from copilot_analytics.reading.beside import RICHER
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.recognise import recognise
@@ -20,7 +22,7 @@ from copilot_analytics.reading.sources import binary_kind, read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from copilot_analytics.formats._base import LogFormat
 
@@ -119,6 +121,7 @@ def find_logs(
     *,
     look_s: float = 1.0,
     least_bytes: int = LEAST_BYTES,
+    followed: Collection[str] = (),
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Search:
@@ -135,6 +138,8 @@ def find_logs(
         Time between the two looks that show whether a file grows.
     least_bytes
         What is smaller is refused, unless it is live and has two rows of a training.
+    followed
+        Real paths of logs that are watched already: of several forms of one run these are kept.
     now, sleep
         The clock.
 
@@ -145,7 +150,7 @@ def find_logs(
         newest. Hidden folders, environments and caches are left out; a search ends after 7 levels,
         100,000 entries or 10 s, and says so.
     """
-    places = _places(base)
+    places = places_of(base)
     until = time.monotonic() + _MOST_SECONDS
     walk = Walk(until)
     files = (Candidate(*file) for file in walk.files(places))
@@ -158,7 +163,7 @@ def find_logs(
         if number >= _MOST_JUDGED or time.monotonic() > until:
             notes.append(f"{plural(len(found) - number, 'older file')} not opened")
             break
-        judged.append(_judge(one, formats, least_bytes))
+        judged.append(judged_by_content(one, formats, least_bytes))
     if small:
         notes.append(f"{plural(len(small), 'file')} left out: below 1 kB, and not named like a log")
     logs = _without_twins([one for one in judged if not one.refusal])
@@ -170,7 +175,8 @@ def find_logs(
         logs = [_look_again(one, number, look_s, writers, at) for number, one in enumerate(logs)]
         logs, refused = _at_rest_and_small(logs, refused, least_bytes)
         logs, copies = _without_copies(logs)
-        refused = copies + refused
+        logs, forms = _without_other_forms(logs, followed)
+        refused = copies + forms + refused
         logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
     shown = tuple(logs + refused)
     looked_in = tuple(str(place) for place in places)
@@ -213,7 +219,8 @@ def table(search: Search, now: float) -> str:
     return "\n".join(lines)
 
 
-def _places(base: str | Path | None) -> list[Path]:
+def places_of(base: str | Path | None) -> list[Path]:
+    """Return the folders that are looked through, those where trainers write first."""
     root = Path(base) if base is not None else Path()
     places = [root / name for name in SUBFOLDERS if (root / name).is_dir()]
     places.append(root)
@@ -222,8 +229,10 @@ def _places(base: str | Path | None) -> list[Path]:
     return places
 
 
-def _judge(one: Candidate, formats: dict[str, LogFormat], least_bytes: int) -> Candidate:
-    """Tell whether a file is a training log by its first lines."""
+def judged_by_content(
+    one: Candidate, formats: dict[str, LogFormat], least_bytes: int = LEAST_BYTES
+) -> Candidate:
+    """Return a file with its format, or with why it is no training log by its first lines."""
     if one.size < least_bytes and not _trains(one.path):
         return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
     try:
@@ -268,18 +277,19 @@ def _short(message: str, path: str) -> str:
     return text.partition(";")[0].removeprefix("is ").removeprefix("[Errno 13] ").rstrip(": '")
 
 
+def _may_be_twin(path: Path) -> bool:
+    """Tell whether a log is named like a copy that a trainer writes beside its text."""
+    return path.suffix in {".json", ".csv", ".tsv"} or "tfevents" in path.name
+
+
 def _without_twins(logs: list[Candidate]) -> list[Candidate]:
     """Leave out the copies in other forms that trainers write beside their text logs."""
-
-    def may_be_twin(path: Path) -> bool:
-        return path.suffix in {".json", ".csv", ".tsv"} or "tfevents" in path.name
-
-    text = {str(Path(one.path).parent) for one in logs if not may_be_twin(Path(one.path))}
+    text = {str(Path(one.path).parent) for one in logs if not _may_be_twin(Path(one.path))}
 
     def is_twin(path: Path) -> bool:
         folder = path.parent
         beside = {str(folder)} | ({str(folder.parent)} if folder.name in COPIES else set())
-        return may_be_twin(path) and bool(beside & text)
+        return _may_be_twin(path) and bool(beside & text)
 
     return [one for one in logs if not is_twin(Path(one.path))]
 
@@ -293,6 +303,33 @@ def _without_copies(logs: list[Candidate]) -> tuple[list[Candidate], list[Candid
         if one.path in kept_for
     ]
     return [one for one in logs if one.path not in kept_for], copies
+
+
+def _without_other_forms(
+    logs: list[Candidate], followed: Collection[str]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Set apart what tells the run of another log in another form; the richest is kept."""
+    kept_for: dict[str, str] = {}
+    known = {one.path: one for one in logs}
+    forms = [Form(one.path, one.log_format, one.size, one.modified) for one in logs]
+    for run in forms_of_one_run(forms):
+        kept = next((path for path in run if os.path.realpath(path) in followed), None)
+        if kept is None:
+            widths = {path: width(path) for path in run}
+            kept = max(run, key=lambda path: _standing(known[path], widths))
+        kept_for.update({path: kept for path in run if path != kept})
+    others = [
+        replace(one, refusal=f"of the same run as {_shown(kept_for[one.path])}")
+        for one in logs
+        if one.path in kept_for
+    ]
+    return [one for one in logs if one.path not in kept_for], others
+
+
+def _standing(one: Candidate, widths: dict[str, int]) -> tuple[bool, bool, bool]:
+    """Rank a form of a run: one that lives and tells most; a console, where a crash would stand."""
+    is_rich = RICHER * widths[one.path] > max(widths.values())
+    return _rank(one) > 0, is_rich, not _may_be_twin(Path(one.path))
 
 
 def _look_again(

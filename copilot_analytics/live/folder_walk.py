@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 _MOST_DEPTH = 7
 _MOST_ENTRIES = 100_000
@@ -38,16 +38,29 @@ class Walk:
     ----------
     notes : list of str
         What was left out because of the limits.
+    folders : dict of str to int
+        When each folder that was entered had changed last, in nanoseconds since 1970.
     """
 
     def __init__(self, until: float) -> None:
         self.notes: list[str] = []
+        self.folders: dict[str, int] = {}
         self._until = until
         self._entered: set[tuple[int, int]] = set()
         self._entries = 0
 
-    def files(self, places: list[Path]) -> Iterator[tuple[str, int, float]]:
-        """Yield path, size and time of change of each file that may be a log by its name."""
+    def files(
+        self, places: list[Path], known: Container[str] = ()
+    ) -> Iterator[tuple[str, int, float]]:
+        """Yield path, size and time of change of each file that may be a log by its name.
+
+        Parameters
+        ----------
+        places
+            Where to begin.
+        known
+            Folders below them that are not to be entered.
+        """
         seen: set[tuple[int, int]] = set()
         for place in places:
             folders = [(str(place), 0)]
@@ -58,7 +71,9 @@ class Walk:
                     try:
                         if entry.is_dir():
                             there = links if entry.is_symlink() else folders
-                            if depth < _MOST_DEPTH and not _is_skipped(entry):
+                            if depth < _MOST_DEPTH and not (
+                                os.path.normpath(entry.path) in known or _is_skipped(entry)
+                            ):
                                 there.append((entry.path, depth + 1))
                         if entry.is_dir() or not _may_be_log(entry.name):
                             continue
@@ -79,6 +94,7 @@ class Walk:
             if key in self._entered:
                 return
             self._entered.add(key)
+            self.folders[os.path.normpath(folder)] = here.st_mtime_ns
             with os.scandir(folder) as entries:
                 for entry in entries:
                     self._entries += 1

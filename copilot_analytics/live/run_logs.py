@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _TOGETHER_S = 3600.0  # the logs of one run change at about one time
+_FEW_ROWS = 4  # an epoch of a bar's is told as training and evaluation
 _MOST_S = 2.0
 _MOST_ASKED_FOR = 8
 
@@ -31,7 +33,8 @@ def log_in(directory: Path) -> Path:
     """Return the log of the newest run in a directory, one that holds training if there is one.
 
     What a program printed may hold no line of training, which it writes to another log: the
-    console of Lightning beside its ``metrics.csv``. A report joins both; one is followed.
+    console of Lightning beside its ``metrics.csv``, or no more than the bar that stood there when
+    it crashed. A report joins both; one is followed.
 
     Parameters
     ----------
@@ -44,11 +47,13 @@ def log_in(directory: Path) -> Path:
         If there is no log.
     """
     log = find_run(directory)
-    if has_trained(log):
+    rows = len(list(itertools.islice(_rows(log), _FEW_ROWS)))
+    if rows >= _FEW_ROWS:
         return log
     since = log.stat().st_mtime - _TOGETHER_S
     others = [one for one in logs_beside(log)[1:] if one.stat().st_mtime >= since]
-    trained = [one for one in others if has_trained(one)]
+    trained = [log] if rows else []
+    trained += [one for one in others if has_trained(one)]
     return joined(trained)[0] if trained else log
 
 
@@ -64,10 +69,7 @@ def has_trained(log: Path) -> bool:
     >>> has_trained(Path("nowhere.log"))
     False
     """
-    try:
-        return any(record.kind in {"train", "eval"} for record in _records(log))
-    except LogError:
-        return False
+    return any(_rows(log))
 
 
 def is_in_use(directory: Path, age_s: float) -> bool:
@@ -90,10 +92,14 @@ def is_in_use(directory: Path, age_s: float) -> bool:
     return any(state in {"alive", "stopped"} for state in found)
 
 
-def _records(log: Path) -> Iterator[Record]:
+def _rows(log: Path) -> Iterator[Record]:
+    """Yield the rows of a log; none where it cannot be read."""
     reader = LogReader(str(log))
-    for chunk in read_chunks(log, _CHUNK):
-        yield from records_of(reader.feed(chunk))
+    with suppress(LogError):
+        for chunk in read_chunks(log, _CHUNK):
+            for record in records_of(reader.feed(chunk)):
+                if record.kind in {"train", "eval"}:
+                    yield record
 
 
 def _changed(directory: Path) -> float:

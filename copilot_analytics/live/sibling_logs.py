@@ -14,9 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from copilot_analytics.reading.beside import Beside, Digest, near, stated_plan, title
+from copilot_analytics.reading.beside import Beside, Digest, near, title
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.run_folders import SORTING, is_named_like_a_log
+from copilot_analytics.reading.settings import stated_plan
 from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:

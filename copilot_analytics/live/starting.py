@@ -17,12 +17,13 @@ from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.analyzers._base import Options
 from copilot_analytics.errors import CopilotError, LogError, UsageError
 from copilot_analytics.findings import Severity
-from copilot_analytics.live.choosing import MOST_LOGS, found_logs, named_logs
+from copilot_analytics.live.choosing import found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
 from copilot_analytics.live.first_place import place_of
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.forgetting import forget_the_gone
+from copilot_analytics.live.further_logs import FurtherLogs
 from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.panel import PanelScreen
 from copilot_analytics.live.processes import Writers, process_of
@@ -166,7 +167,7 @@ def watch(options: LiveOptions) -> int:
             sampler=sampler,
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
-            find_more=_finder(options, ledger, writers, apart) if options.every else None,
+            find_more=_further(options, ledger, writers, apart) if options.every else None,
             find_other=_other(options, ledger, writers) if single else None,
             wait_s=options.wait_s,
         )
@@ -314,25 +315,15 @@ def _journals() -> Path | None:
     return folder
 
 
-def _finder(
+def _further(
     options: LiveOptions, ledger: Ledger, writers: Writers, followed: set[str]
-) -> Callable[[], list[Following]]:
+) -> FurtherLogs:
     """Return what finds further logs, each once."""
 
-    def find() -> list[Following]:
-        found: list[Following] = []
-        for one in find_logs(options.base, look_s=0.5).growing[:MOST_LOGS]:
-            try:
-                name = os.path.realpath(followed_path(one.path))
-                if name not in followed:
-                    path = Path(one.path)
-                    found.append(_follow(path, options, ledger, writers, lean=True, apart=followed))
-                    followed.add(name)
-            except (CopilotError, OSError):
-                continue
-        return found
+    def follow(path: Path) -> Following:
+        return _follow(path, options, ledger, writers, lean=True, apart=followed)
 
-    return find
+    return FurtherLogs(options.base, follow, followed)
 
 
 def _other(

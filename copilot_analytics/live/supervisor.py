@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _PASS_S = 0.5
 _POLICY_S = 5.0
 _GPU_S = 10.0
-_MORE_S = 60.0
+_MORE_S = 5.0
 _CARD_S = 30.0
 _UNSAID_S = 60.0  # another watch of the run may have been killed before it said all
 _LONGEST_SLEEP_S = 5.0
@@ -82,7 +82,7 @@ class Supervisor:
         How long to go on after the last run has ended; None means 10 s after a run that finished
         and 10 min after others, which may be resumed.
     find_more
-        Returns further logs to follow; asked once a minute.
+        Returns further logs to follow; asked every 5 s.
     find_other
         Returns a log to follow instead of the given one, None if there is none; asked while the
         only log that is followed is at rest.

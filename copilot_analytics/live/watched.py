@@ -10,7 +10,7 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from copilot_analytics.events import Event
     from copilot_analytics.live.following import Following
@@ -81,6 +81,8 @@ class Watched:
     @property
     def context(self) -> Context:
         """What messages may say of the run."""
+        from copilot_analytics.report.which_checkpoint import DISK
+
         following = self.following
         return Context(
             self.run_key,
@@ -88,7 +90,7 @@ class Watched:
             lambda: self.analysis,
             process=following.process.reason,
             successor=following.successor,
-            on_disk=_on_disk,
+            look=DISK,
         )
 
     def context_at(self, now: float) -> Context:
@@ -126,9 +128,3 @@ class Watched:
         if str(analysis.phases.current.value) == "DIVERGING" or analysis.stop.advice == "kill":
             return DIVERGED
         return BROKEN_OFF if status in {"stalled", "interrupted"} else FINISHED
-
-
-def _on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
-    from copilot_analytics.report.checkpoint_files import on_disk
-
-    return on_disk(analysis, names)

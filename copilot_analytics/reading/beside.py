@@ -18,6 +18,7 @@ import numpy as np
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.reading.settings import stated_plan
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import Block, Item, Record, records_of
 
@@ -27,16 +28,15 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Floats
 
-_RICHER = 1.2  # so many times the values make another log the main one
+RICHER = 1.2
+"""So many times the values make another log of a run the main one."""
+
 _MOST_COMPARED = 1000  # rows whose values are compared, and all evaluations
 _AGREE = 2e-3  # relative: printed digits
 _MOST_APART = 0.05  # of the steps
 _TORN = 0.01  # of the values that one log says are no numbers, as blanks may be written
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
 _KINDS = frozenset({"checkpoint", "crash", "end", "resume"})
-_SETTINGS = ("args.yaml", "opt.yaml")
-_MOST_SETTINGS = 1 << 16  # bytes
-_EPOCHS = re.compile(r"^epochs:[ \t]{0,8}([1-9]\d{0,6})[ \t\r]{0,8}$", re.MULTILINE)
 _WRAPPING = re.compile(r"^(train|val|valid|validation|eval|test)[_/.]|[^a-z0-9]")
 
 
@@ -282,7 +282,7 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     preferred = digests[0]
     same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
     main = max(same, key=lambda one: one.values)
-    if main.values < _RICHER * preferred.values:
+    if main.values < RICHER * preferred.values:
         main = preferred
     return main.path, Beside(main, [one for one in same if one is not main], plan)
 
@@ -311,23 +311,6 @@ def _split_of(path: Path) -> str | None:
 def _without_split(path: Path) -> tuple[Path, str]:
     words = re.split(r"[\W_]+", path.name.lower())
     return path.parent, " ".join(word for word in words if split_of(word) is None)
-
-
-def stated_plan(folder: Path) -> dict[str, Any]:
-    """Return the planned epochs that the settings of a run state in its folder.
-
-    Ultralytics and timm write ``args.yaml``, YOLOv5 and YOLOv7 ``opt.yaml``.
-    """
-    for name in _SETTINGS:
-        try:
-            with (folder / name).open("rb") as stream:
-                text = stream.read(_MOST_SETTINGS).decode("utf-8", "replace")
-        except OSError:
-            continue
-        found = _EPOCHS.search(text)
-        if found is not None:
-            return {"planned_epochs": int(found[1])}
-    return {}
 
 
 def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:

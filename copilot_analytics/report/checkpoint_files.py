@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import CheckpointChoice
@@ -72,9 +72,20 @@ def on_disk(analysis: Analysis, names: Iterable[str]) -> dict[str, bool]:
 
 
 def usable_first(
-    choices: Iterable[CheckpointChoice], there: Mapping[str, bool]
+    choices: Iterable[CheckpointChoice],
+    there: Mapping[str, bool],
+    missing: Container[int] = (),
 ) -> list[CheckpointChoice]:
     """Return the checkpoints to use, those that are gone after the others.
+
+    Parameters
+    ----------
+    choices
+        The checkpoints to use, the best first.
+    there
+        Which of those that have names are on disk, and which are gone.
+    missing
+        Steps of those without a name that are not on disk.
 
     Examples
     --------
@@ -84,7 +95,10 @@ def usable_first(
     >>> [one.path for one in usable_first((best, tie), {"epoch_1.pth": False})]
     ['epoch_2.pth', 'epoch_1.pth']
     """
-    return sorted(choices, key=lambda one: one.path is not None and there.get(one.path) is False)
+    return sorted(
+        choices,
+        key=lambda one: one.step in missing if one.path is None else there.get(one.path) is False,
+    )
 
 
 class _Disk:

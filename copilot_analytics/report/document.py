@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.gpu import gpu_use
 from copilot_analytics.report.looking_back import compared
 from copilot_analytics.report.markdown import name_of
-from copilot_analytics.report.which_checkpoint import recommendation
+from copilot_analytics.report.which_checkpoint import DISK, recommendation, to_use
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
@@ -77,7 +76,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
                 "title": finding.title,
                 "explanation": finding.explanation,
                 "evidence": [asdict(evidence) for evidence in finding.evidence],
-                "recommendation": recommendation(analysis, finding, on_disk),
+                "recommendation": recommendation(analysis, finding, DISK),
             }
             for finding in analysis.findings
         ],
@@ -177,8 +176,7 @@ def _forecast(analysis: Analysis) -> dict[str, Any] | None:
 
 
 def _stop(analysis: Analysis) -> dict[str, Any]:
-    stop = analysis.stop
-    there = on_disk(analysis, [choice.path for choice in stop.checkpoints if choice.path])
+    stop, (_, there, folder) = analysis.stop, to_use(analysis, DISK)
     return {
         "advice": stop.advice,
         "reason": stop.reason,
@@ -196,9 +194,11 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
                 "value": choice.value,
                 "path": choice.path,
                 "best": choice.best,
-                "on_disk": None if choice.path is None else there.get(choice.path),
+                "on_disk": (False if choice.step in folder.missing else None)
+                if choice.path is None
+                else there.get(choice.path),
             }
-            for choice in stop.checkpoints
+            for choice in folder.named(stop.checkpoints)
         ],
     }
 

@@ -7,11 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers.phase import Phase
-from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.looking_back import rows_in_words, tally
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
-from copilot_analytics.report.which_checkpoint import recommendation
+from copilot_analytics.report.which_checkpoint import DISK, recommendation
 from copilot_analytics.report.wording import defused, escaped, extent, place
 from copilot_analytics.wording import duration, interval, moment, number, plural, share
 
@@ -246,7 +245,7 @@ def _finding(analysis: Analysis, finding: Finding) -> list[str]:
     lines = [f"### {badge} {defused(finding.title)}{where}", "", defused(finding.explanation), ""]
     lines += [f"- {escaped(str(evidence))}" for evidence in finding.evidence]
     if finding.recommendation:
-        lines += ["", f"**Do:** {defused(recommendation(analysis, finding, on_disk))}"]
+        lines += ["", f"**Do:** {defused(recommendation(analysis, finding, DISK))}"]
     return [*lines, ""]
 
 

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.findings import Severity
-from copilot_analytics.report.checkpoint_files import on_disk
-from copilot_analytics.report.which_checkpoint import recommendation, to_use
+from copilot_analytics.report.which_checkpoint import (
+    DISK,
+    LAST,
+    newest,
+    recommendation,
+    to_use,
+)
 from copilot_analytics.report.wording import extent, phase_of, place
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, is_share, number, share
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.findings import Finding
+    from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
 _SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
 _STATES = {
@@ -72,9 +78,11 @@ def actions(analysis: Analysis) -> list[str]:
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
     elif status in {"crashed", "interrupted"}:
-        lines.append("To go on, resume from the last checkpoint.")
+        last = newest(analysis, DISK)
+        named = last if last == LAST else f"`{last}`, {LAST}"
+        lines.append(f"To go on, resume from {named}.")
     lines += [
-        f"{sentence(_named(finding, analysis))}: {recommendation(analysis, finding, on_disk)}"
+        f"{sentence(_named(finding, analysis))}: {recommendation(analysis, finding, DISK)}"
         for finding in analysis.findings
         if finding.severity >= Severity.WARNING and finding.recommendation
     ]
@@ -185,11 +193,14 @@ def _checkpoints(analysis: Analysis) -> str:
     run = analysis.run
     if not analysis.stop.checkpoints:
         return ""
-    usable, there = to_use(analysis, on_disk)
+    usable, there, folder = to_use(analysis, DISK)
     first, *others = usable[:4]
     at = place(run, first.step, first.epoch)
     measured = f"{analysis.metric.name} {number(first.value)} at {at}"
-    if first.path is None:
+    if first.path is None and first.step in folder.missing:
+        text = f"The checkpoint of {at} is the one to use, but it is not on disk"
+        text += f" (the newest there is `{folder.newest}`): {measured}"
+    elif first.path is None:
         text = f"Use the checkpoint of {at} (the log names no file): {measured}"
     elif there.get(first.path) is False:
         text = f"`{first.path}` is the one to use, but it is gone from the disk: {measured}"
@@ -197,14 +208,20 @@ def _checkpoints(analysis: Analysis) -> str:
         known = " (on disk)" if first.path in there else ""
         text = f"Use `{first.path}`{known}: {measured}"
     if others:
-        named = [_named_tie(analysis, choice, there) for choice in others]
+        named = [_named_tie(analysis, choice, there, folder) for choice in others]
         text += f"; {', '.join(named)} {'ties' if len(named) == 1 else 'tie'} with it within noise"
     return text + "."
 
 
-def _named_tie(analysis: Analysis, choice: CheckpointChoice, there: Mapping[str, bool]) -> str:
+def _named_tie(
+    analysis: Analysis,
+    choice: CheckpointChoice,
+    there: Mapping[str, bool],
+    folder: CheckpointFolder,
+) -> str:
     if choice.path is None:
-        return place(analysis.run, choice.step, choice.epoch)
+        at = place(analysis.run, choice.step, choice.epoch)
+        return f"{at} (not on disk)" if choice.step in folder.missing else at
     gone = " (gone from the disk)" if there.get(choice.path) is False else ""
     return f"`{choice.path}`{gone}"
 

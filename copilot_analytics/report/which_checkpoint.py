@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from copilot_analytics.report.checkpoint_files import usable_first
+from copilot_analytics.report.checkpoint_files import on_disk, usable_first
+from copilot_analytics.report.checkpoint_folders import NO_FOLDER, checkpoint_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.findings import Finding
+    from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
-Look: TypeAlias = Callable[["Analysis", Iterable[str]], dict[str, bool]]
-"""Tells which checkpoints are there and which are gone, see
-:func:`copilot_analytics.report.checkpoint_files.on_disk`."""
-
+LAST = "the last checkpoint"
+"""What is said where the newest one has no name."""
 _MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
 
 
-def to_use(analysis: Analysis, look: Look | None) -> tuple[list[CheckpointChoice], dict[str, bool]]:
-    """Return the checkpoints to use, those that are gone last, and which are known to be there.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the disk is looked at.
+
+    Parameters
+    ----------
+    on_disk
+        Tells which of the checkpoints that a log names are there, and which are gone.
+    folder
+        Finds those of a log that names none.
+    """
+
+    on_disk: Callable[[Analysis, Iterable[str]], dict[str, bool]] = on_disk
+    folder: Callable[[Analysis], CheckpointFolder] = checkpoint_folder
+
+
+DISK = Look()
+
+
+class Usable(NamedTuple):
+    """The checkpoints to use, and what the disk holds of them.
+
+    Parameters
+    ----------
+    choices
+        Those that are gone last.
+    there
+        Which of those that have names are there, and which are gone; others are not known of.
+    folder
+        What is known of those that the log does not name.
+    """
+
+    choices: list[CheckpointChoice]
+    there: dict[str, bool]
+    folder: CheckpointFolder
+
+
+def to_use(analysis: Analysis, look: Look | None) -> Usable:
+    """Return the checkpoints to use, and which are known to be there.
 
     Parameters
     ----------
@@ -29,9 +68,10 @@ def to_use(analysis: Analysis, look: Look | None) -> tuple[list[CheckpointChoice
     look
         Looks at the disk; None where nobody does, as when a past is replayed.
     """
-    choices = analysis.stop.checkpoints
+    folder = _folder(analysis, look)
+    choices = folder.named(analysis.stop.checkpoints)
     there = _seen(analysis, look, [choice.path for choice in choices if choice.path])
-    return usable_first(choices, there), there
+    return Usable(usable_first(choices, there, folder.missing), there, folder)
 
 
 def newest(analysis: Analysis, look: Look | None) -> str:
@@ -40,7 +80,9 @@ def newest(analysis: Analysis, look: Look | None) -> str:
     paths = [str(one.facts["path"]) for one in reversed(saved) if one.facts.get("path")]
     there = _seen(analysis, look, paths)
     kept = [path for path in paths if there.get(path) is not False]
-    return kept[0] if kept and saved[-1].facts.get("path") else "the last checkpoint"
+    if not paths and (found := _folder(analysis, look).newest):
+        return found
+    return kept[0] if kept and saved[-1].facts.get("path") else LAST
 
 
 def recommendation(analysis: Analysis, finding: Finding, look: Look | None) -> str:
@@ -58,4 +100,8 @@ def recommendation(analysis: Analysis, finding: Finding, look: Look | None) -> s
 
 
 def _seen(analysis: Analysis, look: Look | None, names: list[str]) -> dict[str, bool]:
-    return look(analysis, names) if look is not None and names else {}
+    return look.on_disk(analysis, names) if look is not None and names else {}
+
+
+def _folder(analysis: Analysis, look: Look | None) -> CheckpointFolder:
+    return look.folder(analysis) if look is not None else NO_FOLDER

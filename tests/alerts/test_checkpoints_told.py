@@ -14,6 +14,8 @@ from copilot_analytics.analyzers.stopping import CheckpointChoice
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.records import Record
+from copilot_analytics.report.checkpoint_folders import NO_FOLDER
+from copilot_analytics.report.which_checkpoint import Look
 
 ADVISED = Event("advice", "stop", 8000, None, 90, "stop: P(gain) = 4 %", Severity.WARNING)
 CRASHED = Event("status", "crashed", 8000, None, 90, "crashed: CUDA error", Severity.CRITICAL)
@@ -36,8 +38,8 @@ def advice(analysis, event, gone=None):
     def on_disk(_, names):
         return {name: name not in gone for name in names}
 
-    look = None if gone is None else on_disk
-    context = Context("key", "my_run", lambda: analysis, on_disk=look)
+    look = None if gone is None else Look(on_disk, lambda _: NO_FOLDER)
+    context = Context("key", "my_run", lambda: analysis, look=look)
     (line,) = (
         line for line in wording.news([Tiding("opened", event)], context).body if "💡" in line
     )

@@ -272,6 +272,61 @@ def test_the_trainer_may_speak_behind_the_last_frame() -> None:
     assert any(r.kind == "end" for r in records)
 
 
+def _rich(frame: str, *metrics: str) -> str:
+    lines = [frame + (metrics or ("",))[0], *(" " * len(frame) + one for one in metrics[1:])]
+    return "".join(f"{line:<80}\n" for line in lines)
+
+
+@pytest.mark.parametrize("header", ["", "GPU available: False, used: False\n"])
+@pytest.mark.parametrize("chunk", [1 << 20, 7])
+def test_a_bar_of_rich_counts_epochs_from_zero_to_the_last_one(header: str, chunk: int) -> None:
+    log_format, records = _read(
+        f"{header}\nDetected KeyboardInterrupt, attempting graceful shutdown ...\n"
+        + _rich(
+            "Epoch 6/29 ━━━━╸             6/22 0:00:00 • 0:00:02 11.87it/s ",
+            "v_num: 0.000",
+            "train_loss: 0.447",
+            "val_acc: 0.826",
+        ),
+        chunk,
+    )
+    assert log_format == "lightning_console"
+    facts = [dict(r.facts) for r in records if r.kind == "config"]
+    assert facts[1:] == [{"planned_epochs": 30}, {"steps_per_epoch": 22}]
+    assert _points(records, "train", "train_loss") == [(6 * 22 + 6, 0.447)]
+    assert _points(records, "eval", "val_acc") == [(6 * 22 + 6, 0.826)]
+
+
+def test_frames_of_rich_tell_the_plan_before_the_first_batch_is_done() -> None:
+    bar = "━━━━━━━━━━━━━"
+    sanity = _rich(
+        f"Epoch 0/5  {bar} 0/4 0:00:00 • -:--:-- 0.00it/s ", "v_num: 0.0", "val_acc: 0.05"
+    )
+    frames = "".join(
+        _rich(f"Epoch 0/5  {bar} {batch}/4 0:00:00 • 0:00:01 9.50it/s ", "v_num: 0.0", "loss: 0.5")
+        for batch in (1, 2)
+    )
+    _, records = _read(sanity + frames)
+    assert [dict(r.facts) for r in records[1:3]] == [{"planned_epochs": 6}, {"steps_per_epoch": 4}]
+    assert _points(records, "train", "loss") == [(1, 0.5), (2, 0.5)]
+    assert not [r for r in records if r.kind == "eval"]
+
+
+def test_a_bar_of_rich_without_an_end_is_no_plan() -> None:
+    frame = "Epoch 3/-2 ━━━━━━━━━━━━━━━━━━━━ 4/4 0:00:00 • 0:00:00 9.50it/s "
+    _, records = _read(_rich(frame, "v_num: 0.0", "loss: 0.5"))
+    assert not [r for r in records if "planned_epochs" in r.facts]
+    assert _points(records, "train", "loss") == [(16, 0.5)]
+
+
+def test_a_bar_of_another_script_that_rich_drew_is_not_lightning() -> None:
+    bars = "".join(
+        f"Epoch {e}/9 ━━━━━━━━━━━━━━━━━━━━ 4/4 0:00:00 • 0:00:00 loss: {1 / e:.3f}\n"
+        for e in range(1, 9)
+    )
+    assert _read(bars)[0] != "lightning_console"
+
+
 def test_results_between_the_ticks_of_stylegan_leave_the_log_to_its_console() -> None:
     tick = (
         "tick {0}     kimg {1}.0      time 13m 25s      sec/tick 291.6   sec/kimg 72.89   "
@@ -349,7 +404,7 @@ def test_cells_of_a_table_of_matlab_may_be_blank():
     assert first.time == 26 * 3600 + 1
 
 
-def _rich(epoch: int, last: str, batch: int) -> str:
+def _short_rich(epoch: int, last: str, batch: int) -> str:
     return (
         f"Epoch {epoch}{last}  ━━━━━━━━━━━━━━━━ {batch}/40 0:00:0{batch // 10} • 0:00:01 "
         f"20.00it/s train_loss: {1 / (epoch + 1):.3f}\n"
@@ -358,7 +413,7 @@ def _rich(epoch: int, last: str, batch: int) -> str:
 
 @pytest.mark.parametrize(("last", "planned"), [("/2", 3), ("/4", 5), ("/-2", None), ("", None)])
 def test_the_bar_of_rich_names_the_last_epoch_from_0(last: str, planned: int | None) -> None:
-    text = "".join(_rich(epoch, last, batch) for epoch in range(3) for batch in (20, 40))
+    text = "".join(_short_rich(epoch, last, batch) for epoch in range(3) for batch in (20, 40))
     name, records = _read(text)
     assert name == "lightning_console"
     assert [r.step for r in records if r.kind == "train"] == [20, 40, 60, 80, 100, 120]

@@ -129,3 +129,27 @@ def test_a_console_that_holds_no_training_yet_is_waited_for(tmp_path):
     assert named_logs([tmp_path], notes.append, None) == [tmp_path]
     assert len(notes) == 1
     assert followed_path(tmp_path) == str(console)
+
+
+def test_a_console_that_holds_the_bar_of_a_crash_alone_is_not_followed_beside_the_rows(tmp_path):
+    """The bar is drawn once, when Lightning ends, and the traceback below it ends its line."""
+    console = tmp_path / "console.log"
+    console.write_text(
+        "GPU available: False, used: False\n"
+        "Epoch 4/29 ━━━━━━━━━━━━━━━━━━━━ 0/22 0:00:01 • 0:00:00 0.00it/s v_num: 0.000\n"
+        + " "
+        * 60
+        + "train_loss: 0.928\n"
+        "Traceback (most recent call last):\n"
+        '  File "train.py", line 13, in training_step\n'
+        "RuntimeError: CUDA error: device-side assert triggered\n"
+    )
+    rows = tmp_path / "lightning_logs" / "version_0" / "metrics.csv"
+    rows.parent.mkdir(parents=True)
+    rows.write_text(
+        "epoch,step,train_loss,val_acc\n"
+        + "".join(f"{n // 4},{5 * n + 4},{2 / (n + 1):.4f},\n" for n in range(17))
+    )
+    assert followed_path(tmp_path) == str(rows)
+    rows.unlink()
+    assert followed_path(tmp_path) == str(console)

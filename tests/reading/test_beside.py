@@ -153,6 +153,31 @@ def test_settings_beside_a_table_state_its_plan(tmp_path):
     assert read(*joined([path])).meta.planned_epochs == 50
 
 
+@pytest.mark.parametrize(
+    ("trainer", "planned"),
+    [
+        ("  max_epochs: 30\n  max_steps: -1\n", 30),
+        ("  max_epochs: 30\n  max_steps: 500\n", None),
+        ("  max_epochs: -1\n  max_steps: -1\n", None),
+        ("  max_epochs: null\n", None),
+        ("", None),
+    ],
+)
+def test_the_command_line_of_lightning_states_the_plan(tmp_path, trainer, planned):
+    """What other parts are given under the same name is not the trainer's."""
+    path = tmp_path / "metrics.csv"
+    path.write_text(
+        "epoch,step,train_loss\n" + "".join(f"{n // 4},{n},{1 / (n + 1)}\n" for n in range(12))
+    )
+    (tmp_path / "config.yaml").write_text(
+        "# lightning.pytorch==2.6\nseed_everything: 0\n"
+        "trainer:\n  logger:\n    init_args:\n      max_epochs: 7\n"
+        f"{trainer}  profiler: null\n"
+        "model:\n  max_epochs: 9\nlr_scheduler:\n  max_epochs: 11\n"
+    )
+    assert read(*joined([path])).meta.planned_epochs == planned
+
+
 def test_the_state_of_the_last_checkpoint_is_beside_the_events_of_a_trainer(tmp_path):
     for step in (100, 300, 200):
         history_ = [{"step": n, "loss": 1 / n, "epoch": n / 100} for n in range(10, step + 1, 10)]

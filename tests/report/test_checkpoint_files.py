@@ -16,6 +16,7 @@ from copilot_analytics.records import Record
 from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.document import document
 from copilot_analytics.report.verdict import actions
+from copilot_analytics.report.which_checkpoint import DISK
 
 BEST, TIE = "best_digits_accuracy_epoch_28.pth", "epoch_19.pth"
 
@@ -91,7 +92,7 @@ def test_a_report_names_what_a_message_names_where_only_the_fifth_is_there(plate
     assert line.startswith("Use `epoch_25.pth` (on disk): ")
     assert "`epoch_28.pth` (gone from the disk), `epoch_19.pth` (gone" in line
     assert "epoch_34" not in line
-    context = Context("key", "run", on_disk=on_disk)
+    context = Context("key", "run", look=DISK)
     assert checkpoint(analysis, context).startswith("Use epoch_25.pth")
 
 

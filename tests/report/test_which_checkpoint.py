@@ -13,9 +13,9 @@ from copilot_analytics.alerts.message import Tiding
 from copilot_analytics.alerts.policy import Context
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
-from copilot_analytics.report.checkpoint_files import on_disk
 from copilot_analytics.report.document import document
 from copilot_analytics.report.verdict import actions
+from copilot_analytics.report.which_checkpoint import DISK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_all_name_the_newest_good_one_that_is_there(lost, kept, told):
     in_report = "\n".join(actions(analysis))
     (found,) = (one for one in document(analysis)["findings"] if one["id"] == "loss_nan")
     began = Event("finding", "loss_nan", 1, None, 1, "loss", Severity.CRITICAL)
-    context = Context("key", "run", lambda: analysis, on_disk=on_disk)
+    context = Context("key", "run", lambda: analysis, look=DISK)
     (message,) = advice(analysis, [Tiding("opened", began)], context)
     for text in (in_report, found["recommendation"], message):
         assert told in text, text
