@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent
+from copilot_analytics.analyzers._lr_rise import LrRise, Stands
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.findings import NotJudged
@@ -65,6 +66,9 @@ class LearningRate:
         The schedule in words, empty if unknown.
     source
         Where the schedule comes from.
+    raised
+        The newest rise from a rate that had stood still, which is no warm-up; None if there was
+        none.
     """
 
     now: float | None = None
@@ -77,6 +81,7 @@ class LearningRate:
     schedule: str = ""
     source: Literal["config", "series", "unknown"] = "unknown"
     not_judged: tuple[NotJudged, ...] = ()
+    raised: LrRise | None = None
 
 
 class LearningRateAnalyzer(Analyzer[LearningRate]):
@@ -104,6 +109,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         self._peak_row = -1
         self._stair = 0.0  # how far the rate fell last, where that was no drop
         self._course = Course(64)
+        self._stands = Stands()
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -131,6 +137,8 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         if not fresh.any():
             return []
         self._forget_rewritten(run)
+        per_epoch = epoch_length(log, run.steps_per_epoch)
+        self._stands.follow(run, row[fresh], rate[fresh], per_epoch)
         top = int(np.argmax(np.where(fresh, rate, -1.0)))
         if self._peak is None or rate[top] > self._peak * (1 + _SAME):
             self._peak, self._peak_row = float(rate[top]), int(row[top])
@@ -175,6 +183,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
     def _forget_rewritten(self, run: Run) -> None:
         log = run.train_log
         if self._rows and log.segment[self._rows - 1] != log.segment[-1]:
+            self._stands.begin_segment()
             started = int(np.argmax(log.segment == log.segment[-1]))
             again_from = int(log.step[started])
             self._drops = [drop for drop in self._drops if drop.step < again_from]
@@ -211,6 +220,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             schedule=str(schedule) if known else "",
             source="config" if known else "series" if now is not None else "unknown",
             not_judged=gaps,
+            raised=self._stands.rise,
         )
 
     def _warms_up(self, run: Run, now: float | None, per_epoch: float | None) -> bool | None:
@@ -228,7 +238,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             return False
         progress = run.progress
         early = progress is None or progress < _LATEST_WARM_UP
-        return early and self._rising(run)
+        return early and self._stands.rise is None and self._rising(run)
 
     def _rising(self, run: Run) -> bool:
         """Tell whether the rate has only risen so far, and still does."""

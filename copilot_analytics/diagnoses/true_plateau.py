@@ -18,7 +18,7 @@ from copilot_analytics.wording import begun, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
-    from copilot_analytics.diagnoses._base import Trouble
+    from copilot_analytics.diagnoses._base import Reason, Trouble
     from copilot_analytics.run import Run
 
 _LIKELY = 0.5
@@ -35,6 +35,7 @@ class TruePlateau(Diagnosis):
     name: ClassVar[str] = "true_plateau"
     trouble: ClassVar[Trouble | None] = "plateau"
     headline: ClassVar[str] = "PLATEAU DETECTED"
+    reason: ClassVar[Reason] = "explanation"
     needs = (
         PhaseAnalyzer,
         ForecastAnalyzer,

@@ -126,8 +126,8 @@ def test_what_is_taken_back_is_named_once(analysis):
     assert policy.step([], 60.0, context_of(grave))
     over = context_of(replace(grave, findings=()))
     (told,) = [*policy.step([OVER], 300.0, over), *policy.step([], 340.0, over)]
-    assert "TAKEN BACK: waits" in told.title and told.text.count("waits") == 1
-    assert told.body[0].startswith("It no longer holds, ")
+    assert "TAKEN BACK: WAITING FOR DATA" in told.title and told.text.count("waits") == 1
+    assert told.body[0].startswith(f"“{WAITS.text}” no longer holds, ")
 
 
 @pytest.mark.parametrize("severity", Severity)
