@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.events import Event
 
+BECAME_MORE = "became more"
+"""Why nothing is said of the end of what only went further."""
+
 
 @dataclass(slots=True)
 class Held:
@@ -183,6 +186,8 @@ class Beliefs:
         event = held.event
         subject = self._subjects.setdefault(rules.subject_of(event), Subject())
         if verdict == "dropped":
+            if reason == BECAME_MORE:
+                subject.belief = None
             if reason == "passed":
                 lasted_s = now - held.seen_at
                 self._passed.append((held, Tiding("passed", event, None, lasted_s)))
@@ -198,6 +203,16 @@ class Beliefs:
             subject.told_at[event.key] = now
         else:
             subject.belief = None
+
+    def _became_more(self, told: Event) -> bool:
+        """Tell whether what was told is over because it went on: a plateau that is convergence.
+
+        It was not wrong, and the message about the phase says what it became.
+        """
+        phase = self._subjects.get("phase", Subject()).truth
+        return (
+            phase is not None and phase.key == "CONVERGED" and rules.trouble_of(told) == "plateau"
+        )
 
     def _note(self, decision: Decision) -> None:
         self._noted[decision.event_id] = decision

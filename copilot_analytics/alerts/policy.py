@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import rules
-from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
+from copilot_analytics.alerts._beliefs import BECAME_MORE, Beliefs, Held, Subject
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
 from copilot_analytics.alerts.message import (
     Decision,
@@ -272,8 +272,9 @@ class Policy(Beliefs):
             if event.severity <= belief.severity:
                 self._settle(held, "dropped", "told before", now)
                 return None
-        elif not began and belief is None:
-            self._settle(held, "dropped", "over before it was told", now)
+        elif not began and (belief is None or self._became_more(belief)):
+            why = "over before it was told" if belief is None else BECAME_MORE
+            self._settle(held, "dropped", why, now)
             return None
         finished = self._subjects.get("status", Subject()).truth
         if finished is not None and finished.key == "finished" and name != "status":

@@ -295,10 +295,13 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         return self._small(now)
 
     def _small(self, now: float | None) -> bool:
-        return now is not None and bool(self._peak) and now <= _FLOOR * (self._peak or 0.0)
+        return now is not None and bool(self._peak) and now <= FLOOR * (self._peak or 0.0)
 
 
 ANALYZER = LearningRateAnalyzer
+
+FLOOR = 0.011
+"""Share of its peak at which a rate is as good as zero."""
 
 _CONTEXT = 5
 _DROP = math.log(2.0 / 3.0)
@@ -311,7 +314,6 @@ _EPOCHS_OF_WARM_UP = 2
 _MOST_DROPS = 200
 _LATEST_WARM_UP = 0.45
 _ALMOST_DONE = 0.97
-_FLOOR = 0.011
 _LOW = 0.2
 
 

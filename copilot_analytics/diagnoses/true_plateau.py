@@ -80,7 +80,7 @@ class TruePlateau(Diagnosis):
             Severity.WARNING if _worth_a_warning(run, results, ahead) else Severity.INFO,
             span.from_step,
             f"flat since {where(run, span.from_step)}, {known} drop of the learning rate ahead",
-            f"{begun(phases.reason)}.",
+            f"{begun(phases.seen)}.",
             tuple(evidence),
             _todo(results, words, known=ahead.p_gain is not None),
         )
