@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts.message import Decision, Tiding, Verdict, event_id
 from copilot_analytics.alerts.rules import PolicyOptions, opens
+from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
@@ -67,6 +68,12 @@ class Beliefs:
         if quiet is not None and quiet.covers(until):
             until = quiet.end_after(until)
         return until if until > now else None
+
+    @property
+    def end_is_told(self) -> bool:
+        """Whether the reader knows that the run has ended."""
+        status = self._subjects.get("status", Subject()).belief
+        return status is not None and status.key in ENDED
 
     @property
     def waits(self) -> bool:

@@ -127,7 +127,7 @@ class Policy(Beliefs):
     def attach(
         self, past: Iterable[Event], now: float, context: Context, *, tell_past: bool = False
     ) -> list[Message]:
-        """Return the first message of a run, and one digest of its past if asked for.
+        """Return the first message of a run, after one digest of its past if asked for.
 
         The first weighs as much as the worst that it says of a run that has not finished: a run
         that is broken already must pass a mute as one that breaks later does. The digest names
@@ -165,7 +165,7 @@ class Policy(Beliefs):
         messages = [self._message(kind, gravest, first, (), now)]
         if tell_past and past:
             words = so_far(past, context)
-            messages.append(self._message("digest", severity, words, ids, now))
+            messages.insert(0, self._message("digest", severity, words, ids, now))
         return messages
 
     def part(self, past: Iterable[Event], now: float, context: Context) -> list[Message]:
@@ -194,9 +194,7 @@ class Policy(Beliefs):
         from copilot_analytics.alerts import wording
 
         self._advance(context)
-        status = self._subjects.get("status")
-        believed = status.belief if status is not None else None
-        if believed is not None and believed.key in ENDED:
+        if self.end_is_told:
             return []
         severity, ids, left = Severity.INFO, [], []
         for held in list(self._held.values()):

@@ -110,12 +110,11 @@ class PlainScreen:
         """Write a remark."""
         self._write(self._notes or sys.stderr, f"copilot: {near(text)}")
 
-    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
-        """Write one line on how a run stands, and the verdict if it has ended."""
-        if again:
-            self.note(f"{watched.name}: {_AGAIN}")
-            self._status(watched, now)
-        if watched.following.status in ENDED:
+    def take_up(self, watched: Watched, now: float, *, end_is_told: bool) -> None:
+        """Write one line on how a run stands, and the verdict if its end was told."""
+        self.note(f"{watched.name}: {_AGAIN}")
+        self._status(watched, now)
+        if end_is_told and watched.following.status in ENDED:
             self._write(self._stream or sys.stdout, f"{name_of(watched)}{_verdict(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:
@@ -227,11 +226,10 @@ class PanelScreen:
         self._notes = [*others[-2:], text]
         self._shown = None
 
-    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
+    def take_up(self, watched: Watched, now: float, *, end_is_told: bool) -> None:
         """Say that an earlier watch is continued; the panel shows how the run stands."""
-        if again:
-            self.note(f"{watched.name}: {_AGAIN}")
-        if watched.following.status in ENDED:
+        self.note(f"{watched.name}: {_AGAIN}")
+        if end_is_told and watched.following.status in ENDED:
             self.note(f"{watched.name}: {_verdict(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:

@@ -54,7 +54,7 @@ def test_what_became_less_grave_before_the_watch_is_not_called_over(analysis):
 
 def test_a_digest_of_the_past_names_it_all_the_same(analysis):
     policy, slight = Policy(), with_grade(analysis, Severity.INFO)
-    _, past = policy.attach([WAITS], 0.0, context_of(slight), tell_past=True)
+    past, _ = policy.attach([WAITS], 0.0, context_of(slight), tell_past=True)
     assert any("waits" in line for line in past.body)
     assert len(after(policy, [OVER], replace(slight, findings=()))) == 1
 

@@ -217,9 +217,25 @@ def test_the_past_is_told_as_one_digest(sample_logs, tmp_path):
             wait_for(lambda: len(heard) >= 2)
             watch.send_signal(signal.SIGTERM)
             watch.communicate(timeout=30)
-    (digest,) = [one for one in heard if one["kind"] == "digest"]
+    digest, first = heard[:2]
+    assert (digest["kind"], first["kind"]) == ("digest", "attached")  # the past before the present
     assert "SO FAR" in digest["title"]
     assert "phases: " in digest["message"] and "best so far: digits/accuracy" in digest["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "cause"),
+    [("digits_crash/console.log", "🔴 CRASHED", "IndexError"), ("digits_step", "🏁 FINISHED", "")],
+)
+def test_the_end_of_a_log_at_rest_is_told_once(sample_logs, tmp_path, name, title, cause):
+    log = sample_logs / name if cause else sample(sample_logs, name)
+    done = copilot("live", log, *LINGER, "--from-start", home=tmp_path)
+    before, _, rest = done.stdout.partition("📋 SO FAR")
+    past, _, end = rest.partition(title)
+    assert before.strip() == ""  # the past comes first
+    assert "phases: " in past and "best so far" in past
+    assert not [word for word in ("crashed:", "the run crashed", "finished:") if word in past]
+    assert title not in end and (not cause or end.count(cause) == 1)
 
 
 def test_a_watch_that_goes_on_says_how_things_stand(sample_logs, tmp_path):
@@ -233,7 +249,7 @@ def test_a_watch_that_goes_on_says_how_things_stand(sample_logs, tmp_path):
             watch.kill()
     log.write_bytes(data)
     done = copilot("live", log, *LINGER, home=home)
-    assert "The run finished" in done.stdout
+    assert "🏁 FINISHED" in done.stdout and "The run finished" not in done.stdout
     again = copilot("live", log, *LINGER, home=home)
     assert again.stdout.count("The run finished") == 1
 
