@@ -308,3 +308,37 @@ def test_a_replay_closes_with_what_forecasts_on_the_way_were_worth(sample_logs, 
     balance = json.loads(copilot("replay", log, "--json", home=tmp_path).stdout.splitlines()[-1])
     report = copilot("report", log, "--format", "json", home=tmp_path)
     assert balance["looking_back"] == json.loads(report.stdout)["looking_back"] != []
+
+
+def epochs(first, last):
+    """Lines of a classifier in the way of a home-made trainer, ten seconds an epoch."""
+    for epoch in range(first, last + 1):
+        for step in range(1, 22, 5):
+            at = f"2026-11-26 11:{10 + epoch // 6}:{epoch % 6}{step // 5}"
+            loss = 2.3 * 0.9 ** (epoch + step / 22)
+            yield f"{at},000 INFO Epoch [{epoch}/30] Step [{step}/22] loss: {loss:.4f} lr: 0.001\n"
+        yield f"{at},900 INFO Epoch [{epoch}/30] val_loss: {loss:.4f} val_acc: {0.02 * epoch:.4f}\n"
+
+
+CRASH = """Traceback (most recent call last):
+  File "train.py", line 12, in <module>
+    step(batch)
+ValueError: shapes (3,4) and (5,6) not aligned
+"""
+
+
+def test_that_it_runs_again_is_told_before_what_it_has_done_since(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("".join(epochs(1, 8)) + CRASH)
+    said = []
+    with begun("live", log, "--no-gpu", "--plain", "--linger", "60", home=tmp_path / "h") as watch:
+        for line in watch.stdout:
+            said.append(line)
+            if "resume from the last checkpoint" in line:
+                with log.open("a") as more:
+                    more.write("".join(epochs(9, 14)))
+            if "best so far" in line or len(said) > 40:
+                break
+    lines = [line.split()[1:3] for line in said]
+    assert ["RUNNING", "AGAIN"] in lines
+    assert "best so far" in said[-1]
