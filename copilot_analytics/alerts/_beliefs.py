@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts.message import Decision, Tiding, Verdict, event_id
 from copilot_analytics.alerts.rules import PolicyOptions, opens
+from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.events import Event
 
 _SAY_STOP = ("nan", "divergence")
+BECAME_MORE = "became more"
+"""Why nothing is said of the end of what only went further."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,12 @@ class Beliefs:
         if quiet is not None and quiet.covers(until):
             until = quiet.end_after(until)
         return until if until > now else None
+
+    @property
+    def end_is_told(self) -> bool:
+        """Whether the reader knows that the run has ended."""
+        status = self._subjects.get("status", Subject()).belief
+        return status is not None and status.key in ENDED
 
     @property
     def waits(self) -> bool:
@@ -200,6 +209,8 @@ class Beliefs:
         event = held.event
         subject = self._subjects.setdefault(rules.subject_of(event), Subject())
         if verdict == "dropped":
+            if reason == BECAME_MORE:
+                subject.belief = None
             if reason == "passed":
                 lasted_s = now - held.seen_at
                 self._passed.append((held, Tiding("passed", event, None, lasted_s)))
@@ -215,6 +226,16 @@ class Beliefs:
             subject.told_at[event.key] = now
         else:
             subject.belief = None
+
+    def _became_more(self, told: Event) -> bool:
+        """Tell whether what was told is over because it went on: a plateau that is convergence.
+
+        It was not wrong, and the message about the phase says what it became.
+        """
+        phase = self._subjects.get("phase", Subject()).truth
+        return (
+            phase is not None and phase.key == "CONVERGED" and rules.trouble_of(told) == "plateau"
+        )
 
     def _note(self, decision: Decision) -> None:
         self._noted[decision.event_id] = decision

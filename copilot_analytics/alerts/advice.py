@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.which_checkpoint import Look
 
+_MOST_DONE = 0.5
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -75,6 +76,8 @@ def advice(
     sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
     if reason and odds:
         sentences.append(f"{odds}.")
+    if stop.advice == "stop":
+        sentences.append(_mend_the_schedule(analysis))
     if stop.advice in {"stop", "kill"}:
         sentences += [savings(analysis), checkpoint(analysis, context)]
         sentences.append(_record(analysis))
@@ -102,6 +105,26 @@ def causes(analysis: Analysis) -> list[Finding]:
     phase = analysis.phases.current.value
     rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
     return [found for found, rule in rules if rule is not None and rule.explains == phase]
+
+
+def _mend_the_schedule(analysis: Analysis) -> str:
+    """Say that the learning rate was gone with most of the plan to come; empty if it was not.
+
+    To stop alone leaves out what another schedule could still gain.
+    """
+    from copilot_analytics.analyzers.learning_rate import FLOOR
+
+    zero = next((found for found in analysis.findings if found.id == "lr_zero"), None)
+    if zero is not None:
+        return f"Mend the schedule before you train on: {zero.title}."
+    rate, progress = analysis.learning_rate, analysis.run.progress
+    if not rate.at_floor or rate.now is None or not rate.peak or progress is None:
+        return ""
+    if progress >= _MOST_DONE or rate.now > FLOOR * rate.peak:
+        return ""
+    spent = f"the learning rate is {rate.now:.3g}, and was {rate.peak:.3g} at its highest"
+    ahead = f"with {1 - progress:.0%} of the plan still to come"
+    return f"Mend the schedule before you train on: {spent}, {ahead}."
 
 
 def _of_a_stall(context: Context | None) -> str:

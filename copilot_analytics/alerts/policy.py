@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.alerts import rules
-from copilot_analytics.alerts._beliefs import Beliefs, Held, Subject
+from copilot_analytics.alerts._beliefs import BECAME_MORE, Beliefs, Held, Subject
 from copilot_analytics.alerts._durations import between
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
 from copilot_analytics.alerts._standing import goes_on, is_outranked, is_told_elsewhere
@@ -134,7 +134,7 @@ class Policy(Beliefs):
     def attach(
         self, past: Iterable[Event], now: float, context: Context, *, tell_past: bool = False
     ) -> list[Message]:
-        """Return the first message of a run, and one digest of its past if asked for.
+        """Return the first message of a run, after one digest of its past if asked for.
 
         The first weighs as much as the worst that it says of a run that has not finished: a run
         that is broken already must pass a mute as one that breaks later does. The digest names
@@ -172,7 +172,7 @@ class Policy(Beliefs):
         messages = [self._message(kind, gravest, first, (), now)]
         if tell_past and past:
             words = so_far(past, context)
-            messages.append(self._message("digest", severity, words, ids, now))
+            messages.insert(0, self._message("digest", severity, words, ids, now))
         return messages
 
     def part(self, past: Iterable[Event], now: float, context: Context) -> list[Message]:
@@ -204,9 +204,7 @@ class Policy(Beliefs):
         from copilot_analytics.alerts import wording
 
         self._advance(context)
-        status = self._subjects.get("status")
-        believed = status.belief if status is not None else None
-        if believed is not None and believed.key in ENDED:
+        if self.end_is_told:
             return []
         severity, ids, left = Severity.INFO, [], []
         quiet = self.is_quiet(now)
@@ -286,8 +284,9 @@ class Policy(Beliefs):
             if event.severity <= belief.severity:
                 self._settle(held, "dropped", "told before", now)
                 return None
-        elif not began and belief is None:
-            self._settle(held, "dropped", "over before it was told", now)
+        elif not began and (belief is None or self._became_more(belief)):
+            why = "over before it was told" if belief is None else BECAME_MORE
+            self._settle(held, "dropped", why, now)
             return None
         finished = self._subjects.get("status", Subject()).truth
         if finished is not None and finished.key == "finished" and name != "status":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts import wording
 from copilot_analytics.alerts._silence import is_silent
-from copilot_analytics.alerts.rules import opens, subject_of
+from copilot_analytics.alerts.rules import diagnosis_of, opens, subject_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.wording import number, place
 
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 _MOST_PHASES = 8
 _MOST_TROUBLES = 8
-_ENDS = frozenset({"finished"})
 _TROUBLES = frozenset({"finding", "resolved", "status", "advice"})
 
 
 def so_far(past: Sequence[Event], context: Context) -> wording.Words:
     """Write the phases of a run, its best value, and the trouble that came and went.
+
+    How it ended is left out: the message about it comes next.
 
     Parameters
     ----------
@@ -65,7 +66,9 @@ def so_far(past: Sequence[Event], context: Context) -> wording.Words:
     if run is not None and metric is not None and metric.best is not None:
         where = place(metric.best_step, metric.best_epoch)
         lines.append(f"best so far: {metric.name} {number(metric.best)} at {where}")
-    calm = [] if is_silent(context) else ["no trouble so far"]
+    status = next((event.key for event in reversed(past) if event.kind == "status"), "")
+    troubled = is_silent(context) or status in ENDED - {"finished"}
+    calm = [] if troubled else ["no trouble so far"]
     lines += _troubles(past, at)[-_MOST_TROUBLES:] or calm
     name = wording.plain(context.run_name, 80)
     return wording.Words(name, f"📋 SO FAR   {name}", tuple(wording.plain(one) for one in lines))
@@ -102,17 +105,25 @@ def _troubles(past: Sequence[Event], at: Callable[[Event], str]) -> list[str]:
     begun: dict[str, Event] = {}
     lines: list[tuple[int, str]] = []
     for event in past:
-        if event.kind not in _TROUBLES:
+        if event.kind not in _TROUBLES or _tells_of_a_crash(event):
             continue
         subject = subject_of(event)
         before = begun.get(subject)
         if before is not None and (event.kind == "resolved" or before.key != event.key):
             lines.append((before.line, f"{before.text} ({at(before)} to {at(event)})"))
             del begun[subject]
-        if opens(event) and event.key not in _ENDS:
+        if opens(event) and event.key != "finished":
             begun.setdefault(subject, event)
-    lines += [(event.line, _since(event.text, at(event))) for event in begun.values()]
+    standing = (event for event in begun.values() if event.key not in ENDED)
+    lines += [(event.line, _since(event.text, at(event))) for event in standing]
     return [text for _, text in sorted(lines, key=lambda one: one[0])]
+
+
+def _tells_of_a_crash(event: Event) -> bool:
+    """Tell whether a finding says what the status says too."""
+    found = event.kind in {"finding", "resolved"}
+    rule = diagnosis_of(event.key) if found else None
+    return rule is not None and rule.trouble == "crash"
 
 
 def _since(text: str, where: str) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts._durations import silence_s
+from copilot_analytics.alerts._headlines import headline, reason_below, taken_back
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
-from copilot_analytics.alerts.rules import ALERTING_ADVICE, diagnosis_of, trouble_of
+from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
 from copilot_analytics.events import ENDED, OVER
 from copilot_analytics.findings import Finding, Severity
 
@@ -265,23 +266,18 @@ def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
         return f"🔁 UNSTABLE: {plain(_noun(event), 80)} comes and goes"
     if about is None:
         mark = _MARKS[event.severity]
-        headline = _headline(event)
-        if headline:
-            return f"{mark} {headline}"
+        if headline(event):
+            return f"{mark} {headline(event)}"
         if event.key == "stalled" and analysis is not None and may_be_over(analysis, context):
             return "🟠 SILENT: stalled or over"
         return _TITLES.get((event.kind, event.key), f"{mark} {begun(plain(_noun(event), 120))}")
     if about.kind == "status" and event.key in {"running", "evaluating"}:
         silent_s = silence_s(tiding, analysis)
         return "▶️ RUNNING AGAIN" + (f" after {duration(silent_s)}" if silent_s else "")
+    what = headline(about) or plain(_noun(about), 100)
     if tiding.turn == "withdrawn":
-        return f"↩️ TAKEN BACK: {plain(_noun(about), 100)}"
-    return f"✅ OVER AFTER {duration(tiding.lasted_s)}: {plain(_noun(about), 100)}"
-
-
-def _headline(event: Event) -> str:
-    rule = diagnosis_of(event.key) if event.kind == "finding" else None
-    return "" if rule is None else rule.headline
+        return f"↩️ TAKEN BACK: {what}"
+    return f"✅ OVER AFTER {duration(tiding.lasted_s)}: {what}"
 
 
 def _change(tiding: Tiding, analysis: Analysis | None) -> str:
@@ -294,15 +290,10 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
     if tiding.turn == "withdrawn" and about is not None:
         since = f"{duration(tiding.lasted_s)} after I told of it"
         if event.kind == "resolved":  # the title says what
-            return f"It no longer holds, {since}."
+            return f"{plain(taken_back(about), 200)} no longer holds, {since}."
         return f"My message “{plain(about.text, 200)}” no longer holds, {since}. Now: {event.text}"
     if event.kind == "finding":
-        found = _finding(analysis, event.key)
-        if found is None:
-            return "" if event.text else event.key
-        # What the title does not say already.
-        said = found.explanation.partition(". ")[0] if _headline(event) else ""
-        return plain(said, _LONGEST_ON_A_PHONE)
+        return plain(reason_below(event, _finding(analysis, event.key)), _LONGEST_ON_A_PHONE)
     if event.kind == "advice" and analysis is not None and analysis.stop.advice == event.key:
         return ""  # the advice says it
     said = event.text.removeprefix(f"{event.key}: ")

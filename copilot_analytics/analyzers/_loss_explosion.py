@@ -1,4 +1,4 @@
-"""Whether the training loss exploded: a lasting jump far above all that came before."""
+"""Whether the training loss exploded: a lasting jump far up, or to where the run began."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._loss_tail import BEYOND_EXCUSE, MARGIN, WINDOW, times
 from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.spikes import FEWEST, Baseline, exploded
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class Explosion(NamedTuple):
     """A jump of the loss that lasts.
 
-    `usual` is the level before it, `threshold` what the loss exceeded, and `back` the level below
-    which the loss has come back.
+    `usual` is the level before it, `peak` the highest loss when it was found, `threshold` what the
+    loss exceeded, and `back` the level below which the loss has come back.
     """
 
     step: int
@@ -31,6 +32,7 @@ class Explosion(NamedTuple):
     back: float
     threshold: float
     usual: float
+    peak: float
 
 
 class LossExplosion:
@@ -41,7 +43,7 @@ class LossExplosion:
     now
         The explosion that lasts; None while there is none.
     bound
-        Loss above which a new value may begin one.
+        Loss above which a new value may begin a jump above all before.
     first_level
         Averaged loss where the run begins; NaN before there is one.
     """
@@ -51,6 +53,12 @@ class LossExplosion:
         self.bound = math.inf
         self.first_level = math.nan
         self._excused: Explosion | None = None
+        self._start = math.inf
+
+    @property
+    def watched(self) -> float:
+        """Loss above which a new value may begin one of either kind."""
+        return min(self.bound, self._start)
 
     @property
     def pending(self) -> bool:
@@ -60,11 +68,14 @@ class LossExplosion:
     def begin_segment(self) -> None:
         """Forget what a resume rolled back."""
         self.now, self._excused = None, None
-        self.bound = math.inf
+        self.bound = self._start = math.inf
 
     def renew_bound(self, value: Floats, base: Baseline) -> None:
         """Take the newest rows, all finite, and their baseline."""
-        above = value[-2 * RUN :] > self.bound
+        newest = value[-2 * RUN :]
+        if base.n >= FEWEST and (newest[-1] < self._start or bool(np.all(newest >= self._start))):
+            self._start = _level_of_the_start(value, self.first_level)
+        above = newest > self.bound
         if above[-1] and not above.all():
             return  # a jump after few rows would raise the bound above itself before it is judged
         if base.n < FEWEST:
@@ -87,6 +98,8 @@ class LossExplosion:
             many = np.count_nonzero(rows.row >= tail.first_new) > WINDOW
             if many or bool(np.any(~(rows.value[-MARGIN:] <= self.bound))):
                 self._find(tail)
+            if not self.pending and bool(np.any(rows.value[-MARGIN:] >= self._start)):
+                self._find_all_lost(tail)
 
     def _find(self, tail: LossTail) -> None:
         # What lies below zero may still explode, by many times its noise.
@@ -113,6 +126,30 @@ class LossExplosion:
             self.now = found
         else:
             self._excused = found
+
+    def _find_all_lost(self, tail: LossTail) -> None:
+        """Look whether the newest losses lie where the run began, all at once.
+
+        A run that learned little in its short time loses all of it without twice its mean.
+        """
+        rows = tail.rows
+        known = np.flatnonzero(~np.isnan(rows.value))
+        below = np.flatnonzero(rows.value[known] < self._start)
+        newest = known[int(below[-1]) + 1 :] if len(below) else known[:0]
+        if len(newest) < RUN or need_not_fall(tail.run.train_log.metric_names, _POSITIVE):
+            return
+        at = int(newest[0])
+        before = rows.value[:at][np.isfinite(rows.value[:at])][-FEWEST:]
+        usual = float(np.median(before)) if len(before) == FEWEST else math.inf
+        if not float(before.max(initial=-math.inf)) < (usual + self._start) / 2.0 < math.inf:
+            return  # it crept there, which is judged as a slow rise
+        # Half of the way up again: of a loss that is back there, most is not lost.
+        back = (usual + self.first_level) / 2.0
+        found = _explosion_at(rows, at, before, self._start, usual)._replace(back=back)
+        if tail.excuses(found.step, _ALL):
+            self._excused = found
+        else:
+            self.now = found
 
     def _review_excused(self, tail: LossTail, gone: Explosion) -> None:
         """Look again at a jump that had an excuse, once the excuse has run out."""
@@ -142,6 +179,7 @@ def _explosion_at(
         Baseline.of(before, WINDOW, 3.0).bound,
         threshold,
         usual,
+        float(np.nanmax(rows.value[at:])),
     )
 
 
@@ -151,6 +189,22 @@ _Z = 10.0
 _SHORT_GROWTH = 100.0
 _RISE_FROM_START = 30.0
 _POSITIVE = np.ones(1)
+_ALL = math.inf
+_MOST = 0.75
+_FELL = 0.9
+
+
+def _level_of_the_start(value: Floats, first: float) -> float:
+    """Return the level at which three quarters of what was learned are lost; inf if that is little.
+
+    What was learned must be far more than the noise, so that no tail of it reaches so high.
+    """
+    newest = value[-FEWEST:]
+    usual = float(np.median(newest))
+    start = usual + _MOST * (first - usual)
+    noise = max(difference_noise(newest), 0.0)
+    learned = usual < _FELL * first and first - usual > _Z * noise and usual > 0.0
+    return start if learned and math.isfinite(noise) else math.inf
 
 
 def _grown(value: Floats) -> int | None:

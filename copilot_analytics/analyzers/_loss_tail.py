@@ -58,6 +58,11 @@ class LossTail(NamedTuple):
         if rate.warming_up:
             return True
         near = _NEAR * length
+        # A warm-up may be a low rate that is kept for a while: its end comes early in the run.
+        raised = rate.raised
+        young = planned is not None and step - first < _YOUNG * planned
+        if raised is not None and young and 0 <= step - raised.step <= near:
+            return True
         small = times < BEYOND_EXCUSE
         if small and any(abs(step - drop.step) <= near for drop in rate.drops):
             return True
@@ -74,3 +79,4 @@ BEYOND_EXCUSE = 10.0
 """Times its level at which a loss is lost, whatever could explain less."""
 _EARLY = 0.02
 _NEAR = 0.01
+_YOUNG = 0.1

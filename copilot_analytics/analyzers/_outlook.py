@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._dead import never_learned
+from copilot_analytics.analyzers._diverging import divergence_in_words
 from copilot_analytics.analyzers._loss_fall import (
     FAST_PCT,
     FAST_SHARE,
@@ -143,19 +144,8 @@ class _Judge:
         health = self.health
         if health.state == "healthy":
             return None
-        where = f"since {self._place(health.since_step)}"
-        lines = (health.since_line,) if health.since_line else ()
-        observed = "unknown" if health.level is None else f"{health.level:.4g}"
-        bound = "" if health.threshold is None else f"{health.threshold:.4g}"
-        mean = f" (mean of {health.averaged} values)" if health.averaged > 1 else ""
-        reasons = {
-            "nan": f"{health.column} is {observed} {where}",
-            "exploded": f"{health.column} exploded to {observed} {where}",
-            "rising": f"{health.column} rises without recovery {where}, to {observed}{mean}",
-            "masked": f"{health.column} looks like a hidden NaN {where} ({observed})",
-        }
-        what = Evidence(health.column, observed, bound or "finite", lines)
-        return self._with(Phase.DIVERGING, reasons[health.state], (what,), at_once=True)
+        reason, what = divergence_in_words(self.run, health, self.rate)
+        return self._with(Phase.DIVERGING, reason, (what,), at_once=True)
 
     def _overfits(self) -> Outlook:
         over = self.over
@@ -224,7 +214,7 @@ class _Judge:
         if likely and gain is not None and self.current in IMPROVING and not self.dead:
             words = f"{in_words(Phase.STABLE_CONVERGENCE)}; {more}"
             return self._with(Phase.STABLE_CONVERGENCE, words, evidence)
-        if self.current in IMPROVING and self._turned(gain):
+        if self.current in IMPROVING | BEGINNING and self._turned(gain):
             words = f"{words}; that is no plateau, and too early to tell whether it recovers"
             return self._with(self._meanwhile(), words, evidence)
         words = in_words(Phase.PLATEAU)

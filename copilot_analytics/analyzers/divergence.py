@@ -16,6 +16,12 @@ from copilot_analytics.analyzers._loss_parts import LossParts
 from copilot_analytics.analyzers._loss_spikes import SPIKE_Z, LossSpikes, Spike
 from copilot_analytics.analyzers._loss_tail import BEYOND_EXCUSE, WINDOW, LossTail
 from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.analyzers._metric_collapse import (
+    NEWEST,
+    Collapse,
+    collapse,
+    loss_is_lost_too,
+)
 from copilot_analytics.analyzers._slow_rise import SlowRise, slow_rise
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
@@ -38,7 +44,8 @@ class Divergence:
     ----------
     state
         ``nan`` (not finite now), ``exploded``, ``rising`` (slow divergence), ``masked`` (exact
-        zeros that look like a filtered NaN) or ``healthy``.
+        zeros that look like a filtered NaN), ``collapsed`` (the metric lost most of what was
+        gained at once, and the training loss too where there is one) or ``healthy``.
     column
         The metric that shows it.
     climbs
@@ -61,12 +68,14 @@ class Divergence:
     averaged
         Of how many values `level` and `threshold` are means, with ``rising``.
     before
-        Level before an explosion; None otherwise.
+        Level before an explosion or a collapse; None otherwise.
+    peak
+        Highest loss since an explosion began; None otherwise.
     components
         Loss components that are not finite, or stuck at exactly zero, with the step since when.
     """
 
-    state: Literal["healthy", "nan", "exploded", "rising", "masked"] = "healthy"
+    state: Literal["healthy", "nan", "exploded", "rising", "masked", "collapsed"] = "healthy"
     column: str = "loss"
     climbs: bool = False
     despite_evals: bool = False
@@ -80,6 +89,7 @@ class Divergence:
     threshold: float | None = None
     averaged: int = 1
     before: float | None = None
+    peak: float | None = None
     components: tuple[tuple[str, str, int], ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
 
@@ -110,6 +120,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         self._spikes = LossSpikes()
         self._explosion = LossExplosion()
         self._risen: SlowRise | None = None
+        self._collapse: Collapse | None = None
         self._course = Course(60)
         self._excuse: tuple[NotJudged, ...] = ()
 
@@ -117,10 +128,12 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         """Look at the run as it stands after `record`."""
         log = run.train_log
         column = total_loss(log)
+        if record.kind == "eval":
+            self._judge_collapse(run, results, column)
         if column is None:
             why = "the log has no training loss"
             gap = (NotJudged("divergence", why),) if len(run.eval_log) or len(log) else ()
-            self._now = Divergence(not_judged=gap)
+            self._now = self._collapsed(run, results, Divergence(not_judged=gap))
             self._rows = len(log)
             return ()
         fresh = len(log) > self._rows
@@ -136,6 +149,8 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             self._judge_slow_rise(run, results)
         self._rows = len(log)
         self._now = self._state(run, column)
+        if self._now.state == "healthy":
+            self._now = self._collapsed(run, results, self._now)
         return ()
 
     def result(self) -> Divergence:
@@ -144,7 +159,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
 
     def watch(self) -> Mapping[str, float]:
         """Return the level above which the loss may be exploding."""
-        bound = self._explosion.bound
+        bound = self._explosion.watched
         return {self._now.column: bound} if math.isfinite(bound) else {}
 
     def _begin_segment(self, run: Run) -> None:
@@ -192,6 +207,33 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             if began is not None and found is not None:
                 found = found._replace(step=began.step, line=began.line)
         self._risen = found
+
+    def _judge_collapse(self, run: Run, results: Results, column: str | None) -> None:
+        """Find a metric that is lost together with the loss, or where no loss could deny it."""
+        found = collapse(run, results.of(MetricAnalyzer))
+        if found is not None and not found.sudden:
+            found = None
+        if found is not None and column is not None:
+            shown = loss_is_lost_too(run, column, found.good_step)
+            found = found if shown else None
+        self._collapse = found
+
+    def _collapsed(self, run: Run, results: Results, general: Divergence) -> Divergence:
+        found, name = self._collapse, results.of(MetricAnalyzer).name
+        if found is None or name is None:
+            return general
+        return replace(
+            general,
+            state="collapsed",
+            column=name,
+            since_step=found.since_step,
+            since_line=found.since_line,
+            last_good_step=found.good_step,
+            level=found.now,
+            threshold=found.level,
+            averaged=NEWEST,
+            before=found.best,
+        )
 
     def _state(self, run: Run, column: str) -> Divergence:
         broken = self._non_finite
@@ -247,6 +289,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                 level=float(np.median(newest)),
                 threshold=gone.threshold,
                 before=gone.usual if math.isfinite(gone.usual) else None,
+                peak=gone.peak,
             )
         risen = self._risen
         if risen is None:

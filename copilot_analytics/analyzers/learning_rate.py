@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent
+from copilot_analytics.analyzers._lr_rise import LrRise, Stands
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.findings import NotJudged
@@ -69,6 +70,9 @@ class LearningRate:
         The schedule in words, empty if unknown.
     source
         Where the schedule comes from.
+    raised
+        The newest rise from a rate that had stood still, which is no warm-up; None if there was
+        none.
     """
 
     now: float | None = None
@@ -82,6 +86,7 @@ class LearningRate:
     source: Literal["config", "series", "unknown"] = "unknown"
     not_judged: tuple[NotJudged, ...] = ()
     next_restart: int | None = None
+    raised: LrRise | None = None
 
 
 class LearningRateAnalyzer(Analyzer[LearningRate]):
@@ -109,6 +114,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         self._peak_row = -1
         self._stair = 0.0  # how far the rate fell last, where that was no drop
         self._course = Course(64)
+        self._stands = Stands()
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -136,6 +142,8 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         if not fresh.any():
             return []
         self._forget_rewritten(run)
+        per_epoch = epoch_length(log, run.steps_per_epoch)
+        self._stands.follow(run, row[fresh], rate[fresh], per_epoch)
         top = int(np.argmax(np.where(fresh, rate, -1.0)))
         if self._peak is None or rate[top] > self._peak * (1 + _SAME):
             self._peak, self._peak_row = float(rate[top]), int(row[top])
@@ -180,6 +188,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
     def _forget_rewritten(self, run: Run) -> None:
         log = run.train_log
         if self._rows and log.segment[self._rows - 1] != log.segment[-1]:
+            self._stands.begin_segment()
             started = int(np.argmax(log.segment == log.segment[-1]))
             again_from = int(log.step[started])
             self._drops = [drop for drop in self._drops if drop.step < again_from]
@@ -222,6 +231,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             source="config" if known else "series" if now is not None else "unknown",
             not_judged=gaps,
             next_restart=restart,
+            raised=self._stands.rise,
         )
 
     def _next_restart(self, run: Run, per_epoch: float | None) -> int | None:
@@ -249,7 +259,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             return False
         progress = run.progress
         early = progress is None or progress < _LATEST_WARM_UP
-        return early and self._rising(run)
+        return early and self._stands.rise is None and self._rising(run)
 
     def _rising(self, run: Run) -> bool:
         """Tell whether the rate has only risen so far, and still does."""
@@ -309,10 +319,13 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         return self._small(now)
 
     def _small(self, now: float | None) -> bool:
-        return now is not None and bool(self._peak) and now <= _FLOOR * (self._peak or 0.0)
+        return now is not None and bool(self._peak) and now <= FLOOR * (self._peak or 0.0)
 
 
 ANALYZER = LearningRateAnalyzer
+
+FLOOR = 0.011
+"""Share of its peak at which a rate is as good as zero."""
 
 _CONTEXT = 5
 _DROP = math.log(2.0 / 3.0)
@@ -325,7 +338,6 @@ _EPOCHS_OF_WARM_UP = 2
 _MOST_DROPS = 200
 _LATEST_WARM_UP = 0.45
 _ALMOST_DONE = 0.97
-_FLOOR = 0.011
 _LOW = 0.2
 
 

@@ -85,6 +85,18 @@ class Phases:
     evidence: tuple[Evidence, ...] = ()
     leaning: Phase | None = None
 
+    @property
+    def seen(self) -> str:
+        """What the last look saw, without what it speaks for.
+
+        Examples
+        --------
+        >>> why = "flat; too little evidence yet for CONVERGED"
+        >>> Phases(Phase.PLATEAU, reason=why, leaning=Phase.CONVERGED).seen
+        'flat'
+        """
+        return self.reason.removesuffix(_too_little_for(self.leaning))
+
 
 class PhaseAnalyzer(Analyzer[Phases]):
     """Names the phase, with hysteresis.
@@ -157,7 +169,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
                 self._leaning = None
             return ()
         if not self._accepts(view, current, weight=weight, over=over):
-            self._reason = f"{view.seen}; too little evidence yet for {view.phase}"
+            self._reason = f"{view.seen}{_too_little_for(view.phase)}"
             self._evidence, self._leaning = view.evidence, view.phase
             return ()
         return self._enter(run, record, view, _Step(self._last_step, view.phase))
@@ -245,6 +257,10 @@ _URGENCY = {
     Phase.DIVERGING: Severity.CRITICAL,
     Phase.OVERFITTING_RISK: Severity.WARNING,
 }
+
+
+def _too_little_for(phase: Phase | None) -> str:
+    return f"; too little evidence yet for {phase}" if phase is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

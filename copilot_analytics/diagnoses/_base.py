@@ -14,6 +14,8 @@ Trouble: TypeAlias = Literal[
     "crash", "nan", "divergence", "overfitting", "plateau", "spike", "pace"
 ]  # fmt: skip
 
+Reason: TypeAlias = Literal["title", "explanation"]
+
 
 class Diagnosis(ABC):
     """One pathology.
@@ -40,7 +42,11 @@ class Diagnosis(ABC):
         is told, and a worse sort silences a lesser one (see `copilot_analytics.alerts.rules`).
         None for what stands beside all others.
     headline : str
-        Title of a message about it; empty if the title of the finding serves.
+        Title of a message about it, short and in capitals: what may be told has one. Without one,
+        the title of the finding serves.
+    reason : {"title", "explanation"}
+        What such a message says below its headline: the title of the finding, or the first
+        sentence of its explanation.
     explains : str
         Phase that it is the reason of, so that a message about the phase says what to do by it;
         empty if none.
@@ -53,6 +59,7 @@ class Diagnosis(ABC):
     lasting: ClassVar[bool] = False
     trouble: ClassVar[Trouble | None] = None
     headline: ClassVar[str] = ""
+    reason: ClassVar[Reason] = "title"
     explains: ClassVar[str] = ""
 
     @abstractmethod

@@ -21,6 +21,7 @@ class Crash(Diagnosis):
 
     name: ClassVar[str] = "crash"
     trouble: ClassVar[Trouble | None] = "crash"
+    headline: ClassVar[str] = "CRASHED"
     needs = (LifecycleAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

@@ -20,6 +20,7 @@ class DataLoadingBound(Diagnosis):
 
     name: ClassVar[str] = "data_loading_bound"
     trouble: ClassVar[Trouble | None] = "pace"
+    headline: ClassVar[str] = "WAITING FOR DATA"
     needs = (ThroughputAnalyzer,)
     holds_for: ClassVar[int] = 3
 

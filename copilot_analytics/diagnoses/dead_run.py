@@ -23,6 +23,7 @@ class DeadRun(Diagnosis):
     """The loss is that of guessing, or never left its start while evaluations do not improve."""
 
     name: ClassVar[str] = "dead_run"
+    headline: ClassVar[str] = "LEARNS NOTHING"
     needs = (
         TrendAnalyzer,
         DivergenceAnalyzer,

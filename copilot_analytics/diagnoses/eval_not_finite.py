@@ -30,6 +30,7 @@ class EvalNotFinite(Diagnosis):
 
     name: ClassVar[str] = "eval_not_finite"
     trouble: ClassVar[Trouble | None] = "nan"
+    headline: ClassVar[str] = "EVALUATION NOT FINITE"
     needs = (MetricAnalyzer,)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 

@@ -11,6 +11,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Reason
     from copilot_analytics.run import Run
 
 
@@ -19,6 +20,7 @@ class GpuLost(Diagnosis):
 
     name: ClassVar[str] = "gpu_lost"
     headline: ClassVar[str] = "GPU LOST"
+    reason: ClassVar[Reason] = "explanation"
     needs = (GpuAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

@@ -20,6 +20,7 @@ class GpuMemoryLeak(Diagnosis):
     """Memory of a device grows and meets its limit before the run ends."""
 
     name: ClassVar[str] = "gpu_memory_leak"
+    headline: ClassVar[str] = "GPU MEMORY LEAK"
     needs = (GpuAnalyzer,)
     holds_for: ClassVar[int] = 2
 

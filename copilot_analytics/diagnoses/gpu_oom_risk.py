@@ -22,6 +22,7 @@ class GpuOomRisk(Diagnosis):
     """Peak memory is above 97 % and new peaks still arrive; a level that stays is a full cache."""
 
     name: ClassVar[str] = "gpu_oom_risk"
+    headline: ClassVar[str] = "GPU MEMORY NEARLY FULL"
     needs = (GpuAnalyzer, LifecycleAnalyzer)
     holds_for: ClassVar[int] = 2
 

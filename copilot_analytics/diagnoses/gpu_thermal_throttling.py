@@ -22,6 +22,7 @@ class GpuThermalThrottling(Diagnosis):
 
     name: ClassVar[str] = "gpu_thermal_throttling"
     trouble: ClassVar[Trouble | None] = "pace"
+    headline: ClassVar[str] = "GPU SLOWED BY HEAT"
     needs = (GpuAnalyzer,)
     holds_for: ClassVar[int] = 2
 

@@ -44,6 +44,7 @@ class GpuXid(Diagnosis):
     """The driver reported an Xid error while it was listened to."""
 
     name: ClassVar[str] = "gpu_xid"
+    headline: ClassVar[str] = "GPU ERROR"
     needs = (GpuAnalyzer,)
     lasting: ClassVar[bool] = True
 

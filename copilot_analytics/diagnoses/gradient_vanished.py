@@ -27,6 +27,7 @@ class GradientVanished(Diagnosis):
     """
 
     name: ClassVar[str] = "gradient_vanished"
+    headline: ClassVar[str] = "GRADIENT VANISHED"
     needs = (TrendAnalyzer,)
     holds_for: ClassVar[int] = 2
 

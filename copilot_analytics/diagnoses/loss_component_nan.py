@@ -20,6 +20,7 @@ class LossComponentNan(Diagnosis):
 
     name: ClassVar[str] = "loss_component_nan"
     trouble: ClassVar[Trouble | None] = "nan"
+    headline: ClassVar[str] = "PART OF THE LOSS NOT FINITE"
     needs = (DivergenceAnalyzer,)
     holds_for: ClassVar[int] = 2
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from copilot_analytics.analyzers._lr_rise import rise_behind, risen
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, way_back, ways_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
@@ -12,7 +14,7 @@ from copilot_analytics.wording import number
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
-    from copilot_analytics.diagnoses._base import Trouble
+    from copilot_analytics.diagnoses._base import Reason, Trouble
     from copilot_analytics.run import Run
 
 
@@ -22,8 +24,9 @@ class LossExplosion(Diagnosis):
     name: ClassVar[str] = "loss_explosion"
     trouble: ClassVar[Trouble | None] = "divergence"
     headline: ClassVar[str] = "LOSS EXPLODED"
+    reason: ClassVar[Reason] = "explanation"
     explains: ClassVar[str] = "DIVERGING"
-    needs = (DivergenceAnalyzer,)
+    needs = (DivergenceAnalyzer, LearningRateAnalyzer)
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the loss is exploded."""
@@ -35,6 +38,11 @@ class LossExplosion(Diagnosis):
         stands = f"far above its level before {since}"
         if health.before is not None and health.before > 0:
             stands = f"{number(health.level / health.before, 2)} times its level before {since}"
+        cure = "divide the learning rate by 10, or clip gradients"
+        rise = rise_behind(results.of(LearningRateAnalyzer).raised, health.since_step, good)
+        if rise is not None:
+            stands += f", after {risen(rise, where(run, rise.step))}"
+            cure = f"keep the learning rate near {rise.before:.3g}"
         return Finding(
             self.name,
             Severity.CRITICAL,
@@ -49,8 +57,7 @@ class LossExplosion(Diagnosis):
                     lines(health.since_line),
                 ),
             ),
-            f"Go back to {way_back(run, good)} and divide the learning rate by 10, "
-            "or clip gradients.",
+            f"Go back to {way_back(run, good)} and {cure}.",
             ways_back(run, good),
         )
 

@@ -13,7 +13,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
-    from copilot_analytics.diagnoses._base import Trouble
+    from copilot_analytics.diagnoses._base import Reason, Trouble
     from copilot_analytics.run import Run
 
 
@@ -23,6 +23,7 @@ class LossNan(Diagnosis):
     name: ClassVar[str] = "loss_nan"
     trouble: ClassVar[Trouble | None] = "nan"
     headline: ClassVar[str] = "LOSS IS NaN"
+    reason: ClassVar[Reason] = "explanation"
     explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer, LifecycleAnalyzer)
 

@@ -23,6 +23,7 @@ class LossSpike(Diagnosis):
 
     name: ClassVar[str] = "loss_spike"
     trouble: ClassVar[Trouble | None] = "spike"
+    headline: ClassVar[str] = "LOSS JUMPED"
     needs = (DivergenceAnalyzer, TrendAnalyzer)
     holds_for: ClassVar[int] = 2
 

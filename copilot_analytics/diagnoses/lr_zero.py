@@ -28,6 +28,7 @@ class LrZero(Diagnosis):
     """
 
     name: ClassVar[str] = "lr_zero"
+    headline: ClassVar[str] = "LEARNING RATE IS 0"
     needs = (LearningRateAnalyzer, TrendAnalyzer)
     holds_for: ClassVar[int] = 2
 

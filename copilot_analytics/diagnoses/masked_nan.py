@@ -21,6 +21,7 @@ class MaskedNan(Diagnosis):
 
     name: ClassVar[str] = "masked_nan"
     trouble: ClassVar[Trouble | None] = "nan"
+    headline: ClassVar[str] = "HIDDEN NaN"
     explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer, LifecycleAnalyzer)
 

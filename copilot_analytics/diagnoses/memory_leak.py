@@ -21,6 +21,7 @@ class MemoryLeak(Diagnosis):
     """Grows steadily and will meet the limit; a warning only if the limit is known."""
 
     name: ClassVar[str] = "memory_leak"
+    headline: ClassVar[str] = "MEMORY LEAK"
     needs = (MemoryAnalyzer,)
     holds_for: ClassVar[int] = 3
 

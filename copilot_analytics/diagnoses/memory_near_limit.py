@@ -24,6 +24,7 @@ class MemoryNearLimit(Diagnosis):
     """A peak close to the limit, while new peaks still arrive."""
 
     name: ClassVar[str] = "memory_near_limit"
+    headline: ClassVar[str] = "MEMORY NEARLY FULL"
     needs = (MemoryAnalyzer,)
     holds_for: ClassVar[int] = 2
 

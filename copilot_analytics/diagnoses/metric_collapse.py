@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-
-from copilot_analytics.analyzers._primary import is_a_return
+from copilot_analytics.analyzers._lr_rise import rise_behind, risen
+from copilot_analytics.analyzers._metric_collapse import NEWEST, collapse
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import (
-    line_at,
-    lines,
-    spoiled,
-    way_back,
-    ways_back,
-    where,
-)
+from copilot_analytics.diagnoses._shown import lines, spoiled, way_back, ways_back, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
     from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
-
-_FEWEST = 6
-_NEWEST = 3
-_LOST = 0.5
-# Sudden: the evaluation before the fall had lost no more than this share of what was lost.
-_STILL_WELL = 0.25
-_GAINED = 3.0
-_SIGMAS = 6.0
 
 
 class MetricCollapse(Diagnosis):
@@ -46,62 +31,48 @@ class MetricCollapse(Diagnosis):
 
     name: ClassVar[str] = "metric_collapse"
     trouble: ClassVar[Trouble | None] = "divergence"
-    needs = (MetricAnalyzer, OverfittingAnalyzer, DivergenceAnalyzer)
+    headline: ClassVar[str] = "METRIC COLLAPSED"
+    explains: ClassVar[str] = "DIVERGING"
+    needs = (MetricAnalyzer, OverfittingAnalyzer, DivergenceAnalyzer, LearningRateAnalyzer)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the metric has not come back."""
         main = results.of(MetricAnalyzer)
-        if main.name is None or main.n < _FEWEST or is_a_return(main.name):
+        found = collapse(run, main)
+        if found is None:
             return None
-        step, value, _, _, line = judged_series(run, main.name)
-        better = value if main.direction == "max" else -value
-        # A single lucky evaluation is no level: the best counts by the mean of three in a row.
-        level = np.convolve(better, np.full(_NEWEST, 1.0 / _NEWEST), "valid")
-        at = int(np.argmax(level))
-        best, first = float(level[at]), float(better[0])
-        if at + _NEWEST > len(better) - _NEWEST:
+        if results.of(OverfittingAnalyzer).overfitting and not found.sudden:
             return None
-        noise = main.noise or 0.0
-        if main.noise is not None and at >= 1:
-            # The fall itself must not count as noise.
-            noise = min(noise, float(np.std(np.diff(better[: at + _NEWEST]))))
-        newest = better[-_NEWEST:]
-        lost = best - float(newest.max())
-        if best - first <= max(_GAINED * noise, 2.0 * main.delta):
-            return None
-        if lost <= max(_LOST * (best - first), _SIGMAS * noise, 2.0 * main.delta):
-            return None
-        fell = int(np.flatnonzero(best - better <= _LOST * lost)[-1])
-        sudden = best - float(better[max(fell - 1, 0)]) <= _STILL_WELL * lost
-        if results.of(OverfittingAnalyzer).overfitting and not sudden:
-            return None
-        good, since = int(step[fell]), int(step[fell + 1])
+        since = found.since_step
         if spoiled(results, since):
             return None
-        sign = 1.0 if main.direction == "max" else -1.0
-        now = sign * float(np.mean(newest))
-        top = at + int(np.argmax(better[at : at + _NEWEST]))
+        lost = (
+            "More than half of all that was gained since the first evaluation "
+            f"({found.first:.4g}) is lost"
+        )
+        rise = rise_behind(results.of(LearningRateAnalyzer).raised, since, found.good_step)
+        if rise is not None:
+            lost += f", after {risen(rise, where(run, rise.step))}"
         return Finding(
             self.name,
             Severity.WARNING,
             since,
-            f"{main.name} went from {value[top]:.4g} at {where(run, int(step[top]))} to "
-            f"{value[fell + 1]:.4g} at {where(run, since)} and did not come back, "
-            f"with {value[-1]:.4g} at {where(run, int(step[-1]))}",
-            f"More than half of all that was gained since the first evaluation ({value[0]:.4g}) "
-            "is lost.",
+            f"{main.name} went from {found.best:.4g} at {where(run, found.best_step)} to "
+            f"{found.fallen:.4g} at {where(run, since)} and did not come back, "
+            f"with {found.last:.4g} at {where(run, found.last_step)}",
+            f"{lost}.",
             (
                 Evidence(
-                    f"{main.name}, mean of the newest {_NEWEST} evaluations",
-                    f"{now:.4g}",
-                    f"{sign * best:.4g}, mean of the best {_NEWEST}",
-                    (*line_at(run.eval_log, since), *lines(int(line[-1]))),
+                    f"{main.name}, mean of the newest {NEWEST} evaluations",
+                    f"{found.now:.4g}",
+                    f"{found.level:.4g}, mean of the best {NEWEST}",
+                    lines(found.since_line, found.line),
                 ),
             ),
-            f"Go back to {way_back(run, good)}; look at what changed there: learning rate, data, "
-            "loss scale, or a resume that did not load the weights.",
-            ways_back(run, good),
+            f"Go back to {way_back(run, found.good_step)}; look at what changed there: learning "
+            "rate, data, loss scale, or a resume that did not load the weights.",
+            ways_back(run, found.good_step),
         )
 
 

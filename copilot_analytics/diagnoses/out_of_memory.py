@@ -21,6 +21,7 @@ class OutOfMemory(Diagnosis):
 
     name: ClassVar[str] = "out_of_memory"
     trouble: ClassVar[Trouble | None] = "crash"
+    headline: ClassVar[str] = "OUT OF MEMORY"
     needs = (LifecycleAnalyzer, MemoryAnalyzer)
 
     def check(self, run: Run, results: Results) -> Finding | None:

@@ -25,6 +25,7 @@ class OverfittingFound(Diagnosis):
 
     name: ClassVar[str] = "overfitting"
     trouble: ClassVar[Trouble | None] = "overfitting"
+    headline: ClassVar[str] = "OVERFITTING"
     needs = (OverfittingAnalyzer, MetricAnalyzer, DivergenceAnalyzer, LifecycleAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"

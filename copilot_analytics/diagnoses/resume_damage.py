@@ -28,6 +28,7 @@ class ResumeDamage(Diagnosis):
     """A raised level that lasts, at an unchanged learning rate."""
 
     name: ClassVar[str] = "resume_damage"
+    headline: ClassVar[str] = "RESUME LOST SOMETHING"
     needs = (LearningRateAnalyzer,)
     holds_for: ClassVar[int] = 2
 

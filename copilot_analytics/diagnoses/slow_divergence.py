@@ -23,6 +23,7 @@ class SlowDivergence(Diagnosis):
 
     name: ClassVar[str] = "slow_divergence"
     trouble: ClassVar[Trouble | None] = "divergence"
+    headline: ClassVar[str] = "LOSS RISES"
     explains: ClassVar[str] = "DIVERGING"
     needs = (DivergenceAnalyzer,)
     holds_for: ClassVar[int] = 3

@@ -22,6 +22,7 @@ class Slowdown(Diagnosis):
 
     name: ClassVar[str] = "slowdown"
     trouble: ClassVar[Trouble | None] = "pace"
+    headline: ClassVar[str] = "SLOWED DOWN"
     needs = (ThroughputAnalyzer,)
     holds_for: ClassVar[int] = 3
 

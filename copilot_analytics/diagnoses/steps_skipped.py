@@ -29,6 +29,7 @@ class StepsSkipped(Diagnosis):
 
     name: ClassVar[str] = "steps_skipped"
     trouble: ClassVar[Trouble | None] = "nan"
+    headline: ClassVar[str] = "EVERY STEP SKIPPED"
     needs = (DivergenceAnalyzer,)
 
     def check(self, run: Run, results: Results) -> Finding | None:

@@ -18,7 +18,7 @@ from copilot_analytics.wording import begun, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
-    from copilot_analytics.diagnoses._base import Trouble
+    from copilot_analytics.diagnoses._base import Reason, Trouble
     from copilot_analytics.run import Run
 
 _LIKELY = 0.5
@@ -35,6 +35,7 @@ class TruePlateau(Diagnosis):
     name: ClassVar[str] = "true_plateau"
     trouble: ClassVar[Trouble | None] = "plateau"
     headline: ClassVar[str] = "PLATEAU DETECTED"
+    reason: ClassVar[Reason] = "explanation"
     needs = (
         PhaseAnalyzer,
         ForecastAnalyzer,
@@ -79,7 +80,7 @@ class TruePlateau(Diagnosis):
             Severity.WARNING if _worth_a_warning(run, results, ahead) else Severity.INFO,
             span.from_step,
             f"flat since {where(run, span.from_step)}, {known} drop of the learning rate ahead",
-            f"{begun(phases.reason)}.",
+            f"{begun(phases.seen)}.",
             tuple(evidence),
             _todo(results, words, known=ahead.p_gain is not None),
         )

@@ -27,6 +27,7 @@ MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
 _SAY_EVERY_S = 60.0
 _GROWTH_S = 1.0
+_MOST_NAMED = 5
 _CHUNK = 1 << 14  # of what tells the format, which stands at the beginning
 
 
@@ -98,8 +99,7 @@ def named_logs(
         if log in followed and (rotated_siblings(os.path.realpath(log)) or _holds(followed[log])):
             continue  # all that was written may have been rotated, or its link moved, a moment ago
         if here and log not in here:
-            note(f"{_missing(log) or log}; {plural(len(here), 'other log')} watched meanwhile")
-            continue
+            continue  # the others are watched meanwhile, which is said once
         while (missing := _missing(log)) is not None:
             if waiting.is_over:
                 within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
@@ -124,6 +124,8 @@ def named_logs(
             waiting.go_on(f"no training seen yet in {log}")
         while log not in followed and not waiting.is_over and _is_to_begin(log):
             waiting.go_on(f"no training seen yet in {log}")
+    if here:
+        _say_what_is_to_come(logs, note)
     return list(logs)
 
 
@@ -215,6 +217,21 @@ def _missing(log: Path) -> str | None:
     except OSError:
         return None  # reading it tells what is wrong
     return None if log.exists() else f"waiting for {log}, which is not there yet"
+
+
+def _say_what_is_to_come(logs: Sequence[Path], note: Callable[[str], None]) -> None:
+    """Name the logs that hold nothing yet, in one line, where others do."""
+    missing = {log: text for log in logs if (text := _missing(log)) is not None}
+    if not missing or len(missing) == len(logs):
+        return
+    told = next(iter(missing.values()))
+    if len(missing) > 1:
+        named = ", ".join(str(log) for log in list(missing)[:_MOST_NAMED])
+        more = ", …" if len(missing) > _MOST_NAMED else ""
+        told = f"waiting for {plural(len(missing), 'log')} that hold nothing yet ({named}{more})"
+    others = len(logs) - len(missing)
+    are = "is" if others == 1 else "are"
+    note(f"{told}; {plural(others, 'other log')} {are} watched meanwhile")
 
 
 def _holds(file: Path) -> bool:

@@ -80,11 +80,10 @@ class PanelScreen:
         self._notes = [*others[-2:], text]
         self._shown = None
 
-    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
+    def take_up(self, watched: Watched, now: float, *, end_is_told: bool) -> None:
         """Say that an earlier watch is continued; the panel shows how the run stands."""
-        if again:
-            self.note(f"{watched.name}: {AGAIN}")
-        if watched.following.status in ENDED:
+        self.note(f"{watched.name}: {AGAIN}")
+        if end_is_told and watched.following.status in ENDED:
             self.note(f"{watched.name}: {verdict_of(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:

@@ -94,12 +94,11 @@ class PlainScreen:
         """Write a remark."""
         self._write(self._notes or sys.stderr, f"copilot: {near(text)}")
 
-    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
-        """Write one line on how a run stands, and the verdict if it has ended."""
-        if again:
-            self.note(f"{watched.name}: {AGAIN}")
-            self._status(watched, now)
-        if watched.following.status in ENDED:
+    def take_up(self, watched: Watched, now: float, *, end_is_told: bool) -> None:
+        """Write one line on how a run stands, and the verdict if its end was told."""
+        self.note(f"{watched.name}: {AGAIN}")
+        self._status(watched, now)
+        if end_is_told and watched.following.status in ENDED:
             self._write(self._stream or sys.stdout, f"{name_of(watched)}{verdict_of(watched)}")
 
     def show(self, runs: Sequence[Watched], now: float) -> float:

@@ -215,12 +215,17 @@ class Supervisor:
             was_caught_up = following.caught_up
             events = following.step(now)
             self._say(following.notices)
+            # That a run goes on after its end comes before what it has done since.
+            goes_on = following.caught_up and bool(events) and watched.policy.end_is_told
+            if goes_on:
+                self._telling.judge(watched, events, now)
+                self._deliver(now)
             if was_caught_up or watched.run_key:
                 watched.name = watched.name or name_among(watched, self.runs)
                 for event in events:
                     watched.recent.append(event)
                     self._screen.tell(watched, event)
-            if following.caught_up:
+            if following.caught_up and not goes_on:
                 self._telling.judge(watched, events, now)
             watched.failures = 0
             self._expect_training(watched, now)

@@ -41,7 +41,7 @@ class Telling:
     tell_past
         Whether what a log held at the start is told, as one digest.
     take_up
-        Shows how a run stands that was met with a past, see `Screen.take_up`.
+        Shows how a run stands that an earlier watch followed, see `Screen.take_up`.
     on_messages
         Called when messages were written to the ledger.
     echo
@@ -108,12 +108,10 @@ class Telling:
         if self._ledger.knows(log.run_key):
             muted = muted_until(self._ledger, log.run_key) or muted
             watched.policy = Policy.restore(self._ledger.rows(log.run_key), self._options, muted)
-            self._take_up(watched, now, again=True)
+            self._take_up(watched, now, end_is_told=watched.policy.end_is_told)
             self.decide(watched, past, now)
             return
         ended = watched.following.status in ENDED
-        if ended and not watched.begins_here:
-            self._take_up(watched, now, again=False)
         watched.policy = Policy(self._options)
         watched.policy.muted_until = muted
         # Of one that is over the first message is the verdict.

@@ -31,8 +31,11 @@ class Screen(Protocol):
     def note(self, text: str) -> None:
         """Show a remark about the supervision itself."""
 
-    def take_up(self, watched: Watched, now: float, *, again: bool) -> None:
-        """Show how a run stands that was met with a past, perhaps after an earlier watch."""
+    def take_up(self, watched: Watched, now: float, *, end_is_told: bool) -> None:
+        """Show how a run stands that an earlier watch followed, and its verdict if it is over.
+
+        An end that was not told yet is told by a message, and here only once it was.
+        """
 
     def show(self, runs: Sequence[Watched], now: float) -> float:
         """Show how things are; return in how many seconds it wants to be called again."""

@@ -54,7 +54,7 @@ def test_what_became_less_grave_before_the_watch_is_not_called_over(analysis):
 
 def test_a_digest_of_the_past_names_it_all_the_same(analysis):
     policy, slight = Policy(), with_grade(analysis, Severity.INFO)
-    _, past = policy.attach([WAITS], 0.0, context_of(slight), tell_past=True)
+    past, _ = policy.attach([WAITS], 0.0, context_of(slight), tell_past=True)
     assert any("waits" in line for line in past.body)
     assert len(after(policy, [OVER], replace(slight, findings=()))) == 1
 
@@ -127,8 +127,8 @@ def test_what_is_taken_back_is_named_once(analysis):
     assert policy.step([], 60.0, context_of(grave))
     over = context_of(replace(grave, findings=()))
     (told,) = [*policy.step([OVER], 300.0, over), *policy.step([], 340.0, over)]
-    assert "TAKEN BACK: waits" in told.title and told.text.count("waits") == 1
-    assert told.body[0].startswith("It no longer holds, ")
+    assert "TAKEN BACK: WAITING FOR DATA" in told.title and told.text.count("waits") == 1
+    assert told.body[0].startswith(f"“{WAITS.text}” no longer holds, ")
 
 
 @pytest.mark.parametrize("severity", Severity)

@@ -229,7 +229,7 @@ def test_resumed_after_the_end_is_told(policy, feed):
 def test_past_is_never_told_one_by_one(feed):
     past = [feed("phase", "OVERFITTING_RISK"), feed("finding", "loss_spike")]
     past.append(feed("resolved", "loss_spike"))
-    for tell, kinds in ((False, ["attached"]), (True, ["attached", "digest"])):
+    for tell, kinds in ((False, ["attached"]), (True, ["digest", "attached"])):
         policy = Policy()
         assert [m.kind for m in policy.attach(past, 0.0, CONTEXT, tell_past=tell)] == kinds
         assert run(policy, past, 1, 60, 4000) == []

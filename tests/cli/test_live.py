@@ -217,9 +217,25 @@ def test_the_past_is_told_as_one_digest(sample_logs, tmp_path):
             wait_for(lambda: len(heard) >= 2)
             watch.send_signal(signal.SIGTERM)
             watch.communicate(timeout=30)
-    (digest,) = [one for one in heard if one["kind"] == "digest"]
+    digest, first = heard[:2]
+    assert (digest["kind"], first["kind"]) == ("digest", "attached")  # the past before the present
     assert "SO FAR" in digest["title"]
     assert "phases: " in digest["message"] and "best so far: digits/accuracy" in digest["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "cause"),
+    [("digits_crash/console.log", "🔴 CRASHED", "IndexError"), ("digits_step", "🏁 FINISHED", "")],
+)
+def test_the_end_of_a_log_at_rest_is_told_once(sample_logs, tmp_path, name, title, cause):
+    log = sample_logs / name if cause else sample(sample_logs, name)
+    done = copilot("live", log, *LINGER, "--from-start", home=tmp_path)
+    before, _, rest = done.stdout.partition("📋 SO FAR")
+    past, _, end = rest.partition(title)
+    assert before.strip() == ""  # the past comes first
+    assert "phases: " in past and "best so far" in past
+    assert not [word for word in ("crashed:", "the run crashed", "finished:") if word in past]
+    assert title not in end and (not cause or end.count(cause) == 1)
 
 
 def test_a_watch_that_goes_on_says_how_things_stand(sample_logs, tmp_path):
@@ -233,7 +249,7 @@ def test_a_watch_that_goes_on_says_how_things_stand(sample_logs, tmp_path):
             watch.kill()
     log.write_bytes(data)
     done = copilot("live", log, *LINGER, home=home)
-    assert "The run finished" in done.stdout
+    assert "🏁 FINISHED" in done.stdout and "The run finished" not in done.stdout
     again = copilot("live", log, *LINGER, home=home)
     assert again.stdout.count("The run finished") == 1
 
@@ -292,3 +308,37 @@ def test_a_replay_closes_with_what_forecasts_on_the_way_were_worth(sample_logs, 
     balance = json.loads(copilot("replay", log, "--json", home=tmp_path).stdout.splitlines()[-1])
     report = copilot("report", log, "--format", "json", home=tmp_path)
     assert balance["looking_back"] == json.loads(report.stdout)["looking_back"] != []
+
+
+def epochs(first, last):
+    """Lines of a classifier in the way of a home-made trainer, ten seconds an epoch."""
+    for epoch in range(first, last + 1):
+        for step in range(1, 22, 5):
+            at = f"2026-11-26 11:{10 + epoch // 6}:{epoch % 6}{step // 5}"
+            loss = 2.3 * 0.9 ** (epoch + step / 22)
+            yield f"{at},000 INFO Epoch [{epoch}/30] Step [{step}/22] loss: {loss:.4f} lr: 0.001\n"
+        yield f"{at},900 INFO Epoch [{epoch}/30] val_loss: {loss:.4f} val_acc: {0.02 * epoch:.4f}\n"
+
+
+CRASH = """Traceback (most recent call last):
+  File "train.py", line 12, in <module>
+    step(batch)
+ValueError: shapes (3,4) and (5,6) not aligned
+"""
+
+
+def test_that_it_runs_again_is_told_before_what_it_has_done_since(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("".join(epochs(1, 8)) + CRASH)
+    said = []
+    with begun("live", log, "--no-gpu", "--plain", "--linger", "60", home=tmp_path / "h") as watch:
+        for line in watch.stdout:
+            said.append(line)
+            if "resume from the last checkpoint" in line:
+                with log.open("a") as more:
+                    more.write("".join(epochs(9, 14)))
+            if "best so far" in line or len(said) > 40:
+                break
+    lines = [line.split()[1:3] for line in said]
+    assert ["RUNNING", "AGAIN"] in lines
+    assert "best so far" in said[-1]

@@ -247,12 +247,44 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
         named_logs([link], print, 0.0)
 
 
+def test_many_logs_that_hold_nothing_yet_make_one_line(sample, tmp_path):
+    log = put(sample, tmp_path / "train.log")
+    empty = [tmp_path / f"{number}.log" for number in range(9)]
+    for one in empty:
+        one.touch()
+    notes = []
+
+    assert named_logs([log, *empty], notes.append, None) == [log, *empty]
+    named = ", ".join(str(one) for one in empty[:5])
+    (note,) = notes
+    assert note == (
+        f"waiting for 9 logs that hold nothing yet ({named}, …); 1 other log is watched meanwhile"
+    )
+
+
+def test_nothing_is_waited_for_that_came_while_another_was(sample, tmp_path, monkeypatch):
+    log, late = tmp_path / "run", tmp_path / "late.log"
+    log.mkdir()
+    head = log / "head.log"
+    head.write_text("loading data\n")
+    late.touch()
+    notes = []
+
+    def both_begin(_s):
+        put(sample, log / "train.log")
+        put(sample, late)
+
+    monkeypatch.setattr(time, "sleep", both_begin)
+    assert named_logs([log, late], notes.append, None) == [log, late]
+    assert notes == [f"no training seen yet in {log}; Ctrl-C ends the wait"]
+
+
 def test_a_log_that_is_not_there_yet_holds_up_no_other(sample, tmp_path):
     log, missing = put(sample, tmp_path / "train.log"), tmp_path / "other.log"
     notes = []
     assert named_logs([missing, log], notes.append, None) == [missing, log]
     assert notes == [
-        f"waiting for {missing}, which is not there yet; 1 other log watched meanwhile"
+        f"waiting for {missing}, which is not there yet; 1 other log is watched meanwhile"
     ]
     with pytest.raises(LogError):
         named_logs([missing], notes.append, 0.0)

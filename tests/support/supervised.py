@@ -28,8 +28,8 @@ class Quiet:
     def note(self, text):
         self.notes.append(text)
 
-    def take_up(self, watched, now, *, again):
-        self.taken_up.append((watched.following.status, again))
+    def take_up(self, watched, now, *, end_is_told):
+        self.taken_up.append((watched.following.status, end_is_told))
 
     def show(self, runs, now):
         self.shown += 1

@@ -1,0 +1,133 @@
+"""Whether the metric has lost most of what was learned, and not come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from copilot_analytics.analyzers._course import recent
+from copilot_analytics.analyzers._primary import is_a_return
+from copilot_analytics.analyzers.metric import judged_series
+
+if TYPE_CHECKING:
+    from copilot_analytics.analyzers.metric import MainMetric
+    from copilot_analytics.run import Run
+
+
+class Collapse(NamedTuple):
+    """A metric that fell and stays down.
+
+    Parameters
+    ----------
+    first, best, fallen, last
+        Evaluations: the first, the best, the first one after the fall and the newest.
+    best_step, good_step, since_step, last_step
+        Steps of the best, of the last one before the fall, of the first one after it and of the
+        newest.
+    level, now
+        Means of the best and of the newest evaluations, see `NEWEST`.
+    since_line, line
+        Lines of the first evaluation after the fall and of the newest.
+    sudden
+        Whether it fell at once: the evaluation before had lost little of what was lost.
+    """
+
+    first: float
+    best: float
+    fallen: float
+    last: float
+    best_step: int
+    good_step: int
+    since_step: int
+    last_step: int
+    level: float
+    now: float
+    since_line: int
+    line: int
+    sudden: bool
+
+
+def collapse(run: Run, main: MainMetric) -> Collapse | None:
+    """Return the collapse that lasts: the newest evaluations all lost half of what was gained.
+
+    What was gained must exceed noise, and what was lost be far beyond it. The return of an agent
+    falls and recovers in healthy runs, so it is left out.
+
+    Parameters
+    ----------
+    run
+        The run as it stands.
+    main
+        Its main metric.
+    """
+    if main.name is None or main.n < _FEWEST or is_a_return(main.name):
+        return None
+    step, value, _, _, line = judged_series(run, main.name)
+    better = value if main.direction == "max" else -value
+    # A single lucky evaluation is no level: the best counts by the mean of three in a row.
+    level = np.convolve(better, np.full(NEWEST, 1.0 / NEWEST), "valid")
+    at = int(np.argmax(level))
+    best, first = float(level[at]), float(better[0])
+    if at + NEWEST > len(better) - NEWEST:
+        return None
+    noise = main.noise or 0.0
+    if main.noise is not None and at >= 1:
+        # The fall itself must not count as noise.
+        noise = min(noise, float(np.std(np.diff(better[: at + NEWEST]))))
+    newest = better[-NEWEST:]
+    lost = best - float(newest.max())
+    if best - first <= max(_GAINED * noise, 2.0 * main.delta):
+        return None
+    if lost <= max(_LOST * (best - first), _SIGMAS * noise, 2.0 * main.delta):
+        return None
+    fell = int(np.flatnonzero(best - better <= _LOST * lost)[-1])
+    sign = 1.0 if main.direction == "max" else -1.0
+    top = at + int(np.argmax(better[at : at + NEWEST]))
+    return Collapse(
+        float(value[0]),
+        float(value[top]),
+        float(value[fell + 1]),
+        float(value[-1]),
+        int(step[top]),
+        int(step[fell]),
+        int(step[fell + 1]),
+        int(step[-1]),
+        sign * best,
+        sign * float(np.mean(newest)),
+        int(line[fell + 1]),
+        int(line[-1]),
+        best - float(better[max(fell - 1, 0)]) <= _STILL_WELL * lost,
+    )
+
+
+def loss_is_lost_too(run: Run, column: str, good_step: int) -> bool:
+    """Tell whether most of what the training loss had gained by a step is lost since then.
+
+    Parameters
+    ----------
+    column
+        The training loss.
+    good_step
+        The last step at which all was well.
+    """
+    rows = recent(run.train_log, column, 0)
+    known = np.isfinite(rows.value)
+    step, value = rows.step[known], rows.value[known]
+    split = int(np.searchsorted(step, good_step, "right"))
+    before, since = value[:split], value[split:]
+    if not len(before) or not len(since):
+        return False
+    first, usual = float(before[0]), float(np.median(before[-_LEVEL:]))
+    return float(np.median(since[-_LEVEL:])) - usual > _LOST * max(first - usual, 0.0) > 0.0
+
+
+NEWEST = 3
+"""Evaluations in a row that make a level, or a collapse."""
+_FEWEST = 6
+_LOST = 0.5
+# Sudden: the evaluation before the fall had lost no more than this share of what was lost.
+_STILL_WELL = 0.25
+_GAINED = 3.0
+_SIGMAS = 6.0
+_LEVEL = 10

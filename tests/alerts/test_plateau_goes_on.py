@@ -1,0 +1,112 @@
+"""A plateau that becomes convergence, and a schedule that is spent too early."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made_runs import make_analysis, make_run
+
+from copilot_analytics.alerts.advice import advice
+from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.analyzers.stopping import StopAdvice
+from copilot_analytics.engine import Session
+from copilot_analytics.events import Event
+from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.records import Record
+
+CONTEXT = Context("key", "my_run")
+FLAT = Event("finding", "true_plateau", 900, 900.0, 90, "flat since epoch 9", Severity.WARNING)
+OVER = Event("resolved", "true_plateau", 950, 950.0, 95, "No longer so: flat since epoch 9")
+DONE = Event("phase", "CONVERGED", 940, 940.0, 94, "PLATEAU → CONVERGED: nothing is left")
+AGAIN = Event("finding", "true_plateau", 2900, 2900.0, 290, "flat since epoch 29", FLAT.severity)
+
+
+def told_by(policy, *steps):
+    heard, decisions = [], []
+    for now, events in steps:
+        heard += policy.step(events, now, CONTEXT)
+        decisions += policy.decisions
+    return [message.title for message in heard], decisions
+
+
+def test_a_plateau_that_becomes_convergence_was_not_wrong():
+    titles, _ = told_by(Policy(), (900, [FLAT]), (935, []), (940, [DONE]), (950, [OVER]), (999, []))
+    assert titles == ["🟠 PLATEAU DETECTED   my_run", "🟢 CONVERGED   my_run"]
+
+
+def test_a_plateau_that_ends_otherwise_soon_is_taken_back():
+    titles, _ = told_by(Policy(), (900, [FLAT]), (935, []), (950, [OVER]), (999, []))
+    assert titles == ["🟠 PLATEAU DETECTED   my_run", "↩️ TAKEN BACK: PLATEAU DETECTED   my_run"]
+
+
+def test_a_later_plateau_is_told_again_and_after_a_restart_too():
+    on = Event("phase", "STABLE_CONVERGENCE", 1500, 1500.0, 150, "CONVERGED → STABLE_CONVERGENCE")
+    policy = Policy()
+    _, rows = told_by(policy, (900, [FLAT]), (935, []), (940, [DONE]), (950, [OVER]), (1500, [on]))
+    latest = {row.event_id: row for row in rows}
+    for one in (Policy.restore(latest.values()), policy):
+        titles, _ = told_by(one, (2900, [AGAIN]), (2940, []))
+        assert any("PLATEAU DETECTED" in title for title in titles)
+
+
+def trained(rates, *, epochs=60, per_epoch=5):
+    """Train flat from epoch 6 on, with a rate for each epoch."""
+    session = Session()
+    facts = {"planned_epochs": epochs, "steps_per_epoch": per_epoch}
+    session.update(Record("config", facts=facts))
+    line = 1
+    for step in range(1, len(rates) * per_epoch + 1):
+        epoch, line = step / per_epoch, line + 1
+        at = min(epoch, 6.0)
+        values = {"loss": 2.3 - 0.25 * at + 0.01 * (step % 3), "lr": rates[(step - 1) // per_epoch]}
+        session.update(Record("train", step, epoch, float(step), values, line=line))
+        if step % per_epoch == 0:
+            line += 1
+            score = {"val_acc": 0.8 - 0.1 * (6.0 - at) / 6.0}
+            session.update(Record("eval", step, epoch, float(step), score, line=line))
+    return session
+
+
+def test_a_plateau_does_not_deny_the_convergence_told_beside_it():
+    session = Session()
+    said = []
+    full = trained([0.001] * 6 + [0.0] * 24)
+    for record in full.run.records:
+        session.update(record)
+        said += [f for f in session.findings if f.id == "true_plateau"]
+    assert said
+    assert not any("too little evidence" in found.explanation for found in said)
+
+
+STOP = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %")
+ZERO = Finding(
+    "lr_zero", Severity.WARNING, 600,
+    "the learning rate is 0 since epoch 6.0, with 90% of the plan still to come then",
+    "Nothing is learned.", (Evidence("learning rate", "0"),), "Check its length.",
+)  # fmt: skip
+
+
+def test_a_rate_of_zero_long_before_the_end_is_to_be_mended():
+    analysis = replace(make_analysis(make_run()), stop=STOP, findings=(ZERO,))
+    (line,) = advice(analysis, ())
+    assert line.startswith("💡 Stop now: P(≥ 0.5 pt more by epoch 24) = 4 %. Mend the schedule")
+    assert ZERO.title in line
+    calm = replace(analysis, stop=StopAdvice("continue", "it gains"))
+    assert "Mend" not in "".join(advice(calm, ()))
+
+
+@pytest.mark.parametrize(
+    ("now", "at_floor", "epochs_done", "mends"),
+    [
+        (1e-6, True, 8, True),
+        (1e-3, True, 8, False),
+        (1e-6, False, 8, False),
+        (1e-6, True, 16, False),
+    ],
+)
+def test_a_schedule_that_is_spent_early_is_to_be_mended(now, at_floor, epochs_done, mends):
+    analysis = make_analysis(make_run(epochs_done=epochs_done))
+    rate = replace(analysis.learning_rate, now=now, peak=1e-2, at_floor=at_floor)
+    analysis = replace(analysis, stop=STOP, findings=(), learning_rate=rate)
+    assert ("Mend the schedule" in advice(analysis, ())[0]) is mends
