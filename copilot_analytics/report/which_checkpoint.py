@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from copilot_analytics.report.checkpoint_files import on_disk, usable_first
-from copilot_analytics.report.checkpoint_folders import NO_FOLDER, checkpoint_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,6 +18,12 @@ if TYPE_CHECKING:
 LAST = "the last checkpoint"
 """What is said where the newest one has no name."""
 _MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
+
+
+def _below_the_log(analysis: Analysis) -> CheckpointFolder:
+    from copilot_analytics.report.checkpoint_folders import checkpoint_folder
+
+    return checkpoint_folder(analysis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Look:
     """
 
     on_disk: Callable[[Analysis, Iterable[str]], dict[str, bool]] = on_disk
-    folder: Callable[[Analysis], CheckpointFolder] = checkpoint_folder
+    folder: Callable[[Analysis], CheckpointFolder] = _below_the_log
 
 
 DISK = Look()
@@ -104,4 +109,6 @@ def _seen(analysis: Analysis, look: Look | None, names: list[str]) -> dict[str, 
 
 
 def _folder(analysis: Analysis, look: Look | None) -> CheckpointFolder:
+    from copilot_analytics.report.checkpoint_folders import NO_FOLDER
+
     return look.folder(analysis) if look is not None else NO_FOLDER

@@ -123,7 +123,7 @@ def test_auto_goes_over_to_a_log_that_begins_to_grow(sample_logs, tmp_path):
             out, err = one.communicate(timeout=120)
     assert one.returncode == 0, err
     assert err.count("going over to it") == 1
-    assert "old: The run ended early" in out and "FINISHED   new" in out
+    assert "ENDED EARLY   old" in out and "FINISHED   new" in out
 
 
 def test_auto_looks_for_a_log_that_begins_while_it_lingers(sample_logs, tmp_path):
