@@ -22,6 +22,8 @@ NOT_TRAINING = re.compile(r"^(?!d?train|learn|fit)", re.IGNORECASE)
 """Finds metrics of data sets that the trees are not fitted to."""
 
 _BEST = re.compile(r"best (?:iteration|round)(?: is)?:\s*$", re.IGNORECASE)
+_NO_BETTER = re.compile(r"(?:^|\s)(?:early )?stopping[.,] best", re.IGNORECASE)
+_TO_THE_END = re.compile(r"did not meet early", re.IGNORECASE)
 
 
 class BoostingParser(StatementParser):
@@ -57,7 +59,9 @@ class BoostingParser(StatementParser):
         """Take the announcement of the best line, which ends a training."""
         if _BEST.search(line[-60:]):
             self._repeats = True
-            why = "it stopped early or printed its best tree"
+            why = "it printed its best tree"
+            if _NO_BETTER.search(line) and not _TO_THE_END.search(line):
+                why = "early stopping"
             return [self._rows.record("end", number, facts={"reason": why})]
         return super().parse(line, number)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -388,3 +389,15 @@ def test_a_run_without_a_plan_has_no_record(sure: dict[str, float]) -> None:
 def test_a_risk_that_was_not_measured_is_refused(risk: float) -> None:
     with pytest.raises(ValueError, match="share of runs from"):
         StoppingAnalyzer(Options(risk=risk))
+
+
+def test_less_is_promised_of_a_metric_of_which_less_is_better() -> None:
+    records = flat_run().first(0.5)
+    losses = [
+        Record("eval", r.step, r.epoch, metrics={"val_loss": 1 - sum(r.metrics.values())})
+        if r.kind == "eval"
+        else r
+        for r in records
+    ]
+    assert "P(val_loss ≥ 0.5 % lower by epoch" in advice_of(losses).reason
+    assert re.search(r"P\(≥ 0\.5 pt more \S+ by epoch", advice_of(records).reason)
