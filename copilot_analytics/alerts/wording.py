@@ -97,14 +97,14 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     name = plain(context.run_name, 80)
     todo = advice(analysis, tidings, context) if analysis is not None else []
     if digest and len(tidings) > 1:
-        lines = [_item(tiding, todo) for tiding in tidings[:_MOST_ITEMS]]
+        lines = [_item(tiding, todo, analysis) for tiding in tidings[:_MOST_ITEMS]]
         if len(tidings) > _MOST_ITEMS:
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {len(tidings)} things   {name}"
     else:
         title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
-        lines += [_item(tiding, todo) for tiding in tidings[1:_MOST_ITEMS]]
+        lines += [_item(tiding, todo, analysis) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
     if any(t.event.kind == "phase" or trouble_of(t.event) == "plateau" for t in tidings):
         figures = ("overview",)
@@ -303,7 +303,7 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         return plain(said, _LONGEST_ON_A_PHONE)
     if event.kind == "advice" and analysis is not None and analysis.stop.advice == event.key:
         return ""  # the advice says it
-    said = event.text.removeprefix(f"{event.key}: ")
+    said = _as_of_now(event, analysis).removeprefix(f"{event.key}: ")
     went_on = about is not None and about.kind == "status" and event.key == "running"
     return f"it went on {said}" if went_on else said
 
@@ -320,7 +320,17 @@ def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
     return [] if said else [f"Seen: {shown}"]
 
 
-def _item(tiding: Tiding, todo: Sequence[str] = ()) -> str:
+def _as_of_now(event: Event, analysis: Analysis | None) -> str:
+    """Return what an event says, with the numbers of now if it tells of the present phase."""
+    if event.kind != "phase" or analysis is None:
+        return event.text
+    phases = analysis.phases
+    if event.key != phases.current.value or phases.leaning is not None or not phases.reason:
+        return event.text
+    return f"{event.text.partition(': ')[0]}: {phases.reason}"
+
+
+def _item(tiding: Tiding, todo: Sequence[str] = (), analysis: Analysis | None = None) -> str:
     """Say one of several things in one line; why something is advised stands in `todo`."""
     from copilot_analytics.wording import duration
 
@@ -334,7 +344,7 @@ def _item(tiding: Tiding, todo: Sequence[str] = ()) -> str:
         return f"• ✅ over after {duration(tiding.lasted_s)}: {_noun(about)}"
     if tiding.turn == "unstable":
         return f"• 🔁 comes and goes: {event.text}"
-    said = _noun(event) if is_advised(event, todo) else event.text
+    said = _noun(event) if is_advised(event, todo) else _as_of_now(event, analysis)
     return f"• {_MARKS[event.severity]} {said}"
 
 
