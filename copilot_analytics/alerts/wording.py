@@ -372,7 +372,7 @@ def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     from copilot_analytics.report.wording import extent
-    from copilot_analytics.wording import duration, interval
+    from copilot_analytics.wording import duration
 
     eta, run, life = analysis.eta, analysis.run, analysis.life
     if life.status in ENDED:
@@ -383,7 +383,7 @@ def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     if life.status == "stalled":
         return f"⏱ silent at {extent(run)}"
     if eta.remaining_s is not None:
-        bounds = interval(eta.low_s, eta.high_s, eta.level)
+        bounds = eta.bounds
         text = f"⏱ {duration(eta.remaining_s)} left" + (f" ({bounds})" if bounds else "")
         return text + (" by the log's own eta" if eta.source.startswith("the log's own") else "")
     why = next((gap.why for gap in eta.not_judged), "")

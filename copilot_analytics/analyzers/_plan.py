@@ -115,6 +115,30 @@ def evals_left(run: Run, planned: int) -> int | None:
     return _left(last, spacing, run.last_step, planned)
 
 
+def may_yet_evaluate(run: Run, coming: int | None) -> bool:
+    """Tell whether evaluations may come though none was seen: by the plan, or after an epoch.
+
+    One that has gone on into a second epoch without any shows that its epochs need not end so. A
+    row of a whole epoch holds what evaluated it.
+
+    Parameters
+    ----------
+    run
+        The run.
+    coming
+        Evaluations still to come by the plan; None if it says nothing of them.
+    """
+    if len(run.eval_log) or coming == 0:
+        return False
+    log, epochs = run.train_log, run.meta.planned_epochs
+    if coming is not None:
+        return True
+    if not len(log) or not epochs or epochs < 2 or run.counts_epochs:
+        return False
+    first, last = float(log.epoch[0]), float(log.epoch[-1])
+    return last <= math.floor(first) + 1 + 1e-6
+
+
 def little_left(run: Run) -> bool:
     """Tell whether so little of the plan is left that ending the run saves next to nothing."""
     planned = planned_end(run)
