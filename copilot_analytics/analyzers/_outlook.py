@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from copilot_analytics.analyzers._dead import never_learned
+from copilot_analytics.analyzers._dead import never_learned, why_dead
 from copilot_analytics.analyzers._loss_fall import (
     FAST_PCT,
     FAST_SHARE,
@@ -237,7 +237,7 @@ class _Judge:
             words = f"{words}; flat, but the learning rate drops at "
             words += f"{place(drop.step, drop.epoch)}: decide at {decide_at(self.run, drop)}"
         elif self.dead:
-            words = f"{words}; the loss never fell by more than noise"
+            words = f"{words}; {why_dead(self.run, self.main)}"
         return self._with(Phase.PLATEAU, words, evidence)
 
     def _why_no_trend(self) -> str:
