@@ -37,8 +37,9 @@ class Eta:
         What the log itself last printed, None if nothing.
     drift
         Rate of the newest fifth of the run over that of the first, above 1 when slower.
-    evals_unseen
-        Whether evaluations may be to come of which none was seen: they are not counted in.
+    evals_left_out
+        Whether evaluations are or may be to come of which none was measured: they are not counted
+        in.
     next_line_s
         How much of it should pass until the next line, with an evaluation that is due.
     """
@@ -56,7 +57,7 @@ class Eta:
     log_eta_s: float | None = None
     drift: float | None = None
     not_judged: tuple[NotJudged, ...] = ()
-    evals_unseen: bool = False
+    evals_left_out: bool = False
     next_line_s: float = 0.0
 
     @property
@@ -67,11 +68,11 @@ class Eta:
         --------
         >>> Eta(2400.0, 2280.0, 2580.0).bounds
         '80 %: 38 min – 43 min'
-        >>> Eta(2400.0, 2280.0, 2580.0, evals_unseen=True).bounds
-        '80 %: 38 min – 43 min; without evaluation, none was seen yet'
+        >>> Eta(2400.0, 2280.0, 2580.0, evals_left_out=True).bounds
+        '80 %: 38 min – 43 min; without evaluation, none was measured yet'
         """
-        unseen = "without evaluation, none was seen yet" if self.evals_unseen else ""
-        parts = (interval(self.low_s, self.high_s, self.level), unseen)
+        lacks = "without evaluation, none was measured yet" if self.evals_left_out else ""
+        parts = (interval(self.low_s, self.high_s, self.level), lacks)
         return "; ".join(part for part in parts if part)
 
     def after(self, silence_s: float) -> Eta:

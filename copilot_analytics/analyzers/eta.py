@@ -14,7 +14,8 @@ from copilot_analytics.analyzers._intervals import MOST_MEASURED, Clock
 from copilot_analytics.analyzers._plan import (
     checkpoints_left,
     evals_left,
-    may_yet_evaluate,
+    evals_left_as_the_first,
+    may_evaluate,
     planned_end,
     printed_eta,
 )
@@ -250,6 +251,7 @@ class EtaAnalyzer(Analyzer[Eta]):
         coming = due_s = None
         if planned is not None:
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
+            coming = evals_left_as_the_first(run, planned) if coming is None else coming
             overhead.append(Overhead(evals, float(coming or 0)))
             due_s = _usual_extra_s(evals) if coming and at_eval(run) else None
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
@@ -289,7 +291,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             eval_s=_usual_extra_s(evals),
             checkpoint_s=_usual_extra_s(saves),
             evals_left=coming,
-            evals_unseen=planned is not None and not evals and may_yet_evaluate(run, coming),
+            evals_left_out=found.unmeasured > 0 or (planned is not None and may_evaluate(run)),
             next_line_s=found.rate_s_per_step * _line_steps(run) + (due_s or 0.0),
             source=source,
             log_eta_s=log_eta,

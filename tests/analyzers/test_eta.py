@@ -306,16 +306,21 @@ def epochs_of_steps(last: int, *, eval_s: float | None) -> list[Record]:
 def test_what_leaves_unseen_evaluations_out_says_so(last: int) -> None:
     eta = eta_of(epochs_of_steps(last, eval_s=200.0))
     assert eta.remaining_s == pytest.approx(280 - last, rel=0.02)
-    assert eta.evals_unseen and "without evaluation, none was seen yet" in eta.bounds
+    assert eta.evals_left_out and "without evaluation, none was measured yet" in eta.bounds
 
 
 def test_seen_evaluations_are_counted_in_and_none_are_missed_where_there_are_none() -> None:
     seen = eta_of(epochs_of_steps(60, eval_s=200.0))
-    assert not seen.evals_unseen and seen.eval_s == pytest.approx(200.0)
+    assert not seen.evals_left_out and seen.eval_s == pytest.approx(200.0)
+    # One says how far apart they are if they go on so: 220 steps and 6 further ones.
+    assert seen.remaining_s == pytest.approx(220 + 6 * 200, rel=0.02)
+    assert seen.evals_left == 6 and seen.low_s < 1000 < 1800 < seen.high_s
+    once = [r for r in epochs_of_steps(120, eval_s=200.0) if r.kind != "eval" or r.step == 40]
+    assert eta_of(once).evals_left is None
     never = eta_of(epochs_of_steps(60, eval_s=None))
-    assert not never.evals_unseen and "evaluation" not in never.bounds
+    assert not never.evals_left_out and "evaluation" not in never.bounds
     planned = [Record("config", facts={"val_interval": 2, "val_unit": "epoch"})]
-    assert eta_of(planned + epochs_of_steps(60, eval_s=None)).evals_unseen
+    assert eta_of(planned + epochs_of_steps(60, eval_s=None)).evals_left_out
 
 
 @pytest.mark.parametrize("epochs", [1, None])
@@ -324,7 +329,7 @@ def test_where_no_epoch_is_to_follow_no_evaluation_is_missed(epochs: int | None)
         "config", facts={"planned_steps": 1000} | ({"planned_epochs": 1} if epochs else {})
     )
     records = epochs_of_steps(30, eval_s=None)[1:]
-    assert not eta_of([plan, *records]).evals_unseen
+    assert not eta_of([plan, *records]).evals_left_out
 
 
 def test_time_left_passes_between_lines_but_not_what_follows_the_next() -> None:
