@@ -169,9 +169,8 @@ class _Judge:
             "while the training loss does not rise"
         )
         lines = tuple(line for line in (over.since_line, *self._line()) if line)
-        return self._with(
-            Phase.OVERFITTING_RISK, reason, (Evidence(f"{column} lost", lost, noise, lines),)
-        )
+        shown = Evidence(f"{column} got worse by", lost, noise, lines)
+        return self._with(Phase.OVERFITTING_RISK, reason, (shown,))
 
     def _by_trend(self) -> Outlook:
         gain = Gain.of(self.run, self.main, self.rate, self.current)
