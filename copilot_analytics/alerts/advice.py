@@ -69,7 +69,10 @@ def advice(
         return [f"💡 {_of_a_divergence(analysis, context)}"]
     from copilot_analytics.report.verdict import chance
 
-    reason = _lead(stop.reason)
+    reason = stop.reason
+    if "OVERFITTING_RISK" in named and reason.startswith(f"{analysis.metric.name} got worse by"):
+        reason = reason.partition("; ")[2]  # the message tells it
+    reason = _lead(reason)
     if stop.advice == "kill" and stop.checkpoints:
         reason = reason.partition("; go back to")[0]  # the checkpoint is named
     odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)

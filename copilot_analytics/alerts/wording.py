@@ -100,14 +100,14 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     name = plain(context.run_name, 80)
     todo = advice(analysis, tidings, context) if analysis is not None else []
     if digest and (len(tidings) > 1 or first.turn == "passed"):
-        lines = [_item(tiding, todo) for tiding in tidings[:_MOST_ITEMS]]
+        lines = [_item(tiding, todo, analysis) for tiding in tidings[:_MOST_ITEMS]]
         if len(tidings) > _MOST_ITEMS:
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {plural(len(tidings), 'thing')}   {name}"
     else:
         title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
-        lines += [_item(tiding, todo) for tiding in tidings[1:_MOST_ITEMS]]
+        lines += [_item(tiding, todo, analysis) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
     if any(t.event.kind == "phase" or trouble_of(t.event) == "plateau" for t in tidings):
         figures = ("overview",)
@@ -296,7 +296,7 @@ def _change(tiding: Tiding, analysis: Analysis | None) -> str:
         return plain(reason_below(event, _finding(analysis, event.key)), _LONGEST_ON_A_PHONE)
     if event.kind == "advice" and analysis is not None and analysis.stop.advice == event.key:
         return ""  # the advice says it
-    said = event.text.removeprefix(f"{event.key}: ")
+    said = _as_of_now(event, analysis).removeprefix(f"{event.key}: ")
     went_on = about is not None and about.kind == "status" and event.key == "running"
     return f"it went on {said}" if went_on else said
 
@@ -313,7 +313,17 @@ def _seen(tiding: Tiding, analysis: Analysis) -> list[str]:
     return [] if said else [f"Seen: {shown}"]
 
 
-def _item(tiding: Tiding, todo: Sequence[str] = ()) -> str:
+def _as_of_now(event: Event, analysis: Analysis | None) -> str:
+    """Return what an event says, with the numbers of now if it tells of the present phase."""
+    if event.kind != "phase" or analysis is None:
+        return event.text
+    phases = analysis.phases
+    if event.key != phases.current.value or phases.leaning is not None or not phases.reason:
+        return event.text
+    return f"{event.text.partition(': ')[0]}: {phases.reason}"
+
+
+def _item(tiding: Tiding, todo: Sequence[str] = (), analysis: Analysis | None = None) -> str:
     """Say one of several things in one line; why something is advised stands in `todo`."""
     from copilot_analytics.wording import duration
 
@@ -327,7 +337,7 @@ def _item(tiding: Tiding, todo: Sequence[str] = ()) -> str:
         return f"• ✅ over after {duration(tiding.lasted_s)}: {_noun(about)}"
     if tiding.turn == "unstable":
         return f"• 🔁 comes and goes: {event.text}"
-    said = _noun(event) if is_advised(event, todo) else event.text
+    said = _noun(event) if is_advised(event, todo) else _as_of_now(event, analysis)
     return f"• {_MARKS[event.severity]} {said}"
 
 
@@ -355,7 +365,7 @@ def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     from copilot_analytics.report.wording import extent
-    from copilot_analytics.wording import duration, interval
+    from copilot_analytics.wording import duration
 
     eta, run, life = analysis.eta, analysis.run, analysis.life
     if life.status in ENDED:
@@ -366,7 +376,7 @@ def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     if life.status == "stalled":
         return f"⏱ silent at {extent(run)}"
     if eta.remaining_s is not None:
-        bounds = interval(eta.low_s, eta.high_s, eta.level)
+        bounds = eta.bounds
         text = f"⏱ {duration(eta.remaining_s)} left" + (f" ({bounds})" if bounds else "")
         return text + (" by the log's own eta" if eta.source.startswith("the log's own") else "")
     why = next((gap.why for gap in eta.not_judged), "")

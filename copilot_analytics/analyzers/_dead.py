@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._guessing import worse_than_guessing
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
@@ -103,13 +104,22 @@ def metric_moved(run: Run, main: MainMetric) -> bool:
 
 
 def never_learned(run: Run, trend: Trend, main: MainMetric) -> bool:
-    """Tell whether the loss never left its start, and no evaluation moved."""
+    """Tell whether the loss never left its start, or that of guessing, and no evaluation moved."""
+    if worse_than_guessing(run, main) is not None:
+        return True
     if trend.loss_start is None or trend.loss_now is None:
         return False
     progress = abs(trend.loss_start - trend.loss_now)
     noise = trend.loss_noise or 0.0
     learned = progress > max(_LEARNED * abs(trend.loss_start), noise)
     return not learned and not metric_moved(run, main)
+
+
+def why_dead(run: Run, main: MainMetric) -> str:
+    """Say why a run counts as one that never learned."""
+    if worse_than_guessing(run, main) is not None:
+        return "all evaluations are those of guessing"
+    return "the loss never fell by more than noise"
 
 
 def _goes_on(run: Run) -> bool:

@@ -99,7 +99,8 @@ class Gain:
         """Say it for a reader, and show it as evidence."""
         noisy = self.reach >= _SHOWN * max(main.delta, abs(self.gained))
         amount = gain_in_words(abs(self.gained), self.reach if noisy else None, main.scale)
-        word = "gained" if self.gained >= 0 else "lost"
+        words = ("gained", "lost") if main.direction == "max" else ("improved by", "got worse by")
+        word = words[self.gained < 0]
         text = f"{main.name} {word} {amount}, the last {self.n} evals against the {self.n} before"
         if self.gained >= 0 and main.best_step is not None and main.best_step < self.from_step:
             text += f", but is not past its best at {place(main.best_step, main.best_epoch)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from copilot_analytics.analyzers._dead import never_learned
+from copilot_analytics.analyzers._dead import never_learned, why_dead
 from copilot_analytics.analyzers._diverging import divergence_in_words
 from copilot_analytics.analyzers._loss_fall import (
     FAST_PCT,
@@ -159,9 +159,8 @@ class _Judge:
             "while the training loss does not rise"
         )
         lines = tuple(line for line in (over.since_line, *self._line()) if line)
-        return self._with(
-            Phase.OVERFITTING_RISK, reason, (Evidence(f"{column} lost", lost, noise, lines),)
-        )
+        shown = Evidence(f"{column} got worse by", lost, noise, lines)
+        return self._with(Phase.OVERFITTING_RISK, reason, (shown,))
 
     def _by_trend(self) -> Outlook:
         gain = Gain.of(self.run, self.main, self.rate, self.current)
@@ -226,7 +225,7 @@ class _Judge:
             words = f"{words}; flat, but the learning rate drops at "
             words += f"{place(drop.step, drop.epoch)}: decide at {decide_at(self.run, drop)}"
         elif self.dead:
-            words = f"{words}; the loss never fell by more than noise"
+            words = f"{words}; {why_dead(self.run, self.main)}"
         elif likely:
             words = f"{words}; level now, yet {more}"
         return self._with(Phase.PLATEAU, words, evidence)

@@ -19,6 +19,8 @@ _NEWEST = 12
 _ETA_ROWS = 2000
 _FEWEST_ETAS = 3
 _LAST_TENTH = 0.9
+_BEGINNING = 0.5  # of what comes before the first evaluation
+_OVERDUE = 2.5  # times as far as the first evaluation
 _UNKNOWN_SPACING = 0.03
 
 
@@ -113,6 +115,36 @@ def evals_left(run: Run, planned: int) -> int | None:
         return 0
     last = float(done[-1]) if len(done) else 0.0
     return _left(last, spacing, run.last_step, planned)
+
+
+def evals_left_as_the_first(run: Run, planned: int) -> int | None:
+    """Return how many evaluations are to come if they go on as far apart as the first one came.
+
+    None unless the log begins with the training and holds a single evaluation so far, and the
+    second one is not overdue.
+    """
+    done, log = eval_steps(run), run.train_log
+    if len(done) != 1 or not len(log) or float(log.step[0]) > _BEGINNING * float(done[0]):
+        return None
+    spacing = float(done[0])
+    if spacing <= 0 or run.last_step > _OVERDUE * spacing:
+        return None
+    return _left(spacing, spacing, run.last_step, planned)
+
+
+def may_evaluate(run: Run) -> bool:
+    """Tell whether an evaluation may come after the first epoch, though no plan says so.
+
+    One that has gone on into a second epoch without any shows that its epochs need not end so. A
+    row of a whole epoch holds what evaluated it.
+    """
+    log, epochs = run.train_log, run.meta.planned_epochs
+    if len(run.eval_log) or not len(log) or not epochs or epochs < 2 or run.counts_epochs:
+        return False
+    if eval_spacing(run) is not None:
+        return False  # the plan says when
+    first, last = float(log.epoch[0]), float(log.epoch[-1])
+    return last <= math.floor(first) + 1 + 1e-6
 
 
 def little_left(run: Run) -> bool:

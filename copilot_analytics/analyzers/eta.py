@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,10 +14,13 @@ from copilot_analytics.analyzers._intervals import MOST_MEASURED, Clock
 from copilot_analytics.analyzers._plan import (
     checkpoints_left,
     evals_left,
+    evals_left_as_the_first,
+    may_evaluate,
     planned_end,
     printed_eta,
 )
-from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.analyzers._time_left import Eta
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.rates import Overhead, remaining_time
 from copilot_analytics.wording import plural
@@ -32,48 +35,7 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
     from copilot_analytics.stats.rates import RemainingTime
 
-
-@dataclass(frozen=True, slots=True)
-class Eta:
-    """The time left.
-
-    Parameters
-    ----------
-    remaining_s, low_s, high_s
-        Median and bounds of the prediction interval; None if it cannot be told.
-    level
-        Probability of the interval.
-    planned_steps
-        The end it runs to; None where only the log's own estimate tells that it ends.
-    step_s
-        Seconds of one step at the present rate, evaluations and checkpoints left out; known where
-        the end is not, too.
-    eval_s, checkpoint_s
-        Measured duration of one evaluation and of one checkpoint, None if not seen.
-    evals_left
-        Evaluations still to come, None if unknown.
-    source
-        ``time stamps``, with evaluations and checkpoints counted in where they fell into every
-        interval; without them ``printed iteration time``, or when a live watch saw lines come.
-    log_eta_s
-        What the log itself last printed, None if nothing.
-    drift
-        Rate of the newest fifth of the run over that of the first, above 1 when slower.
-    """
-
-    remaining_s: float | None = None
-    low_s: float | None = None
-    high_s: float | None = None
-    level: float = 0.8
-    planned_steps: int | None = None
-    step_s: float | None = None
-    eval_s: float | None = None
-    checkpoint_s: float | None = None
-    evals_left: int | None = None
-    source: str = ""
-    log_eta_s: float | None = None
-    drift: float | None = None
-    not_judged: tuple[NotJudged, ...] = ()
+__all__ = ["Eta", "EtaAnalyzer"]
 
 
 class EtaAnalyzer(Analyzer[Eta]):
@@ -286,15 +248,17 @@ class EtaAnalyzer(Analyzer[Eta]):
         evals, saves = self._overheads()
         clock, source = self._clock_for(run)
         overhead: list[Overhead] = []
-        coming = None
+        coming = due_s = None
         if planned is not None:
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
+            coming = evals_left_as_the_first(run, planned) if coming is None else coming
             overhead.append(Overhead(evals, float(coming or 0)))
+            due_s = _usual_extra_s(evals) if coming and at_eval(run) else None
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
         if clock is self._arrivals and not self._arrivals.met_evaluation(run):
             overhead = [Overhead([], float(coming or 0))]
         elif clock in {self._evals, self._through, self._arrivals}:
-            overhead = []
+            overhead, due_s = [], None
         elif clock is self._printed and evals:
             source += " and measured evaluations"
         if not clock.tells:
@@ -327,6 +291,8 @@ class EtaAnalyzer(Analyzer[Eta]):
             eval_s=_usual_extra_s(evals),
             checkpoint_s=_usual_extra_s(saves),
             evals_left=coming,
+            evals_left_out=found.unmeasured > 0 or (planned is not None and may_evaluate(run)),
+            next_line_s=found.rate_s_per_step * _line_steps(run) + (due_s or 0.0),
             source=source,
             log_eta_s=log_eta,
             drift=_drift(time_s, steps),
@@ -382,6 +348,13 @@ def _drift(time_s: Floats, steps: Floats) -> float | None:
     first = float(time_s[:n].sum() / steps[:n].sum())
     last = float(time_s[-n:].sum() / steps[-n:].sum())
     return last / first if first > 0 and last > 0 else None
+
+
+def _line_steps(run: Run) -> float:
+    """Return the usual steps between the newest lines, 0.0 where there are too few."""
+    log = run.train_log if len(run.train_log) else run.eval_log
+    gaps = np.diff(log.step[-MOST_MEASURED:])
+    return float(np.median(gaps[gaps > 0])) if np.any(gaps > 0) else 0.0
 
 
 def _printed_eta(run: Run) -> float | None:

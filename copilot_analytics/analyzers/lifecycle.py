@@ -63,6 +63,11 @@ class Lifecycle:
     line: int = 0
     not_judged: tuple[NotJudged, ...] = ()
 
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the trainer's own patience ended the run."""
+        return self.status == "finished" and self.reason.startswith("early stopping")
+
 
 def usual_pause_s(run: Run) -> float:
     """Return the 0.99 quantile of the pauses between the newest 2000 rows; 0 without times."""

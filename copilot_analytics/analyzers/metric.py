@@ -100,6 +100,23 @@ class MainMetric:
     ties: tuple[Tie, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
 
+    @property
+    def further(self) -> str:
+        """What a gain worth having is, for a reader.
+
+        Examples
+        --------
+        >>> MainMetric("mIoU", delta_text="0.5 pt").further
+        '≥ 0.5 pt more mIoU'
+        >>> MainMetric("val_loss", "min", best=0.4, delta_text="0.5 % of 0.4").further
+        'val_loss ≥ 0.5 % lower'
+        """
+        if self.direction == "max":
+            return f"≥ {self.delta_text} more {self.name}"
+        share, per_cent, _ = self.delta_text.partition(" % of ")
+        of_best = bool(per_cent) and self.best is not None and self.best > 0
+        return f"{self.name} ≥ {f'{share} %' if of_best else self.delta_text} lower"
+
 
 class MetricAnalyzer(Analyzer[MainMetric]):
     """Chooses and follows the main metric.

@@ -287,7 +287,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         p_gain = ahead.p_gain if ahead.p_gain is not None else 1.0
         by = place(ahead.horizon, run.epoch_of(ahead.horizon))
         by += "" if ahead.end_known else ", twice the steps so far"
-        words = f"P(≥ {main.delta_text} more {main.name} by {by}) {is_share(p_gain)}"
+        words = f"P({main.further} by {by}) {is_share(p_gain)}"
         limit = self._strictness.limit
         seldom = self._gauge.price <= limit
         if rate.next_drop is not None and (phases.current is Phase.PLATEAU or seldom):
@@ -307,13 +307,14 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if little_left(run) and self._now.advice != "stop":
             return _Verdict("continue", f"the run is nearly over; {words}")
         if phases.current not in _TOO_EARLY and self._pays():
-            lost = ""
+            lost, so_long = "", "how long it has been level"
             if over.overfitting and over.by == "metric":
-                lost = f"{main.name} lost {difference_text(over.lost or 0.0, main.scale)} since "
-                lost += f"{place(over.since_step, run.epoch_of(over.since_step))}; "
+                so_long = "how long ago its best was"
+                lost = f"{main.name} got worse by {difference_text(over.lost or 0.0, main.scale)} "
+                lost += f"since {place(over.since_step, run.epoch_of(over.since_step))}; "
             chance = share(self._gauge.chance)
             if self._gauge.chance < p_gain and chance != share(p_gain):
-                words += f", {chance} counting how long it has been level"
+                words += f", {chance} counting {so_long}"
             best = place(main.best_step, main.best_epoch)
             words += self._what_it_costs(run, main, ahead)
             return _Verdict("stop", f"{lost}{words}; the best is {main.best:.5g} of {best}")
@@ -335,7 +336,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if ahead.end_known and run.progress is not None:
             left = f"the last {share(max(1.0 - run.progress, 0.0))} of the run"
         risk = f"{100 * self._strictness.risk:g} %"
-        return f"; on average {gain} more, too little for {left} at the accepted risk of {risk}"
+        more = "more" if main.direction == "max" else "lower"
+        return f"; on average {gain} {more}, too little for {left} at the accepted risk of {risk}"
 
     def _not_yet(self, main: MainMetric, p_gain: float, phase: Phase) -> str:
         """Say why so small a chance is no reason to stop yet; empty if it is not small."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.analyzers._dead import dead_run
+from copilot_analytics.analyzers._dead import SHARE_OF_PLAN, dead_run
+from copilot_analytics.analyzers._guessing import worse_than_guessing
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
@@ -37,7 +38,7 @@ class DeadRun(Diagnosis):
         """Return the finding while nothing was learned."""
         dead = dead_run(run, results)
         if dead is None:
-            return None
+            return self._guesses(run, results)
         at = last_line(run.train_log)
         moved = Evidence(
             "change of the training loss since its start", f"{dead.start - dead.now:.3g}",
@@ -66,6 +67,39 @@ class DeadRun(Diagnosis):
                 results,
                 "try to overfit a single batch: check labels, that parameters are passed to the "
                 "optimizer and are not frozen, and the learning rate.",
+            ),
+        )
+
+    def _guesses(self, run: Run, results: Results) -> Finding | None:
+        """Return the finding of a run that is worse than guessing all along."""
+        main, health = results.of(MetricAnalyzer), results.of(DivergenceAnalyzer)
+        early = run.progress is not None and run.progress < SHARE_OF_PLAN
+        if early or health.state != "healthy" or results.of(LearningRateAnalyzer).warming_up:
+            return None
+        guess = worse_than_guessing(run, main)
+        if guess is None:
+            return None
+        at = last_line(run.train_log)
+        return Finding(
+            self.name,
+            Severity.WARNING,
+            None,
+            f"all {guess.evals} evaluations are those of guessing among {guess.classes} classes, "
+            f"and {health.column} is mostly around {guess.level:.3g}",
+            f"Guessing alone has a loss of {guess.chance:.3g}, which the training loss was never "
+            f"below; the best {main.name} is {main.best:.4g}.",
+            (
+                Evidence(
+                    f"median of {health.column}",
+                    f"{guess.level:.4g}",
+                    f"ln {guess.classes} = {guess.chance:.4g}",
+                    at,
+                ),
+            ),
+            stop_and(
+                results,
+                "start anew with a tenth of the learning rate, or less, a warm-up and clipped "
+                "gradients; if that does not help, try to overfit a single batch.",
             ),
         )
 

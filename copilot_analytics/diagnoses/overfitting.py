@@ -52,7 +52,7 @@ class OverfittingFound(Diagnosis):
             "The training loss held or fell meanwhile, so the model learns the training set.",
             (
                 Evidence(
-                    f"{over.column} lost since its best, mean of 4 evaluations",
+                    f"{over.column} got worse since its best, mean of 4 evaluations",
                     f"{over.lost:.4g}",
                     f"3 × noise = {3 * over.noise:.4g}",
                     (*lines(over.since_line), *last_line(run.eval_log)),

@@ -39,7 +39,7 @@ class OverfittingHarmless(Diagnosis):
             "The model becomes over-confident where it errs; the metric does not suffer.",
             (
                 Evidence(
-                    f"{over.column} lost since its best",
+                    f"{over.column} got worse since its best",
                     f"{over.lost:.4g}",
                     f"3 × noise = {3 * over.noise:.4g}",
                     lines(over.since_line),

@@ -27,6 +27,8 @@ _ROUNDS = re.compile(
 )
 _LONGEST = 20_000
 _BEST = re.compile(r"best (?:iteration|round)(?: is)?:\s*$", re.IGNORECASE)
+_NO_BETTER = re.compile(r"(?:^|\s)(?:early )?stopping[.,] best", re.IGNORECASE)
+_TO_THE_END = re.compile(r"did not meet early", re.IGNORECASE)
 
 
 class BoostingParser(StatementParser):
@@ -67,7 +69,9 @@ class BoostingParser(StatementParser):
         """Take the announcement of the best line, which ends a training."""
         if _BEST.search(line[-60:]):
             self._repeats = True
-            why = "it stopped early or printed its best tree"
+            why = "it printed its best tree"
+            if _NO_BETTER.search(line) and not _TO_THE_END.search(line):
+                why = "early stopping"
             return [self._rows.record("end", number, facts={"reason": why})]
         rounds = _ROUNDS.search(line, 0, _LONGEST)
         if rounds is not None and int(rounds["count"]) > 0:

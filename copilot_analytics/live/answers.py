@@ -10,7 +10,7 @@ from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 from copilot_analytics.live import mutes
-from copilot_analytics.wording import duration, interval, number
+from copilot_analytics.wording import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,8 +183,8 @@ def left(watched: Watched, now: float) -> str:
         return "time left unknown: " + next((gap.why for gap in found.not_judged), "no plan")
     if state(watched, now) == "silent":
         return f"{duration(found.remaining_s)} would be left if it goes on"
-    bounds = interval(found.low_s, found.high_s, found.level)
-    return f"{duration(found.remaining_s)} left" + (f" ({bounds})" if bounds else "")
+    found = found.after(watched.following.silence_s(now))
+    return f"{duration(found.remaining_s)} left" + (f" ({found.bounds})" if found.bounds else "")
 
 
 def silent(watched: Watched, now: float) -> str:

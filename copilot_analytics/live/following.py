@@ -245,6 +245,7 @@ class Following:
             if self._tailer.wait_s > 0.0 and not self._tailer.is_between:
                 self._finish_catching_up(now)
             return events
+        events += self._reading.presume(self.silence_s(now))
         events += self._ask_siblings(now)
         if self.grown_at is not None and not read:
             events += self._judge(now)
@@ -297,15 +298,16 @@ class Following:
         return []
 
     def _finish_catching_up(self, now: float) -> None:
-        self.log.catch_up()
-        self.caught_up = True
-        self._pauses.evals_before = len(self.log.run.eval_log)
-        self._check_metric()
         try:
             modified = Path(self._place).stat().st_mtime
         except OSError:
             modified = now
         self.grown_at = min(now, modified)
+        self._reading.presume(self.silence_s(now))
+        self.log.catch_up()
+        self.caught_up = True
+        self._pauses.evals_before = len(self.log.run.eval_log)
+        self._check_metric()
         self._writer.look(self._place, now)
         self._ask_siblings(now)
         if self.silence_s(now) >= _FIRST_LOOK_S:

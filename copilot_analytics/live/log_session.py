@@ -68,6 +68,7 @@ class LogSession:
 
     Attributes
     ----------
+    reader : LogReader
     run_events : list of Event
         Events of the last run in the log.
     run_key : str
@@ -108,7 +109,7 @@ class LogSession:
         self.run_key = ""
         self.superseded: list[tuple[str, str, list[Event]]] = []
         self.trouble = ""
-        self._reader = LogReader(path, log_format)
+        self.reader = LogReader(path, log_format)
         self._beside = Beside() if beside is None else beside
         self._launches = LaunchFilter()
         self._before = before
@@ -141,13 +142,13 @@ class LogSession:
 
     @property
     def known(self) -> bool:
-        """Whether the format of the log is settled."""
-        return self._reader.detection is not None
+        """Whether the format of the log is settled or presumed."""
+        return self.reader.detection is not None
 
     @property
     def lines(self) -> int:
         """How many lines were read."""
-        return self._reader.stats.lines
+        return self.reader.stats.lines
 
     @property
     def line(self) -> int:
@@ -164,14 +165,18 @@ class LogSession:
 
         A log that is no training log causes none; `trouble` then says why.
         """
-        before = len(self.session.events)
         if chunk:
             self._torn = not chunk.endswith((b"\n", b"\r"))
         try:
-            items = self._reader.feed(chunk)
+            items = self.reader.feed(chunk)
         except NotATrainingLogError as error:
             self.trouble = str(error)
             return []
+        return self.take(items)
+
+    def take(self, items: Iterable[Item]) -> list[Event]:
+        """Take records that its bytes gave; return the events that they cause."""
+        before = len(self.session.events)
         self._take_items(self._woven(items))
         return self.session.events[before:]
 
@@ -189,7 +194,7 @@ class LogSession:
         if self._torn:
             self._torn = False
             if self.known:
-                self._take_items(self._woven(self._reader.end_line()))
+                self._take_items(self._woven(self.reader.end_line()))
             else:
                 self.feed(b"\n")
         if resumes and self.line:
@@ -230,7 +235,7 @@ class LogSession:
             return []
         last = [
             record
-            for record in records_of(self._reader.settle())
+            for record in records_of(self.reader.settle())
             if is_over or record.line <= self.lines or record.kind not in {"train", "eval"}
         ]
         for record in () if self._begins_anew(last) else last:
@@ -266,7 +271,7 @@ class LogSession:
         """Take what is left: the log has no more bytes. How it ended is for `close` to say."""
         self.catch_up()  # whoever kept that had not seen the log end
         try:
-            items = self._reader.close()
+            items = self.reader.close()
         except NotATrainingLogError as error:
             self.trouble = str(error)
             return

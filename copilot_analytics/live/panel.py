@@ -10,11 +10,12 @@ from copilot_analytics.live import answers
 from copilot_analytics.live.run_names import near
 from copilot_analytics.live.screen import AGAIN, clock, harmless, verdict_of, waits_for
 from copilot_analytics.live.sparkline import Curve
-from copilot_analytics.wording import duration, interval, number
+from copilot_analytics.wording import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from copilot_analytics.analyzers.eta import Eta
     from copilot_analytics.events import Event
     from copilot_analytics.live.gpu_sampler import GpuSampler
     from copilot_analytics.live.watched import Watched
@@ -142,7 +143,10 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     if rests:
         rows.add_row(*answers.at_rest(watched, now))
     else:
-        rows.add_row("time left", Text(_time_left(analysis), no_wrap=False, overflow="fold"))
+        rows.add_row(
+            "time left",
+            Text(_time_left(analysis.eta.after(silence_s)), no_wrap=False, overflow="fold"),
+        )
     losses = run.loss_names
     if losses:
         column = run.train_series(losses[0]).value
@@ -180,12 +184,10 @@ def _progress(progress: float | None, extent: str) -> str:
     return f"{percent:>3} %  {'━' * full}{'╌' * (_BAR - full)}  {extent}"
 
 
-def _time_left(analysis: Any) -> str:
-    eta = analysis.eta
+def _time_left(eta: Eta) -> str:
     if eta.remaining_s is None:
         return "unknown: " + next((gap.why for gap in eta.not_judged), "no plan in the log")
-    bounds = interval(eta.low_s, eta.high_s, eta.level)
-    return duration(eta.remaining_s) + (f"   {bounds}" if bounds else "")
+    return duration(eta.remaining_s) + (f"   {eta.bounds}" if eta.bounds else "")
 
 
 def _devices(run: Any) -> str:
@@ -263,7 +265,8 @@ def _row(watched: Watched, now: float) -> dict[str, tuple[str, str]]:
     analysis = watched.analysis
     life, phase = answers.state(watched, now), str(analysis.phases.current.value)
     done = analysis.run.progress
-    left = None if life in answers.AT_REST else analysis.eta.remaining_s
+    eta = analysis.eta.after(watched.following.silence_s(now))
+    left = None if life in answers.AT_REST else eta.remaining_s
     return {
         "run": (harmless(watched.name), ""),
         "state": (life, _COLOURS.get(life, "")),

@@ -19,6 +19,7 @@ from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.events import ENDED
+from copilot_analytics.live.opening import Opening
 from copilot_analytics.live.recorded import Journals, read_light, read_on, recorded
 from copilot_analytics.live.telling import is_known
 from copilot_analytics.records import Block
@@ -191,7 +192,10 @@ class Replay:
             run = read_light(self.path, self._log_format, self.log.earlier)
             MetricAnalyzer(self._options).insist(run)
         size = sum(part.stat().st_size for part in (*self.log.earlier, self.path))
-        for _ in read_on(self.log, max(1, size // _MOST_PIECES)):
+        least = max(1, size // _MOST_PIECES)
+        opening = Opening(self.log, self._log_format, least)
+        for _ in read_on(self.log, least):
+            opening.presume()
             self._finds_format = not self.log.known
             yield from self._taken()
         self._finds_format = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.live.log_session import LogSession
+from copilot_analytics.live.opening import MOST_TRIES, PRESUMED_AFTER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _PATIENCE_S, _PATIENCE_NETWORK_S = 1.0, 10.0  # so long its writer may take
 _MOST_BYTES = 64 << 20
+_MOST_OPENING = 4 << 20  # beyond that a format is settled
+_PRESUMED_EVERY_S = 30.0
+_REST = 50.0  # times as long as it takes to ask all formats, which grows with the log
 
 
 class Rewriting:
@@ -85,6 +89,7 @@ class Rewriting:
         """Take the next bytes."""
         self.content += content
         self._light.feed(content)
+        self._light.take(self._light.reader.presume())
         self.is_same = _is_same(self._before, self._light.run)
         self.look(now)
 
@@ -135,6 +140,10 @@ class Rereading:
         self._session, self._go_to = session, go_to
         self._log_format, self._clock = log_format, clock
         self._rewriting: Rewriting | None = None
+        # What was read before the format was settled; None if it came from several files.
+        self._opening: bytearray | None = bytearray()
+        self._presumed_at = self._presumed_next = clock()
+        self._presumed_lines = self._tries = 0
         # Another run, or none, and the names of those there were, where the file begins.
         self._run: Run | None = None
         self._first_rows = self.log.first_rows.copy()
@@ -154,9 +163,42 @@ class Rereading:
     def feed(self, content: bytes) -> list[Event]:
         """Take the next bytes; return the events that they cause."""
         if self._rewriting is None:
-            return self.log.feed(content)
+            return self._feed(content)
         self._rewriting.feed(content, self._clock())
         return self.decide()
+
+    def presume(self, rested_s: float) -> list[Event]:
+        """Go by the likeliest format if it shows two rows of a training; return their events.
+
+        Parameters
+        ----------
+        rested_s
+            Seconds since the log grew last.
+        """
+        log, now = self.log, self._clock()
+        if log.known or self.is_open or log.lines == self._presumed_lines:
+            return []
+        if rested_s < PRESUMED_AFTER_S and now - self._presumed_at < _PRESUMED_EVERY_S:
+            return []
+        if self._tries >= MOST_TRIES and now < self._presumed_next:
+            return []
+        self._tries += 1
+        events = log.take(log.reader.presume())
+        self._presumed_at, self._presumed_lines = now, log.lines
+        self._presumed_next = now + _REST * (self._clock() - now)
+        return events
+
+    def _feed(self, content: bytes) -> list[Event]:
+        if self.log.reader.is_settled or self._opening is None:
+            self._opening = None
+            return self.log.feed(content)
+        self._opening += content
+        events = self.log.feed(content)
+        if self.log.reader.misread:
+            return self._read_anew(bytes(self._opening))
+        if len(self._opening) > _MOST_OPENING:
+            self._opening = None
+        return events
 
     def begin(self, piece: Began, *, may_repeat: bool, network: bool) -> list[Event]:
         """Go to the place where another file begins, or the same one anew.
@@ -194,11 +236,16 @@ class Rereading:
         self._rewriting = None
         if not cut.is_same:
             events = self._begin(cut.piece)
-            return events + self.log.feed(bytes(cut.content))
+            return events + self._feed(bytes(cut.content))
+        return self._read_anew(bytes(cut.content))
+
+    def _read_anew(self, content: bytes) -> list[Event]:
+        """Begin the session again with what the log holds; return what that tells in addition."""
         before = self.log
         before.release()
         self.log = self._session(first_rows=self._first_rows.copy())
-        self.log.feed(bytes(cut.content))
+        self._opening = bytearray()
+        self._feed(content)
         self.log.catch_up()  # what was kept of the run came before the log was cut
         self.log.superseded[:0] = before.superseded
         told = {before.relative(event) for event in before.run_events}
@@ -206,6 +253,8 @@ class Rereading:
 
     def _begin(self, piece: Began) -> list[Event]:
         events = self._go_to(piece)
+        if self.log.lines:
+            self._opening = None
         if not piece.offset:
             self._run = self.log.run if self.log.run_key else None
             self._first_rows = self.log.first_rows.copy()

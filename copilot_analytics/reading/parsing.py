@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Some keep their log as Markdown, in which then every few lines say something.
 _DOCUMENTS = (".md", ".markdown", ".rst", ".py", ".html", ".tex")
 _LEAST_POINTS, _LEAST_SHARE = 5, 0.05
+_LEAST_ROWS = 2  # of a training, in a log that is taken before its format is settled
 _MOST_WITHOUT_FORMAT = 64 << 20
 
 
@@ -71,7 +72,10 @@ class LogReader:
     Attributes
     ----------
     detection : Detection or None
-        The format, None while it is not settled.
+        The format, None while it is neither settled nor presumed.
+    misread : bool
+        Whether later lines settled on another format than the one presumed: then what was read
+        is void, and the log is to be read again.
 
     Raises
     ------
@@ -97,6 +101,7 @@ class LogReader:
         formats: Mapping[str, LogFormat] | None = None,
     ) -> None:
         self.detection: Detection | None = None
+        self.misread = False
         self._file = file
         self._formats = known_formats() if formats is None else dict(formats)
         self._unwrapper = Unwrapper()
@@ -109,6 +114,7 @@ class LogReader:
         self._byte_reader: ByteReader | None = None
         self._records = self._training = self._evaluations = 0
         self._begun: list[Item] = []
+        self._presumed = False
         if log_format is not None:
             form = format_named(log_format, self._formats)
             self._begin(form, Detection(form.name, 1.0, "as asked for"))
@@ -124,6 +130,11 @@ class LogReader:
             self._reader.skipped if self._reader else 0,
             self._splitter.too_long,
         )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no later line can change the format."""
+        return self.detection is not None and not self._presumed
 
     def feed(self, chunk: bytes) -> list[Item]:
         """Take the next bytes; return the records that they complete.
@@ -151,6 +162,36 @@ class LogReader:
                 return []
         else:
             self._held.append(lines)
+            if self._presumed:
+                self._look_on(lines)
+        return self._counted(self._start() + self._read_held())
+
+    def presume(self, only: str | None = None) -> list[Item]:
+        """Go by the likeliest format, of a log that rests before its format is settled.
+
+        Some logs say one line in minutes. That format is taken by which the lines so far show two
+        rows of a training, as `close` would. Further lines may settle on another one, see
+        `misread`; where it is known on which, `only` that is presumed.
+        """
+        if self._reader is not None or self._byte_reader is not None:
+            return []
+        ended = copy.deepcopy(self, {id(self._formats): self._formats})
+        try:
+            ended._conclude()
+            items = ended._read_held()
+            items += ended._reader.close() if ended._reader is not None else []
+            ended._counted(items)
+            ended._refuse_a_quotation()
+        except NotATrainingLogError:
+            return []
+        found = ended.detection
+        rows = max(ended._training, ended._evaluations)
+        if found is None or found.format is None or rows < _LEAST_ROWS:
+            return []
+        if only is not None and found.format != only:
+            return []
+        self._presumed = True
+        self._begin(self._formats[found.format], found)
         return self._counted(self._start() + self._read_held())
 
     def end_line(self) -> list[Item]:
@@ -237,6 +278,17 @@ class LogReader:
                 self._held = [lines.after(seen)]
                 if self._detector.characters > _MOST_WITHOUT_FORMAT:
                     raise self._no_training(detection)
+
+    def _look_on(self, lines: Lines) -> None:
+        """Look whether more lines settle on the format that was presumed."""
+        for _, text in lines.cleaned():
+            if not (self._detector.see(text) or self._detector.at_limit):
+                continue
+            settled = self._detector.conclude()
+            assert self.detection is not None  # noqa: S101  # it was presumed
+            self.misread = settled.format not in {None, self.detection.format}
+            self._presumed = False
+            return
 
     def _conclude(self) -> None:
         detection = self._detector.conclude()

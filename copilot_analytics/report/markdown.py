@@ -12,7 +12,7 @@ from copilot_analytics.report.looking_back import rows_in_words, tally
 from copilot_analytics.report.verdict import actions, chance, headline, verdict
 from copilot_analytics.report.which_checkpoint import DISK, recommendation
 from copilot_analytics.report.wording import defused, escaped, extent, place
-from copilot_analytics.wording import duration, interval, moment, number, plural, share
+from copilot_analytics.wording import duration, moment, number, plural, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -210,7 +210,7 @@ def _time(analysis: Analysis, figures: Mapping[str, str]) -> str:
     if life.active_s is not None:
         rows.append(("time in training", duration(life.active_s)))
     if eta.remaining_s is not None and life.status != "finished":
-        bounds = interval(eta.low_s, eta.high_s, eta.level)
+        bounds = eta.bounds
         text = duration(eta.remaining_s) + (f" ({bounds})" if bounds else "")
         word = "time left" if life.status in {"running", "evaluating"} else "time left if resumed"
         rows.append((word, f"**{text}**, from {eta.source}"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.report.verdict import chance
 from copilot_analytics.report.wording import extent, place
-from copilot_analytics.wording import duration, interval, number, share
+from copilot_analytics.wording import duration, number, share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def summary_rows(analysis: Analysis) -> list[tuple[str, str, str]]:
         best = f"{number(metric.best)} at {place(run, metric.best_step, metric.best_epoch)}"
         rows.append((f"best {metric.name}", best, metric.reason))
     if eta.remaining_s is not None and analysis.life.status != "finished":
-        bounds = interval(eta.low_s, eta.high_s, eta.level)
+        bounds = eta.bounds
         left = duration(eta.remaining_s) + (f" ({bounds})" if bounds else "")
         rows.append(("time left", left, eta.source))
     if analysis.forecast.final is not None:

@@ -55,6 +55,8 @@ def headline(analysis: Analysis) -> str:
     The state comes first, since a phase without it misleads.
     """
     phase = analysis.phases.current.value.replace("_", " ").lower()
+    if analysis.life.stopped_early and phase in {"converged", "plateau"}:
+        phase = "stopped early"
     return f"{analysis.life.status}, {phase}"
 
 

@@ -59,6 +59,8 @@ def phase_of(analysis: Analysis) -> str:
     What ended with its loss still falling still improved only if the metric did, if there is one.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
+    if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
+        return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"
     return phase_in_words(phase.value, ended=ended)

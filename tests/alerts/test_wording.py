@@ -398,3 +398,29 @@ def test_the_name_of_a_metric_keeps_its_letters(analysis):
     ):
         event = Event("finding", "new_here", 80, None, 9, text, Severity.WARNING)
         assert told(analysis, Tiding("opened", event)).startswith(title)
+
+
+def test_overfitting_is_told_with_one_figure_of_now(analysis):
+    was = Event(
+        "phase", Phase.OVERFITTING_RISK.value, 8000, 16.0, 90,
+        "PLATEAU → OVERFITTING_RISK: coco/bbox_mAP got worse by 1 pt since epoch 8",
+        Severity.WARNING,
+    )  # fmt: skip
+    now = replace(
+        analysis.phases,
+        current=Phase.OVERFITTING_RISK,
+        leaning=None,
+        reason="coco/bbox_mAP got worse by 1.5 pt since epoch 8 (noise 0.3 pt)",
+    )
+    reason = "coco/bbox_mAP got worse by 1.5 pt since epoch 8; P(≥ 0.5 pt more) = 4 %"
+    stop = replace(stopping(analysis).stop, reason=reason)
+    risky = replace(analysis, phases=now, stop=stop)
+    for tidings in ([Tiding("opened", was)], [Tiding("opened", FLAT), Tiding("opened", was)]):
+        text = told(risky, *tidings)
+        assert "got worse by 1 pt" not in text
+        assert text.count("PLATEAU → OVERFITTING_RISK: coco/bbox_mAP got worse by 1.5 pt") == 1
+        assert text.count("got worse by") == 1
+        assert "💡 Stop now: P(≥ 0.5 pt more) = 4 %." in text
+    # Of a phase that is over its own words are left.
+    over = replace(risky, phases=replace(now, current=Phase.PLATEAU))
+    assert "got worse by 1 pt since" in told(over, Tiding("opened", was))

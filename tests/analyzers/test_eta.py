@@ -281,3 +281,68 @@ def test_the_slow_first_iteration_that_is_printed_once_an_epoch_is_not_the_pace(
     found = EtaAnalyzer.of(Run.from_records(records))
     truth_s = (13 * 50 - records[-1].step) / 13 * 27.0
     assert found.remaining_s == pytest.approx(truth_s, rel=0.06)
+
+
+EPOCHS = Record("config", facts={"planned_epochs": 7, "steps_per_epoch": 40})
+
+
+def epochs_of_steps(last: int, *, eval_s: float | None) -> list[Record]:
+    """Return steps of a second each, with an evaluation after every 40 of them unless None."""
+    records, now = [EPOCHS], START
+    for step in range(1, last + 1):
+        now += 1.0
+        metrics = {"loss": 2.0 / step}
+        records.append(Record("train", step, step / 40, time=now, metrics=metrics, line=2 * step))
+        if eval_s is not None and step % 40 == 0 and step < last:
+            now += eval_s
+            result = {"acc": 1 - 1 / step}
+            records.append(
+                Record("eval", step, step / 40, time=now, metrics=result, line=2 * step + 1)
+            )
+    return records
+
+
+@pytest.mark.parametrize("last", [10, 39, 40])
+def test_what_leaves_unseen_evaluations_out_says_so(last: int) -> None:
+    eta = eta_of(epochs_of_steps(last, eval_s=200.0))
+    assert eta.remaining_s == pytest.approx(280 - last, rel=0.02)
+    assert eta.evals_left_out and "without evaluation, none was measured yet" in eta.bounds
+
+
+def test_seen_evaluations_are_counted_in_and_none_are_missed_where_there_are_none() -> None:
+    seen = eta_of(epochs_of_steps(60, eval_s=200.0))
+    assert not seen.evals_left_out and seen.eval_s == pytest.approx(200.0)
+    # One says how far apart they are if they go on so: 220 steps and 6 further ones.
+    assert seen.remaining_s == pytest.approx(220 + 6 * 200, rel=0.02)
+    assert seen.evals_left == 6 and seen.low_s < 1000 < 1800 < seen.high_s
+    once = [r for r in epochs_of_steps(120, eval_s=200.0) if r.kind != "eval" or r.step == 40]
+    assert eta_of(once).evals_left is None
+    never = eta_of(epochs_of_steps(60, eval_s=None))
+    assert not never.evals_left_out and "evaluation" not in never.bounds
+    planned = [Record("config", facts={"val_interval": 2, "val_unit": "epoch"})]
+    assert eta_of(planned + epochs_of_steps(60, eval_s=None)).evals_left_out
+
+
+@pytest.mark.parametrize("epochs", [1, None])
+def test_where_no_epoch_is_to_follow_no_evaluation_is_missed(epochs: int | None) -> None:
+    plan = Record(
+        "config", facts={"planned_steps": 1000} | ({"planned_epochs": 1} if epochs else {})
+    )
+    records = epochs_of_steps(30, eval_s=None)[1:]
+    assert not eta_of([plan, *records]).evals_left_out
+
+
+def test_time_left_passes_between_lines_but_not_what_follows_the_next() -> None:
+    due = eta_of(epochs_of_steps(120, eval_s=200.0))
+    assert due.remaining_s is not None and due.low_s is not None and due.high_s is not None
+    # 160 steps and 5 evaluations are left, of which the first is on now.
+    assert due.remaining_s == pytest.approx(160 + 5 * 200, rel=0.02)
+    later = due.after(90.0)
+    assert later.remaining_s == pytest.approx(due.remaining_s - 90.0)
+    assert later.low_s == pytest.approx(due.low_s - 90.0)
+    assert later.high_s == pytest.approx(due.high_s - 90.0)
+    assert due.after(5000.0).remaining_s == pytest.approx(159 + 4 * 200, rel=0.02)
+    training = eta_of(epochs_of_steps(130, eval_s=200.0))
+    assert training.remaining_s is not None
+    assert training.after(90.0).remaining_s == pytest.approx(training.remaining_s - 1.0)
+    assert Eta().after(90.0) == Eta()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -400,3 +401,15 @@ def test_a_restart_ahead_means_go_on(sure: dict[str, float]) -> None:
     assert "restarts about epoch 45" in told.reason
     after = advice_of(list(restarting.first(0.85)))
     assert after.reason.startswith("the learning rate still decays")
+
+
+def test_less_is_promised_of_a_metric_of_which_less_is_better() -> None:
+    records = flat_run().first(0.5)
+    losses = [
+        Record("eval", r.step, r.epoch, metrics={"val_loss": 1 - sum(r.metrics.values())})
+        if r.kind == "eval"
+        else r
+        for r in records
+    ]
+    assert "P(val_loss ≥ 0.5 % lower by epoch" in advice_of(losses).reason
+    assert re.search(r"P\(≥ 0\.5 pt more \S+ by epoch", advice_of(records).reason)

@@ -13,7 +13,9 @@ from copilot_analytics.alerts.wording import summary
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.engine import Session
-from copilot_analytics.report.verdict import verdict
+from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.records import records_of
+from copilot_analytics.report.verdict import headline, verdict
 
 
 def level(share):
@@ -62,3 +64,35 @@ def test_a_metric_that_grows_or_is_not_there_leaves_it_at_that(metric):
 def test_other_phases_are_named_as_they_are():
     analysis = ended(level, Phase.PLATEAU)
     assert all("ended on a plateau" in text for text in told(analysis))
+
+
+def boosted(last_words):
+    """Return the analysis of a boosting that ends with its loss rising."""
+    rows = []
+    for tree in range(1, 131):
+        worse = 0.0006 * max(tree - 100, 0)
+        rows.append(f"[{tree}]\tvalid_0's multi_logloss: {0.37 + 2 * 0.92**tree + worse:.6f}\n")
+    reader, session = LogReader("lgb.log"), Session()
+    for record in records_of(reader.feed(("".join(rows) + last_words).encode()) + reader.close()):
+        session.update(record)
+    session.close()
+    return Analysis.of(session)
+
+
+def test_who_was_stopped_by_its_own_patience_has_not_converged():
+    best = "[100]\tvalid_0's multi_logloss: 0.375799\n"
+    analysis = boosted(f"Early stopping, best iteration is:\n{best}")
+    assert analysis.life.stopped_early and analysis.phases.current is Phase.CONVERGED
+    for text in told(analysis):
+        assert "was stopped early by its own patience: valid_0's multi_logloss got worse by" in text
+        assert "converged" not in text and " lost " not in text
+    assert headline(analysis) == "finished, stopped early"
+    other = boosted(f"Did not meet early stopping. Best iteration is:\n{best}")
+    assert not other.life.stopped_early and "had converged when it ended" in told(other)[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["Stopping. Best iteration:", "Early stopping, best iteration is:"]
+)
+def test_the_words_of_boosting_for_its_patience(line):
+    assert boosted(f"{line}\n[100]\tvalid_0's multi_logloss: 0.375799\n").life.stopped_early

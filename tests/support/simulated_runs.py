@@ -43,6 +43,7 @@ class Simulated:
     change_row: Rows | None = None
     loss: Callable[[float], float] | None = None
     metric: Callable[[float], float] | None = None
+    metric_name: str = "coco/bbox_mAP"
     val_loss: Callable[[float], float] | None = None
     evaluates: bool = True
     saves: bool = True
@@ -132,7 +133,7 @@ class Simulated:
                 found.append(Record("checkpoint", step, epoch, facts=saved, line=line))
             if self.evaluates and epoch % self.eval_every == 0:
                 clock, line = clock + self.eval_s, line + 1
-                metrics = {"coco/bbox_mAP": metric(share) + self.metric_noise * rng.normal()}
+                metrics = {self.metric_name: metric(share) + self.metric_noise * rng.normal()}
                 if self.val_loss is not None:
                     metrics["val_loss"] = self.val_loss(share) * (1 + 0.01 * rng.normal())
                 time = START + clock if self.times else None
