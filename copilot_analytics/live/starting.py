@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.forgetting import forget_the_gone
 from copilot_analytics.live.log_families import later_logs
+from copilot_analytics.live.new_starts import new_starts
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
 from copilot_analytics.live.resumes import judge_next
@@ -150,10 +152,8 @@ def watch(options: LiveOptions) -> int:
         writers = Writers()
         distinct = {followed_path(path): path for path in paths}
         apart = {os.path.realpath(name) for name in distinct}
-        followings = [
-            _follow(path, options, ledger, writers, lean=many, apart=apart)
-            for path in distinct.values()
-        ]
+        follow = partial(_follow, options, ledger, writers, lean=many, apart=apart)
+        followings = [follow(path) for path in distinct.values()]
         supervisor = Supervisor(
             followings,
             ledger,
@@ -166,7 +166,9 @@ def watch(options: LiveOptions) -> int:
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
             find_more=_finder(options, ledger, writers, apart) if options.every else None,
-            find_other=_other(options, ledger, writers) if single else None,
+            find_other=_other(options, ledger, writers)
+            if single
+            else new_starts(options.logs, followings, follow),
             wait_s=options.wait_s,
         )
         if sampler is not None:
@@ -275,10 +277,10 @@ def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) ->
 
 
 def _follow(
-    path: Path,
     options: LiveOptions,
     ledger: Ledger,
     writers: Writers,
+    path: Path,
     *,
     lean: bool,
     apart: Collection[str] = (),
@@ -330,7 +332,7 @@ def _finder(
                 name = os.path.realpath(followed_path(one.path))
                 if name not in followed:
                     path = Path(one.path)
-                    found.append(_follow(path, options, ledger, writers, lean=True, apart=followed))
+                    found.append(_follow(options, ledger, writers, path, lean=True, apart=followed))
                     followed.add(name)
             except (CopilotError, OSError):
                 continue
@@ -362,7 +364,7 @@ def _other(
             grows = one.grows or one.size > known.get(one.path, one.size)
             try:
                 if (begins or grows) and not _may_continue(current, one.path):
-                    return _follow(Path(one.path), options, ledger, writers, lean=False)
+                    return _follow(options, ledger, writers, Path(one.path), lean=False)
             except (CopilotError, OSError):
                 continue
         return None

@@ -84,8 +84,8 @@ class Supervisor:
     find_more
         Returns further logs to follow; asked once a minute.
     find_other
-        Returns a log to follow instead of the given one, None if there is none; asked while the
-        only log that is followed is at rest.
+        Returns a log to follow instead of the given one, None if there is none; asked while that
+        one is at rest.
     wait_s
         How long a log may hold nothing that looks like training; None means for ever.
     wall
@@ -295,13 +295,14 @@ class Supervisor:
             return
 
     def _look_for_another(self, now: float) -> None:
-        """Go over to a log that grows, if the one that was taken is at rest."""
-        other = self._another.look(self.runs[0], now) if len(self.runs) == 1 else None
-        if other is None:
+        """Go over to a log that grows, if one that is followed is at rest."""
+        found = self._another.look(self.runs, now)
+        if found is None:
             return
+        left, other = found
         self._screen.note(f"{other.path} has begun to grow: going over to it")
-        self._part_from(self.runs[0], now)
-        self.runs[:] = [Watched(other, Policy(self._options))]
+        self._part_from(left, now)
+        self.runs[self.runs.index(left)] = Watched(other, Policy(self._options))
 
     def _answer(self, now: float) -> None:
         while self._courier.commands:
