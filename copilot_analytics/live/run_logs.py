@@ -11,7 +11,7 @@ from copilot_analytics.live.folder_walk import Walk
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.run_folders import find_run, logs_beside
+from copilot_analytics.reading.run_folders import find_run, is_saved_state, logs_beside
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import records_of
 
@@ -48,6 +48,7 @@ def log_in(directory: Path) -> Path:
         return log
     since = log.stat().st_mtime - _TOGETHER_S
     others = [one for one in logs_beside(log)[1:] if one.stat().st_mtime >= since]
+    others = [one for one in others if not is_saved_state(one)]  # nothing is added to one
     trained = [one for one in others if has_trained(one)]
     return joined(trained)[0] if trained else log
 

@@ -151,8 +151,8 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
         other_run = other_run or any(_is_earlier_start(path, one) for one in found)
         if len(found) > _MOST_BESIDE or path in found or other_run:
             continue
-        if path.name == _STATE and _CHECKPOINT.fullmatch(path.parent.name):
-            continue  # of a checkpoint before the last one, or of another run
+        if is_saved_state(path) and path != saved_state(path.parent.parent):
+            continue  # of a checkpoint before the last one
         form = _format_of(path, formats)
         if form is not None and (own is None or formats[form].twin_of != own):
             found.append(path)
@@ -177,18 +177,42 @@ def _trainer_states(log: Path) -> list[Path]:
         folder = at.parent.parent
     else:
         return []
+    newest = saved_state(folder)
+    return [newest] if newest is not None and newest != at else []
+
+
+def saved_state(folder: Path) -> Path | None:
+    """Return the newest state that the Trainer of Hugging Face saved in a folder; None if none.
+
+    It is kept with each checkpoint, and in the folder itself once the training is over.
+
+    Examples
+    --------
+    >>> saved_state(Path("no/such/folder")) is None
+    True
+    """
     try:
+        if (folder / _STATE).is_file():
+            return folder / _STATE
         saved = [
             (int(found[1]), path)
             for path in folder.iterdir()
             if (found := _CHECKPOINT.fullmatch(path.name)) and (path / _STATE).is_file()
         ]
     except OSError:
-        return []
-    newest = folder / _STATE
-    if not newest.is_file() and saved:
-        newest = max(saved)[1] / _STATE
-    return [newest] if newest.is_file() and newest != at else []
+        return None
+    return max(saved)[1] / _STATE if saved else None
+
+
+def is_saved_state(path: Path) -> bool:
+    """Tell whether a file is the state that the Trainer saved with a checkpoint.
+
+    Examples
+    --------
+    >>> is_saved_state(Path("out/checkpoint-80/trainer_state.json"))
+    True
+    """
+    return path.name == _STATE and _CHECKPOINT.fullmatch(path.parent.name) is not None
 
 
 def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
