@@ -145,6 +145,7 @@ class Supervisor:
         self._now = self._began_at = self._wall()
         self._stopped_by: int | None = None
         self._unsent = True  # there may be what one that was killed had not shown yet
+        self._has_news = False
         self._next: dict[str, float] = {}
 
     def run(self) -> int:
@@ -205,8 +206,9 @@ class Supervisor:
         self._deliver(now)
         if now >= self._next.get("screen", 0.0):
             self._next["screen"] = now + self._screen.show(self.runs, now)
-        if self._is_due("card", now, _CARD_S):
-            self._courier.show_card(self.runs, now)
+        if self._is_due("card", now, _CARD_S) or self._has_news:
+            self._courier.show_card(self.runs, now, at_once=self._has_news)
+            self._has_news = False
         self._courier.be_well()
 
     def _step(self, watched: Watched, now: float) -> None:
@@ -325,7 +327,7 @@ class Supervisor:
             self._screen.note(self._ledger.trouble)
 
     def _owe(self) -> None:
-        self._unsent = True
+        self._unsent = self._has_news = True
         self._courier.wake()
 
     def _say(self, notices: list[str] | deque[str] | tuple[str, ...]) -> None:
