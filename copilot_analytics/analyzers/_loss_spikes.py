@@ -26,7 +26,7 @@ class Spike:
     peak, baseline
         The loss there, and its level before.
     recovered
-        Whether the loss came back; None while that is open.
+        Whether the loss came back, soon or in the end; None while that is open.
     """
 
     step: int
@@ -51,10 +51,11 @@ class LossSpikes:
         self.found: list[Spike] = []
         self.bound = math.inf
         self._open: list[_OpenSpike] = []
+        self._lasting: list[_OpenSpike] = []  # the loss had not come back when patience ended
 
     def begin_segment(self, again_from: int) -> None:
         """Forget what a resume rolled back."""
-        self._open = []
+        self._open, self._lasting = [], []
         self.found = [spike for spike in self.found if spike.step < again_from]
         self.bound = math.inf
 
@@ -98,23 +99,22 @@ class LossSpikes:
         self._close(tail)
 
     def _close(self, tail: LossTail) -> None:
-        still = []
         total = len(tail.run.train_log)
-        for item in self._open:
-            after = tail.rows.value[tail.rows.row > item.row]
-            patience = max(_LEAST_PATIENCE, int(0.01 * total))
-            back: bool | None = None
-            if len(after) >= 3:
-                middle = np.median(np.lib.stride_tricks.sliding_window_view(after, 3), axis=1)
-                if bool(np.any(middle <= item.level)):
-                    back = True
-            if back is None and total - item.row > patience:
-                back = False
-            if back is None:
-                still.append(item)
+        patience = max(_LEAST_PATIENCE, int(0.01 * total))
+        still, lasting = [], []
+        for item in (*self._lasting, *self._open):
+            spike = item.spike
+            if _came_back(tail, item):
+                self._replace(spike, replace(spike, recovered=True))
+            elif spike.recovered is False:
+                lasting.append(item)
+            elif total - item.row > patience:
+                lasts = replace(spike, recovered=False)
+                self._replace(spike, lasts)
+                lasting.append(replace(item, spike=lasts))
             else:
-                self._replace(item.spike, replace(item.spike, recovered=back))
-        self._open = still[-_MOST:]
+                still.append(item)
+        self._open, self._lasting = still[-_MOST:], lasting[-_MOST:]
 
     def _replace(self, old: Spike, new: Spike) -> None:
         self.found = [new if spike is old or spike == old else spike for spike in self.found]
@@ -125,6 +125,15 @@ class _OpenSpike:
     spike: Spike
     row: int
     level: float
+
+
+def _came_back(tail: LossTail, item: _OpenSpike) -> bool:
+    """Tell whether the loss fell to its level before a spike, by the median of three rows."""
+    after = tail.rows.value[tail.rows.row > item.row]
+    if len(after) < 3:
+        return False
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(after, 3), axis=1)
+    return bool(np.any(middle <= item.level))
 
 
 SPIKE_Z = 6.0

@@ -297,7 +297,7 @@ def _failure(record: Record) -> str:
     named = [] if facts.get("error") == "traceback" else ["error"]  # no error was named
     parts = [str(facts[key]) for key in (*named, "message") if facts.get(key)]
     text = ": ".join(parts) or (f"signal {facts['signal']}" if facts.get("signal") else "")
-    if facts.get("out_of_memory"):
+    if facts.get("out_of_memory") and not text.startswith("out of memory"):
         return _brief(f"out of memory: {text}" if text else "out of memory")
     return _brief(text or "the process failed")
 

@@ -155,10 +155,15 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         before = self._now
         self._now = self._judge(run)
         now = self._now
-        same = now.name == before.name and before.best is not None
-        if not same or now.best == before.best or record.kind != "eval" or now.best is None:
+        if before.best is None or now.best is None or record.kind != "eval":
             return ()
-        text = f"{now.name} {now.best:.5g} is the best so far, after {before.best:.5g}"
+        if now.name != before.name:
+            text = f"{now.name} {now.best:.5g} is the best so far; the run is judged by it from "
+            text += f"here on, no longer by {before.name}"
+        elif now.best != before.best:
+            text = f"{now.name} {now.best:.5g} is the best so far, after {before.best:.5g}"
+        else:
+            return ()
         return (news(run, record, "best", str(now.name), text),)
 
     def result(self) -> MainMetric:

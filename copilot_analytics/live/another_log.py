@@ -1,4 +1,4 @@
-"""Looks for a log to go over to, while the only one that is followed is at rest."""
+"""Looks for a log to go over to, while one that is followed is at rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import CopilotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from copilot_analytics.live.following import Following
     from copilot_analytics.live.watched import Watched
@@ -44,28 +44,39 @@ class AnotherLog:
         self._find, self._wall = find, wall
         self.due = 0.0
 
-    def look(self, watched: Watched, now: float) -> Following | None:
-        """Return a log to follow instead of one that is at rest; None if there is none.
+    def look(self, runs: Sequence[Watched], now: float) -> tuple[Watched, Following] | None:
+        """Return a log that is at rest and one to follow instead of it; None if there is none.
 
         Parameters
         ----------
-        watched
-            The only log that is followed.
+        runs
+            The logs that are followed.
         now
             Seconds since 1970.
         """
-        following = watched.following
-        if self._find is None or watched.given_up or not following.caught_up or now < self.due:
+        at_rest = [one for one in runs if _is_at_rest(one, now)]
+        if self._find is None or now < self.due or not at_rest:
             return None
-        lives = following.process.state in {"alive", "stopped"}
-        at_rest = following.silence_s(now) > _AT_REST_S and not lives
-        if not (at_rest or watched.ended_at is not None):
-            return None
-        try:
-            other = self._find(following)
-        except (CopilotError, OSError):  # the directory may be gone; it may come back
-            other = None
+        found = None
+        for watched in at_rest:
+            try:
+                other = self._find(watched.following)
+            except (CopilotError, OSError):  # the directory may be gone; it may come back
+                continue
+            if other is not None:
+                found = watched, other
+                break
         took_s = max(self._wall() - now, 0.0)
-        share = _OF_ITS_COST if watched.ended_at is None else 1.0  # it lingers for some seconds
+        lingers = any(one.ended_at is not None for one in at_rest)  # for some seconds
+        share = 1.0 if lingers else _OF_ITS_COST
         self.due = now + took_s + max(_EVERY_S, share * took_s)
-        return other
+        return found
+
+
+def _is_at_rest(watched: Watched, now: float) -> bool:
+    following = watched.following
+    if watched.given_up or not following.caught_up:
+        return False
+    lives = following.process.state in {"alive", "stopped"}
+    silent = following.silence_s(now) > _AT_REST_S and not lives
+    return silent or watched.ended_at is not None

@@ -167,8 +167,10 @@ class Courier:
         """Say that the supervisor itself is well."""
         self._well_at = time.monotonic()
 
-    def show_card(self, runs: Sequence[Watched], now: float) -> None:
-        """Show how things are on the status cards, at most once a minute.
+    def show_card(self, runs: Sequence[Watched], now: float, *, at_once: bool = False) -> None:
+        """Show how things are on the status cards, at most once a minute unless there is news.
+
+        A card that says "running" beside a message of a crash would be read as what came later.
 
         Each watch has cards of its own, named after the first of its logs: one that is started
         again goes on with them, and two in one chat leave each other's alone.
@@ -176,6 +178,9 @@ class Courier:
         if runs:
             self._card_place = digest_of(runs[0].following.path)
             self._card_text = answers.card(runs, now)
+            if at_once:
+                self._card_at = float("-inf")
+                self._wake.set()
 
     def answer(self, job: Callable[[], None]) -> None:
         """Do something with a channel in the thread, e.g. answer a command."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copilot_analytics.live.log_families import later_logs
+from copilot_analytics.live.log_families import later_logs, name_beside
 from copilot_analytics.live.resumes import judge_next
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class ResumedLogs:
         Seconds that never run backwards, and seconds since 1970.
     notices : list of str
         Logs that appeared and are of another run; whoever reads it clears it.
+    tells_apart : bool
+        Whether these are told; not where the watch goes over to them by itself.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class ResumedLogs:
     def __init__(self, path: str | Path, apart: Collection[str] = ()) -> None:
         self.path = str(path)
         self.notices: list[str] = []
+        self.tells_apart = True
         self._apart = apart
         self.clock: Callable[[], float] = time.monotonic
         self.wall: Callable[[], float] = time.time
@@ -87,6 +90,10 @@ class ResumedLogs:
     def undecided(self) -> tuple[str, ...]:
         """Logs that may go on from the current one and have not trained yet."""
         return self._open or ()
+
+    def name_of(self, log: Path) -> str:
+        """Return what to call a log that appeared beside the current one."""
+        return name_beside(log, self._log)
 
     def is_resume(self, log: str) -> bool:
         """Tell whether a log is one that goes on from the first."""
@@ -139,9 +146,10 @@ class ResumedLogs:
             if judgement == "open":
                 still_open.append(path)
                 continue
-            if path not in known and not first_look:
+            if path not in known and not first_look and self.tells_apart:
                 self.notices.append(
-                    f"{later.name} appeared beside it: a run of its own, {why}; "
+                    f"{name_beside(later, Path(current))} appeared beside it: a run of its own, "
+                    f"{why}; "
                     f"`copilot live {path}` watches it"
                 )
             known.add(path)

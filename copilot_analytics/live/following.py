@@ -17,13 +17,13 @@ from copilot_analytics.live.first_place import first_place, place_of
 from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Pauses, Silence, gaps_of, judge_silence, judge_start
-from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.next_start import NextStart
 from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.rewriting import Rereading
 from copilot_analytics.live.sibling_logs import SiblingLogs
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
+from copilot_analytics.live.trainer_states import told_session
 from copilot_analytics.live.writer_search import WriterSearch
 from copilot_analytics.records import Record
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.events import Event
+    from copilot_analytics.live.log_session import LogSession
     from copilot_analytics.live.processes import ProcessState, Writers
 
 _FIRST_LOOK_S = 15.0
@@ -112,19 +113,18 @@ class Following:
         self.notices: list[str] = []
         self.grown_at: float | None = None
         self._options = options
-        session = partial(LogSession, self.path, options, log_format=log_format, journals=journals)
-        self._reading = Rereading(session, self._go_to, log_format, clock)
+        make = partial(told_session, self.source, options, log_format=log_format, journals=journals)
+        self._reading = Rereading(make, self._go_to, log_format, clock)
         self._writer, self._wall = WriterSearch(pid, writers), wall
         self._next = NextStart(self.source, writers)
         self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
         self._devices, self._pauses = BusyDevices(), Pauses()
-        self._told_gone = self._placed = False
+        self._told_gone = self._placed = self._is_elsewhere = self._has_moved = False
         self._home = self._told_died = ""
         self._resumed_after: int | None = None  # lines read before the log of a resume began
         self._siblings, self._lean = SiblingLogs(lean=lean), lean
-        self._is_elsewhere = self._has_moved = False
 
     @property
     def missing(self) -> bool:

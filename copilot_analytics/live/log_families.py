@@ -74,6 +74,19 @@ def earlier_logs(log: Path) -> list[Path]:
     return _nearest(sorted(_placed(log, operator.lt), reverse=True))
 
 
+def name_beside(log: Path, other: Path) -> str:
+    """Return what a log is called where another one is known: with its folder if that differs.
+
+    Examples
+    --------
+    >>> name_beside(Path("version_1/metrics.csv"), Path("version_0/metrics.csv"))
+    'version_1/metrics.csv'
+    >>> name_beside(Path("runs/train2.log"), Path("runs/train.log"))
+    'train2.log'
+    """
+    return log.name if log.parent == other.parent else f"{log.parent.name}/{log.name}"
+
+
 def _nearest(placed: list[tuple[_Place, str]]) -> list[Path]:
     """Return the first that are files; none beyond them is asked for."""
     files = (Path(path) for _, path in placed if os.path.isfile(path))  # noqa: PTH113  # fast

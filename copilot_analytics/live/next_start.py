@@ -43,7 +43,10 @@ class NextStart:
     @property
     def name(self) -> str:
         """What it is called; empty if there is none."""
-        return self.path.name if self.path is not None else ""
+        path = self.path
+        if path is None or not isinstance(self._source, ResumedLogs):
+            return ""
+        return self._source.name_of(path)
 
     def may_load(
         self, followed: str | Path, now: float, *, was_held: bool, network: bool = False
@@ -74,7 +77,7 @@ class NextStart:
             return False
         process = process_of(later, writers=self._writers)
         died = judge_start(age_s, process, later, was_held=was_held, network=network)
-        told = f"it seems to be resumed in {later.name}, which has no step yet"
+        told = f"it seems to be resumed in {self.name}, which has no step yet"
         told = told if died is None else died.reason
         if told != self._told and isinstance(self._source, ResumedLogs):
             self._told = told

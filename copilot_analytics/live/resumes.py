@@ -76,6 +76,20 @@ def begins_in_the_middle(log: Path) -> bool:
     return opening is not None and (opening.resumes or opening.is_in_the_middle)
 
 
+def begins_anew(log: Path) -> bool | None:
+    """Tell whether a log is that of a training from scratch; None if it has not said enough yet.
+
+    Examples
+    --------
+    >>> begins_anew(Path("nowhere.log")) is None
+    True
+    """
+    opening = _opening(log)
+    if opening is None or not (opening.resumes or opening.is_settled):
+        return None
+    return not (opening.resumes or opening.is_in_the_middle)
+
+
 def judge_next(log: Path, later: Path) -> tuple[Judgement, str]:
     """Tell whether a log goes on where another one stopped, and what shows it.
 

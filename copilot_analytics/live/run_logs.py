@@ -12,7 +12,7 @@ from copilot_analytics.live.folder_walk import Walk
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.run_folders import find_run, logs_beside
+from copilot_analytics.reading.run_folders import find_run, is_saved_state, logs_beside
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import records_of
 
@@ -54,6 +54,7 @@ def log_in(directory: Path) -> Path:
     others = [one for one in logs_beside(log)[1:] if one.stat().st_mtime >= since]
     trained = [log] if rows else []
     trained += [one for one in others if has_trained(one)]
+    trained = [one for one in trained if not is_saved_state(one)]  # nothing is added to one
     return joined(trained)[0] if trained else log
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from copilot_analytics.live.trainer_states import TrainerStates
 from copilot_analytics.reading.beside import Beside, Digest, near, title
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.run_folders import SORTING, is_named_like_a_log
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from copilot_analytics.live.log_session import LogSession
 
 _VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a folder for its name
+_STATE = "trainer_state.json"
 _MOST_ENTRIES = 200
 _MOST_SIBLINGS = 4  # more are the logs of other runs
 _MOST_BYTES = 8 << 20
@@ -74,6 +76,7 @@ class SiblingLogs:
         self._most_bytes = _MOST_BYTES_LEAN if lean else _MOST_BYTES
         self._seen: dict[tuple[bool, Path], tuple[int, ...]] = {}
         self._look_at, self._wait_s = float("-inf"), _LOOK_S[0]
+        self._states = TrainerStates()
 
     def ask(self, log: LogSession, place: str, now: float, *, at_rest: bool) -> list[Event]:
         """Let a session hear what its siblings say; return the events that this causes.
@@ -88,14 +91,18 @@ class SiblingLogs:
             Seconds since 1970.
         at_rest
             Whether nothing was written to it for a while: then how it ended is asked for,
-            otherwise the plan, if it states none.
+            otherwise the plan, if it states none. The metric that chooses the best checkpoint
+            is asked for at any time, of the state beside the checkpoints.
         """
         if at_rest:
             said = self.end(Path(place), now)
         elif log.run.meta.has_plan:
-            return []
+            said = []
         else:
             said = self.plan(Path(place), now)
+        if log.run.meta.save_best is None and len(log.run.eval_log):
+            choice = self._states.choice(Path(place), now)
+            said += [Said(Record("config", facts=choice), _STATE)] if choice else []
         return [event for record, name in said for event in log.hear(record, name)]
 
     def plan(self, log: Path, now: float) -> list[Said]:

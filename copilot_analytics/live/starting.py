@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from copilot_analytics.live.following import Following
 from copilot_analytics.live.forgetting import forget_the_gone
 from copilot_analytics.live.further_logs import FurtherLogs
 from copilot_analytics.live.log_families import later_logs
+from copilot_analytics.live.new_starts import new_starts
 from copilot_analytics.live.panel import PanelScreen
 from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.recorded import journals_folder
@@ -152,10 +154,8 @@ def watch(options: LiveOptions) -> int:
         writers = Writers()
         distinct = {followed_path(path): path for path in paths}
         apart = {os.path.realpath(name) for name in distinct}
-        followings = [
-            _follow(path, options, ledger, writers, lean=many, apart=apart)
-            for path in distinct.values()
-        ]
+        follow = partial(_follow, options, ledger, writers, lean=many, apart=apart)
+        followings = [follow(path) for path in distinct.values()]
         supervisor = Supervisor(
             followings,
             ledger,
@@ -168,7 +168,9 @@ def watch(options: LiveOptions) -> int:
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
             find_more=_further(options, ledger, writers, apart) if options.every else None,
-            find_other=_other(options, ledger, writers) if single else None,
+            find_other=_other(options, ledger, writers)
+            if single
+            else new_starts(options.logs, followings, follow),
             wait_s=options.wait_s,
         )
         if sampler is not None:
@@ -272,10 +274,10 @@ def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) ->
 
 
 def _follow(
-    path: Path,
     options: LiveOptions,
     ledger: Ledger,
     writers: Writers,
+    path: Path,
     *,
     lean: bool,
     apart: Collection[str] = (),
@@ -319,9 +321,7 @@ def _further(
     options: LiveOptions, ledger: Ledger, writers: Writers, followed: set[str]
 ) -> FurtherLogs:
     """Return what finds further logs, each once."""
-
-    def follow(path: Path) -> Following:
-        return _follow(path, options, ledger, writers, lean=True, apart=followed)
+    follow = partial(_follow, options, ledger, writers, lean=True, apart=followed)
 
     return FurtherLogs(options.base, follow, followed)
 
@@ -349,7 +349,7 @@ def _other(
             grows = one.grows or one.size > known.get(one.path, one.size)
             try:
                 if (begins or grows) and not _may_continue(current, one.path):
-                    return _follow(Path(one.path), options, ledger, writers, lean=False)
+                    return _follow(options, ledger, writers, Path(one.path), lean=False)
             except (CopilotError, OSError):
                 continue
         return None

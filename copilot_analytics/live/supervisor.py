@@ -84,8 +84,8 @@ class Supervisor:
     find_more
         Returns further logs to follow; asked every 5 s.
     find_other
-        Returns a log to follow instead of the given one, None if there is none; asked while the
-        only log that is followed is at rest.
+        Returns a log to follow instead of the given one, None if there is none; asked while that
+        one is at rest.
     wait_s
         How long a log may hold nothing that looks like training; None means for ever.
     wall
@@ -145,6 +145,7 @@ class Supervisor:
         self._now = self._began_at = self._wall()
         self._stopped_by: int | None = None
         self._unsent = True  # there may be what one that was killed had not shown yet
+        self._has_news = False
         self._next: dict[str, float] = {}
 
     def run(self) -> int:
@@ -205,8 +206,9 @@ class Supervisor:
         self._deliver(now)
         if now >= self._next.get("screen", 0.0):
             self._next["screen"] = now + self._screen.show(self.runs, now)
-        if self._is_due("card", now, _CARD_S):
-            self._courier.show_card(self.runs, now)
+        if self._is_due("card", now, _CARD_S) or self._has_news:
+            self._courier.show_card(self.runs, now, at_once=self._has_news)
+            self._has_news = False
         self._courier.be_well()
 
     def _step(self, watched: Watched, now: float) -> None:
@@ -300,13 +302,14 @@ class Supervisor:
             return
 
     def _look_for_another(self, now: float) -> None:
-        """Go over to a log that grows, if the one that was taken is at rest."""
-        other = self._another.look(self.runs[0], now) if len(self.runs) == 1 else None
-        if other is None:
+        """Go over to a log that grows, if one that is followed is at rest."""
+        found = self._another.look(self.runs, now)
+        if found is None:
             return
+        left, other = found
         self._screen.note(f"{other.path} has begun to grow: going over to it")
-        self._part_from(self.runs[0], now)
-        self.runs[:] = [Watched(other, Policy(self._options))]
+        self._part_from(left, now)
+        self.runs[self.runs.index(left)] = Watched(other, Policy(self._options))
 
     def _answer(self, now: float) -> None:
         while self._courier.commands:
@@ -329,7 +332,7 @@ class Supervisor:
             self._screen.note(self._ledger.trouble)
 
     def _owe(self) -> None:
-        self._unsent = True
+        self._unsent = self._has_news = True
         self._courier.wake()
 
     def _say(self, notices: list[str] | deque[str] | tuple[str, ...]) -> None:

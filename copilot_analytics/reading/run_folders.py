@@ -107,13 +107,30 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
     raise NotATrainingLogError(msg)
 
 
+def logs_within(directory: Path) -> list[Path]:
+    """Return the files in a directory and below it that are named like logs, the newest first.
+
+    Parameters
+    ----------
+    directory
+        Where to look, as :func:`find_run` does.
+
+    Examples
+    --------
+    >>> logs_within(Path("no/such/folder"))
+    []
+    """
+    return [Path(one.path) for one in sorted(_candidates(directory), reverse=True)]
+
+
 def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) -> list[Path]:
     """Return a log and the others that its run may have left, the log itself first.
 
     They are looked for in its folder and below it, and from a folder that only sorts logs
     (``vis_data``, ``tensorboard``, ``train`` and ``validation`` of Keras) in the one above; the
     Trainer of Hugging Face keeps its state with the last checkpoint. Copies of what the log says
-    already, and folders of other runs, are left out.
+    already, folders of other runs, and all but the newest of ``version_0/metrics.csv`` and
+    ``version_1/metrics.csv`` are left out.
 
     Parameters
     ----------
@@ -131,14 +148,24 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
         path = Path(candidate.path)
         inner = path.parent.relative_to(folder).parts
         other_run = any(_stamp_of(name) not in {"", stamp} for name in inner)
+        other_run = other_run or any(_is_earlier_start(path, one) for one in found)
         if len(found) > _MOST_BESIDE or path in found or other_run:
             continue
-        if path.name == _STATE and _CHECKPOINT.fullmatch(path.parent.name):
-            continue  # of a checkpoint before the last one, or of another run
+        if is_saved_state(path) and path != saved_state(path.parent.parent):
+            continue  # of a checkpoint before the last one
         form = _format_of(path, formats)
         if form is not None and (own is None or formats[form].twin_of != own):
             found.append(path)
     return found
+
+
+def _is_earlier_start(log: Path, newer: Path) -> bool:
+    """Tell whether another start of a training wrote a log under the same name in its own folder.
+
+    From one seed it gives the same values, which would tell it for the same run.
+    """
+    folders = {log.parent.name.lower(), newer.parent.name.lower()}
+    return log.name == newer.name and log.parent != newer.parent and not folders & SORTING
 
 
 def _trainer_states(log: Path) -> list[Path]:
@@ -150,18 +177,42 @@ def _trainer_states(log: Path) -> list[Path]:
         folder = at.parent.parent
     else:
         return []
+    newest = saved_state(folder)
+    return [newest] if newest is not None and newest != at else []
+
+
+def saved_state(folder: Path) -> Path | None:
+    """Return the newest state that the Trainer of Hugging Face saved in a folder; None if none.
+
+    It is kept with each checkpoint, and in the folder itself once the training is over.
+
+    Examples
+    --------
+    >>> saved_state(Path("no/such/folder")) is None
+    True
+    """
     try:
+        if (folder / _STATE).is_file():
+            return folder / _STATE
         saved = [
             (int(found[1]), path)
             for path in folder.iterdir()
             if (found := _CHECKPOINT.fullmatch(path.name)) and (path / _STATE).is_file()
         ]
     except OSError:
-        return []
-    newest = folder / _STATE
-    if not newest.is_file() and saved:
-        newest = max(saved)[1] / _STATE
-    return [newest] if newest.is_file() and newest != at else []
+        return None
+    return max(saved)[1] / _STATE if saved else None
+
+
+def is_saved_state(path: Path) -> bool:
+    """Tell whether a file is the state that the Trainer saved with a checkpoint.
+
+    Examples
+    --------
+    >>> is_saved_state(Path("out/checkpoint-80/trainer_state.json"))
+    True
+    """
+    return path.name == _STATE and _CHECKPOINT.fullmatch(path.parent.name) is not None
 
 
 def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:

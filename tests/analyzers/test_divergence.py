@@ -140,6 +140,17 @@ def test_an_explosion_that_passes_is_over():
     assert judge([*noisy(), *[30.0] * 8, *noisy(60)]).state == "healthy"
 
 
+def test_a_loss_that_came_back_late_is_not_blamed_for_what_comes_later():
+    losses = noisy(1000)
+    losses[200] = 40.0
+    losses[201:260] = noisy(59, 20.0)
+    assert judge(losses[:255]).spikes[-1].recovered is False
+    found = judge(losses)
+    assert found.spikes[0].step == 201 and all(spike.recovered for spike in found.spikes)
+    losses[200:] = [40.0, *noisy(799, 20.0, seed=1)]
+    assert judge(losses).spikes[0].recovered is False
+
+
 def test_a_spike_that_recovers_and_one_that_is_open():
     losses = noisy()
     losses[200] = 5.0

@@ -207,6 +207,13 @@ def test_out_of_memory_is_named():
     assert life.error is not None and life.error.startswith("out of memory")
 
 
+def test_out_of_memory_is_said_once():
+    """A launcher, or a bar after the traceback, leaves it as the name of the error."""
+    what = "RuntimeError: CUDA out of memory"
+    life, _ = judge([*some(until=0.5), crash("out of memory", what, out_of_memory=True)])
+    assert life.error == f"out of memory: {what}"
+
+
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "SIGTERM"])
 def test_stopped_by_hand_is_interrupted(error):
     assert judge([*some(until=0.5), crash(error)])[0].status == "interrupted"

@@ -258,3 +258,18 @@ def test_one_test_at_the_end_does_not_replace_what_was_measured_all_along() -> N
 def test_parts_of_a_mean_come_behind_it() -> None:
     names = ["AUROC_cat", "AUROC_avg", "AUROC_dog"]
     assert min(names, key=lambda name: better_ranked(name, names)) == "AUROC_avg"
+
+
+def test_that_another_metric_is_judged_from_here_on_is_told():
+    told = []
+    fold = Fold([MetricAnalyzer], on_look=lambda run, results, record, news: told.extend(news))
+    for step in range(1, 7):
+        if step == 4:
+            fold.update(Record("config", facts={"save_best": "eval_loss"}))
+        metrics = {"eval_accuracy": 0.5 + step / 100, "eval_loss": 0.7 + step / 100}
+        fold.update(Record("eval", step, metrics=metrics))
+    assert [event.key for event in told] == ["eval_accuracy", "eval_accuracy", "eval_loss"]
+    assert told[-1].text == (
+        "eval_loss 0.71 is the best so far; the run is judged by it from here on, "
+        "no longer by eval_accuracy"
+    )

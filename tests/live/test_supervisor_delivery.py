@@ -273,3 +273,19 @@ def test_what_another_watch_was_killed_with_is_shown_by_the_one_that_goes_on(tmp
     watch.pass_once()
     assert "LEFT BEHIND" in capsys.readouterr().out
     ledger.close()
+
+
+def test_the_card_tells_a_crash_as_soon_as_a_message_does(ledger, half_log):
+    log, _ = half_log
+    pigeon = Pigeon()
+    watch = supervisor(ledger, [log], [pigeon])
+    watch._linger_s = 600.0
+    thread, _ = in_thread(watch)
+    wait_for(lambda: pigeon.sent and pigeon.cards)
+    crash = 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: no\n'
+    with log.open("a") as file:
+        file.write(crash)
+    wait_for(lambda: any("CRASHED" in message.title for message in pigeon.sent))
+    wait_for(lambda: "crashed" in pigeon.cards[-1][1])
+    watch.stop()
+    thread.join(30)
