@@ -12,8 +12,8 @@ _SETTING = re.compile(
     (?:cfg\.|config\.|args\.|trainer\.|training\.|train\.|solver\.|optim\.){0,3}
     ['"]?(?:
         (?P<epochs> (?:num|n|nb|max|total|number\ of|total\ number\ of|no\.?\ of)
-            [_\s-]?(?:train(?:ing)?[_\s-])?epochs?
-            | train(?:ing)?[_\s-]?epochs | num_?epochs? | nepochs? | epochs)
+            [_\s-]?(?:train(?:ing)?[_\s-])?epoch(?:e?s)?
+            | train(?:ing)?[_\s-]?epoche?s | num_?epoch(?:e?s)? | nepoch(?:e?s)? | epoche?s)
       | (?P<steps> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of)
             [_\s-]?(?:(?:train(?:ing)?|optimi[sz]ation|optimi[sz]er|update)[_\s-])?(?:steps?|iters?|iterations?|updates?)
             | niters? | max_iter )

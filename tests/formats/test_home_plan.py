@@ -57,3 +57,22 @@ def test_an_engine_that_evaluates_plans_nothing() -> None:
 def test_a_setting_may_name_the_metric_that_chooses(line: str, name: str | None) -> None:
     text = line + "\n" + "".join(f"epoch {e} loss {1 / e:.3f} f1 0.{e}5\n" for e in range(1, 8))
     assert facts_of(read(text)).get("save_best") == name
+
+
+@pytest.mark.parametrize("line", ["nb_epoches =10", "num_epoches: 10", "Epoches: 10"])
+def test_a_plan_may_be_misspelt(line: str) -> None:
+    text = line + "\n" + "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
+    assert facts_of(read(text))["planned_epochs"] == 10
+
+
+def test_the_time_at_which_a_training_finished_ends_it() -> None:
+    rows = "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
+    ends = [
+        [record.kind for record in read(rows + line + "\n")].count("end")
+        for line in (
+            "Train finish time: Fri Jul 27 11:38:30 2018",
+            "training end time: 2018-07-27 11:38",
+            "train finish time: 12.5 s",
+        )
+    ]
+    assert ends == [1, 1, 0]
