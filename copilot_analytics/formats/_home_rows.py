@@ -178,9 +178,14 @@ class HomeRows:
             self._stood.add(shape)
             yield from self.placed({**columns, **self._standing}, lines)
             return
+        if self.headers_end and "#inner" in columns:
+            yield from self._stand_at(columns, lines)
+            return
         if self.header is not None and not self._fine_names:
             yield from self._below_header(shape, columns, lines)
             return
+        if self._free_base is None and "#inner" in columns:
+            self._free_base = float(columns["#inner"][0] == 0)
         yield from self.flush()
         if shape not in self._repeated:
             first = self._once.pop(shape, None)
@@ -249,9 +254,8 @@ class HomeRows:
     def flush(self) -> Iterator[Item]:
         """Yield a row that waited for the next one; it stood alone below its header."""
         if self._waiting is not None:
-            shape, columns, lines = self._waiting
-            self._waiting, self._below = None, "one"
-            yield from self._ends(shape, columns, lines)
+            waiting, self._waiting, self._below = self._waiting, None, "one"
+            yield from self._ends(*waiting)
 
     def _below_header(
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
