@@ -46,7 +46,7 @@ from copilot_analytics.formats._home_line_kinds import (
     said_in,
     says_the_end,
 )
-from copilot_analytics.formats._home_plan import stated_plan
+from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
     are_measures,
@@ -272,7 +272,8 @@ class HomeTextParser(LineParser):
         choice = stated_choice(line)
         if choice is not None:
             plan["save_best"] = choice
-        if plan and (not self._rows.has_rows or "Namespace(" in line):
+        if not self._rows.has_rows or "Namespace(" in line:
+            self._rows.totals.plan(stated_rounds(line))
             yield from self._rows.reader.config(plan, number)
 
     def _settings(self, line: str, number: int) -> Iterator[Item]:

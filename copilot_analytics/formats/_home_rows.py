@@ -83,7 +83,7 @@ class HomeRows:
         self._below: str | None = None  # "one" or "many" rows below a header
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
-        self._totals, self._rare = LineTotals(), RareMeasures()
+        self.totals, self._rare = LineTotals(), RareMeasures()
         self._is_nested = False  # whether epochs are counted anew below each such line
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
@@ -134,7 +134,8 @@ class HomeRows:
 
     def _stand_at(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         shape = tuple(name for name in columns if name[0] != "#")
-        total = self._totals.of(columns) if self.header is None else None
+        total = self.totals.of(columns) if self.header is None else None
+        columns.pop("#played", None)
         if total is not None:
             yield from self.reader.config({"planned_steps": total}, int(lines[0]))
         if self._is_nested and {"#epoch", "#epochs"} <= columns.keys():
@@ -225,7 +226,7 @@ class HomeRows:
         A first line of ``Round 3/50`` may count passes that train for some epochs each: `outer`.
         """
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
-        self._totals.stand(self._standing)
+        self.totals.stand(self._standing)
         self._stood.clear()
         if outer and not self.has_rows and self.header is None:
             self._is_nested = {"#count", "#count_of"} <= self._standing.keys()
@@ -304,11 +305,10 @@ class HomeRows:
 
     def _of_pass(self, columns: dict[str, Floats]) -> dict[str, Floats]:
         """Return columns whose epochs are parts of the pass that the last line of its own named."""
-        rows = len(columns["#epoch"])
         inner = {"#inner": columns["#epoch"], "#inner_of": columns["#epochs"]}
         standing = self._standing or {}
         for name, place in (("#epoch", "#count"), ("#epochs", "#count_of")):
-            inner[name] = np.full(rows, float(standing[place][0]))
+            inner[name] = np.full(len(columns["#epoch"]), float(standing[place][0]))
         return {name: c for name, c in columns.items() if name not in _STEPS} | inner
 
     def _ahead_of_header(self, epoch: float) -> float:
@@ -340,8 +340,8 @@ class HomeRows:
         first = np.full((len(names), 1), np.nan)
         if before is not None and len(before) == len(names):
             first = np.array(before).reshape(-1, 1)
-        keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
         self._last_row[shape] = tuple(now[:, -1].tolist())
+        keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
         if keep.all():
             return columns, lines
         return {name: column[keep] for name, column in columns.items()}, lines[keep]
