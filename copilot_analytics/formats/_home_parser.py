@@ -249,6 +249,7 @@ class HomeTextParser(LineParser):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
             self._evaluations.is_over = True
+            self._rows.last_row.clear()  # the next run may say the same
             return
         said = said_in(message)
         if SECTION.match(said + " "):

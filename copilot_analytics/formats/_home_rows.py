@@ -58,6 +58,8 @@ class HomeRows:
         Number of the epoch that the last header named.
     headers_end : bool
         Whether headers name the epoch above them.
+    last_row : dict
+        What the last row of each kind said.
     """
 
     def __init__(self, file: str) -> None:
@@ -76,7 +78,7 @@ class HomeRows:
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
         self._strong = False
-        self._last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self.last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
         self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
         self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
@@ -98,8 +100,7 @@ class HomeRows:
     @property
     def knows_training(self) -> bool:
         """Whether a row was of the training for sure, be it one that waits for the next."""
-        waits = self._waiting is not None and any(is_loss(name) for name in self._waiting[0])
-        return self.has_rows or waits
+        return self.has_rows or any(map(is_loss, self._waiting[0] if self._waiting else ()))
 
     @property
     def _here(self) -> float:
@@ -334,13 +335,12 @@ class HomeRows:
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
     ) -> tuple[dict[str, Floats], Ints]:
         """Leave out rows that say again what the row before them said: other ranks print them."""
-        names = [name for name in columns if name in _AXIS or name[0] != "#"]
-        now = np.stack([columns[name] for name in names])
-        before = self._last_row.get(shape)
-        first = np.full((len(names), 1), np.nan)
-        if before is not None and len(before) == len(names):
+        now = np.stack([c for name, c in columns.items() if name in _AXIS or name[0] != "#"])
+        before = self.last_row.get(shape)
+        first = np.full((len(now), 1), np.nan)
+        if before is not None and len(before) == len(now):
             first = np.array(before).reshape(-1, 1)
-        self._last_row[shape] = tuple(now[:, -1].tolist())
+        self.last_row[shape] = tuple(now[:, -1].tolist())
         keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
         if keep.all():
             return columns, lines

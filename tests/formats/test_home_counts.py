@@ -201,3 +201,9 @@ def test_batches_above_the_line_that_ends_their_epoch_are_of_it(word: str) -> No
     assert [step for step, _ in rows] == [400 * e + 100 * b for e in range(3) for b in range(1, 5)]
     assert {name for _, row in rows for name in row} == {"train MSE"}
     assert facts(records)["planned_epochs"] == 9
+
+
+def test_the_next_run_of_one_epoch_may_say_the_same() -> None:
+    run = "Epoch 1/1, Loss: 12.5\nValidation Loss: 0.75\nTraining completed.\n"
+    text = run * 3 + run.replace("12.5", "13.5")
+    assert [row["loss"] for _, row in points(read(text), "train")] == [12.5, 12.5, 12.5, 13.5]
