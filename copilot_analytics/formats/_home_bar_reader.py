@@ -196,6 +196,7 @@ class BarReader:
             yield from self._evaluations.take(result)
             return
         columns = columns_of(frame.text, reading)
+        columns.pop("#played", None)
         if "#count" in columns and "#epoch" not in columns:
             columns["#epoch"] = columns.pop("#count")
             columns["#epochs"] = columns.pop("#count_of", columns["#epoch"] * 0)

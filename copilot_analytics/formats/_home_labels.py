@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
-_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6},\s{0,12}\d{1,9}\s?\]")
+_EPOCH_PAIR = re.compile(r"\[\s?\d{1,6}(?:,|\s:\s)\s{0,12}\d{1,9}\s?\]")
 _OF_WHAT = re.compile(r"(?i)(?<=[a-z])\s(?:of|for)\s(?:the|our|this)\s(?:\w{1,20}\s?){1,2}$")
 _MOST_WORDS = 6
 _LONGEST = 60
@@ -60,5 +60,11 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
 
 
 def is_pair(line: str, start: int) -> bool:
-    """Tell whether a number begins a pair such as ``[2,  300]``: an epoch and its iteration."""
+    """Tell whether a number begins a pair of an epoch and its iteration.
+
+    Examples
+    --------
+    >>> [is_pair(line, 1) for line in ("[2,  300] loss", "[2 :  300] loss", "[02:30] loss")]
+    [True, True, False]
+    """
     return _EPOCH_PAIR.match(line, line.rfind("[", 0, start)) is not None

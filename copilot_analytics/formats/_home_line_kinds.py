@@ -52,6 +52,7 @@ _END = re.compile(
     r"|all\s(?:done|finished)(?:\s?[.!]{1,3})?\s*$"
     r"|final\s(?:test|results?|evaluation|metrics|accuracy|validation|model\ssaved|loss|scores?)\b"
     r"|total train(?:ing)? time\b|stopping since\b"
+    r"|train(?:ing)?\s(?:finish|end)\s(?:time|date)\W{1,4}(?:[a-z]{3}|\d{1,4}[-/.:]\d\d?[-/.:]\d)"
     r"|(?:预|模型){0,2}训练(?:任务|过程|流程|阶段|已经?|全部|圆满|成功|顺利){0,3}(?:完成|结束|完毕)"
     r"|(?:treino|treinamento|entrenamiento|entrainement|entraînement|addestramento)\s(?:\w{1,12}\s){0,2}"
     r"(?:conclu[ií]d[oa]|completad[oa]|finalizad[oa]|terminad[oa]|terminé|completato)\b"

@@ -46,7 +46,7 @@ from copilot_analytics.formats._home_line_kinds import (
     said_in,
     says_the_end,
 )
-from copilot_analytics.formats._home_plan import stated_plan
+from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
     are_measures,
@@ -249,6 +249,7 @@ class HomeTextParser(LineParser):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
             self._evaluations.is_over = True
+            self._rows.last_row.clear()  # the next run may say the same
             return
         said = said_in(message)
         if SECTION.match(said + " "):
@@ -272,7 +273,8 @@ class HomeTextParser(LineParser):
         choice = stated_choice(line)
         if choice is not None:
             plan["save_best"] = choice
-        if plan and (not self._rows.has_rows or "Namespace(" in line):
+        if not self._rows.has_rows or "Namespace(" in line:
+            self._rows.totals.plan(stated_rounds(line))
             yield from self._rows.reader.config(plan, number)
 
     def _settings(self, line: str, number: int) -> Iterator[Item]:

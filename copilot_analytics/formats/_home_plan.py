@@ -12,8 +12,8 @@ _SETTING = re.compile(
     (?:cfg\.|config\.|args\.|trainer\.|training\.|train\.|solver\.|optim\.){0,3}
     ['"]?(?:
         (?P<epochs> (?:num|n|nb|max|total|number\ of|total\ number\ of|no\.?\ of)
-            [_\s-]?(?:train(?:ing)?[_\s-])?epochs?
-            | train(?:ing)?[_\s-]?epochs | num_?epochs? | nepochs? | epochs)
+            [_\s-]?(?:train(?:ing)?[_\s-])?epoch(?:e?s)?
+            | train(?:ing)?[_\s-]?epoche?s | num_?epoch(?:e?s)? | nepoch(?:e?s)? | epoche?s)
       | (?P<steps> (?:num|n|nb|max|total|train|training|number\ of|total\ number\ of)
             [_\s-]?(?:(?:train(?:ing)?|optimi[sz]ation|optimi[sz]er|update)[_\s-])?(?:steps?|iters?|iterations?|updates?)
             | niters? | max_iter )
@@ -21,6 +21,20 @@ _SETTING = re.compile(
     (?:\s{0,20}[:=|]\s{0,20}|\s{2,40}|\s) ['"]?
     (?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})(?!\w|\.[\w.]|\s?/|-)
     """
+)
+_ROUNDS = re.compile(
+    r"""(?xi)
+    (?<![\w.-]) (?:cfg\.|config\.|args\.)? ['"]?(?:
+        (?:num|n|nb|max|total|number\ of|total\ number\ of|no\.?\ of)[_\s-]?
+            (?:(?:train(?:ing)?|comm(?:unication)?|global)[_\s-])?(?:episodes?|rounds?)
+      | (?:train(?:ing)?|comm(?:unication)?|global)[_\s-]?(?:episodes|rounds?)
+      | (?<![a-z]\s)(?:episodes|rounds) )['"]?
+    (?:\s{0,20}[:=|]\s{0,20}|\s{2,40}) ['"]?
+    (?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})(?!\w|\.[\w.]|\s?/|-)
+    """
+)
+_FOR_ROUNDS = re.compile(
+    r"(?i)\btrain(?:ing)?\b[^\d\n]{0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}(?:episode|round)s?\b"
 )
 # An engine of ignite that evaluates says that it runs for one epoch, each time.
 _ONE_PASS = re.compile(r"Engine run starting with max_epochs=1\b")
@@ -76,3 +90,26 @@ def stated_plan(line: str) -> dict[str, int]:
         unit = "planned_epochs" if said["unit"].lower() == "epoch" else "planned_steps"
         plan.setdefault(unit, int(said["number"]))
     return plan
+
+
+def stated_rounds(line: str) -> int | None:
+    """Return how many episodes or rounds a line plans; None if it does not say.
+
+    They count the training only where rows name them: some logs count other things too.
+
+    Examples
+    --------
+    >>> stated_rounds("Total Episodes: 2500"), stated_rounds("Namespace(lr=0.1, comm_round=50)")
+    (2500, 50)
+    >>> stated_rounds("Training the agent for 300 episodes"), stated_rounds("Episode: 3")
+    (300, None)
+    >>> stated_rounds("early stopping rounds: 20"), stated_rounds("eval_episodes: 20")
+    (None, None)
+    """
+    line = line[:LONGEST]
+    lower = line.lower()
+    if "episode" not in lower and "round" not in lower:
+        return None
+    found = _ROUNDS.search(line) or _FOR_ROUNDS.search(line)
+    number = int(found["number"].replace(",", "")) if found else 0
+    return number or None

@@ -96,6 +96,8 @@ class Reading:
         Whether it repeats what other lines say, or says what was done.
     is_other_rank
         Whether another process than the first one wrote it.
+    plays
+        Whether its ``#count`` counts episodes or rounds.
     words
         How many words it holds.
     numbers
@@ -110,6 +112,7 @@ class Reading:
     split: Split | None = None
     is_remark: bool = False
     is_other_rank: bool = False
+    plays: bool = False
     words: int = 0
     numbers: int = 0
     spare: list[tuple[int, int]] = field(default_factory=list)

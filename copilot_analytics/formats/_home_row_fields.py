@@ -117,7 +117,8 @@ def is_outer(line: str) -> bool:
 def fields_of(reading: Reading) -> list[Field]:
     """Return the numbers of a line, and the digits that mean nothing."""
     fields = []
-    for name, parts in reading.places.items():
+    for place, parts in reading.places.items():
+        name = "#played" if place == "#count" and reading.plays else place
         fields += [Field(_scaled(name, part), part.start, part.end) for part in parts]
     taken = set()
     for metric in reading.metrics:
@@ -135,7 +136,10 @@ def _scaled(name: str, part: Number) -> str:
 
 
 def joined(columns: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return columns with the parts of numbers put together, without digits that mean nothing."""
+    """Return columns with the parts of numbers put together, without digits that mean nothing.
+
+    What counts episodes is there twice, as ``#played`` too.
+    """
     together: dict[str, Floats] = {}
     for name, column in columns.items():
         if name.startswith("#n."):
@@ -143,6 +147,8 @@ def joined(columns: Mapping[str, Floats]) -> dict[str, Floats]:
         title, star, factor = name.partition("*")
         part = column * float(factor) if star else column
         together[title] = together[title] + part if title in together else part
+    if "#played" in together:
+        together["#count"] = together["#played"]
     return together
 
 

@@ -58,6 +58,8 @@ class HomeRows:
         Number of the epoch that the last header named.
     headers_end : bool
         Whether headers name the epoch above them.
+    last_row : dict
+        What the last row of each kind said.
     """
 
     def __init__(self, file: str) -> None:
@@ -76,14 +78,14 @@ class HomeRows:
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
         self._strong = False
-        self._last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self.last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
         self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
         self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
         self._below: str | None = None  # "one" or "many" rows below a header
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
-        self._totals, self._rare = LineTotals(), RareMeasures()
+        self.totals, self._rare = LineTotals(), RareMeasures()
         self._is_nested = False  # whether epochs are counted anew below each such line
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
@@ -98,8 +100,7 @@ class HomeRows:
     @property
     def knows_training(self) -> bool:
         """Whether a row was of the training for sure, be it one that waits for the next."""
-        waits = self._waiting is not None and any(is_loss(name) for name in self._waiting[0])
-        return self.has_rows or waits
+        return self.has_rows or any(map(is_loss, self._waiting[0] if self._waiting else ()))
 
     @property
     def _here(self) -> float:
@@ -134,7 +135,8 @@ class HomeRows:
 
     def _stand_at(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         shape = tuple(name for name in columns if name[0] != "#")
-        total = self._totals.of(columns) if self.header is None else None
+        total = self.totals.of(columns) if self.header is None else None
+        columns.pop("#played", None)
         if total is not None:
             yield from self.reader.config({"planned_steps": total}, int(lines[0]))
         if self._is_nested and {"#epoch", "#epochs"} <= columns.keys():
@@ -178,9 +180,14 @@ class HomeRows:
             self._stood.add(shape)
             yield from self.placed({**columns, **self._standing}, lines)
             return
+        if self.headers_end and "#inner" in columns:
+            yield from self._stand_at(columns, lines)
+            return
         if self.header is not None and not self._fine_names:
             yield from self._below_header(shape, columns, lines)
             return
+        if self._free_base is None and "#inner" in columns:
+            self._free_base = float(columns["#inner"][0] == 0)
         yield from self.flush()
         if shape not in self._repeated:
             first = self._once.pop(shape, None)
@@ -220,7 +227,7 @@ class HomeRows:
         A first line of ``Round 3/50`` may count passes that train for some epochs each: `outer`.
         """
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
-        self._totals.stand(self._standing)
+        self.totals.stand(self._standing)
         self._stood.clear()
         if outer and not self.has_rows and self.header is None:
             self._is_nested = {"#count", "#count_of"} <= self._standing.keys()
@@ -249,9 +256,8 @@ class HomeRows:
     def flush(self) -> Iterator[Item]:
         """Yield a row that waited for the next one; it stood alone below its header."""
         if self._waiting is not None:
-            shape, columns, lines = self._waiting
-            self._waiting, self._below = None, "one"
-            yield from self._ends(shape, columns, lines)
+            waiting, self._waiting, self._below = self._waiting, None, "one"
+            yield from self._ends(*waiting)
 
     def _below_header(
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
@@ -300,11 +306,10 @@ class HomeRows:
 
     def _of_pass(self, columns: dict[str, Floats]) -> dict[str, Floats]:
         """Return columns whose epochs are parts of the pass that the last line of its own named."""
-        rows = len(columns["#epoch"])
         inner = {"#inner": columns["#epoch"], "#inner_of": columns["#epochs"]}
         standing = self._standing or {}
         for name, place in (("#epoch", "#count"), ("#epochs", "#count_of")):
-            inner[name] = np.full(rows, float(standing[place][0]))
+            inner[name] = np.full(len(columns["#epoch"]), float(standing[place][0]))
         return {name: c for name, c in columns.items() if name not in _STEPS} | inner
 
     def _ahead_of_header(self, epoch: float) -> float:
@@ -330,14 +335,13 @@ class HomeRows:
         self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
     ) -> tuple[dict[str, Floats], Ints]:
         """Leave out rows that say again what the row before them said: other ranks print them."""
-        names = [name for name in columns if name in _AXIS or name[0] != "#"]
-        now = np.stack([columns[name] for name in names])
-        before = self._last_row.get(shape)
-        first = np.full((len(names), 1), np.nan)
-        if before is not None and len(before) == len(names):
+        now = np.stack([c for name, c in columns.items() if name in _AXIS or name[0] != "#"])
+        before = self.last_row.get(shape)
+        first = np.full((len(now), 1), np.nan)
+        if before is not None and len(before) == len(now):
             first = np.array(before).reshape(-1, 1)
+        self.last_row[shape] = tuple(now[:, -1].tolist())
         keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
-        self._last_row[shape] = tuple(now[:, -1].tolist())
         if keep.all():
             return columns, lines
         return {name: column[keep] for name, column in columns.items()}, lines[keep]

@@ -43,7 +43,8 @@ LEVELS = frozenset({"INFO", "DEBUG", "NOTICE", "TRACE"})
 LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
 UNITS = frozenset(
     """s sec secs seconds ms min mins minutes h hours samples/s samples/sec sample/s it/s s/it
-    img/s imgs/s images/s tokens/s tok/s tokens/sec words/s wps mb gb kb mib gib mm px hz""".split()
+    img/s imgs/s images/s tokens/s tok/s tokens/sec words/s wps batch/s batches/s steps/s iter/s
+    iters/s examples/s frames/s mb gb kb mib gib mm px hz""".split()
 )
 LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
 NOT_THIS_EPOCH = frozenset(

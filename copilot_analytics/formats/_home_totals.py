@@ -27,11 +27,24 @@ class LineTotals:
     ...     print(totals.of({"#count": np.array([count]), "loss": np.array([0.5])}))
     None
     50
+
+    Settings may name it too, which holds once rows count what is played.
+
+    >>> totals = LineTotals()
+    >>> totals.plan(300)
+    >>> count = np.array([1.0])
+    >>> totals.of({"#count": count}), totals.of({"#count": count, "#played": count})
+    (None, 300)
     """
 
     def __init__(self) -> None:
         self._named: Mapping[str, Floats] | None = None  # since the last row
         self._agreeing: deque[bool] = deque(maxlen=_AGREEING)
+        self._planned: int | None = None
+
+    def plan(self, rounds: int | None) -> None:
+        """Take how many episodes or rounds a line plans, if it does."""
+        self._planned = rounds or self._planned
 
     def stand(self, places: Mapping[str, Floats]) -> None:
         """Take a line that names the step of the ones below it."""
@@ -40,6 +53,10 @@ class LineTotals:
     def of(self, columns: Mapping[str, Floats]) -> int | None:
         """Return the total that the line above some rows named, if they count the same."""
         named, self._named = self._named, None
+        if "#played" in columns and not {"#count_of", "#epoch", "#step"} & columns.keys():
+            planned, self._planned = self._planned, None
+            if planned is not None:
+                return planned
         if named is None or "#count" not in columns or {"#count_of", "#epoch"} & columns.keys():
             return None
         self._agreeing.append(bool(columns["#count"][0] == named["#count"][0]))

@@ -187,7 +187,7 @@ class UnnamedNumbers:
         if bare.last == "#count_of" and follows == "]":
             places["#count"] = bare.parts
             return "#count"
-        closes = follows == "]" and ("[" in bare.gap or bare.gap.strip() == ",")
+        closes = follows == "]" and ("[" in bare.gap or bare.gap.strip() in {",", ":"})
         if follows == "/" or closes:
             places["#inner"] = bare.parts
             return "#inner"

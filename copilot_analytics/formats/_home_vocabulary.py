@@ -10,9 +10,10 @@ from copilot_analytics.schema import is_another_loss
 
 CHINESE = "\u4e00-\u9fff"
 
-# Epoch in Romance languages, German, Russian, Korean and Japanese too.
+# Epoch in Romance, Germanic and Slavic languages, Korean and Japanese too.
 EPOCHS = frozenset(
-    "epoch epo ep epch epoches epoca época epoche époque эпоха 轮 轮次 에폭 에포크 エポック".split()
+    """epoch epo ep epch epoches epoca época epoche époque epoha epocha epoka epok эпоха 轮 轮次
+    에폭 에포크 エポック""".split()
 )
 STEPS = frozenset(
     """step steps iter iters iteration iterations it itr update updates num_updates up tick kimg

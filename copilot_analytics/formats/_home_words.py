@@ -310,6 +310,8 @@ class _Scan:
             for part in places.pop("#count", ()):  # the length of an episode, as a rule
                 self._spare(part.start, part.end)
         places[name] = parts
+        if name == "#count":
+            self.reading.plays = words[-1].lower() in PLAYED
         return name
 
     def _counts_t(self, words: list[str], *, whole: bool) -> bool:

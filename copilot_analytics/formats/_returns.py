@@ -15,7 +15,7 @@ OF_BASELINES = re.compile(
 
 IN_WORDS = re.compile(
     r"(?i)^(?:(?:avg|average|mean|total|last|test|train|running|moving|smoothed|episode|episodic"
-    r"|ep|cumulative|eval|evaluation|accumulated|rolling|undiscounted|\d{1,4})[\s_./-]{0,3}){0,4}"
+    r"|ep|cumm?ull?ative|eval|evaluation|accumulated|rolling|undiscounted|\d{1,4})[\s_./-]{0,3}){0,4}"
     r"(?:rewards?|returns?|scores?|rew|ret|(?:win|success)[\s_-]?rate)"
     r"(?:[\s_.-]{0,3}(?:mean|avg|average|sum|total))?$"
 )

@@ -16,6 +16,7 @@ import numpy as np
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Field, LineParser, LogFormat
 from copilot_analytics.formats._home_line_kinds import says_the_end
+from copilot_analytics.formats._home_plan import stated_plan
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._table_cells import (
@@ -205,15 +206,16 @@ class TableParser(LineParser):
         if self._header and says_the_end(line):
             return [self._rows.record("end", number, facts={"reason": line.strip()})]
         header = header_of(line)
-        if header is not None:
-            heading = self._heading(header)
-            if heading is not None:
-                self._begin(header, heading)
+        heading = None if header is None else self._heading(header)
+        if header is not None and heading is not None:
+            self._begin(header, heading)
             return ()
-        if not self._header or len(line) > LONGEST_LINE:
+        if len(line) > LONGEST_LINE:
             return ()
-        row = {name: np.array([value]) for name, value in rewritten_row(line).items()}
-        items = self.block(row, np.array([number])) if row else ()
+        row = rewritten_row(line) if self._header and header is None else {}
+        if not row:
+            return list(self._rows.config(stated_plan(line), number))
+        items = self.block({n: np.array([value]) for n, value in row.items()}, np.array([number]))
         return list(records_of(items))
 
     def close(self) -> Iterable[Record]:

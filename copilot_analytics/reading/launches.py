@@ -59,6 +59,7 @@ class LaunchFilter:
         self._since_row: dict[str, Any] = {}  # facts that stand above a header, if one follows
         self._resumed = False
         self._crashed = False
+        self._ended = False
         self._forget_run()
 
     def all(self, items: Iterable[Item]) -> Iterator[Item]:
@@ -102,6 +103,8 @@ class LaunchFilter:
             self._resumed = True
         elif record.kind == "crash":
             self._crashed = True
+        elif record.kind == "end":
+            self._ended = True
         elif record.kind == "config":
             if "framework" in record.facts and self._holds_framework():
                 yield from self._release()  # of a start that came to nothing
@@ -165,7 +168,7 @@ class LaunchFilter:
             line = int(block.line[0])
             yield from self._before_training(first, first_epoch, line, block.file)
         else:
-            self._resumed = self._crashed = False
+            self._resumed = self._crashed = self._ended = False
         self._note(first, first_epoch)
         count = len(block.step)
         if count > 1:
@@ -195,7 +198,7 @@ class LaunchFilter:
         for item in held:
             self._learn(item)
             yield item
-        self._resumed = self._crashed = False
+        self._resumed = self._crashed = self._ended = False
 
     def _before_result(self, record: Record) -> Iterator[Item]:
         """Yield a launch if a log that tells nothing but results begins anew with this one."""
@@ -219,7 +222,9 @@ class LaunchFilter:
             return None
         again = bool(self._held)
         if step is not None and self._last is not None and self._first is not None:
-            fell = step < self._last or (step == self._last and (again or self._crashed))
+            # A run of one epoch may be over, and be run again.
+            whole = self._ended and epoch is not None and epoch == self._last_epoch
+            fell = step < self._last or (step == self._last and (again or self._crashed or whole))
             if not fell or not self._is_beginning(step, epoch):
                 return None
             where = f"the steps fall from {self._last} back to {step}, the beginning"

@@ -54,3 +54,19 @@ def test_the_total_of_an_episode_is_named_before_it(said: str) -> None:
     text = "".join(f"Total reward {said.format(e, 2 * e)} steps: {90 * e}\n" for e in range(1, 9))
     assert points(read(text), "eval") == [(e, {"Total reward": 2 * e + 0.5}) for e in range(1, 9)]
     assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+@pytest.mark.parametrize(
+    "form", ["[{} : {:6d}] loss G : 1.{} loss D : 0.{}", "[{}, {}] G: 1.{}, D: 0.{}"]
+)
+def test_a_pair_of_a_stage_and_its_iteration_may_have_a_colon(form: str) -> None:
+    text = "".join(form.format(0, i * 100, i, i) + "\n" for i in range(1, 9))
+    assert [step for step, _ in points(read(text), "train")] == [100 * i for i in range(1, 9)]
+
+
+@pytest.mark.parametrize("name", ["Cumulative Reward", "Cummulative Reward", "Cumullative Return"])
+def test_a_reward_that_sums_up_is_one_however_it_is_spelt(name: str) -> None:
+    text = "".join(f"Episode {e} - {name} -{90 - e}.5 - Mean Loss 0.{e}1\n" for e in range(1, 7))
+    records = read(text)
+    assert points(records, "eval") == [(e, {name: -(90.5 - e)}) for e in range(1, 7)]
+    assert points(records, "train") == [(e, {"Mean Loss": float(f"0.{e}1")}) for e in range(1, 7)]

@@ -184,3 +184,26 @@ def test_what_only_some_rows_tell_was_evaluated(cuts: range) -> None:
 def test_a_measure_that_every_row_tells_is_of_the_training() -> None:
     text = "".join(f"Epoch {e} loss 2.{90 - e} | Acc {e + 1}.5%\n" for e in range(1, 9))
     assert not points(read(text), "eval")
+
+
+@pytest.mark.parametrize("word", ["Epoch", "Epoha", "Epoka"])
+def test_batches_above_the_line_that_ends_their_epoch_are_of_it(word: str) -> None:
+    text = "".join(
+        "".join(
+            f"[Batch {b}00] train MSE: 0.{9 - e}{b} | val MSE: 0.{9 - e}5 | Tempo: 5.{b} batch/s\n"
+            for b in range(1, 5)
+        )
+        + f"=> {word} [{e}/9] over!\n   Val MSE: 0.{9 - e}4\n"
+        for e in (1, 2, 3)
+    )
+    records = read(text)
+    rows = points(records, "train")
+    assert [step for step, _ in rows] == [400 * e + 100 * b for e in range(3) for b in range(1, 5)]
+    assert {name for _, row in rows for name in row} == {"train MSE"}
+    assert facts(records)["planned_epochs"] == 9
+
+
+def test_the_next_run_of_one_epoch_may_say_the_same() -> None:
+    run = "Epoch 1/1, Loss: 12.5\nValidation Loss: 0.75\nTraining completed.\n"
+    text = run * 3 + run.replace("12.5", "13.5")
+    assert [row["loss"] for _, row in points(read(text), "train")] == [12.5, 12.5, 12.5, 13.5]

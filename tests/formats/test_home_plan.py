@@ -57,3 +57,41 @@ def test_an_engine_that_evaluates_plans_nothing() -> None:
 def test_a_setting_may_name_the_metric_that_chooses(line: str, name: str | None) -> None:
     text = line + "\n" + "".join(f"epoch {e} loss {1 / e:.3f} f1 0.{e}5\n" for e in range(1, 8))
     assert facts_of(read(text)).get("save_best") == name
+
+
+@pytest.mark.parametrize("line", ["nb_epoches =10", "num_epoches: 10", "Epoches: 10"])
+def test_a_plan_may_be_misspelt(line: str) -> None:
+    text = line + "\n" + "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
+    assert facts_of(read(text))["planned_epochs"] == 10
+
+
+def test_the_time_at_which_a_training_finished_ends_it() -> None:
+    rows = "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
+    ends = [
+        [record.kind for record in read(rows + line + "\n")].count("end")
+        for line in (
+            "Train finish time: Fri Jul 27 11:38:30 2018",
+            "training end time: 2018-07-27 11:38",
+            "train finish time: 12.5 s",
+        )
+    ]
+    assert ends == [1, 1, 0]
+
+
+PLANNED_ROUNDS = [
+    ("Total Episodes: 300", "Episode {e} - Reward {e}.5 - Mean Loss 0.{e}1", 300),
+    ("Namespace(lr=0.1, comm_round=50)", "Round {e}, global loss: 0.{e}1", 50),
+    ("Training the agent for 40 episodes", "Episode: {e} reward: 1.{e}", 40),
+    ("num_episodes: 300", "Step: {e}00, episode: {e}, loss: 0.{e}1", None),
+    ("Total Episodes: 300", "Epoch {e} loss: 0.{e}1", None),
+    ("Total Episodes: 300", "Episode {e}/20 loss: 0.{e}1", 20),
+]
+
+
+@pytest.mark.parametrize(("setting", "row", "planned"), PLANNED_ROUNDS)
+@pytest.mark.parametrize("size", [None, 13])
+def test_planned_episodes_are_steps_where_rows_count_them(
+    setting: str, row: str, planned: int | None, size: int | None
+) -> None:
+    text = setting + "\n" + "".join(row.format(e=e) + "\n" for e in range(1, 9))
+    assert facts_of(read(text, size=size)).get("planned_steps") == planned

@@ -365,3 +365,9 @@ def test_lines_of_a_checkpoint_between_rows_do_not_spoil_durations() -> None:
         for e in range(1, 6)
     )
     assert HOME_TABLE.confidence(text.splitlines()) > 0.9
+
+
+def test_settings_above_a_table_tell_its_plan() -> None:
+    rows = "".join(f" 1.{9 - e}5  0.{e}1  0.{e}2  0.{e}3\n" for e in range(1, 6))
+    text = f"model =toy\nnb_epochs =12\n\ntrain loss   val_loss  train_acc   val_acc\n{rows}"
+    assert _run(text).meta.planned_epochs == 12

@@ -222,3 +222,11 @@ def test_results_alone_may_fall_back_after_a_resume():
 
 def test_results_alone_that_fall_back_into_the_middle_begin_nothing():
     assert told([result(e) for e in (1.0, 2.0, 3.0, 2.0)]) == ["eval"] * 4
+
+
+def test_a_run_of_one_epoch_that_was_over_is_run_again():
+    end = Record("end")
+    once = [train(1, 1.0), end]
+    assert told([*once, *once]) == [1, "end", "launch", 1, "end"]
+    assert told([train(1, 1.0), train(1, 1.0), end]) == [1, 1, "end"]
+    assert told([train(1, 1.0), train(2, 2.0), end, train(2, 2.0)]) == [1, 2, "end", 2]
