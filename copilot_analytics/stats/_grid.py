@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.stats.curve_families import SHAPE_NAMES, shape_grid
+from copilot_analytics.stats.noise import COARSE
 
 if TYPE_CHECKING:
     from copilot_analytics.stats.finite import FloatArray
@@ -23,8 +24,6 @@ NOISES = np.array([0.3, 0.6, 1.0, 1.6])
 USUAL_NOISE, NOISE_PRIOR_N = 0.06, 2.0
 FEW_STEPS = 3
 """A metric that took fewer values may have moved once, from its start to where it is stuck."""
-COARSE = 0.3
-"""Standard deviation of rounding to a step, 1 over the root of 12."""
 RISE_MEAN, RISE_SD, REACH = 0.7, 0.8, 1.5
 POINTS_HEARD = 8.0
 """Points that the evidence speaks for at most: no shape is the true one, and what a wrong one
@@ -68,10 +67,15 @@ class Prepared:
         return float(self.x[-1])
 
 
-def prepare(x: FloatArray, u: FloatArray, known_noise: float | None = None) -> Prepared:
-    """Average the older of many points in blocks and lay out the drift's clock."""
+def prepare(
+    x: FloatArray, u: FloatArray, known_noise: float | None = None, step: float = 0.0
+) -> Prepared:
+    """Average the older of many points in blocks and lay out the drift's clock.
+
+    `step` is the smallest that the metric can make, where that is known.
+    """
     noise = _difference_noise(x, u, USUAL_NOISE if known_noise is None else known_noise)
-    noise = max(noise, COARSE * resolution(u))
+    noise = max(noise, COARSE * smallest_step(u, step))
     count = np.ones(x.size)
     warped = x**WARP
     # Median of the recent gaps: early ones are often of another kind.
@@ -88,21 +92,26 @@ def prepare(x: FloatArray, u: FloatArray, known_noise: float | None = None) -> P
     return Prepared(x, u, count, clock, clock_unit, noise)
 
 
-def resolution(u: FloatArray) -> float:
+def smallest_step(u: FloatArray, known: float = 0.0) -> float:
     """Return the smallest step of a metric that takes values again; 0 where none comes twice.
 
-    An accuracy on m examples moves in steps of 1/m, and rests on one of them by chance.
+    An accuracy on m examples moves in steps of 1/m, and rests on one of them by chance. What is
+    known of its step counts from the third value on: with two it may have moved to where it is
+    stuck, and then it stays exactly there.
 
     Examples
     --------
-    >>> resolution(np.array([0.25, 0.5, 0.5, 0.75, 1.0]))
+    >>> smallest_step(np.array([0.25, 0.5, 0.5, 0.75, 1.0]))
     0.25
-    >>> resolution(np.array([0.25, 0.5, 0.75, 1.0]))
+    >>> smallest_step(np.array([0.25, 0.5, 0.75, 1.0]))
     0.0
+    >>> smallest_step(np.array([0.25, 0.5, 1.0]), 0.125), smallest_step(np.ones(9), 0.125)
+    (0.125, 0.0)
     """
     steps = np.diff(np.sort(u))
     moved = steps[steps > 1e-9 * max(float(np.ptp(u)), 1e-300)]
-    return float(moved.min()) if FEW_STEPS <= moved.size < steps.size else 0.0
+    found = float(moved.min()) if FEW_STEPS <= moved.size < steps.size else 0.0
+    return max(found, known) if moved.size > 1 else found
 
 
 def _difference_noise(x: FloatArray, u: FloatArray, expected: float) -> float:

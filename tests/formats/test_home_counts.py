@@ -184,3 +184,25 @@ def test_what_only_some_rows_tell_was_evaluated(cuts: range) -> None:
 def test_a_measure_that_every_row_tells_is_of_the_training() -> None:
     text = "".join(f"Epoch {e} loss 2.{90 - e} | Acc {e + 1}.5%\n" for e in range(1, 9))
     assert not points(read(text), "eval")
+
+
+def _counted(*results: tuple[int, int, float]) -> str:
+    rows = [
+        f"Train Epoch: {epoch} [640/60000 (1%)]\tLoss: 0.5{epoch}\n"
+        f"Test set: Average loss: 0.1{epoch}, Accuracy: {right}/{of} ({percent:g}%)\n"
+        for epoch, (right, of, percent) in enumerate(results, start=1)
+    ]
+    return "".join(rows)
+
+
+def test_a_count_of_right_answers_tells_of_how_many_they_are() -> None:
+    log = _counted((9668, 10000, 97), (9814, 10000, 98.14), (9879, 10000, 98))
+    assert facts(read(log))["eval_samples"] == 10000
+
+
+def test_counts_of_sets_of_different_sizes_tell_none() -> None:
+    assert facts(read(_counted((90, 100, 90), (900, 1000, 90))))["eval_samples"] == 0
+
+
+def test_a_share_that_is_not_that_of_the_count_tells_nothing() -> None:
+    assert "eval_samples" not in facts(read(_counted((10, 10000, 97), (20, 10000, 98))))
