@@ -16,7 +16,7 @@ from copilot_analytics.stats._paths import blocks_ahead, draw
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats._rests import Rests
 from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, Standing, rates, standing
-from copilot_analytics.stats.finite import as_floats
+from copilot_analytics.stats.finite import as_floats, median
 from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[Float
         raise ValueError(f"steps has shape {across.shape} for {up.size} values; give one a value")
     if not np.isfinite(across).all():
         raise ValueError("steps must be finite; leave out evaluations whose step is unknown")
-    if (np.diff(across) <= 0.0).any():
+    if (across[1:] <= across[:-1]).any():
         raise ValueError("steps must increase; sort them, and keep one value of a repeated step")
     return across, up
 
@@ -312,7 +312,7 @@ def forecast(
         # Of a curve that does not move, what is said in its tiny unit is rounding, and no gain.
         for end, known in ((final_values, float(up[-1])), (best_values, best)):
             end[np.abs(end - known) <= STILL * abs(known) + 1e-290] = known
-    now = float(scale.outward(np.array([np.median(draws.now)]))[0])
+    now = float(scale.outward(np.array([draws.level]))[0])
     spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
     at = planned[np.cumsum(sizes).astype(np.int64) - 1]
     return Forecast(
@@ -363,7 +363,8 @@ def planned_steps(
     if future_steps is not None:
         given = np.unique(as_floats(future_steps))
         return given[(given > last) & (given <= horizon)]
-    gap = float(np.median(np.diff(across[-6:])))
+    recent = across[-6:]
+    gap = median(recent[1:] - recent[:-1])
     count = int(min(max(math.floor((horizon - last) / gap + 1e-6), 1), 100_000))
     planned = last + gap * np.arange(1, count + 1)
     planned[-1] = horizon
