@@ -83,7 +83,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "seed",
         "work_dir",
         "time_is_utc",
-        "eval_samples",
+        "eval_samples",  # examples that every evaluation is of; 0 if they differ in size
     ),
     "resume": ("epoch", "step", "checkpoint"),
     "eval": ("split",),

@@ -23,6 +23,7 @@ from copilot_analytics.stats.forecast import (
     forecast,
     planned_steps,
 )
+from copilot_analytics.stats.shares import least_rounded
 from copilot_analytics.wording import place, plural
 
 if TYPE_CHECKING:
@@ -231,6 +232,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 bounds=bounds,
                 future_steps=ahead,
                 first_eval_untrained=True if only_best or step[0] <= 0 else None,
+                resolution=main.resolution,
                 schedule=None if relative is None else (relative(step), relative(ahead)),
             )
         except NotEnoughPoints as error:
@@ -241,7 +243,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
             end_known=planned is not None,
             final=_predicted(found.final),
             best=_predicted(found.best),
-            p_gain=float(found.p_gain(main.delta)),
+            p_gain=float(found.p_gain(_threshold(main))),
             delta=main.delta,
             expected_gain=float(found.expected_gain),
             made_at_step=main.last_step,
@@ -323,6 +325,13 @@ def _relative_rate(
     left = min(rate.now / rate.peak, 1.0)
     power = math.log(left) / math.log((horizon - last) / (horizon - first))
     return lambda steps: np.maximum((horizon - steps) / (horizon - first), 0.0) ** power
+
+
+def _threshold(main: MainMetric) -> float:
+    """Return what the forecast must gain: less where the metric moves in steps that are known."""
+    if main.resolution is None:
+        return main.delta
+    return least_rounded(main.delta, main.resolution)
 
 
 def _predicted(found: Predictive) -> Predicted:

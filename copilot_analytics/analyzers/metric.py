@@ -11,6 +11,11 @@ import numpy as np
 
 from copilot_analytics.analyzers._bare_splits import BARE_SPLIT, direction_by_values
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._eval_noise import (
+    FEWEST_FOR_NOISE,
+    counted_examples,
+    eval_noise,
+)
 from copilot_analytics.analyzers._metric_scale import Scale, difference_text, scale_of
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._primary import (
@@ -25,13 +30,13 @@ from copilot_analytics.errors import UnknownMetricError
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.schema import Direction, direction_of
 from copilot_analytics.stats.checkpoints import tie_set
-from copilot_analytics.stats.noise import difference_noise
+from copilot_analytics.stats.noise import COARSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from copilot_analytics.events import Event
-    from copilot_analytics.records import Floats, Record
+    from copilot_analytics.records import Record
     from copilot_analytics.run import Run
 
 
@@ -73,6 +78,9 @@ class MainMetric:
         Epoch of the best, None if unknown.
     noise
         Standard deviation of one evaluation; None if there are too few.
+    examples, resolution, error
+        Where the metric is a share of so many examples, as the log tells: their number, what one of
+        them makes, and the standard error of the best, both in the metric's units.
     delta
         Smallest gain worth having, in the metric's units; 0.0 if there is no metric.
     delta_text
@@ -80,7 +88,8 @@ class MainMetric:
     scale
         What its numbers are.
     ties
-        Evaluations within one standard error of the best, the best first.
+        Evaluations within one standard error of the best, the best first: the noise, or what the
+        size of the evaluation set leaves open if that is more.
     """
 
     name: str | None = None
@@ -99,6 +108,9 @@ class MainMetric:
     scale: Scale = "other"
     ties: tuple[Tie, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
+    examples: int | None = None
+    resolution: float | None = None
+    error: float | None = None
 
     @property
     def further(self) -> str:
@@ -246,7 +258,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
     def _came_once(self, run: Run, name: str, others: list[str]) -> bool:
         """Tell whether it is but a test at the end, where others were measured all along."""
         return len(judged_series(run, name).value) == 1 and any(
-            len(judged_series(run, other).value) >= _FEWEST_FOR_NOISE
+            len(judged_series(run, other).value) >= FEWEST_FOR_NOISE
             and self._direction_of(run, other)[0] is not None
             for other in others
         )
@@ -281,10 +293,16 @@ class MetricAnalyzer(Analyzer[MainMetric]):
             gap = (NotJudged("metric", why),)
             return MainMetric(choice.name, choice.direction, choice.reason, not_judged=gap)
         best = int(np.argmax(value) if choice.direction == "max" else np.argmin(value))
+        examples, resolution, error = counted_examples(
+            choice.name, scale, value, float(value[best]), run.meta.eval_samples
+        )
         noise = eval_noise(value)
+        if noise is not None and resolution is not None:
+            noise = max(noise, COARSE * resolution)
         ties = [best]
-        if noise is not None:
-            ties = tie_set(step, value, direction=choice.direction, noise=noise).tolist()
+        if noise is not None or error is not None:
+            margin = max(noise or 0.0, error or 0.0)
+            ties = tie_set(step, value, direction=choice.direction, noise=margin).tolist()
         delta, text = self._delta(scale, float(value[best]))
         return MainMetric(
             name=choice.name,
@@ -305,6 +323,9 @@ class MetricAnalyzer(Analyzer[MainMetric]):
                 Tie(int(step[i]), _known(epoch[i]), float(value[i]), int(line[i]))
                 for i in ties[:_MOST_TIES]
             ),
+            examples=examples,
+            resolution=resolution,
+            error=error,
         )
 
     def _delta(self, scale: Scale, best: float) -> tuple[float, str]:
@@ -326,7 +347,6 @@ ANALYZER = MetricAnalyzer
 
 _ASKED, _STATED, _RANKED = 3, 2, 1
 _MOST_TIES = 50
-_FEWEST_FOR_NOISE = 5
 _AVERAGE_PRECISION = re.compile(r"(?i)(?:^|[/_])m?ap(?:$|[^a-z])")
 
 
@@ -356,22 +376,6 @@ def judged_series(run: Run, name: str) -> Series:
         keep = keep & (series.value != -1.0)
     step, value, epoch, time, line = series
     return Series(step[keep], value[keep], epoch[keep], time[keep], line[keep])
-
-
-def eval_noise(value: Floats) -> float | None:
-    """Estimate the standard deviation of one evaluation; None for fewer than five.
-
-    The newest three fifths count (at least eight, at most 200), because the steep start of a
-    curve looks like noise. A log of few digits falls back on the mean absolute difference.
-    """
-    if len(value) < _FEWEST_FOR_NOISE:
-        return None
-    newest = value[-min(max(8, math.ceil(0.6 * len(value))), 200) :]
-    noise = difference_noise(newest)
-    if not math.isfinite(noise) or noise <= 0.0:
-        moves = np.diff(newest)
-        noise = 1.2533 / math.sqrt(2.0) * float(np.mean(np.abs(moves - np.median(moves))))
-    return noise if math.isfinite(noise) else None
 
 
 def _accuracies(run: Run) -> Iterator[float]:

@@ -10,11 +10,11 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, total_loss
+from copilot_analytics.analyzers._eval_noise import eval_noise
 from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.analyzers.metric import (
     MainMetric,
     MetricAnalyzer,
-    eval_noise,
     judged_series,
 )
 from copilot_analytics.analyzers.trend import TrendAnalyzer

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._eval_noise import eval_noise
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._keepers import Saved, keepers
 from copilot_analytics.analyzers._metric_scale import difference_text
@@ -23,7 +24,6 @@ from copilot_analytics.analyzers.metric import (
     MainMetric,
     MetricAnalyzer,
     Tie,
-    eval_noise,
     judged_series,
 )
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
@@ -218,12 +218,13 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         kept = tuple(choice for choice in self._checkpoints if choice.step <= good)
         series = judged_series(run, main.name)
         early = np.flatnonzero(series.step <= good)
-        noise = eval_noise(series.value[early])
-        if kept and noise is not None:
+        noise, error = eval_noise(series.value[early]), main.error
+        if kept and (noise is not None or error is not None):
             # The fall to what lost weights are worth is no noise, and makes nothing a tie.
             steps = series.step[early]
             direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
-            tied = tie_set(steps, series.value[early], direction=direction, noise=noise)
+            margin = max(noise or 0.0, error or 0.0)
+            tied = tie_set(steps, series.value[early], direction=direction, noise=margin)
             kept = tuple(one for one in kept if one.step in steps[tied]) or kept[:1]
         if kept or not len(early):
             return kept

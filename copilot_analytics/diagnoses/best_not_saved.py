@@ -40,19 +40,20 @@ class BestNotSaved(Diagnosis):
         if not known:
             return None
         near, saved = min(known, key=lambda pair: abs(pair[0] - (main.best_step or 0)))
-        noise = "unknown" if main.noise is None else difference_text(main.noise, main.scale)
+        margins = [one for one in (main.noise, main.error) if one is not None]
+        margin = difference_text(max(margins), main.scale) if margins else "unknown"
         return Finding(
             self.name,
             Severity.INFO,
             main.best_step,
             f"the best {main.name} ({main.best:.5g} at {where(run, main.best_step)}) has no "
             "checkpoint",
-            "The log names no checkpoint of the best evaluation or of one within noise of it.",
+            "The log names no checkpoint of the best evaluation or of one that ties with it.",
             (
                 Evidence(
                     "best evaluation",
                     f"{main.best:.5g} at {where(run, main.best_step)}",
-                    f"noise {noise}",
+                    f"ties lie within {margin}",
                     line_at(run.eval_log, main.best_step),
                 ),
                 Evidence("nearest checkpoint", where(run, near), "", lines(saved.line)),

@@ -62,6 +62,21 @@ def dict_fields(line: str) -> list[Field] | None:
     return list(fields.values())
 
 
+def speed_of(line: str) -> tuple[str, str] | None:
+    """Return how long an evaluation took and how many examples it made a second, as printed.
+
+    Those of one set of several are named after it, and none counts for all of them.
+
+    Examples
+    --------
+    >>> speed_of("{'eval_loss': 1.5, 'eval_runtime': 2.5, 'eval_samples_per_second': 400.0}")
+    ('2.5', '400.0')
+    """
+    pairs = {pair["key"]: pair["number"] for pair in _PAIRS.finditer(line)}
+    seconds, per_second = (pairs.get(f"eval_{name}") for name in ("runtime", "samples_per_second"))
+    return None if seconds is None or per_second is None else (seconds, per_second)
+
+
 class WrappedDict:
     """Puts a dict together that a console broke at the blanks between its words.
 

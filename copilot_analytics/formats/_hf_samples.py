@@ -26,9 +26,27 @@ Saving model checkpoint to toy/checkpoint-5
         (
             Record("config", facts={"planned_steps": 20}, line=5),
             Record("train", 5, 0.5, 5.0, {"loss": 2.5, "lr": 0.001, "grad_norm": 1.5}, line=7),
+            Record("config", facts={"eval_samples": 8}, line=10),
             Record("eval", 5, 0.5, 6.0, {"eval_loss": 2.25}, {"split": "val"}, 10),
             Record("checkpoint", 5, facts={"path": "toy/checkpoint-5", "step": 5}, line=12),
             Record("end", 20, 2.0, line=13),
+        ),
+    ),
+    Sample(
+        """\
+{'loss': 1.5, 'learning_rate': 2e-05, 'epoch': 0.5}
+***** Running Evaluation *****
+  Num examples = 1200
+  Batch size = 8
+{'eval_loss': 1.25, 'epoch': 0.5}
+***** Running Prediction *****
+  Num examples = 40
+""",
+        (
+            Record("config", facts={"step_unit": "line"}, line=1),
+            Record("train", 1, 0.5, None, {"loss": 1.5}, line=1),
+            Record("config", facts={"eval_samples": 1200}, line=3),
+            Record("eval", 1, 0.5, None, {"eval_loss": 1.25}, {"split": "val"}, 5),
         ),
     ),
     Sample(

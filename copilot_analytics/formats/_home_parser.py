@@ -31,6 +31,7 @@ import numpy as np
 
 from copilot_analytics.formats._base import LineParser
 from copilot_analytics.formats._coco import coco_average
+from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
 from copilot_analytics.formats._home_bars import Frame, read_frame
 from copilot_analytics.formats._home_checkpoints import saved_checkpoint
@@ -98,6 +99,7 @@ class HomeTextParser(LineParser):
         self._bars = BarReader(self._rows, self._evaluations)
         self._is_played = False  # whether the place that was named last is an episode
         self._schedule = ScheduleSettings()
+        self._size = EvalSize()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -355,6 +357,7 @@ class HomeTextParser(LineParser):
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
+        yield from self._rows.reader.config(self._size.said(line), number)
         result = result_of(line, reading, number, split)
         yield from self._placed_result(result, has_axis=reading.has_axis)
 

@@ -9,9 +9,16 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LONGEST_LINE, Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._hf_counted import CountedLines
 from copilot_analytics.formats._hf_header import Header
-from copilot_analytics.formats._hf_lines import WrappedDict, count_of, dict_fields, kind_of
+from copilot_analytics.formats._hf_lines import (
+    WrappedDict,
+    count_of,
+    dict_fields,
+    kind_of,
+    speed_of,
+)
 from copilot_analytics.formats._hf_rows import ON_BOARD, Board, Row, is_bar_of, is_training
 from copilot_analytics.formats._hf_samples import SAMPLES
 from copilot_analytics.formats._hf_steps import Pace, ToldSteps, steps_up_to
@@ -52,7 +59,8 @@ class HFConsoleParser(LineParser):
         self._header = Header()
         self._counted = CountedLines()
         self._counts_lines = False
-        self._trains = True  # an evaluation has a header too, with its own number of examples
+        self._section = "training"  # an evaluation has a header too, with its own examples
+        self._size = EvalSize()
         self._total: int | None = None  # of the bar of the training
         self._frame: Frame | None = None  # its last one
         self._last_of_the_other: Frame | None = None  # of the training before this one
@@ -95,6 +103,8 @@ class HFConsoleParser(LineParser):
             row = Row(kind_of(fields), numbers, number)
             board = self._board
             rows = board.from_board(row) if ON_BOARD.search(text) else board.from_trainer(row)
+            if row.kind == "eval" and (speed := speed_of(text)) is not None:
+                seen += self._rows.config(self._size.timed(*speed), number)
             return [*seen, *records_of(item for told in rows for item in self._take(told))]
         if frame is not None:
             return seen
@@ -162,7 +172,7 @@ class HFConsoleParser(LineParser):
         self._rows.axis.last_step = 0
         self._over = self._total = None
         self._last_of_the_other = self._frame
-        self._pace, self._epoch, self._ended = Pace(), 0.0, False
+        self._pace, self._epoch, self._ended, self._size = Pace(), 0.0, False, EvalSize()
         self._counted.begin()
 
     def _see(self, frame: Frame) -> Iterator[Item]:
@@ -247,11 +257,15 @@ class HFConsoleParser(LineParser):
             return
         section = _SECTION.search(line)
         if section is not None:
-            self._trains = section["what"] == "training"
+            self._section = section["what"].lower()
             return
         self._told.see(line)
         part = _PLAN.search(line) or _EPOCHS.search(line)
-        if part is not None and self._trains:
+        if part is not None and self._section == "evaluation":
+            if part.groupdict().get("what") == "Num examples":
+                yield from self._rows.config(self._size.counted(count_of(part["count"])), number)
+            return
+        if part is not None and self._section == "training":
             what = part.groupdict().get("what") or "epochs"
             key = {"Num examples": "examples", "epochs": "epochs"}.get(what)
             key = key or ("steps" if what.startswith("Total opt") else "batch")

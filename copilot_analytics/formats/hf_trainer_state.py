@@ -8,6 +8,7 @@ import numpy as np
 
 from copilot_analytics.formats._base import Sample
 from copilot_analytics.formats._document import DocumentFormat
+from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._numbers import is_number
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.records import Record
@@ -45,7 +46,7 @@ class HFTrainerState(DocumentFormat):
             count = document.get(key)
             if is_number(count) and 0 < count < _MOST_COUNTED and count == int(count):
                 facts[fact] = int(count)
-        return facts | _chosen_by(document)
+        return facts | _eval_size(document) | _chosen_by(document)
 
     def read(self, entry: Json, line: int, rows: RowReader) -> Iterator[Item]:
         """Read one entry of the history."""
@@ -85,7 +86,8 @@ class HFTrainerState(DocumentFormat):
   "is_hyper_param_search": false,
   "log_history": [
     {"epoch": 0.5, "learning_rate": 0.001, "loss": 2.5, "step": 10},
-    {"epoch": 1.0, "eval_loss": 1.5, "eval_runtime": 3.0, "step": 20},
+    {"epoch": 1.0, "eval_loss": 1.5, "eval_runtime": 3.125, "eval_samples_per_second": 64.0, \
+"step": 20},
     {"epoch": 1.0, "step": 20, "total_flos": 1.0, "train_loss": 2.0, "train_runtime": 60.5}
   ],
   "max_steps": 20,
@@ -93,7 +95,7 @@ class HFTrainerState(DocumentFormat):
 }
 """,
             (
-                Record("config", facts={"planned_steps": 20, "planned_epochs": 1}, line=6),
+                Record("config", facts={"planned_epochs": 1, "eval_samples": 200}, line=6),
                 Record("train", 10, 0.5, metrics={"loss": 2.5, "lr": 0.001}, line=6),
                 Record("eval", 20, 1.0, None, {"eval_loss": 1.5}, {"split": "val"}, 7),
                 Record("end", 20, line=8),
@@ -138,6 +140,16 @@ class HFTrainerState(DocumentFormat):
 def _entries(history: Any) -> list[Json]:
     entries = history if isinstance(history, list) else []
     return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _eval_size(document: Json) -> dict[str, int]:
+    """Return how many examples the evaluations are of, by their durations and speeds."""
+    size, fact = EvalSize(), dict[str, int]()
+    for entry in _entries(document.get("log_history")):
+        speed = [entry.get(f"eval_{name}") for name in ("runtime", "samples_per_second")]
+        if all(map(is_number, speed)):
+            fact = size.timed(*map(repr, speed))
+    return fact
 
 
 def _stops(document: Json) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming
@@ -45,6 +46,10 @@ _BEST = re.compile(
 )
 _SAVED = re.compile(r"^\s*Epoch (?P<epoch>\d{1,9}): saving model to (?P<path>.{1,400}?)\s*$")
 _STOPPED = re.compile(r"^\s*Epoch (?P<epoch>\d{1,9}): early stopping\s*$")
+_VALIDATES = re.compile(
+    r"^(?:Train on \d{1,12} samples, validate on (?P<samples>\d{1,9}) samples"
+    r"|Using (?P<files>\d{1,9}) files for validation\.)\s*$"
+)
 _END = 2_000  # characters of a line in which all frames of an epoch are glued together
 
 
@@ -57,6 +62,7 @@ class KerasConsoleParser(LineByLine):
         self._batches: str | None = None  # of that epoch, as its frames print them
         self._held: tuple[dict[str, float], int] | None = None
         self._trained = False
+        self._size = EvalSize()
 
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Read a line; of one with many frames only the end matters."""
@@ -66,6 +72,9 @@ class KerasConsoleParser(LineByLine):
         """Take one line."""
         if "Epoch" in line[:40]:
             yield from self._see_epoch(line, number)
+        elif "validat" in line and (found := _VALIDATES.search(line)):
+            examples = int(found["samples"] or found["files"])
+            yield from self.rows.config(self._size.counted(examples), number)
         if " - " not in line and "s " not in line:
             return
         line = line.rstrip()
@@ -166,6 +175,7 @@ Epoch 00002: early stopping
 64/64 [==============================] - 0s 2ms/step - loss: 2.5000 - acc: 0.1250
 """,
             (
+                Record("config", facts={"eval_samples": 64}, line=1),
                 Record("config", facts={"planned_epochs": 3, "step_unit": "epoch"}, line=2),
                 Record("train", 1, 1.0, metrics={"loss": 2.25}, line=5),
                 Record("eval", 1, 1.0, metrics={"val_loss": 2.125}, line=5),

@@ -17,7 +17,7 @@ from copilot_analytics.report.which_checkpoint import DISK, recommendation, to_u
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
@@ -135,6 +135,8 @@ def _metric(analysis: Analysis) -> dict[str, Any] | None:
         "best_epoch": metric.best_epoch,
         "last": metric.last,
         "noise": metric.noise,
+        "examples": metric.examples,
+        "standard_error": metric.error,
         "ties": [{"step": tie.step, "value": tie.value} for tie in analysis.ties],
     }
 

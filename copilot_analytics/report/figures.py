@@ -111,7 +111,7 @@ def draw_metric(data: MetricFigure) -> Figure:
     if data.ties:
         ax.plot(
             [x for x, _ in data.ties], [y for _, y in data.ties], ls="none", marker="o", ms=9,
-            mfc="none", mec=GREEN, mew=1.5, label="ties with it within noise", zorder=4,
+            mfc="none", mec=GREEN, mew=1.5, label="ties with it", zorder=4,
         )  # fmt: skip
     if data.best is not None:
         ax.plot(

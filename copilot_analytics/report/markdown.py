@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.analyzers.metric import MainMetric
     from copilot_analytics.findings import Finding
 
 _MANY_PHASES = 14
@@ -140,7 +141,7 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
     if metric.name is not None:
         lines.append(
             f"Judged by **{escaped(metric.name)}** ({defused(metric.reason)}); "
-            f"noise of one evaluation {_noise(metric.noise)}."
+            f"noise of one evaluation {_noise(metric.noise)}{_of_examples(metric)}."
         )
     ahead = forecast.horizon is not None and forecast.horizon > (forecast.made_at_step or 0)
     if ahead and forecast.final is not None and forecast.best is not None:
@@ -179,6 +180,15 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
 
 def _noise(noise: float | None) -> str:
     return "unknown, too few evaluations" if noise is None else f"± {number(noise, 2)}"
+
+
+def _of_examples(metric: MainMetric) -> str:
+    """Say what the size of the evaluation set leaves open; empty where it is not told."""
+    if metric.examples is None or metric.error is None:
+        return ""
+    error = number(metric.error, 2)
+    told = f"; all share the standard error of {metric.examples} examples, ± {error}"
+    return f"{told}, more than the gain that counts" if metric.error > metric.delta else told
 
 
 def _interval(low: float, high: float) -> str:

@@ -14,7 +14,7 @@ from copilot_analytics.report.which_checkpoint import (
     recommendation,
     to_use,
 )
-from copilot_analytics.report.wording import extent, phase_of, place
+from copilot_analytics.report.wording import extent, phase_of, place, within
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, is_share, number, share
 
@@ -122,7 +122,7 @@ def _what_happened(analysis: Analysis) -> str:
         text += f"; best {metric.name} {number(metric.best)}"
         text += f" at {place(run, metric.best_step, metric.best_epoch)}"
         if len(analysis.ties) > 1:
-            text += f", as good within noise at {_and_others(analysis)}"
+            text += f", as good {within(metric)} at {_and_others(analysis)}"
     elif run.loss_names:
         series = run.train_series(run.loss_names[0])
         if len(series.value):
@@ -211,7 +211,8 @@ def _checkpoints(analysis: Analysis) -> str:
         text = f"Use `{first.path}`{known}: {measured}"
     if others:
         named = [_named_tie(analysis, choice, there, folder) for choice in others]
-        text += f"; {', '.join(named)} {'ties' if len(named) == 1 else 'tie'} with it within noise"
+        tie = "ties" if len(named) == 1 else "tie"
+        text += f"; {', '.join(named)} {tie} with it {within(analysis.metric)}"
     return text + "."
 
 

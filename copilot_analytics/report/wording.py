@@ -13,6 +13,7 @@ from copilot_analytics.wording import epochs, plural
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
+    from copilot_analytics.analyzers.metric import MainMetric
     from copilot_analytics.run import Run
 
 _ACTIVE = re.compile(r"[<>\[\]|]")
@@ -40,6 +41,12 @@ _ENDED = {
     "DIVERGING": "ended diverging",
     "CONVERGED": "had converged when it ended",
 }
+
+
+def within(metric: MainMetric) -> str:
+    """Say what the evaluations that tie with the best lie within."""
+    of_the_set = metric.error is not None and metric.error > (metric.noise or 0.0)
+    return "within one standard error" if of_the_set else "within noise"
 
 
 def phase_in_words(phase: str, *, ended: bool) -> str:

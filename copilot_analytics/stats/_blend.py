@@ -16,6 +16,7 @@ import numpy as np
 
 from copilot_analytics.stats._features import NEIGHBOUR_WEIGHTS, ROOM_WEIGHTS
 from copilot_analytics.stats._schedule import NOWHERE, adjusted, adjusted_best
+from copilot_analytics.stats.finite import bounded
 
 if TYPE_CHECKING:
     from copilot_analytics.stats._features import Described
@@ -115,9 +116,9 @@ def regression(
     e = proposals.size
     return Johnson(
         location=float(out[:e] @ proposals),
-        scale=scale * float(np.exp(np.clip(out[e], *SCALE_LIMITS))),
-        skew=float(np.clip(out[e + 1], -SKEW_LIMIT, SKEW_LIMIT)),
-        tail=float(np.exp(np.clip(out[e + 2], *TAIL_LIMITS))),
+        scale=scale * float(np.exp(bounded(out[e], *SCALE_LIMITS))),
+        skew=bounded(out[e + 1], -SKEW_LIMIT, SKEW_LIMIT),
+        tail=float(np.exp(bounded(out[e + 2], *TAIL_LIMITS))),
     )
 
 
@@ -190,7 +191,7 @@ def blended(
     """
     z = standardised(described, priors)
     of_library, distance = neighbours(z, described, priors)
-    stretch = float(np.clip(np.sqrt(distance / priors.far), 1.0, WIDEST))
+    stretch = bounded(np.sqrt(distance / priors.far), 1.0, WIDEST)
     of_final = regression(z, described.final, described.scale, priors.final)
     of_best = regression(z, described.best, described.scale, priors.best)
     members = [of_final.quantiles(), of_library]

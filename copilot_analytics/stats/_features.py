@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.stats._grid import RECENT
+from copilot_analytics.stats._grid import RECENT, late_weights
+from copilot_analytics.stats.finite import bounded
 
 if TYPE_CHECKING:
     from copilot_analytics.stats._grid import Prepared
@@ -128,7 +129,7 @@ def _lines(prefix: Prepared) -> dict[str, float]:
         # Lines in progress itself are not believed beyond as much again as was seen.
         found[f"line, {name}"] = _change_ahead(x, u, w, 1.0) * min(1.0, p / max(1.0 - p, 1e-9))
         found[f"root line, {name}"] = _change_ahead(np.sqrt(x), u, w, 1.0) * p**0.5
-    return {name: float(np.clip(value, -6.0, 6.0)) for name, value in found.items()}
+    return {name: bounded(value, -6.0, 6.0) for name, value in found.items()}
 
 
 def _levelling(prefix: Prepared, share: float) -> tuple[float, float, float]:
@@ -152,14 +153,14 @@ def _levelling(prefix: Prepared, share: float) -> tuple[float, float, float]:
     fitted = np.linalg.lstsq((design * w) @ design.T, (design * w) @ u, rcond=None)[0]
     misfit = float(np.sqrt((w * (u - fitted @ design) ** 2).sum() / w.sum()))
     pace, bend = float(fitted[1]), 2.0 * float(fitted[2])
-    decay = float(np.clip(-bend / pace, -1.0, 6.0)) if abs(pace) > 1e-9 else 0.0
+    decay = bounded(-bend / pace, -1.0, 6.0) if abs(pace) > 1e-9 else 0.0
     slowing = max(decay, 1e-3)
     rest = (1.0 - prefix.now) / half
     change = pace * float(np.exp(-slowing) * -np.expm1(-slowing * rest) / slowing)
     if decay <= 0.0:
-        change = float(np.clip(change, -4.0 * abs(pace), 2.0 * abs(pace)))
+        change = bounded(change, -4.0 * abs(pace), 2.0 * abs(pace))
     roughness = float(np.log((misfit + 1e-4) / (abs(pace) + 1e-4)))
-    return float(np.clip(change, -6.0, 6.0)), decay, roughness
+    return bounded(change, -6.0, 6.0), decay, roughness
 
 
 def _smoothness(prefix: Prepared) -> float:
@@ -175,14 +176,15 @@ def _smoothness(prefix: Prepared) -> float:
     # Divided differences; their common unit cancels.
     weight = 1.0 / np.prod(gaps / (near[-1] - near[0]), axis=1)
     off = np.abs((weight * up).sum(axis=0)) / np.sqrt((weight**2).sum(axis=0))
-    late = np.linspace(0.5, 1.0, n)
+    late = late_weights(n)
     found = 1.2533 * float((late * off).sum() / late.sum())
     return float(np.log((found + 1e-3) / (prefix.noise + 1e-3)))
 
 
 def _echo(u: FloatArray) -> float:
     """Autocorrelation of the newest changes: -1/2 is noise, above 0 a steady course."""
-    d = np.diff(u[-30:])
+    newest = u[-30:]
+    d = newest[1:] - newest[:-1]
     if d.size <= 2:
         return -0.25
     return float((d[1:] * d[:-1]).sum() / max(float((d * d).sum()), 1e-12))
@@ -204,7 +206,7 @@ def describe(situation: Situation, draws: Draws) -> Described:
     """
     prefix = situation.prefix
     p, u = prefix.now, prefix.u
-    now = float(np.median(draws.now))
+    now = draws.level
     final = np.sort(draws.end)
     at = (np.array([0.1, 0.16, 0.5, 0.84, 0.9]) * final.size).astype(np.int64)
     q10, q16, middle, q84, q90 = final[at].tolist()
@@ -217,9 +219,9 @@ def describe(situation: Situation, draws: Draws) -> Described:
     gap = situation.best - now
     room = 1.0 / (1.0 + max(situation.headroom, 0.0))
     if situation.is_log:
-        unit = float(np.clip(np.log(situation.unit), -8.0, 2.0))
+        unit = bounded(np.log(situation.unit), -8.0, 2.0)
     elif np.isfinite(situation.headroom):
-        unit = float(np.clip(np.log(room / (1.0 - room + 1e-9)), -6.0, 3.0))
+        unit = bounded(np.log(room / (1.0 - room + 1e-9)), -6.0, 3.0)
     else:
         unit = -2.0
     lines = _lines(prefix)
@@ -242,9 +244,9 @@ def describe(situation: Situation, draws: Draws) -> Described:
         "level at quarter": float(seen[0]),
         "level at half": float(seen[1]),
         "level at three quarters": float(seen[2]),
-        "first": float(np.clip(u[0] - now, -3.0, 3.0)),
-        "below best": float(np.clip(gap, 0.0, 5.0)),
-        "below best in noise": float(np.clip(gap / noise, -2.0, 8.0)),
+        "first": bounded(u[0] - now, -3.0, 3.0),
+        "below best": bounded(gap, 0.0, 5.0),
+        "below best in noise": bounded(gap / noise, -2.0, 8.0),
         "since best": situation.since_best,
         "log range": float(np.log(np.ptp(u) + 1e-3)),
         "log newest range": float(np.log(newest.std() + 1e-3)),
@@ -253,7 +255,7 @@ def describe(situation: Situation, draws: Draws) -> Described:
         "log scale": float(situation.is_log),
         "bounded": float(np.isfinite(situation.headroom)),
         "log unit": unit,
-        "log spacing": float(np.clip(np.log(situation.spacing), -5.0, 5.0)),
+        "log spacing": bounded(np.log(situation.spacing), -5.0, 5.0),
         "skewness": (q90 + q10 - 2.0 * middle) / spread,
         "levelled, half": levelled[0],
         "levelled, quarter": levelled[1],
@@ -262,7 +264,7 @@ def describe(situation: Situation, draws: Draws) -> Described:
         "roughness, half": roughness[0],
         "roughness, quarter": roughness[1],
         "smoothness": _smoothness(prefix),
-        "middle over best": float(np.clip((middle - situation.best) / scale, -6.0, 6.0)),
+        "middle over best": bounded((middle - situation.best) / scale, -6.0, 6.0),
     }
     proposals = [
         scale,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import erfc, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from copilot_analytics.stats._grid import (
-    GRID_SHAPE,
     WARP,
     Posterior,
     Prepared,
 )
+from copilot_analytics.stats.finite import median
 
 if TYPE_CHECKING:
     from copilot_analytics.stats._fitted import Priors
@@ -29,7 +29,7 @@ WANDER = 0.35
 def log_weights(priors: Priors) -> FloatArray:
     """Prior log weight of each cell, flattened."""
     grid = priors.drift[:, None, None] + priors.shape[None, :, None] + priors.noise[None, None, :]
-    return np.broadcast_to(grid, GRID_SHAPE).ravel()
+    return np.asarray(grid.ravel())
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +83,7 @@ def blocks_ahead(n_ahead: int) -> FloatArray:
     if n_ahead <= BLOCKS:
         return np.ones(n_ahead)
     edges = np.linspace(0, n_ahead - 1, BLOCKS).round()
-    return np.append(np.diff(edges), 1.0)
+    return np.append(edges[1:] - edges[:-1], 1.0)
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,11 @@ class Draws:
     _shapes: FloatArray
     _clock: FloatArray
     _sizes: FloatArray
+
+    @cached_property
+    def level(self) -> float:
+        """Median of the level now."""
+        return median(self.now)
 
     def paths(self) -> tuple[FloatArray, FloatArray]:
         """Return the level of each draw, and what to add for the best evaluation of each group.

@@ -102,7 +102,7 @@ class Predictive:
     def mean(self) -> float:
         """The expected value."""
         middles = (self.support[1:] + self.support[:-1]) / 2.0
-        inner = float((np.diff(self.below) * middles).sum())
+        inner = float(((self.below[1:] - self.below[:-1]) * middles).sum())
         ends = float(self.below[0] * self.support[0] + (1.0 - self.below[-1]) * self.support[-1])
         return inner + ends
 

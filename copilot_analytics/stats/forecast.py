@@ -11,12 +11,12 @@ from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.stats._blend import MIDDLES, blended
 from copilot_analytics.stats._features import Situation, describe
 from copilot_analytics.stats._fitted import Priors, shipped_priors
-from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, resolution
+from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, smallest_step
 from copilot_analytics.stats._paths import blocks_ahead, draw
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats._rests import Rests
 from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, Standing, rates, standing
-from copilot_analytics.stats.finite import as_floats
+from copilot_analytics.stats.finite import as_floats, median
 from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[Float
         raise ValueError(f"steps has shape {across.shape} for {up.size} values; give one a value")
     if not np.isfinite(across).all():
         raise ValueError("steps must be finite; leave out evaluations whose step is unknown")
-    if (np.diff(across) <= 0.0).any():
+    if (across[1:] <= across[:-1]).any():
         raise ValueError("steps must increase; sort them, and keep one value of a repeated step")
     return across, up
 
@@ -87,8 +87,10 @@ def _floor(fit: FloatArray, *, is_log: bool) -> float:
     return max(1e-6 if is_log else 1e-9 * float(np.abs(fit).max()), 1e-300)
 
 
-def _scale(fit: FloatArray, direction: str, bounds: tuple[float, float]) -> Scale:
-    """Choose the scale by the values that are fitted."""
+def _scale(
+    fit: FloatArray, direction: str, bounds: tuple[float, float], step: float = 0.0
+) -> Scale:
+    """Choose the scale by the values that are fitted, and the smallest step of the metric."""
     low, high = bounds
     smallest, largest = float(fit.min()), float(fit.max())
     late = float(np.ptp(fit[-max(fit.size // 3, 3) :]))
@@ -99,16 +101,17 @@ def _scale(fit: FloatArray, direction: str, bounds: tuple[float, float]) -> Scal
     # The first third is left out: a fall from the untrained start says little of what is ahead.
     seen = u[min(u.size // 3, u.size - 3) :] if u.size > 3 else u
     # A metric in coarse steps may rest on one of them for long: its step is the least that counts.
-    unit = max(float(np.ptp(seen)), resolution(u))
+    step = step / float(abs(fit[-1])) if is_log else step
+    unit = max(float(np.ptp(seen)), smallest_step(u, step))
     unit = max(unit, _floor(fit, is_log=is_log))
     return Scale(is_log, scale.sign, float(u[-1]), unit, low, high)
 
 
-def _known_noise(noise: float | None, scale: Scale, last: float) -> float | None:
-    """Return a known noise in the model's units."""
-    if noise is None:
+def _in_units(difference: float | None, scale: Scale, last: float) -> float | None:
+    """Return a known difference, near the last value, in the model's units."""
+    if difference is None:
         return None
-    return noise / scale.unit / (abs(last) if scale.is_log else 1.0)
+    return difference / scale.unit / (abs(float(last)) if scale.is_log else 1.0)
 
 
 def _point(value: float) -> Predictive:
@@ -130,13 +133,14 @@ def _situation(
     bounds: tuple[float, float],
     first_eval_untrained: bool | None,
     noise: float | None = None,
+    step: float | None = None,
 ) -> tuple[Scale, Situation, FloatArray, FloatArray]:
     """Put a prefix into the model's units."""
     horizon = float(planned[-1])
     untrained = _untrained(across) if first_eval_untrained is None else first_eval_untrained
     start = int(untrained)
     steps, fit = across[start:], up[start:]
-    scale = _scale(fit, direction, bounds)
+    scale = _scale(fit, direction, bounds, step or 0.0)
     # Runs that count from 0 or resume below it: the first step must have some progress.
     first = float(steps[0])
     zero = min(0.0, first - (float(steps[1] - steps[0]) if first <= 0.0 else 0.0))
@@ -151,7 +155,9 @@ def _situation(
     sizes = blocks_ahead(planned.size)
     ahead = (planned[np.cumsum(sizes).astype(np.int64) - 1] - zero) / (horizon - zero)
     situation = Situation(
-        prefix=prepare(x, u, _known_noise(noise, scale, float(fit[-1]))),
+        prefix=prepare(
+            x, u, _in_units(noise, scale, fit[-1]), _in_units(step, scale, fit[-1]) or 0.0
+        ),
         best=float(whole[place]),
         since_best=(up.size - 1 - place) / up.size,
         is_log=scale.is_log,
@@ -175,6 +181,7 @@ def forecast(
     first_eval_untrained: bool | None = None,
     min_points: int = 3,
     noise: float | None = None,
+    resolution: float | None = None,
     schedule: RateSchedule | None = None,
     _priors: Priors | None = None,
 ) -> Forecast:
@@ -209,8 +216,13 @@ def forecast(
     min_points : int
         Fewest finite evaluations, at least 3.
     noise : float, optional
-        Known standard deviation of one evaluation, in the metric's units: for an accuracy a on m
-        examples it is ``sqrt(a * (1 - a) / m)``. It guides the estimate where points are few.
+        Known standard deviation of one evaluation about the level, in the metric's units. It guides
+        the estimate where points are few. For an accuracy a on m examples it is
+        ``sqrt(a * (1 - a) / m)`` only if each evaluation draws others: of one fixed set they all
+        have that error in common.
+    resolution : float, optional
+        Smallest step of the metric, in its units: 1 / m for an accuracy on m examples. The noise is
+        at least that of rounding to it. Default: found where values come again.
     schedule : callable or (past, future), optional
         The learning rate, in any unit: a function of the step, or arrays of shapes (n,) and (m,)
         at `steps` and `future_steps`. A forecast that knows of a step-wise drop ahead allows for
@@ -229,7 +241,7 @@ def forecast(
         If fewer than `min_points` evaluations are finite.
     ValueError
         If lengths differ, steps do not increase, values lie beyond the bounds, or direction,
-        bounds, horizon, noise or schedule make no sense.
+        bounds, horizon, noise, resolution or schedule make no sense.
 
     References
     ----------
@@ -264,6 +276,8 @@ def forecast(
     limits = _limits(bounds, up)
     if noise is not None and not (math.isfinite(noise) and noise > 0.0):
         raise ValueError(f"noise is {noise}; give the standard deviation of one evaluation")
+    if resolution is not None and not (math.isfinite(resolution) and resolution > 0.0):
+        raise ValueError(f"resolution is {resolution}; give the smallest step of the metric")
     last = float(across[-1])
     best = float(up.max() if direction == "max" else up.min())
     planned = planned_steps(across, horizon, future_steps)
@@ -277,7 +291,7 @@ def forecast(
         )  # fmt: skip
     priors = _priors if _priors is not None else shipped_priors()
     scale, situation, ahead, sizes = _situation(
-        across, up, planned, direction, limits, first_eval_untrained, noise
+        across, up, planned, direction, limits, first_eval_untrained, noise, resolution
     )
     where = NOWHERE
     if schedule is not None:
@@ -298,7 +312,7 @@ def forecast(
         # Of a curve that does not move, what is said in its tiny unit is rounding, and no gain.
         for end, known in ((final_values, float(up[-1])), (best_values, best)):
             end[np.abs(end - known) <= STILL * abs(known) + 1e-290] = known
-    now = float(scale.outward(np.array([np.median(draws.now)]))[0])
+    now = float(scale.outward(np.array([draws.level]))[0])
     spread = draws.noise_sd * scale.unit * (abs(now) if scale.is_log else 1.0)
     at = planned[np.cumsum(sizes).astype(np.int64) - 1]
     return Forecast(
@@ -349,7 +363,8 @@ def planned_steps(
     if future_steps is not None:
         given = np.unique(as_floats(future_steps))
         return given[(given > last) & (given <= horizon)]
-    gap = float(np.median(np.diff(across[-6:])))
+    recent = across[-6:]
+    gap = median(recent[1:] - recent[:-1])
     count = int(min(max(math.floor((horizon - last) / gap + 1e-6), 1), 100_000))
     planned = last + gap * np.arange(1, count + 1)
     planned[-1] = horizon

@@ -18,6 +18,9 @@ MAD_TO_SIGMA = 1.4826
 MEAN_AD_TO_SIGMA = 1.253314
 """sqrt(pi/2): the same for the mean absolute deviation."""
 
+COARSE = 0.3
+"""Standard deviation of rounding to a step, 1 over the root of 12."""
+
 
 def difference_noise(y: ArrayLike) -> float:
     """Estimate the noise of one point of a curve from its first differences.

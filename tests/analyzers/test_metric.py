@@ -121,6 +121,53 @@ def test_noise_and_ties():
     assert judge([{"mIoU": 0.5}] * 4).noise is None
 
 
+_OF_277 = [c / 277 for c in (150, 170, 180, 183, 181, 184, 176, 184, 186, 182)]
+
+
+@pytest.mark.parametrize("whole", [1, 100])
+def test_the_size_of_the_set_says_which_evaluations_are_as_good(whole):
+    rows = [{"eval/acc1": round(whole * share, 4)} for share in _OF_277]
+    main = judge(rows, facts={"eval_samples": 277})
+    share = 186 / 277
+    error = (share * (1 - share) / 277) ** 0.5
+    assert (main.examples, main.resolution) == (277, whole / 277)
+    assert main.error == pytest.approx(whole * error, rel=1e-3)
+    assert main.noise < main.error
+    assert {tie.step for tie in main.ties} == {30, 40, 50, 60, 80, 90, 100}
+    told_nothing = judge(rows)
+    assert {tie.step for tie in told_nothing.ties} < {tie.step for tie in main.ties}
+    assert (told_nothing.examples, told_nothing.error) == (None, None)
+    assert main.delta == told_nothing.delta
+
+
+def test_two_evaluations_tie_though_their_noise_is_unknown():
+    main = judge([{"val_accuracy": 0.9}, {"val_accuracy": 0.895}], facts={"eval_samples": 200})
+    assert main.noise is None
+    assert [tie.step for tie in main.ties] == [10, 20]
+
+
+def test_a_straight_line_of_few_examples_has_the_noise_of_its_steps():
+    rows = [{"accuracy": c / 50} for c in range(20, 30)]
+    assert judge(rows).noise < 1e-9
+    assert judge(rows, facts={"eval_samples": 50}).noise == pytest.approx(0.3 / 50)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("val_auc", 277),
+        ("mIoU", 277),
+        ("mAcc", 277),
+        ("eval_loss", 277),
+        ("eval_accuracy", 276),
+        ("eval_accuracy", 0),
+    ],
+)
+def test_what_counts_no_examples_has_no_error_of_theirs(name, told):
+    main = judge([{name: share} for share in _OF_277], facts={"eval_samples": told})
+    assert (main.examples, main.resolution, main.error) == (None, None, None)
+
+
 def test_a_new_best_is_news():
     events = []
     fold = Fold([MetricAnalyzer], on_look=lambda _r, _s, _c, news: events.extend(news))

@@ -251,3 +251,42 @@ def test_an_interval_that_does_not_hold_counts_nothing(strategy):
     text = f"logging_strategy={strategy}\n" + ARGUMENTS.format(10, -1)
     records = read(text + exact_row(50, 50) + exact_row(100, 50))
     assert steps(records) == [1, 2]
+
+
+def sizes(text):
+    told = (record.facts for record in read(text) if record.kind == "config")
+    return [facts["eval_samples"] for facts in told if "eval_samples" in facts]
+
+
+def evaluation(seconds, per_second, prefix="eval"):
+    speed = f"'{prefix}_runtime': {seconds}, '{prefix}_samples_per_second': {per_second}"
+    return f"{{'{prefix}_loss': 0.5, {speed}, 'epoch': 1.0}}\n"
+
+
+def test_evaluations_tell_their_size_by_what_they_took():
+    # 872 examples each; what three digits leave open the next evaluation settles.
+    rounded = [evaluation("'123'", "'7.066'"), evaluation("'121'", "'7.207'")]
+    assert sizes("".join(rounded)) == []
+    assert sizes(evaluation(123.4071, 7.066)) == [872]
+    assert sizes("".join([*rounded, evaluation("'12.34'", "'70.66'")])) == [872]
+
+
+def test_evaluations_of_different_sizes_have_none_in_common():
+    thousand, half = evaluation(2.5034, 399.456), evaluation(2.5034, 199.728)
+    assert sizes(thousand + half + thousand) == [1000, 0]
+    assert sizes(evaluation(2.5034, 399.456, "eval_mnli") + evaluation(2.5, 40.0, "eval_qqp")) == []
+
+
+def test_a_speed_of_nothing_tells_no_size():
+    assert sizes(evaluation(0.0, 400.0) + evaluation("nan", "inf")) == []
+
+
+def test_the_size_is_that_of_evaluations_and_not_of_the_training():
+    text = (
+        "***** Running training *****\n  Num examples = 8,000\n"
+        "{'loss': 0.5, 'epoch': 1.0}\n"
+        "***** Running Evaluation *****\n  Num examples = 872\n  Batch size = 8\n"
+        "***** Running Prediction *****\n  Num examples = 40\n"
+    )
+    assert sizes(text) == [872]
+    assert sizes("***** Running Evaluation *****\n  Num examples: Unknown\n" + text) == [872]

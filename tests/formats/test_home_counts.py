@@ -207,3 +207,25 @@ def test_the_next_run_of_one_epoch_may_say_the_same() -> None:
     run = "Epoch 1/1, Loss: 12.5\nValidation Loss: 0.75\nTraining completed.\n"
     text = run * 3 + run.replace("12.5", "13.5")
     assert [row["loss"] for _, row in points(read(text), "train")] == [12.5, 12.5, 12.5, 13.5]
+
+
+def _counted(*results: tuple[int, int, float]) -> str:
+    rows = [
+        f"Train Epoch: {epoch} [640/60000 (1%)]\tLoss: 0.5{epoch}\n"
+        f"Test set: Average loss: 0.1{epoch}, Accuracy: {right}/{of} ({percent:g}%)\n"
+        for epoch, (right, of, percent) in enumerate(results, start=1)
+    ]
+    return "".join(rows)
+
+
+def test_a_count_of_right_answers_tells_of_how_many_they_are() -> None:
+    log = _counted((9668, 10000, 97), (9814, 10000, 98.14), (9879, 10000, 98))
+    assert facts(read(log))["eval_samples"] == 10000
+
+
+def test_counts_of_sets_of_different_sizes_tell_none() -> None:
+    assert facts(read(_counted((90, 100, 90), (900, 1000, 90))))["eval_samples"] == 0
+
+
+def test_a_share_that_is_not_that_of_the_count_tells_nothing() -> None:
+    assert "eval_samples" not in facts(read(_counted((10, 10000, 97), (20, 10000, 98))))

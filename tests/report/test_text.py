@@ -353,3 +353,42 @@ def test_one_log_has_one_report_however_its_path_is_written(tmp_path, monkeypatc
     relative = analyze("metrics.csv").save(tmp_path / "reports")
     absolute = analyze(tmp_path / "metrics.csv").save(tmp_path / "reports")
     assert absolute == relative
+
+
+def _counting(examples: int | None) -> Analysis:
+    shares = (0.5, 0.6, 0.625, 0.675, 0.65, 0.6625, 0.65, 0.6625)
+    facts = {"planned_steps": 200, "eval_samples": examples}
+    return analyze(
+        Run.from_records(
+            [
+                Record("config", facts=facts),
+                *(
+                    Record("eval", step=10 * i, metrics={"accuracy": share}, line=i + 1)
+                    for i, share in enumerate(shares, start=1)
+                ),
+            ]
+        )
+    )
+
+
+def test_the_size_of_the_evaluation_set_is_a_clause_and_two_keys() -> None:
+    found, silent = _counting(80), _counting(None)
+    text = render(found, {})
+    assert (
+        "; all share the standard error of 80 examples, ± 0.052, more than the gain that counts."
+    ) in text
+    assert "as good within one standard error at" in verdict(found)
+    assert "standard error" not in render(silent, {})
+    told = document(found)["metric"]
+    assert told["examples"] == 80
+    assert told["standard_error"] == pytest.approx((0.675 * 0.325 / 80) ** 0.5)
+    assert document(silent)["metric"]["examples"] is None
+    jsonschema.validate(document(found), json_schema())
+
+
+def test_a_gain_of_few_examples_is_counted_in_whole_ones() -> None:
+    found, silent = _counting(80), _counting(None)
+    assert found.forecast.delta == silent.forecast.delta == 0.005
+    # Half a point is the 80th part at least, and that is reached from a half of it on.
+    ahead = found.forecast.ahead
+    assert found.forecast.p_gain == pytest.approx(ahead.p_gain(0.5 / 80))

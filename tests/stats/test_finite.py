@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from copilot_analytics.stats.finite import as_floats, median, quantiles
+from copilot_analytics.stats.finite import as_floats, bounded, median, quantiles
 
 
 @given(arrays.arrays(np.float64, st.integers(1, 40), elements=st.floats(allow_nan=True)))
@@ -47,3 +47,8 @@ def test_a_quantile_of_few_points_costs_little():
             how(y, (0.05, 0.95))
         spent += calls
     assert 3 * spent[0] < spent[1]
+
+
+@given(st.floats(), st.floats(-1e9, 1.0), st.floats(1.0, 1e9))
+def test_a_number_is_held_as_numpy_does(number, low, high):
+    assert np.array_equal(bounded(number, low, high), np.clip(number, low, high), equal_nan=True)

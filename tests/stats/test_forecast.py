@@ -399,3 +399,32 @@ def test_any_numbers_give_an_answer_and_no_warning(values, direction, bounds, ah
     assert 0.0 <= ahead.p_gain(0.0) <= 1.0
     assert math.isfinite(ahead.expected_gain)
     assert np.isfinite(ahead.path([n, n + ahead_by]).q50).all()
+
+
+def test_a_known_step_keeps_a_straight_line_from_being_without_noise():
+    accuracy = np.array([0.6, 0.62, 0.64, 0.66, 0.68])  # of 50 examples, and no value comes twice
+    kwargs = {"horizon": 9, "direction": "max", "bounds": (0, 1)}
+    told = forecast(range(1, 6), accuracy, resolution=0.02, **kwargs)
+    unknown = forecast(range(1, 6), accuracy, **kwargs)
+    assert told.noise > 3 * unknown.noise
+    assert told.noise < 0.02
+
+
+def test_a_step_that_was_found_is_as_good_as_one_that_is_known():
+    steps, values = learning(60, noise=0.02)
+    printed = np.round(values, 2)
+    found = forecast(steps, printed, horizon=9000, direction="max")
+    told = forecast(steps, printed, horizon=9000, direction="max", resolution=0.01)
+    assert found.final.support == pytest.approx(told.final.support, rel=1e-9)
+
+
+def test_a_known_step_moves_nothing_that_is_stuck():
+    ahead = forecast(range(20), [0.5] * 20, horizon=40, direction="max", resolution=0.02)
+    assert ahead.final.median == pytest.approx(0.5, abs=1e-6)
+    assert ahead.p_gain(0.01) < 0.05
+
+
+@pytest.mark.parametrize("resolution", [0.0, -0.1, np.nan, np.inf])
+def test_a_step_that_makes_no_sense_is_refused(resolution):
+    with pytest.raises(ValueError, match="smallest step"):
+        forecast([1, 2, 3], [0.1, 0.2, 0.3], horizon=9, direction="max", resolution=resolution)
