@@ -277,10 +277,10 @@ class Following:
         if self.log.line and piece.why != "opened" and not goes_on:
             name, why = Path(piece.file).name, f"the log was {piece.why}"
             if piece.why == "moved" and not isinstance(self.source, str):
-                why, folder = "a new folder: the run was resumed", Path(piece.file).parent
+                why, folder = "a new folder: the run was started again", Path(piece.file).parent
                 name = f"{folder.name}/{name}"
                 if folder in {Path(self.path), Path(self.path).parent}:
-                    why, name = "a new log: the run was resumed", Path(piece.file).name
+                    why, name = "a new log: the run was started again", Path(piece.file).name
             self.notices.append(f"{self.path}: going on in {name} ({why})")
         return events
 

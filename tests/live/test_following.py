@@ -108,7 +108,7 @@ def test_a_resume_in_a_new_folder_is_the_same_run(tmp_path, clock, sample_logs):
     told = [(event.kind, event.key, event.step) for event in events]
     assert ("resume", "resume") in {(kind, key) for kind, key, _ in told}
     (note,) = following.notices
-    assert note.endswith("(a new folder: the run was resumed)")
+    assert note.endswith("(a new folder: the run was started again)")
     assert following.log.superseded == []
     assert len(following.log.run.resumes) == 1
     expected = [(e.kind, e.key, e.step) for e in analyze(whole, now=4e9).events]
