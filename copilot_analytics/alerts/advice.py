@@ -191,15 +191,19 @@ def _lead(reason: str) -> str:
 
 
 def savings(analysis: Analysis) -> str:
-    """Say what stopping saves; empty if that is unknown or less than a minute.
+    """Say what stopping saves and gives up; empty if that is unknown or less than a minute.
 
     Parameters
     ----------
     analysis
         The answers as of now.
     """
-    saved = _saved(analysis.stop)
-    return f"Saves {saved}." if saved else ""
+    from copilot_analytics.report.verdict import per_gpu_hour
+
+    saved, each = _saved(analysis.stop), per_gpu_hour(analysis)
+    if not saved:
+        return ""
+    return f"Saves {saved}; the rest would bring {each}." if each else f"Saves {saved}."
 
 
 def would_have_saved(analysis: Analysis, urged_s: tuple[float, float] | None) -> str:

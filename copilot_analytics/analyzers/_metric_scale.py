@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._primary import is_a_share
 from copilot_analytics.schema import names_a_loss
+from copilot_analytics.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,11 +62,13 @@ def difference_text(difference: float, scale: Scale) -> str:
     --------
     >>> difference_text(0.004, "fraction"), difference_text(0.012, "loss")
     ('0.4 pt', '0.012')
+    >>> difference_text(1.2, "fraction")
+    '120 pt'
     """
     if scale == "fraction":
-        return f"{100 * difference:.2g} pt"
+        return f"{number(100 * difference, 2)} pt"
     if scale == "percent":
-        return f"{difference:.2g} pt"
+        return f"{number(difference, 2)} pt"
     return f"{difference:.3g}"
 
 

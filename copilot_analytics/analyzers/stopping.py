@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
+from copilot_analytics.analyzers._costs import costs_of, gains_for_each
 from copilot_analytics.analyzers._eval_noise import eval_noise
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._keepers import Saved, keepers
@@ -20,12 +21,7 @@ from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-from copilot_analytics.analyzers.metric import (
-    MainMetric,
-    MetricAnalyzer,
-    Tie,
-    judged_series,
-)
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie, judged_series
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
@@ -96,6 +92,9 @@ class StopAdvice:
     record
         With ``stop``: what advice of this strictness did in finished public runs; None where the
         planned end is unknown, for which it was not measured.
+    gain_per_gpu_h, gain_per_money
+        What the rest of the plan is expected to gain for each GPU-hour and unit of money, in the
+        metric's units; None if its end, the number of GPUs or the price is unknown.
     """
 
     advice: Literal["continue", "wait", "stop", "kill", "none"] = "none"
@@ -110,6 +109,8 @@ class StopAdvice:
     not_judged: tuple[NotJudged, ...] = ()
     chance: float | None = None
     record: Strictness | None = None
+    gain_per_gpu_h: float | None = None
+    gain_per_money: float | None = None
 
 
 class StoppingAnalyzer(Analyzer[StopAdvice]):
@@ -163,31 +164,32 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         elif verdict.advice in {"continue", "wait"}:
             self._stopped_at = None
         saves_s = self._saves(run, results, verdict)
-        gpus = self.options.gpus or run.meta.gpus or 1
-        gpu_h = None if saves_s is None else saves_s * gpus / 3600.0
-        price = self.options.price_per_gpu_hour
-        gaps = verdict.gaps
-        if saves_s is not None and not (self.options.gpus or run.meta.gpus):
+        ahead, gaps = results.of(ForecastAnalyzer), verdict.gaps
+        costs = costs_of(run, self.options, saves_s)
+        if saves_s is not None and not costs.counted:
             why = "the log does not say how many there are; one is assumed"
             gaps = (*gaps, NotJudged("number of GPUs", why))
-        ahead = results.of(ForecastAnalyzer)
         measured = self._strictness if verdict.advice == "stop" and ahead.end_known else None
         if verdict.advice == "stop" and measured is None:
             why = "it was measured on runs whose planned end is known"
             gaps = (*gaps, NotJudged("how often such advice is right", why))
+        lost = verdict.advice == "kill"
+        each = (None, None) if lost else gains_for_each(run, results, self.options)
         self._now = StopAdvice(
             advice=verdict.advice,
             reason=verdict.reason,
             until_step=verdict.until_step,
             until_epoch=verdict.until_epoch,
             saves_s=saves_s,
-            saves_gpu_h=gpu_h,
-            saves_money=None if gpu_h is None or price is None else gpu_h * price,
+            saves_gpu_h=costs.gpu_h,
+            saves_money=costs.money,
             may_lose=ahead.expected_gain if stop else None,
             checkpoints=self._before_loss(run, results),
             not_judged=gaps,
             chance=None if math.isnan(self._gauge.chance) else self._gauge.chance,
             record=measured,
+            gain_per_gpu_h=each[0],
+            gain_per_money=each[1],
         )
         told = {"stop", "kill", "wait"}
         over = verdict.advice == "none"

@@ -17,7 +17,7 @@ from copilot_analytics.report.which_checkpoint import DISK, recommendation, to_u
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
@@ -187,6 +187,8 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
         "saves_gpu_h": stop.saves_gpu_h,
         "saves_money": stop.saves_money,
         "may_lose": stop.may_lose,
+        "gain_per_gpu_h": stop.gain_per_gpu_h,
+        "gain_per_money": stop.gain_per_money,
         "chance_of_loss": stop.chance,
         "record": None if stop.record is None else asdict(stop.record),
         "checkpoints": [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.looking_back import rows_in_words, tally
-from copilot_analytics.report.verdict import actions, chance, headline, verdict
+from copilot_analytics.report.verdict import actions, chance, headline, per_gpu_hour, verdict
 from copilot_analytics.report.which_checkpoint import DISK, recommendation
 from copilot_analytics.report.wording import defused, escaped, extent, place
 from copilot_analytics.wording import duration, moment, number, plural, share
@@ -165,17 +165,24 @@ def _forecast(analysis: Analysis, figures: Mapping[str, str]) -> str:
                 ],
             ),
             "",
-            f"**{chance(analysis)}**"
-            + (
-                f"; expected gain {number(forecast.expected_gain, 2)}."
-                if forecast.expected_gain
-                else "."
-            ),
+            f"**{chance(analysis)}**{_expected(analysis)}.",
         ]
     if ahead:
         lines += [f"- {defused(note)}" for note in forecast.notes]
     lines += _looking_back(analysis)
     return _section("Metric and forecast", [*lines, *_figure(figures, "metric")])
+
+
+def _expected(analysis: Analysis) -> str:
+    """Say what gain is expected, and for what price where that is known."""
+    stop, gain = analysis.stop, analysis.forecast.expected_gain
+    if not gain:
+        return ""
+    each, text = per_gpu_hour(analysis), f"; expected gain {number(gain, 2)}"
+    if not each or not stop.gain_per_gpu_h:
+        return text
+    text += f", {each} of the {number(gain / stop.gain_per_gpu_h, 2)} left"
+    return text + (f" ({gain / stop.gain_per_money:,.2f} in money)" if stop.gain_per_money else "")
 
 
 def _noise(noise: float | None) -> str:

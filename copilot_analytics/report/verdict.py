@@ -37,6 +37,7 @@ _STATES = {
     "finished": "The run finished",
     "unknown": "The log ends, and does not say whether that was planned,",
 }
+_FEW_GPU_HOURS = 0.1
 _FOUND_AS: dict[Phase | None, str] = {Phase.OVERFITTING_RISK: "overfitting"}
 _IF_IT_RUNS = {
     "stalled": "Resume it unless it still runs",
@@ -169,13 +170,26 @@ def _savings(analysis: Analysis) -> str:
     if stop.saves_s is None:
         return ""
     text = f" Saves {duration(stop.saves_s)}"
-    if stop.saves_gpu_h is not None and stop.saves_gpu_h >= 0.1:
+    if stop.saves_gpu_h is not None and stop.saves_gpu_h >= _FEW_GPU_HOURS:
         text += f" (≈ {number(stop.saves_gpu_h, 2)} GPU-hours"
         text += f", {stop.saves_money:,.2f} in money)" if stop.saves_money is not None else ")"
     if stop.may_lose is not None:
         lost = difference_text(stop.may_lose, analysis.metric.scale)
         text += f" and gives up {lost} of expected gain"
+        each = per_gpu_hour(analysis)
+        text += f", {each}" if each else ""
     return text + "."
+
+
+def per_gpu_hour(analysis: Analysis) -> str:
+    """Say what each GPU-hour of the rest is expected to bring; empty where that is unknown.
+
+    A rest of a few minutes is not worth the words.
+    """
+    each, gain = analysis.stop.gain_per_gpu_h, analysis.forecast.expected_gain
+    if not each or not gain or gain / each < _FEW_GPU_HOURS:
+        return ""
+    return f"{difference_text(each, analysis.metric.scale)} for each GPU-hour"
 
 
 def track_record(analysis: Analysis) -> str:

@@ -71,6 +71,15 @@ def test_plateau_says_change_reason_eta_recommendation_savings_and_checkpoint(an
     )
 
 
+def test_advice_to_stop_says_what_each_gpu_hour_would_bring(analysis):
+    now = stopping(analysis)
+    ahead = replace(now.forecast, expected_gain=0.002)
+    priced = replace(now, forecast=ahead, stop=replace(now.stop, gain_per_gpu_h=0.0005))
+    assert "Saves ≈ 4 GPU-hours; the rest would bring 0.05 pt for each GPU-hour. Use" in told(
+        priced, Tiding("opened", FLAT)
+    )
+
+
 def test_a_crash_says_where_to_resume_and_not_when_it_ends(analysis):
     crashed = replace(analysis, life=replace(analysis.life, status="crashed"))
     event = Event("status", "crashed", 8000, None, 90, "crashed: CUDA error", Severity.CRITICAL)

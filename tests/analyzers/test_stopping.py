@@ -87,8 +87,34 @@ def test_gpus_and_price_count(sure: dict[str, float]) -> None:
     assert advice.saves_gpu_h == pytest.approx(8 * advice.saves_s / 3600)
     assert advice.saves_money == pytest.approx(2.0 * advice.saves_gpu_h)
     assert advice.not_judged == ()
+    assert advice.gain_per_gpu_h == pytest.approx(advice.may_lose / advice.saves_gpu_h)
+    assert advice.gain_per_money == pytest.approx(advice.gain_per_gpu_h / 2.0)
     logged = advice_of(flat_run(facts={"gpus": 4}).first(0.7))
     assert logged.saves_gpu_h == pytest.approx(4 * logged.saves_s / 3600)
+    assert logged.gain_per_gpu_h == pytest.approx(2 * advice.gain_per_gpu_h)
+    assert logged.gain_per_money is None
+
+
+def test_what_an_hour_brings_is_what_the_forecast_says() -> None:
+    fold = Fold([StoppingAnalyzer, ForecastAnalyzer], Options(gpus=8))
+    for record in Simulated(schedule="none").first(0.3):
+        fold.update(record)
+    advice, ahead = fold.results.of(StoppingAnalyzer), fold.results.of(ForecastAnalyzer)
+    assert advice.advice == "continue"
+    hours = 8 * advice.saves_s / 3600
+    assert advice.gain_per_gpu_h == pytest.approx(ahead.ahead.gain_per_hour(hours))
+
+
+def test_what_an_hour_brings_needs_its_number_of_gpus_and_an_end() -> None:
+    assert advice_of(flat_run().first(0.7)).gain_per_gpu_h is None
+    no_plan = [
+        replace(record, facts={"gpus": 8}) if record.kind == "config" else record
+        for record in flat_run().first(0.7)
+    ]
+    unplanned = advice_of(no_plan)
+    assert unplanned.gain_per_gpu_h is None
+    over = advice_of(flat_run().records(), Options(gpus=8))
+    assert (over.advice, over.gain_per_gpu_h) == ("none", None)
 
 
 def test_the_words_of_a_stop_fit_its_ground(sure: dict[str, float]) -> None:

@@ -392,3 +392,26 @@ def test_a_gain_of_few_examples_is_counted_in_whole_ones() -> None:
     # Half a point is the 80th part at least, and that is reached from a half of it on.
     ahead = found.forecast.ahead
     assert found.forecast.p_gain == pytest.approx(ahead.p_gain(0.5 / 80))
+
+
+def _priced(analysis: Analysis, each: float, money: float | None) -> Analysis:
+    ahead = dataclasses.replace(analysis.forecast, expected_gain=0.006)
+    stop = dataclasses.replace(
+        analysis.stop, advice="stop", saves_s=7200.0, saves_gpu_h=4.0, may_lose=0.006,
+        gain_per_gpu_h=each, gain_per_money=money,
+    )  # fmt: skip
+    return dataclasses.replace(analysis, forecast=ahead, stop=stop)
+
+
+def test_what_each_gpu_hour_brings_is_said_where_it_is_known(analysis: Analysis) -> None:
+    priced = _priced(analysis, 0.0015, 0.0005)
+    said = "0.15 pt for each GPU-hour"
+    assert f"expected gain 0.006, {said} of the 4 left (12.00 in money)." in render(priced, {})
+    assert f"{said} of the 4 left." in render(_priced(analysis, 0.0015, None), {})
+    assert any(f"gives up 0.6 pt of expected gain, {said}." in line for line in actions(priced))
+    told = document(priced)["stop"]
+    assert (told["gain_per_gpu_h"], told["gain_per_money"]) == (0.0015, 0.0005)
+    jsonschema.validate(document(priced), json_schema())
+    assert "for each GPU-hour" not in render(analysis, {})
+    few_minutes = _priced(analysis, 0.12, None)
+    assert "for each GPU-hour" not in render(few_minutes, {})
