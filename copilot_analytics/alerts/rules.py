@@ -57,6 +57,15 @@ def subject_of(event: Event) -> str:
     return event.kind
 
 
+def ends_a_remark(event: Event) -> bool:
+    """Tell whether an event is the end of a finding that was only worth knowing.
+
+    That is no news: what comes and goes is heard of twice, and what another finding took over is
+    not over.
+    """
+    return event.kind == "resolved" and event.severity < Severity.WARNING
+
+
 def opens(event: Event) -> bool:
     """Tell whether an event begins something that is worth a message.
 

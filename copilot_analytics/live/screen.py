@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import opens
-from copilot_analytics.events import ENDED, OUTDONE
+from copilot_analytics.events import ENDED
 from copilot_analytics.live import answers
 from copilot_analytics.live.run_names import near
 from copilot_analytics.wording import duration, plural, undated
@@ -67,27 +67,15 @@ class PlainScreen:
         self._stream, self._notes = stream, notes
         self._next_status = float("inf")
         self._said_at = float("-inf")
-        self._told: set[tuple[str, str]] = set()
 
     def start(self) -> None:
         """Begin to show."""
         self._next_status = time.monotonic() + _PLAIN_STATUS_S
 
     def tell(self, watched: Watched, event: Event) -> None:
-        """Write an event, unless the message about it says the same.
-
-        That a finding holds no longer is for those who read here that it did, unless a worse one
-        took its place: that one says so.
-        """
-        told = watched.following.path, event.key
-        if opens(event) or (event.kind == "resolved" and told not in self._told):
+        """Write an event, unless a message says the same, or it is the end of a mere remark."""
+        if opens(event) or event.kind == "resolved":
             return
-        if event.kind == "finding":
-            self._told.add(told)
-        elif event.kind == "resolved":
-            self._told.discard(told)
-            if event.text.startswith(OUTDONE):
-                return
         self._write(self._stream or sys.stdout, f"{clock(event)}{name_of(watched)}{event.text}")
 
     def note(self, text: str) -> None:

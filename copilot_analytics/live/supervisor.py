@@ -225,7 +225,7 @@ class Supervisor:
             if was_caught_up or watched.run_key:
                 watched.name = watched.name or name_among(watched, self.runs)
                 for event in events:
-                    watched.recent.append(event)
+                    watched.recall(event)
                     self._screen.tell(watched, event)
             if following.caught_up and not goes_on:
                 self._telling.judge(watched, events, now)
@@ -283,7 +283,7 @@ class Supervisor:
                 events = following.sample(record)
                 self._telling.decide(self.runs[0], [following.log.relative(e) for e in events], now)
                 for event in events:
-                    self.runs[0].recent.append(event)
+                    self.runs[0].recall(event)
                     self._screen.tell(self.runs[0], event)
         except Exception as error:  # noqa: BLE001  # a driver must not end the supervision
             self._screen.note(f"the GPUs are no longer read: {type(error).__name__}: {error}")

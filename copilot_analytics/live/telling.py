@@ -99,7 +99,8 @@ class Telling:
         log = watched.following.log
         watched.run_key, watched.name = log.run_key, self._name_of(watched)
         self._follow(watched, log.run_key, now)
-        watched.recent.extend(log.run_events[-8:] if not watched.recent else ())
+        for event in log.run_events[-8:] if not watched.recent else ():
+            watched.recall(event)
         if watched.following.first:
             note = f"first:{digest_of(watched.following.path)}"
             self._ledger.note(note, watched.following.first, now)

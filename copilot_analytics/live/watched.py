@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.alerts.rules import ends_a_remark
 from copilot_analytics.analysis import Analysis
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ class Watched:
             successor=following.successor,
             look=DISK,
         )
+
+    def recall(self, event: Event) -> None:
+        """Keep an event among those that the panel shows."""
+        if not ends_a_remark(event):
+            self.recent.append(event)
 
     def context_at(self, now: float) -> Context:
         """Return what messages may say of the run, with its silence until now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from copilot_analytics.alerts.channels._base import Fatal
 from copilot_analytics.alerts.channels.console import ConsoleChannel
 from copilot_analytics.alerts.message import Message
 from copilot_analytics.alerts.policy import Policy
-from copilot_analytics.events import OUTDONE, Event
+from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.live import answers
 from copilot_analytics.live.drawing import draw_apart
@@ -211,28 +212,19 @@ def test_plain_lines_are_one_an_event_and_leave_messages_to_the_console():
     assert notes.getvalue() == "copilot: hello\n"
 
 
-def test_plain_lines_tell_the_end_of_what_they_told_and_of_nothing_else():
+def test_the_end_of_a_remark_is_no_news(watched):
     out = io.StringIO()
     screen = PlainScreen(out)
     run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
     over = Event("resolved", "noisy_validation", 9, None, 9, "No longer so: it is noisy")
-    screen.tell(run, Event("finding", "noisy_validation", 5, None, 5, "noisy", Severity.WARNING))
-    screen.tell(run, over)  # both are for a message
-    assert out.getvalue() == ""
     screen.tell(run, Event("finding", "noisy_validation", 5, None, 5, "it is noisy"))
     screen.tell(run, over)
-    screen.tell(run, over)
-    assert out.getvalue() == "mine: it is noisy\nmine: No longer so: it is noisy\n"
-
-
-def test_plain_lines_leave_it_to_what_is_worse_that_something_gave_way_to_it():
-    out = io.StringIO()
-    screen = PlainScreen(out)
-    run = SimpleNamespace(name="mine", following=SimpleNamespace(path="mine.log"))
-    screen.tell(run, Event("finding", "overfitting_harmless", 5, None, 5, "val_loss rises"))
-    worse = f"{OUTDONE}overfitting (until now: val_loss rises)"
-    screen.tell(run, Event("resolved", "overfitting_harmless", 9, None, 9, worse))
-    assert out.getvalue() == "mine: val_loss rises\n"
+    assert out.getvalue() == "mine: it is noisy\n"
+    watched.recent.clear()
+    grave = replace(over, severity=Severity.WARNING)
+    watched.recall(over)
+    watched.recall(grave)
+    assert [*watched.recent] == [grave]
 
 
 def test_a_log_that_counts_from_its_start_has_no_time_of_day():
