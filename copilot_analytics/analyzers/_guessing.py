@@ -55,8 +55,10 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     whole = _WHOLE.get(main.scale)
     if whole is None or main.n < _FEWEST_EVALS or main.direction != "max":
         return None
-    if "acc" not in (main.name or "").lower():
+    if "acc" not in (main.name or "").lower() or main.best is None:
         return None
+    if (run.meta.num_classes or 2) * main.best > _MOST_ABOVE * whole:
+        return None  # most runs that learn, for little: this is asked at each row
     accuracy = judged_series(run, main.name or "").value / whole
     middle = float(np.median(accuracy))
     if middle <= 0.0:
