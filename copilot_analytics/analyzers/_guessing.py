@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from copilot_analytics.analyzers._course import total_loss
-from copilot_analytics.analyzers.metric import judged_series
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers.overfitting import validation_loss
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from copilot_analytics.analyzers._dead import metric_moved
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line
