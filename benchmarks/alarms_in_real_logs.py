@@ -11,7 +11,8 @@ import numpy as np
 
 from copilot_analytics.alerts.message import event_id
 from copilot_analytics.alerts.rules import opens
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import LogError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.replay import Replay

@@ -13,7 +13,8 @@ import numpy as np
 from forecast_curves import FREE, Curve
 
 from copilot_analytics import read_run
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.schema import direction_of
 

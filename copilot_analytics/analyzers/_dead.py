@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers._guessing import worse_than_guessing
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.trend import Trend, TrendAnalyzer
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._metric_scale import WHOLE
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.shares import may_count, share_error
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 FEWEST_FOR_NOISE = 5
 _NEWEST = 200
-_WHOLE = {"fraction": 1.0, "percent": 100.0}
 # An accuracy of pixels, tokens or classes is called otherwise, or its values are no counts.
 _COUNTS_EXAMPLES = re.compile(
     r"(?:(?:val|valid|validation|eval|test|dev)[ _.-]?)?"
@@ -56,7 +56,7 @@ def counted_examples(
     >>> counted_examples("val_auc", "fraction", np.array([0.9, 0.85]), 0.9, 400)
     (None, None, None)
     """
-    whole = _WHOLE.get(scale)
+    whole = WHOLE.get(scale)
     short = name.rsplit("/", 1)[-1].strip().lower()
     if not told or whole is None or _COUNTS_EXAMPLES.fullmatch(short) is None:
         return None, None, None

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from copilot_analytics.analyzers._course import total_loss
-from copilot_analytics.analyzers.metric import judged_series
+from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._metric_scale import WHOLE
 from copilot_analytics.analyzers.overfitting import validation_loss
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _NEAR = 0.1
 _MOST_ABOVE = 1.3  # the best of several evaluations is a lucky one
 _FAR = 3.0
 _JUMP = 0.15
-_WHOLE = {"fraction": 1.0, "percent": 100.0}
 
 
 class Guessing(NamedTuple):
@@ -52,11 +52,13 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     main
         Its main metric; only an accuracy can tell.
     """
-    whole = _WHOLE.get(main.scale)
+    whole = WHOLE.get(main.scale)
     if whole is None or main.n < _FEWEST_EVALS or main.direction != "max":
         return None
-    if "acc" not in (main.name or "").lower():
+    if "acc" not in (main.name or "").lower() or main.best is None:
         return None
+    if (run.meta.num_classes or 2) * main.best > _MOST_ABOVE * whole:
+        return None  # most runs that learn, for little: this is asked at each row
     accuracy = judged_series(run, main.name or "").value / whole
     middle = float(np.median(accuracy))
     if middle <= 0.0:

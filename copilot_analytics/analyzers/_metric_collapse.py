@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from copilot_analytics.analyzers._course import recent
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._primary import is_a_return
-from copilot_analytics.analyzers.metric import judged_series
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers.metric import MainMetric

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._pace import gain_in_words
 from copilot_analytics.analyzers._phase_kinds import IMPROVING, Phase
-from copilot_analytics.analyzers.metric import MainMetric, judged_series
 from copilot_analytics.analyzers.trend import epoch_or_stand_in
 from copilot_analytics.findings import Evidence
 from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers.learning_rate import LearningRate
+    from copilot_analytics.analyzers.metric import MainMetric
     from copilot_analytics.run import Run
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats
 
 Scale: TypeAlias = Literal["fraction", "percent", "loss", "other"]
+WHOLE: dict[str, float] = {"fraction": 1.0, "percent": 100.0}
+"""What a share is of, by its scale."""
 
 
 def scale_of(name: str, value: Floats, accuracies: Iterable[float]) -> Scale:

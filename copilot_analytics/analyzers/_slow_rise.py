@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from copilot_analytics.analyzers._course import recent
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.rises import rose_without_recovery
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import epoch_length
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import eval_spacing, planned_end
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.forecast import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,16 +15,21 @@ from copilot_analytics.analyzers._eval_noise import (
     counted_examples,
     eval_noise,
 )
+from copilot_analytics.analyzers._judged import (
+    accuracies,
+    is_fellow,
+    is_nothing_yet,
+    is_usable,
+    judged_series,
+)
 from copilot_analytics.analyzers._metric_scale import Scale, difference_text, scale_of
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._primary import (
     UNRANKED,
     better_ranked,
     matching,
-    minus_one_means_nothing,
     rank_of,
 )
-from copilot_analytics.columns import Series
 from copilot_analytics.errors import UnknownMetricError
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.schema import Direction, direction_of
@@ -33,7 +37,7 @@ from copilot_analytics.stats.checkpoints import tie_set
 from copilot_analytics.stats.noise import COARSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from copilot_analytics.events import Event
     from copilot_analytics.records import Record
@@ -237,14 +241,14 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         for name in ranked:
             if self._direction_of(run, name)[0] is None and self.options.direction is None:
                 continue
-            if not _usable(run, name) or self._came_once(run, name, ranked):
+            if not is_usable(run, name) or self._came_once(run, name, ranked):
                 continue
-            if _is_nothing_yet(run, name) and any(
-                other != name and _is_fellow(other, name) and not _is_nothing_yet(run, other)
+            if is_nothing_yet(run, name) and any(
+                other != name and is_fellow(other, name) and not is_nothing_yet(run, other)
                 for other in ranked
             ):
                 continue  # a detector of masks whose boxes are not scored
-            if old is not None and old.name != name and _usable(run, old.name):
+            if old is not None and old.name != name and is_usable(run, old.name):
                 new_rank, old_rank = better_ranked(name, names), better_ranked(old.name, names)
                 if new_rank[:2] >= old_rank[:2]:
                     return old
@@ -287,7 +291,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
 
     def _measure(self, run: Run, choice: _Choice) -> MainMetric:
         step, value, epoch, _, line = judged_series(run, choice.name)
-        scale = scale_of(choice.name, value, _accuracies(run))
+        scale = scale_of(choice.name, value, accuracies(run))
         if not len(value):
             why = f"{choice.name} has no finite value yet"
             gap = (NotJudged("metric", why),)
@@ -347,7 +351,6 @@ ANALYZER = MetricAnalyzer
 
 _ASKED, _STATED, _RANKED = 3, 2, 1
 _MOST_TIES = 50
-_AVERAGE_PRECISION = re.compile(r"(?i)(?:^|[/_])m?ap(?:$|[^a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,51 +358,6 @@ class _Choice:
     name: str
     direction: Direction
     reason: str
-
-
-def judged_series(run: Run, name: str) -> Series:
-    """Return the evaluations that measured something: finite, and not the -1 of an empty class.
-
-    Examples
-    --------
-    >>> from copilot_analytics.records import Record
-    >>> from copilot_analytics.run import Run
-    >>> run = Run()
-    >>> for step, ap in ((1, -1.0), (2, 0.3), (3, math.nan)):
-    ...     run.append(Record("eval", step=step, metrics={"bbox_mAP": ap}))
-    >>> judged_series(run, "bbox_mAP").step
-    array([2])
-    """
-    series = run.eval_series(name)
-    keep = np.isfinite(series.value)
-    if minus_one_means_nothing(name):
-        keep = keep & (series.value != -1.0)
-    step, value, epoch, time, line = series
-    return Series(step[keep], value[keep], epoch[keep], time[keep], line[keep])
-
-
-def _accuracies(run: Run) -> Iterator[float]:
-    """Yield the best value of each accuracy of the run."""
-    for name in run.metric_names:
-        value = judged_series(run, name).value if "acc" in name.lower() else ()
-        if len(value):
-            yield float(np.max(value))
-
-
-def _usable(run: Run, name: str) -> bool:
-    return len(judged_series(run, name).value) > 0
-
-
-def _is_nothing_yet(run: Run, name: str) -> bool:
-    """Tell whether an average precision was 0 in every evaluation so far."""
-    value = judged_series(run, name).value
-    return _AVERAGE_PRECISION.search(name) is not None and not value.any()
-
-
-def _is_fellow(other: str, name: str) -> bool:
-    """Tell whether another metric is the average precision of another task, as whole as this."""
-    end = name.rsplit("/", 1)[-1].rsplit("_", 1)[-1].lower()
-    return other.lower().endswith(end)
 
 
 def _known(epoch: float) -> float | None:

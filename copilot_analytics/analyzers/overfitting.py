@@ -11,12 +11,9 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, total_loss
 from copilot_analytics.analyzers._eval_noise import eval_noise
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._primary import is_a_return
-from copilot_analytics.analyzers.metric import (
-    MainMetric,
-    MetricAnalyzer,
-    judged_series,
-)
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.schema import names_a_loss

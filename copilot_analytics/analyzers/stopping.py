@@ -12,6 +12,7 @@ from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._costs import costs_of, gains_for_each
 from copilot_analytics.analyzers._eval_noise import eval_noise
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._keepers import Saved, keepers
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._news import news
@@ -21,7 +22,7 @@ from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie, judged_series
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity

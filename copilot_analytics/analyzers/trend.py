@@ -10,9 +10,10 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent, total_loss
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._losses import need_not_fall
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.finite import median, quantiles
 from copilot_analytics.stats.levelling import bend, fall_ahead

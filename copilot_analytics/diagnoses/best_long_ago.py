@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line, line_at, where

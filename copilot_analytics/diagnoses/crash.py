@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
+_MOST_NAMED = 5  # of which one may have been broken off
+
 
 class Crash(Diagnosis):
     """The log shows a failure that ended the run, other than want of memory."""
@@ -64,7 +66,5 @@ def _newest(run: Run) -> tuple[WayBack, ...]:
         return ()
     return tuple(WayBack(str(path), str(path)) for path in reversed(paths) if path)
 
-
-_MOST_NAMED = 5  # of which one may have been broken off
 
 DIAGNOSIS = Crash()

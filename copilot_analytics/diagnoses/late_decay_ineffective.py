@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.analyzers._course import recent, total_loss
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer, LrDrop
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, where
 from copilot_analytics.findings import Evidence, Finding, Severity

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from copilot_analytics.analyzers._dead import metric_moved
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._metric_scale import WHOLE
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line
@@ -23,7 +25,6 @@ _SHARE = 0.5
 _FALLEN = 0.3
 _BOTTOM = 0.12
 _ABOVE_CHANCE = 1.2
-_WHOLE = {"fraction": 1.0, "percent": 100.0}
 
 
 class MetricUnmoved(Diagnosis):
@@ -43,7 +44,7 @@ class MetricUnmoved(Diagnosis):
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the metric lies at the bottom."""
         main, trend = results.of(MetricAnalyzer), results.of(TrendAnalyzer)
-        whole = _WHOLE.get(main.scale)
+        whole = WHOLE.get(main.scale)
         if whole is None or main.direction != "max" or main.best is None or main.n < _FEWEST:
             return None
         progress = run.progress

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._metric_scale import difference_text
-from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import last_line
 from copilot_analytics.findings import Evidence, Finding, Severity

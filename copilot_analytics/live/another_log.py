@@ -54,8 +54,10 @@ class AnotherLog:
         now
             Seconds since 1970.
         """
+        if self._find is None or now < self.due:
+            return None
         at_rest = [one for one in runs if _is_at_rest(one, now)]
-        if self._find is None or now < self.due or not at_rest:
+        if not at_rest:
             return None
         found = None
         for watched in at_rest:

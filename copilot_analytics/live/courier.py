@@ -175,7 +175,7 @@ class Courier:
         Each watch has cards of its own, named after the first of its logs: one that is started
         again goes on with them, and two in one chat leave each other's alone.
         """
-        if runs:
+        if runs and self._chats:
             self._card_place = digest_of(runs[0].following.path)
             self._card_text = answers.card(runs, now)
             if at_once:

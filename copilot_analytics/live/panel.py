@@ -58,7 +58,6 @@ class PanelScreen:
         self._sampler = sampler
         self._live: Any = None
         self._notes: list[str] = []
-        self._shown: object = None
 
     def start(self) -> None:
         """Begin to show."""
@@ -70,8 +69,7 @@ class PanelScreen:
         self._live.start()
 
     def tell(self, watched: Watched, event: Event) -> None:
-        """Take an event for the next refresh; the panel reads it from the run."""
-        self._shown = None
+        """Leave an event to the next refresh; the panel reads it from the run."""
 
     def note(self, text: str) -> None:
         """Keep a remark in the panel, the newest about each log or channel."""
@@ -79,7 +77,6 @@ class PanelScreen:
         about = text.partition(": ")[0]
         others = [note for note in self._notes if note.partition(": ")[0] != about]
         self._notes = [*others[-2:], text]
-        self._shown = None
 
     def take_up(self, watched: Watched, now: float, *, end_is_told: bool) -> None:
         """Say that an earlier watch is continued; the panel shows how the run stands."""

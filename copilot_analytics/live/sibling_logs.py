@@ -100,7 +100,7 @@ class SiblingLogs:
             said = []
         else:
             said = self.plan(Path(place), now)
-        if log.run.meta.save_best is None and len(log.run.eval_log):
+        if self._states.is_due(now) and log.run.meta.save_best is None and len(log.run.eval_log):
             choice = self._states.choice(Path(place), now)
             said += [Said(Record("config", facts=choice), _STATE)] if choice else []
         return [event for record, name in said for event in log.hear(record, name)]

@@ -167,7 +167,7 @@ def watch(options: LiveOptions) -> int:
             sampler=sampler,
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
-            find_more=_further(options, ledger, writers, apart) if options.every else None,
+            find_more=FurtherLogs(options.base, follow, apart) if options.every else None,
             find_other=_other(options, ledger, writers)
             if single
             else new_starts(options.logs, followings, follow),
@@ -315,15 +315,6 @@ def _journals() -> Path | None:
     except OSError:
         return None
     return folder
-
-
-def _further(
-    options: LiveOptions, ledger: Ledger, writers: Writers, followed: set[str]
-) -> FurtherLogs:
-    """Return what finds further logs, each once."""
-    follow = partial(_follow, options, ledger, writers, lean=True, apart=followed)
-
-    return FurtherLogs(options.base, follow, followed)
 
 
 def _other(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.analyzers.metric import judged_series
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.looking_back import LookingBack
-from copilot_analytics.analyzers.metric import judged_series
 from copilot_analytics.report.wording import place
 from copilot_analytics.wording import duration, number, share
 

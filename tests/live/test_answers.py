@@ -18,7 +18,7 @@ from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.engine import Session
 from copilot_analytics.live.answers import left, why
-from copilot_analytics.live.screen import PanelScreen
+from copilot_analytics.live.panel import PanelScreen
 from copilot_analytics.live.watched import Watched
 
 
