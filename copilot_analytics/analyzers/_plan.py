@@ -132,6 +132,12 @@ def evals_left_as_the_first(run: Run, planned: int) -> int | None:
     return _left(spacing, spacing, run.last_step, planned)
 
 
+def evaluates_in_each_row(run: Run) -> bool:
+    """Tell whether each row of the training is a whole epoch, and was evaluated at its own step."""
+    steps = run.train_log.step
+    return run.counts_epochs and len(steps) > 1 and bool(np.isin(steps, run.eval_log.step).all())
+
+
 def may_evaluate(run: Run) -> bool:
     """Tell whether an evaluation may come after the first epoch, though no plan says so.
 
@@ -143,8 +149,8 @@ def may_evaluate(run: Run) -> bool:
         return False
     if eval_spacing(run) is not None:
         return False  # the plan says when
-    first, last = float(log.epoch[0]), float(log.epoch[-1])
-    return last <= math.floor(first) + 1 + 1e-6
+    known = log.epoch[np.isfinite(log.epoch)]
+    return len(known) > 0 and float(known[-1]) <= math.floor(float(known[0])) + 1 + 1e-6
 
 
 def little_left(run: Run) -> bool:

@@ -69,9 +69,9 @@ class Eta:
         >>> Eta(2400.0, 2280.0, 2580.0).bounds
         '80 %: 38 min – 43 min'
         >>> Eta(2400.0, 2280.0, 2580.0, evals_left_out=True).bounds
-        '80 %: 38 min – 43 min; without evaluation, none was measured yet'
+        '80 %: 38 min – 43 min; without evaluation, none was timed yet'
         """
-        lacks = "without evaluation, none was measured yet" if self.evals_left_out else ""
+        lacks = "without evaluation, none was timed yet" if self.evals_left_out else ""
         parts = (interval(self.low_s, self.high_s, self.level), lacks)
         return "; ".join(part for part in parts if part)
 

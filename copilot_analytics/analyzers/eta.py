@@ -15,6 +15,7 @@ from copilot_analytics.analyzers._plan import (
     checkpoints_left,
     evals_left,
     evals_left_as_the_first,
+    evaluates_in_each_row,
     may_evaluate,
     planned_end,
     printed_eta,
@@ -252,7 +253,9 @@ class EtaAnalyzer(Analyzer[Eta]):
         if planned is not None:
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
             coming = evals_left_as_the_first(run, planned) if coming is None else coming
-            overhead.append(Overhead(evals, float(coming or 0)))
+            # Rows of whole epochs, each with its evaluation, hold the time of both.
+            apart = bool(evals) or not evaluates_in_each_row(run)
+            overhead.append(Overhead(evals, float(coming or 0) if apart else 0.0))
             due_s = _usual_extra_s(evals) if coming and at_eval(run) else None
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
         if clock is self._arrivals and not self._arrivals.met_evaluation(run):

@@ -306,7 +306,7 @@ def epochs_of_steps(last: int, *, eval_s: float | None) -> list[Record]:
 def test_what_leaves_unseen_evaluations_out_says_so(last: int) -> None:
     eta = eta_of(epochs_of_steps(last, eval_s=200.0))
     assert eta.remaining_s == pytest.approx(280 - last, rel=0.02)
-    assert eta.evals_left_out and "without evaluation, none was measured yet" in eta.bounds
+    assert eta.evals_left_out and "without evaluation, none was timed yet" in eta.bounds
 
 
 def test_seen_evaluations_are_counted_in_and_none_are_missed_where_there_are_none() -> None:

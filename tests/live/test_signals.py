@@ -22,11 +22,11 @@ def asked(monkeypatch):
 
 def test_a_signal_that_comes_again_at_once_is_the_same_wish(asked):
     wishes, clock = asked
-    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGHUP)
     clock[0] += 0.5
-    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGHUP)
     signal.raise_signal(signal.SIGTERM)
-    assert wishes == [signal.SIGINT]
+    assert wishes == [signal.SIGHUP]
 
 
 def test_one_that_comes_later_interrupts(asked):
@@ -34,5 +34,5 @@ def test_one_that_comes_later_interrupts(asked):
     signal.raise_signal(signal.SIGTERM)
     clock[0] += 1.5
     with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGHUP)
     assert wishes == [signal.SIGTERM]
