@@ -181,7 +181,11 @@ class Delivery:
             if lane.parked or now < lane.due:
                 continue
             try:
-                sent += self._serve(lane, now)
+                served = self._serve(lane, now)
+                sent += served
+                while served and lane.channel.is_private:  # a terminal takes all at once
+                    served = self._serve(lane, now)
+                    sent += served
             except Exception as error:  # noqa: BLE001  # supervision must outlive any channel
                 self._pause(lane, now, f"unexpected {type(error).__name__}", None)
         return Progress(sent, self.undelivered(), self._take_notices())
@@ -260,7 +264,7 @@ class Delivery:
     def _serve(self, lane: _Lane, now: float) -> int:
         """Send the next message of a channel, or a digest of many."""
         name = lane.channel.ledger_name
-        many = self._ledger.waiting(name, now) > MOST_SINGLE
+        many = not lane.channel.is_private and self._ledger.waiting(name, now) > MOST_SINGLE
         claimed = self._ledger.claim(name, now, limit=_DIGEST_LIMIT if many else 1)
         entries = [entry for entry in claimed if entry.message.severity >= lane.floor]
         below = [entry for entry in claimed if entry.message.severity < lane.floor]

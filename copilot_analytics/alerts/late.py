@@ -22,16 +22,17 @@ def gathered(messages: Sequence[Message]) -> Message:
     --------
     >>> from copilot_analytics.findings import Severity
     >>> one = Message("a", "k", "run", "news", Severity.WARNING, "Flat", ("because",))
-    >>> two = Message("b", "k", "run", "news", Severity.CRITICAL, "NaN")
+    >>> two = Message("b", "k", "run", "news", Severity.CRITICAL, "NaN", ("at 9", "💡 Go back"))
     >>> print(gathered([two, one]).text)
     📋 2 MESSAGES THAT HAD TO WAIT
-    • NaN
+    • NaN – at 9 💡 Go back
     • Flat – because
     """
     lines = []
     for message in messages:
-        first = message.body[0] if message.body else ""
-        lines.append(f"• {message.title}" + (f" – {first}" if first else ""))
+        advised = [line for line in message.body[1:] if line.startswith("💡")]
+        told = " ".join([*message.body[:1], *advised])
+        lines.append(f"• {message.title}" + (f" – {told}" if told else ""))
     runs = {message.run_key for message in messages}
     quiet = [message.quiet_until for message in messages if message.quiet_until is not None]
     return Message(

@@ -84,6 +84,15 @@ def test_more_than_five_come_as_one_digest(ledger):
     assert ledger.undelivered() == {}
 
 
+def test_a_terminal_takes_all_at_once_and_each_in_full(ledger):
+    channel = Scripted()
+    channel.is_private = True
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "abcdefg")
+    assert delivery.work(0.0).sent == 7
+    assert [message.id for message in channel.taken] == list("abcdefg")
+
+
 @pytest.mark.parametrize("can_be_silent", [True, False])
 def test_what_must_make_no_sound_waits_only_where_it_would_make_one(ledger, can_be_silent):
     channel = Scripted()
