@@ -253,7 +253,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             coming, saves_left = evals_left(run, planned), checkpoints_left(run, planned)
             coming = evals_left_as_the_first(run, planned) if coming is None else coming
             overhead.append(Overhead(evals, float(coming or 0)))
-            due_s = _usual_extra_s(evals) if coming and at_eval(run) else None
+            due_s = _usual_extra_s(evals) if evals and coming and at_eval(run) else None
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
         if clock is self._arrivals and not self._arrivals.met_evaluation(run):
             overhead = [Overhead([], float(coming or 0))]
