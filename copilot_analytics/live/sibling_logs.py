@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from copilot_analytics.live.trainer_states import TrainerStates
 from copilot_analytics.reading.beside import Beside, Digest, near, title
 from copilot_analytics.reading.launches import LaunchFilter
-from copilot_analytics.reading.run_folders import SORTING, is_named_like_a_log
+from copilot_analytics.reading.run_folders import SORTING, STATE, is_named_like_a_log
 from copilot_analytics.reading.settings import stated_plan
 from copilot_analytics.records import Record, records_of
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from copilot_analytics.live.log_session import LogSession
 
 _VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a folder for its name
-_STATE = "trainer_state.json"
 _MOST_ENTRIES = 200
 _MOST_SIBLINGS = 4  # more are the logs of other runs
 _MOST_BYTES = 8 << 20
@@ -102,7 +101,7 @@ class SiblingLogs:
             said = self.plan(Path(place), now)
         if self._states.is_due(now) and log.run.meta.save_best is None and len(log.run.eval_log):
             choice = self._states.choice(Path(place), now)
-            said += [Said(Record("config", facts=choice), _STATE)] if choice else []
+            said += [Said(Record("config", facts=choice), STATE)] if choice else []
         return [event for record, name in said for event in log.hear(record, name)]
 
     def plan(self, log: Path, now: float) -> list[Said]:
