@@ -26,7 +26,7 @@ def judged_series(run: Run, name: str) -> Series:
     >>> from copilot_analytics.records import Record
     >>> from copilot_analytics.run import Run
     >>> run = Run()
-    >>> for step, ap in ((1, -1.0), (2, 0.3), (3, math.nan)):
+    >>> for step, ap in ((1, -1.0), (2, 0.3), (3, float("nan"))):
     ...     run.append(Record("eval", step=step, metrics={"bbox_mAP": ap}))
     >>> judged_series(run, "bbox_mAP").step
     array([2])

@@ -9,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._loss_tail import BEYOND_EXCUSE, MARGIN, WINDOW, times
 from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.stats.finite import median
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.spikes import FEWEST, Baseline, exploded
 
@@ -200,7 +201,7 @@ def _level_of_the_start(value: Floats, first: float) -> float:
     What was learned must be far more than the noise, so that no tail of it reaches so high.
     """
     newest = value[-FEWEST:]
-    usual = float(np.median(newest))
+    usual = median(newest)
     start = usual + _MOST * (first - usual)
     noise = max(difference_noise(newest), 0.0)
     learned = usual < _FELL * first and first - usual > _Z * noise and usual > 0.0

@@ -256,7 +256,7 @@ class EtaAnalyzer(Analyzer[Eta]):
             # Rows of whole epochs, each with its evaluation, hold the time of both.
             apart = bool(evals) or not evaluates_in_each_row(run)
             overhead.append(Overhead(evals, float(coming or 0) if apart else 0.0))
-            due_s = _usual_extra_s(evals) if coming and at_eval(run) else None
+            due_s = _usual_extra_s(evals) if evals and coming and at_eval(run) else None
             overhead.append(Overhead(saves, float(saves_left or 0) if saves else 0.0))
         if clock is self._arrivals and not self._arrivals.met_evaluation(run):
             overhead = [Overhead([], float(coming or 0))]

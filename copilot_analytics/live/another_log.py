@@ -69,7 +69,8 @@ class AnotherLog:
                 found = watched, other
                 break
         took_s = max(self._wall() - now, 0.0)
-        lingers = any(one.ended_at is not None for one in at_rest)  # for some seconds
+        # For some seconds; where others go on, one that has ended may stay for days.
+        lingers = all(one.given_up or one.ended_at is not None for one in runs)
         share = 1.0 if lingers else _OF_ITS_COST
         self.due = now + took_s + max(_EVERY_S, share * took_s)
         return found

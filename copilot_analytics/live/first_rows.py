@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_analytics.records import Block
+
 if TYPE_CHECKING:
-    from copilot_analytics.records import Record
+    from collections.abc import Callable, Iterable, Iterator
+
+    from copilot_analytics.records import Item, Record
 
 
 class FirstRows:
@@ -39,3 +43,21 @@ class FirstRows:
         row = f"{step} {epoch} {metrics}"
         self._known.append(row)
         return f"{row} {self._known.count(row) - 1}"
+
+
+def first_row_apart(items: Iterable[Item], is_named: Callable[[], bool]) -> Iterator[Item]:
+    """Yield the row that names a run apart: what was kept of the run is known only then.
+
+    Parameters
+    ----------
+    items
+        Records and blocks of a log.
+    is_named
+        Tells whether the run has a name by now; asked of each item as it comes.
+    """
+    for item in items:
+        if isinstance(item, Block) and len(item) > 1 and not is_named():
+            yield item[:1]
+            yield item[1:]
+        else:
+            yield item

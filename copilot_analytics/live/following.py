@@ -275,13 +275,8 @@ class Following:
         self._home = piece.home
         goes_on = piece.offset > 0 and not moved  # its writer put a longer one in its place
         if self.log.line and piece.why != "opened" and not goes_on:
-            name, why = Path(piece.file).name, f"the log was {piece.why}"
-            if piece.why == "moved" and not isinstance(self.source, str):
-                why, folder = "a new folder: the run was started again", Path(piece.file).parent
-                name = f"{folder.name}/{name}"
-                if folder in {Path(self.path), Path(self.path).parent}:
-                    why, name = "a new log: the run was started again", Path(piece.file).name
-            self.notices.append(f"{self.path}: going on in {name} ({why})")
+            where = piece.place_after(self.path, starts_anew=not isinstance(self.source, str))
+            self.notices.append(f"{self.path}: going on in {where}")
         return events
 
     def _grow(self, now: float) -> None:

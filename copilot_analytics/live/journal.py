@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from copilot_analytics.gpu_samples import worth_keeping
-from copilot_analytics.records import WATCHED, Block, Item, Record
+from copilot_analytics.records import WATCHED, Block, Item, Record, last_line
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Iterable, Iterator
 
 _MOST_BYTES = 16 * 2**20
@@ -238,6 +239,31 @@ def merged(items: Iterable[Item], journal: Iterable[Record]) -> Iterator[Item]:
     if record is not None:
         yield record
         yield from waiting
+
+
+def passed(item: Item, waiting: deque[Record]) -> Iterable[Item]:
+    """Return an item of the log with the records that lie before its end.
+
+    Parameters
+    ----------
+    item
+        What the log tells next.
+    waiting
+        Records of the journal, in its order; those that are returned are taken from it.
+
+    Examples
+    --------
+    >>> from collections import deque
+    >>> waiting = deque(Record("gpu", line=line, file="a") for line in (2, 5))
+    >>> row = Record("train", step=3, line=3, file="a")
+    >>> [one.kind for one in passed(row, waiting)], len(waiting)
+    (['gpu', 'train'], 1)
+    """
+    last = last_line(item)
+    due: list[Record] = []
+    while waiting and waiting[0].line < last:
+        due.append(waiting.popleft())
+    return merged([item], due) if due else (item,)
 
 
 def _ahead(item: Item, record: Record, left_behind: set[str]) -> int:

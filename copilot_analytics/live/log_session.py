@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.engine import Session
 from copilot_analytics.errors import NotATrainingLogError
-from copilot_analytics.live.first_rows import FirstRows
-from copilot_analytics.live.journal import Journal, merged
+from copilot_analytics.live.first_rows import FirstRows, first_row_apart
+from copilot_analytics.live.journal import Journal, passed
 from copilot_analytics.live.liveness import as_said
 from copilot_analytics.live.settled import Settled, as_tick, kept_of, said_beside, settled_by
 from copilot_analytics.live.unsaid_resume import begins_after, unsaid_resume
@@ -322,23 +322,10 @@ class LogSession:
                 yield from self._launches.see(one)
 
     def _take_items(self, items: Iterable[Item]) -> None:
-        for item in self._named_first(items):
-            last = last_line(item)
-            due: list[Record] = []
-            while self._waiting and self._waiting[0].line < last:
-                due.append(self._waiting.popleft())
-            for one in merged([item], due) if due else (item,):
+        for item in first_row_apart(items, lambda: bool(self.run_key)):
+            for one in passed(item, self._waiting):
                 for left in self._settled.left_of(one):
                     self._take(left)
-
-    def _named_first(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield the row that names a run apart: what was kept of the run is known only then."""
-        for item in items:
-            if isinstance(item, Block) and len(item) > 1 and not self.run_key:
-                yield item[:1]
-                yield item[1:]
-            else:
-                yield item
 
     def _keep(self, tick: Record) -> None:
         """Take a record that the log does not hold, and keep it in the journal."""

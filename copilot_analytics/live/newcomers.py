@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,9 @@ class Newcomers:
             return
         walk = Walk(time.monotonic() + (10.0 if first else _MOST_S))
         yield from walk.files(places, known=self._folders.keys())
-        self._folders |= dict(islice(walk.folders.items(), _MOST_FOLDERS - len(self._folders)))
+        for folder, changed_ns in walk.folders.items():
+            if folder in self._folders or len(self._folders) < _MOST_FOLDERS:
+                self._folders[folder] = changed_ns
 
     def _ready(self, followed: Container[str]) -> Iterator[str]:
         judged = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -33,6 +34,31 @@ class Began:
     why: Why
     offset: int = 0
     home: str = field(default="", compare=False)
+
+    def place_after(self, followed: str, *, starts_anew: bool) -> str:
+        """Say for a reader where this is and why reading goes on there.
+
+        Parameters
+        ----------
+        followed
+            The log or the directory that is followed.
+        starts_anew
+            Whether each start of the training has a log of its own, so that one that ``moved`` is
+            another start and no link that was turned.
+
+        Examples
+        --------
+        >>> Began("runs/b/train.log", "moved").place_after("runs", starts_anew=True)
+        'b/train.log (a new folder: the run was started again)'
+        >>> Began("train.log", "truncated").place_after("train.log", starts_anew=False)
+        'train.log (the log was truncated)'
+        """
+        file = Path(self.file)
+        if self.why != "moved" or not starts_anew:
+            return f"{file.name} (the log was {self.why})"
+        if file.parent in {Path(followed), Path(followed).parent}:
+            return f"{file.name} (a new log: the run was started again)"
+        return f"{file.parent.name}/{file.name} (a new folder: the run was started again)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import LogError
 from copilot_analytics.live.folder_walk import Walk
 from copilot_analytics.live.processes import Writers, process_of
+from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.run_folders import find_run, is_saved_state, logs_beside
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Record
 
 _CHUNK = 1 << 16
-_TOGETHER_S = 3600.0  # the logs of one run change at about one time
 _FEW_ROWS = 4  # an epoch of a bar's is told as training and evaluation
 _MOST_S = 2.0
 _MOST_ASKED_FOR = 8
@@ -50,7 +50,7 @@ def log_in(directory: Path) -> Path:
     rows = len(list(itertools.islice(_rows(log), _FEW_ROWS)))
     if rows >= _FEW_ROWS:
         return log
-    since = log.stat().st_mtime - _TOGETHER_S
+    since = log.stat().st_mtime - TOGETHER_S
     others = [one for one in logs_beside(log)[1:] if one.stat().st_mtime >= since]
     trained = [log] if rows else []
     trained += [one for one in others if has_trained(one)]

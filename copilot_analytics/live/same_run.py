@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _LEVELS = 2  # between the folders of a console and of what a logger writes
 _MOST_BESIDE = 4  # more logs in a folder are those of other runs
-_TOGETHER_S = 3600.0  # the logs of one run change at about one time
+TOGETHER_S = 3600.0
+"""The logs of one run change at about one time."""
 _MOST_BYTES = 64 << 10
 _LEAST_PAIRS, _LEAST_PLACES = 8, 2
 _AGREE, _MOST_ELSE = 6e-3, 0.05  # consoles print three digits
@@ -110,7 +111,7 @@ def _pairs(logs: Sequence[Form], levels: int) -> Iterator[tuple[Form, Form]]:
             )
             for one, other in pairs:
                 apart_s = abs(one.modified - other.modified)
-                if one.log_format != other.log_format and apart_s <= _TOGETHER_S:
+                if one.log_format != other.log_format and apart_s <= TOGETHER_S:
                     yield one, other
 
 

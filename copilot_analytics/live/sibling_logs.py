@@ -14,10 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.live.trainer_states import TrainerStates
 from copilot_analytics.reading.beside import Beside, Digest, near, title
 from copilot_analytics.reading.launches import LaunchFilter
-from copilot_analytics.reading.run_folders import SORTING, is_named_like_a_log
+from copilot_analytics.reading.run_folders import SORTING, STATE, is_named_like_a_log
 from copilot_analytics.reading.settings import stated_plan
 from copilot_analytics.records import Record, records_of
 
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
     from copilot_analytics.live.log_session import LogSession
 
 _VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a folder for its name
-_STATE = "trainer_state.json"
 _MOST_ENTRIES = 200
 _MOST_SIBLINGS = 4  # more are the logs of other runs
 _MOST_BYTES = 8 << 20
 _MOST_BYTES_LEAN = 256 << 10
-_TOGETHER_S = 3600.0  # the logs of one run change at about one time
 _REST_S = 5.0  # so long a process takes at most from its last row to its last word and back
 _LOOK_S = (60.0, 600.0)
 _PLAN, _END = frozenset({"config"}), frozenset({"crash", "end"})
@@ -102,7 +101,7 @@ class SiblingLogs:
             said = self.plan(Path(place), now)
         if self._states.is_due(now) and log.run.meta.save_best is None and len(log.run.eval_log):
             choice = self._states.choice(Path(place), now)
-            said += [Said(Record("config", facts=choice), _STATE)] if choice else []
+            said += [Said(Record("config", facts=choice), STATE)] if choice else []
         return [event for record, name in said for event in log.hear(record, name)]
 
     def plan(self, log: Path, now: float) -> list[Said]:
@@ -193,7 +192,7 @@ def _others(log: Path) -> list[Path]:
     while folders[-1].name.lower() in SORTING:
         folders.append(folders[-1].parent)
     try:
-        since = log.stat().st_mtime - _TOGETHER_S
+        since = log.stat().st_mtime - TOGETHER_S
         for one in dict.fromkeys(folders):
             for path in islice(one.iterdir(), _MOST_ENTRIES):
                 if not is_named_like_a_log(str(path)) or path == log or not path.is_file():

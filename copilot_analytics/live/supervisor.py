@@ -48,8 +48,6 @@ _MORE_S = 5.0
 _CARD_S = 30.0
 _UNSAID_S = 60.0  # another watch of the run may have been killed before it said all
 _LONGEST_SLEEP_S = 5.0
-_GRIDS_S = (5.0, 0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
-_LOOKS_PER_S = 100.0  # at many logs, however fast they grow
 _DRAIN_S = 20.0
 _TOO_MANY_FAILURES = 20
 
@@ -238,12 +236,7 @@ class Supervisor:
             self._fail(watched, str(error))
         except Exception as error:  # noqa: BLE001  # one log must not take the others with it
             self._fail(watched, f"internal error: {type(error).__name__}: {error}")
-        wait_s = following.wait_s if not watched.failures else min(2.0**watched.failures, 60.0)
-        if wait_s > 0.0:
-            wait_s = max(wait_s, min(len(self.runs) / _LOOKS_PER_S, _LONGEST_SLEEP_S))
-        if not watched.given_up:
-            grid_s = next((one for one in _GRIDS_S if wait_s >= 2.0 * one), 0.0)
-            watched.due = (now + wait_s) // grid_s * grid_s if grid_s else now + wait_s
+        watched.rest(now, len(self.runs))
 
     def _fail(self, watched: Watched, reason: str) -> None:
         watched.failures += 1

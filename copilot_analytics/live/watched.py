@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from copilot_analytics.live.following import Following
 
 _LINGER_S = (10.0, 600.0)
+_GRIDS_S = (5.0, 0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
+_LOOKS_PER_S = 100.0  # at many logs, however fast they grow
+_MOST_APART_S = 5.0
+_MOST_AFTER_FAILURES_S = 60.0
 FINISHED, TROUBLE, CRASHED, DIVERGED, BROKEN_OFF = 0, 1, 3, 4, 5
 
 
@@ -59,6 +63,8 @@ class Watched:
         The run that the policy is about; empty before it trains.
     recent
         The last events, for the screen.
+    due
+        When the log is looked at next, in seconds since 1970.
     ended_at
         When the run was seen to have ended; None while it goes on.
     failures
@@ -105,6 +111,26 @@ class Watched:
     def context_at(self, now: float) -> Context:
         """Return what messages may say of the run, with its silence until now."""
         return replace(self.context, silence_s=self.following.silence_s(now))
+
+    def rest(self, now: float, logs: int) -> None:
+        """Let the log be looked at again when that is worth it.
+
+        Parameters
+        ----------
+        now
+            Seconds since 1970.
+        logs
+            How many are watched.
+        """
+        if self.given_up:
+            return
+        wait_s = self.following.wait_s
+        if self.failures:
+            wait_s = min(2.0**self.failures, _MOST_AFTER_FAILURES_S)
+        if wait_s > 0.0:
+            wait_s = max(wait_s, min(logs / _LOOKS_PER_S, _MOST_APART_S))
+        grid_s = next((one for one in _GRIDS_S if wait_s >= 2.0 * one), 0.0)
+        self.due = (now + wait_s) // grid_s * grid_s if grid_s else now + wait_s
 
     def is_over(self, now: float, linger_s: float | None) -> bool:
         """Tell whether nothing more is waited for.

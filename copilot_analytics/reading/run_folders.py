@@ -45,7 +45,8 @@ SORTING = frozenset(
     " valid val eval test".split()
 )
 _CHECKPOINT = re.compile(r"checkpoint-(\d{1,9})")
-_STATE = "trainer_state.json"
+STATE = "trainer_state.json"
+"""What the Trainer of Hugging Face saves with each checkpoint."""
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -173,7 +174,7 @@ def _trainer_states(log: Path) -> list[Path]:
     at = log.resolve()
     if at.parent.parent.name == "runs":
         folder = at.parent.parent.parent
-    elif _CHECKPOINT.fullmatch(at.parent.name) and at.name == _STATE:
+    elif _CHECKPOINT.fullmatch(at.parent.name) and at.name == STATE:
         folder = at.parent.parent
     else:
         return []
@@ -192,16 +193,16 @@ def saved_state(folder: Path) -> Path | None:
     True
     """
     try:
-        if (folder / _STATE).is_file():
-            return folder / _STATE
+        if (folder / STATE).is_file():
+            return folder / STATE
         saved = [
             (int(found[1]), path)
             for path in folder.iterdir()
-            if (found := _CHECKPOINT.fullmatch(path.name)) and (path / _STATE).is_file()
+            if (found := _CHECKPOINT.fullmatch(path.name)) and (path / STATE).is_file()
         ]
     except OSError:
         return None
-    return max(saved)[1] / _STATE if saved else None
+    return max(saved)[1] / STATE if saved else None
 
 
 def is_saved_state(path: Path) -> bool:
@@ -212,7 +213,7 @@ def is_saved_state(path: Path) -> bool:
     >>> is_saved_state(Path("out/checkpoint-80/trainer_state.json"))
     True
     """
-    return path.name == _STATE and _CHECKPOINT.fullmatch(path.parent.name) is not None
+    return path.name == STATE and _CHECKPOINT.fullmatch(path.parent.name) is not None
 
 
 def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:

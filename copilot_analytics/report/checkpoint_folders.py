@@ -14,6 +14,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.events import ENDED
+from copilot_analytics.reading.run_folders import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -189,7 +190,7 @@ def _as_checkpoint(entry: os.DirEntry[str]) -> _File | None:
         None if step is None else int(step),
         None if epoch is None else int(epoch) + 1,
         written,
-        hf is not None and (path / "trainer_state.json").is_file(),
+        hf is not None and (path / STATE).is_file(),
     )
 
 
@@ -259,7 +260,7 @@ def _saved_at(files: list[_File], step: int, epoch: float | None, near: int) -> 
 
 def _holds(kept: _File, value: float) -> bool:
     """Tell whether the Trainer's state of a checkpoint tells a value among those of its step."""
-    state = kept.path / "trainer_state.json"
+    state = kept.path / STATE
     try:
         if state.stat().st_size > _MOST_READ:
             return False

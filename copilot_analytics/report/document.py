@@ -178,7 +178,7 @@ def _forecast(analysis: Analysis) -> dict[str, Any] | None:
 
 
 def _stop(analysis: Analysis) -> dict[str, Any]:
-    stop, (_, there, folder) = analysis.stop, to_use(analysis, DISK)
+    stop, usable = analysis.stop, to_use(analysis, DISK)
     return {
         "advice": stop.advice,
         "reason": stop.reason,
@@ -198,11 +198,9 @@ def _stop(analysis: Analysis) -> dict[str, Any]:
                 "value": choice.value,
                 "path": choice.path,
                 "best": choice.best,
-                "on_disk": (False if choice.step in folder.missing else None)
-                if choice.path is None
-                else there.get(choice.path),
+                "on_disk": usable.on_disk(choice),
             }
-            for choice in folder.named(stop.checkpoints)
+            for choice in usable.folder.named(stop.checkpoints)
         ],
     }
 

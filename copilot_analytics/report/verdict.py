@@ -19,12 +19,10 @@ from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, is_share, number, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.findings import Finding
-    from copilot_analytics.report.checkpoint_folders import CheckpointFolder
+    from copilot_analytics.report.which_checkpoint import Usable
 
 _SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
 _STATES = {
@@ -209,37 +207,34 @@ def _checkpoints(analysis: Analysis) -> str:
     run = analysis.run
     if not analysis.stop.checkpoints:
         return ""
-    usable, there, folder = to_use(analysis, DISK)
-    first, *others = usable[:4]
+    usable = to_use(analysis, DISK)
+    first, *others = usable.choices[:4]
+    there = usable.on_disk(first)
     at = place(run, first.step, first.epoch)
     measured = f"{analysis.metric.name} {number(first.value)} at {at}"
-    if first.path is None and first.step in folder.missing:
+    if first.path is None and there is False:
         text = f"The checkpoint of {at} is the one to use, but it is not on disk"
-        text += f" (the newest there is `{folder.newest}`): {measured}"
+        text += f" (the newest there is `{usable.folder.newest}`): {measured}"
     elif first.path is None:
         text = f"Use the checkpoint of {at} (the log names no file): {measured}"
-    elif there.get(first.path) is False:
+    elif there is False:
         text = f"`{first.path}` is the one to use, but it is gone from the disk: {measured}"
     else:
-        known = " (on disk)" if first.path in there else ""
+        known = " (on disk)" if there else ""
         text = f"Use `{first.path}`{known}: {measured}"
     if others:
-        named = [_named_tie(analysis, choice, there, folder) for choice in others]
+        named = [_named_tie(analysis, choice, usable) for choice in others]
         tie = "ties" if len(named) == 1 else "tie"
         text += f"; {', '.join(named)} {tie} with it {within(analysis.metric)}"
     return text + "."
 
 
-def _named_tie(
-    analysis: Analysis,
-    choice: CheckpointChoice,
-    there: Mapping[str, bool],
-    folder: CheckpointFolder,
-) -> str:
+def _named_tie(analysis: Analysis, choice: CheckpointChoice, usable: Usable) -> str:
+    is_gone = usable.on_disk(choice) is False
     if choice.path is None:
         at = place(analysis.run, choice.step, choice.epoch)
-        return f"{at} (not on disk)" if choice.step in folder.missing else at
-    gone = " (gone from the disk)" if there.get(choice.path) is False else ""
+        return f"{at} (not on disk)" if is_gone else at
+    gone = " (gone from the disk)" if is_gone else ""
     return f"`{choice.path}`{gone}"
 
 

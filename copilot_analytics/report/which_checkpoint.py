@@ -62,6 +62,12 @@ class Usable(NamedTuple):
     there: dict[str, bool]
     folder: CheckpointFolder
 
+    def on_disk(self, choice: CheckpointChoice) -> bool | None:
+        """Tell whether a checkpoint is on disk; None where nobody knows."""
+        if choice.path is None:
+            return False if choice.step in self.folder.missing else None
+        return self.there.get(choice.path)
+
 
 def to_use(analysis: Analysis, look: Look | None) -> Usable:
     """Return the checkpoints to use, and which are known to be there.

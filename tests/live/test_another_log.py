@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from copilot_analytics.alerts.ledger import Ledger
+from copilot_analytics.live.another_log import AnotherLog
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.processes import Writers
 from copilot_analytics.live.starting import LiveOptions, _other
@@ -69,3 +71,17 @@ def test_a_new_log_of_another_folder_is_gone_over_to_at_once(finder, tmp_path):
     assert finder(current) is None
     new.write_text(rows(1, 6))
     assert finder(current).path == str(new)
+
+
+@pytest.mark.parametrize(("goes_on", "pause_s"), [(False, 9.0), (True, 90.0)])
+def test_a_search_beside_runs_that_go_on_takes_a_small_part_of_the_time(goes_on, pause_s):
+    def watched(ended_at):
+        following = SimpleNamespace(
+            caught_up=True, process=SimpleNamespace(state="alive"), silence_s=lambda now: 0.0
+        )
+        return SimpleNamespace(following=following, given_up=False, ended_at=ended_at)
+
+    runs = [watched(0.0), *([watched(None)] if goes_on else [])]
+    another = AnotherLog(lambda _: None, lambda: 109.0)
+    assert another.look(runs, 100.0) is None
+    assert another.due == 109.0 + pause_s

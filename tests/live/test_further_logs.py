@@ -66,6 +66,19 @@ def test_what_had_changed_just_before_the_watch_may_begin_and_the_old_may_not(tm
     assert newcomers.look() == {str(log)}
 
 
+def test_a_folder_that_changed_once_is_listed_once_however_many_there_are(tmp_path, monkeypatch):
+    monkeypatch.setattr("copilot_analytics.live.newcomers._MOST_FOLDERS", 2)
+    for name in "abc":
+        put(tmp_path / name / "train.log", HEADER, age_s=4000.0)
+    newcomers, listed, scan = Newcomers(tmp_path), [], os.scandir
+    newcomers.look()
+    put(tmp_path / "later.log", HEADER)
+    newcomers.look()
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scan(folder))
+    newcomers.look()
+    assert listed == []
+
+
 def test_a_log_that_is_watched_is_none_that_begins(tmp_path):
     newcomers = Newcomers(tmp_path)
     newcomers.look()
