@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import little_left
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from copilot_analytics.diagnoses._base import Reason, Trouble
     from copilot_analytics.run import Run
 
+_AFTER_A_DROP = 3  # evaluations in which a lower rate shows what it brings
 _LIKELY = 0.5
 _UNLIKELY = 1 / 3
 
@@ -74,12 +76,13 @@ class TruePlateau(Diagnosis):
             )
         if not evidence:
             return None
+        since = max([span.from_step, *(drop.step for drop in rate.drops[-1:])])
         known = "with no" if rate.source == "config" else "and the log tells of no"
         return Finding(
             self.name,
             Severity.WARNING if _worth_a_warning(run, results, ahead) else Severity.INFO,
-            span.from_step,
-            f"flat since {where(run, span.from_step)}, {known} drop of the learning rate ahead",
+            since,
+            f"flat since {where(run, since)}, {known} drop of the learning rate ahead",
             f"{begun(phases.seen)}.",
             tuple(evidence),
             _todo(results, words, known=ahead.p_gain is not None),
@@ -110,9 +113,19 @@ def _todo(results: Results, words: str, *, known: bool) -> str:
 
 
 def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
-    """Tell whether little is left to gain and something to save."""
-    if results.of(LifecycleAnalyzer).status == "finished":
+    """Tell whether little is left to gain and something to save.
+
+    What a drop of the learning rate brings is waited for first, and so is whether a curve that
+    looks otherwise by now has left the plateau.
+    """
+    is_leaving = results.of(PhaseAnalyzer).leaning not in {None, Phase.PLATEAU, Phase.CONVERGED}
+    if is_leaving or results.of(LifecycleAnalyzer).status == "finished":
         return False
+    drops, main = results.of(LearningRateAnalyzer).drops, results.of(MetricAnalyzer).name
+    if drops and main is not None:
+        steps = judged_series(run, main).step
+        if int((steps > drops[-1].step).sum()) < _AFTER_A_DROP:
+            return False
     return ahead.p_gain is not None and ahead.p_gain < _UNLIKELY and not little_left(run)
 
 

@@ -11,7 +11,11 @@ from simulated_runs import Simulated, answers, found
 from copilot_analytics.analyzers._loss_spikes import Spike
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
-from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
+from copilot_analytics.analyzers.learning_rate import (
+    LearningRate,
+    LearningRateAnalyzer,
+    LrDrop,
+)
 from copilot_analytics.analyzers.lifecycle import Lifecycle, LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer, Phases, PhaseSpan
@@ -40,7 +44,7 @@ def plateau(rule: Any, **given: Any) -> Finding | None:
         PhaseAnalyzer: given.get("phases", PLATEAU),
         LearningRateAnalyzer: given.get("rate", LearningRate()),
         ForecastAnalyzer: MetricForecast("acc", p_gain=given.get("p", 0.04)),
-        MetricAnalyzer: MAIN,
+        MetricAnalyzer: given.get("main", MAIN),
         LifecycleAnalyzer: Lifecycle(given.get("status", "running"), "made up"),
         StoppingAnalyzer: StopAdvice(given.get("advice", "stop")),
     }
@@ -93,6 +97,32 @@ def test_a_plateau_with_nothing_to_save_is_only_worth_knowing(share: float, seve
     finding = plateau(TRUE_PLATEAU, run=Run.from_records(Simulated().first(share)))
     assert finding is not None
     assert str(finding.severity) == severity
+
+
+def test_what_a_drop_brings_is_waited_for_before_a_plateau_is_told() -> None:
+    run = half_way()
+    main = replace(MAIN, name=run.metric_names[0])
+    steps = run.eval_series(run.metric_names[0]).step
+    for after, severity in ((1, Severity.INFO), (2, Severity.INFO), (3, Severity.WARNING)):
+        drop = LrDrop(int(steps[-1 - after]), None, 9, 0.1, 0.01)
+        finding = plateau(TRUE_PLATEAU, rate=LearningRate(drops=(drop,)), run=run, main=main)
+        assert finding is not None and finding.severity is severity
+        assert finding.step == max(drop.step, SPAN.from_step)
+
+
+@pytest.mark.parametrize(
+    ("leaning", "severity"),
+    [
+        (None, Severity.WARNING),
+        (Phase.CONVERGED, Severity.WARNING),
+        (Phase.STABLE_CONVERGENCE, Severity.INFO),
+    ],
+)
+def test_a_curve_that_looks_otherwise_by_now_is_no_alert(
+    leaning: Phase | None, severity: Severity
+) -> None:
+    finding = plateau(TRUE_PLATEAU, phases=replace(PLATEAU, leaning=leaning))
+    assert finding is not None and finding.severity is severity
 
 
 def test_convergence_does_not_end_a_plateau() -> None:
