@@ -16,7 +16,7 @@ from copilot_analytics.reading.objects import ObjectReader
 from copilot_analytics.reading.replicas import ReplicaFilter
 from copilot_analytics.reading.text import TextReader
 from copilot_analytics.reading.unwrapping import Unwrapper
-from copilot_analytics.records import Block, Item, Record
+from copilot_analytics.records import Block, Item, Record, records_of
 from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ class LogReader:
         """Go by the likeliest format, of a log that rests before its format is settled.
 
         Some logs say one line in minutes. That format is taken by which the lines so far show two
-        rows of a training, as `close` would. Further lines may settle on another one, see
-        `misread`; where it is known on which, `only` that is presumed.
+        rows of a training, or one before a crash, as `close` would. Further lines may settle on
+        another one, see `misread`; where it is known on which, `only` that is presumed.
         """
         if self._reader is not None or self._byte_reader is not None:
             return []
@@ -186,7 +186,8 @@ class LogReader:
             return []
         found = ended.detection
         rows = max(ended._training, ended._evaluations)
-        if found is None or found.format is None or rows < _LEAST_ROWS:
+        crashed = any(record.kind == "crash" for record in records_of(items))
+        if found is None or found.format is None or rows < (1 if crashed else _LEAST_ROWS):
             return []
         if only is not None and found.format != only:
             return []

@@ -74,6 +74,16 @@ def test_what_shows_no_two_rows_stays_unknown(text, tmp_path, clock):
     following.close()
 
 
+def test_a_crash_before_the_second_row_is_told(tmp_path, clock):
+    log = tmp_path / "train.log"
+    crash = 'Traceback (most recent call last):\n  File "t.py", line 9, in <module>\n    main()\n'
+    write(log, (epoch(1) + crash + "RuntimeError: CUDA error\n").encode(), clock)
+    following = follow(log, clock)
+    settle(following, clock, 30)
+    assert not following.is_unknown and following.status == "crashed"
+    following.close()
+
+
 def test_a_document_that_quotes_two_rows_is_not_taken():
     reader = LogReader("README.md")
     assert reader.feed((epoch(1) + epoch(2)).encode()) == []
