@@ -168,10 +168,10 @@ def watch(options: LiveOptions) -> int:
 
         find_more: Callable[[], list[Following] | None] | None = None
         if options.every:
-            find_more = _further(options, ledger, writers, apart)
+            find_more = _further(options, ledger, writers, apart, screen.note)
         elif awaited:
             find_more = AwaitedLogs(
-                awaited, follow_awaited, apart, note, options.wait_s, options.log_format
+                awaited, follow_awaited, apart, screen.note, options.wait_s, options.log_format
             )
         supervisor = Supervisor(
             followings,
@@ -333,12 +333,16 @@ def _journals() -> Path | None:
 
 
 def _further(
-    options: LiveOptions, ledger: Ledger, writers: Writers, followed: set[str]
+    options: LiveOptions,
+    ledger: Ledger,
+    writers: Writers,
+    followed: set[str],
+    note: Callable[[str], None],
 ) -> FurtherLogs:
     """Return what finds further logs, each once."""
     follow = partial(_follow, options, ledger, writers, lean=True, apart=followed)
 
-    return FurtherLogs(options.base, follow, followed)
+    return FurtherLogs(options.base, follow, followed, note)
 
 
 def _other(
