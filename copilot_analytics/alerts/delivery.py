@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
-from copilot_analytics.alerts.late import dated, gathered
+from copilot_analytics.alerts.late import dated, gathered, of_the_last_watch
 from copilot_analytics.alerts.message import Message, digest_of
 from copilot_analytics.findings import Severity
 from copilot_analytics.plugins import discover
@@ -236,15 +236,24 @@ class Delivery:
         is_held = lane.channel.name in held
         return not is_held or self._ledger.waiting(lane.channel.ledger_name, now) > 0
 
-    def _is_past(self, lane: _Lane, message: Message, now: float) -> bool:
-        """Leave out the farewell of a terminal that was closed: the run is watched again."""
-        name = lane.channel.ledger_name
+    def _is_farewell_of_another(self, lane: _Lane, message: Message) -> bool:
+        """Tell whether a message ends a watch whose terminal was closed: the run has a new one."""
         if not lane.channel.is_private or message.kind != "farewell":
             return False
-        if message.severity > Severity.INFO or self._ledger.is_queued_here(message.id, name):
-            return False
-        self._ledger.bury([message.id], name, now, "the run is watched again")
-        return True
+        return not self._ledger.is_queued_here(message.id, lane.channel.ledger_name)
+
+    def _without_farewells(self, lane: _Lane, entries: list[Entry], now: float) -> list[Entry]:
+        """Leave out the farewells of other watches, but not what only they tell."""
+        left = []
+        for entry in entries:
+            if not self._is_farewell_of_another(lane, entry.message):
+                left.append(entry)
+            elif entry.message.severity > Severity.INFO:
+                left.append(replace(entry, message=of_the_last_watch(entry, now)))
+            else:
+                name = lane.channel.ledger_name
+                self._ledger.bury([entry.message.id], name, now, "the run is watched again")
+        return left
 
     def _hold(self, lane: _Lane, message: Message, now: float) -> bool:
         """Keep a message that must make no sound from a channel that cannot help it.
@@ -271,7 +280,7 @@ class Delivery:
         if below:
             ids = [entry.message.id for entry in below]
             self._ledger.bury(ids, name, now, "below the floor of the channel")
-        entries = [entry for entry in entries if not self._is_past(lane, entry.message, now)]
+        entries = self._without_farewells(lane, entries, now)
         entries = [entry for entry in entries if not self._hold(lane, entry.message, now)]
         if not entries:
             return 0

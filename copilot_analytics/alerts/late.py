@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts._claims import Entry
 
 _LATE_S = 900.0
+_AT_ITS_END = "⌛ AT THE END OF THE LAST WATCH"
+_TIME_LEFT = "⏱"  # begins the line that is past first
 
 
 def gathered(messages: Sequence[Message]) -> Message:
@@ -63,9 +65,38 @@ def dated(entry: Entry, now: float, *, is_held: bool) -> Message:
     from copilot_analytics.wording import duration
 
     age_s = now - entry.created
-    if age_s < _LATE_S:
+    if age_s < _LATE_S or entry.message.title.startswith(_AT_ITS_END):
         return entry.message
     was_quiet = is_held and entry.message.silent
     why = "it waited until it was no longer quiet" if was_quiet else "it could not be sent before"
     late = f"⌛ this is from {duration(age_s)} ago; {why}"
     return replace(entry.message, body=(*entry.message.body, late))
+
+
+def of_the_last_watch(entry: Entry, now: float) -> Message:
+    """Return a farewell as what it is once the run is watched again: how things stood by then.
+
+    Parameters
+    ----------
+    entry
+        The farewell, and when it was decided.
+    now
+        Seconds since 1970.
+
+    Examples
+    --------
+    >>> from copilot_analytics.alerts._claims import Entry
+    >>> from copilot_analytics.findings import Severity
+    >>> body = ("It is flat", "⏱ 9 s left", "💡 Stop now")
+    >>> bye = Message("a", "k", "run", "farewell", Severity.WARNING, "👋 NO LONGER WATCHED", body)
+    >>> print(of_the_last_watch(Entry(bye, "console", 100.0, 0), 136.0).text)
+    ⌛ AT THE END OF THE LAST WATCH, 36 s ago   run
+    It is flat
+    💡 Stop now
+    """
+    from copilot_analytics.wording import duration
+
+    message = entry.message
+    title = f"{_AT_ITS_END}, {duration(max(now - entry.created, 0.0))} ago   {message.run_name}"
+    body = tuple(line for line in message.body if not line.startswith(_TIME_LEFT))
+    return replace(message, title=title, body=body)

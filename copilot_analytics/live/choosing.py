@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,22 @@ _SAY_EVERY_S = 60.0
 _GROWTH_S = 1.0
 _MOST_NAMED = 5
 _CHUNK = 1 << 14  # of what tells the format, which stands at the beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a log lacks that is to be followed.
+
+    Parameters
+    ----------
+    text
+        What is waited for.
+    error
+        What is wrong if it does not come in time; None if the log is followed all the same.
+    """
+
+    text: str
+    error: LogError | None
 
 
 class Waiting:
@@ -71,7 +88,11 @@ def named_logs(
     log_format: str | None = None,
     followed: Mapping[Path, Path] | None = None,
 ) -> list[Path]:
-    """Return the logs that a user named, once one of them is there and not empty.
+    """Return those of the logs that a user named which are to be followed now.
+
+    It waits until one of them shows training. Of the others files are followed too, since they are
+    read as soon as they hold something; a directory is not, for which of its files will hold the
+    training is not known yet, see :class:`copilot_analytics.live.awaited_logs.AwaitedLogs`.
 
     Parameters
     ----------
@@ -94,39 +115,48 @@ def named_logs(
         directory any file may be written, or have changed a moment ago.
     """
     waiting, followed = Waiting(note, wait_s), followed or {}
-    here = [log for log in logs if _missing(log) is None]
-    for log in logs:
-        if log in followed and (rotated_siblings(os.path.realpath(log)) or _holds(followed[log])):
-            continue  # all that was written may have been rotated, or its link moved, a moment ago
-        if here and log not in here:
-            continue  # the others are watched meanwhile, which is said once
-        while (missing := _missing(log)) is not None:
-            if waiting.is_over:
-                within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
-                if log.exists():
-                    msg = (
-                        f"{log} holds no log{within}"
-                        if log.is_dir()
-                        else f"{log} has no line{within}"
-                    )
-                    raise LogError(msg)
-                msg = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
-                raise LogNotFoundError(msg)
-            waiting.go_on(missing)
-        while (
-            log not in followed
-            and (refusal := refusal_of(log, log_format)) is not None
-            and not _is_written(log)
-        ):
-            lately = is_in_use(log, LIVE_S) if log.is_dir() else wait_s is not None and _is_new(log)
-            if waiting.is_over or not lately or isinstance(refusal, UnreadableLogError):
-                raise refusal
-            waiting.go_on(f"no training seen yet in {log}")
-        while log not in followed and not waiting.is_over and _is_to_begin(log):
-            waiting.go_on(f"no training seen yet in {log}")
-    if here:
-        _say_what_is_to_come(logs, note)
-    return list(logs)
+    while True:
+        known = {log for log in logs if log in followed and _may_go_on(log, followed[log])}
+        lacks = {log: _lack_of(log, log_format, wait_s) for log in logs if log not in known}
+        lacking = {log: lack for log, lack in lacks.items() if lack is not None}
+        if waiting.is_over and len(lacking) == len(set(logs)):
+            lacking = {log: lack for log, lack in lacking.items() if lack.error is not None}
+            if len(lacking) == len(set(logs)):
+                raise next(lack.error for lack in lacking.values() if lack.error is not None)
+        if len(lacking) < len(set(logs)):
+            break
+        waiting.go_on(_told(lacking))
+    if lacking:
+        others = len(logs) - len(lacking)
+        are = "is" if others == 1 else "are"
+        note(f"{_told(lacking)}; {plural(others, 'other log')} {are} watched meanwhile")
+    return [log for log in logs if log not in lacking or not _may_be_directory(log)]
+
+
+def _lack_of(log: Path, log_format: str | None, wait_s: float | None) -> Lack | None:
+    """Return what a log lacks, None if it may be followed.
+
+    Parameters
+    ----------
+    log, log_format, wait_s
+        As in `named_logs`.
+
+    Raises
+    ------
+    LogError
+        If it is no training log and nothing shows that it will be one.
+    """
+    missing = _missing(log)
+    if missing is not None:
+        return Lack(missing, _absence(log, wait_s))
+    unseen = f"no training seen yet in {log}"
+    refusal = refusal_of(log, log_format)
+    if refusal is not None and not _is_written(log):
+        lately = is_in_use(log, LIVE_S) if log.is_dir() else wait_s is not None and _is_new(log)
+        if not lately or isinstance(refusal, UnreadableLogError):
+            raise refusal
+        return Lack(unseen, refusal)
+    return Lack(unseen, None) if _is_to_begin(log) else None
 
 
 def found_logs(
@@ -174,6 +204,28 @@ def found_logs(
         waiting.go_on(text)
 
 
+def shows_training(log: Path, log_format: str | None = None) -> bool:
+    """Tell whether a path may be followed by now: a file, or a directory in which training began.
+
+    Parameters
+    ----------
+    log
+        A log or a directory of runs, which need not exist.
+    log_format
+        Name of the format.
+
+    Examples
+    --------
+    >>> shows_training(Path("no/such/folder"))
+    False
+    """
+    if not log.is_dir():
+        return log.is_file()
+    if _missing(log) is not None or refusal_of(log, log_format) is not None:
+        return False
+    return not _is_untrained(log)
+
+
 def refusal_of(log: Path, log_format: str | None = None) -> LogError | None:
     """Return why a log, or what is in a directory, is no training log, None if it is one.
 
@@ -219,19 +271,38 @@ def _missing(log: Path) -> str | None:
     return None if log.exists() else f"waiting for {log}, which is not there yet"
 
 
-def _say_what_is_to_come(logs: Sequence[Path], note: Callable[[str], None]) -> None:
-    """Name the logs that hold nothing yet, in one line, where others do."""
-    missing = {log: text for log in logs if (text := _missing(log)) is not None}
-    if not missing or len(missing) == len(logs):
-        return
-    told = next(iter(missing.values()))
-    if len(missing) > 1:
-        named = ", ".join(str(log) for log in list(missing)[:_MOST_NAMED])
-        more = ", …" if len(missing) > _MOST_NAMED else ""
-        told = f"waiting for {plural(len(missing), 'log')} that hold nothing yet ({named}{more})"
-    others = len(logs) - len(missing)
-    are = "is" if others == 1 else "are"
-    note(f"{told}; {plural(others, 'other log')} {are} watched meanwhile")
+def _absence(log: Path, wait_s: float | None) -> LogError:
+    within = f" within {duration(wait_s)}" if wait_s else "; --wait 600 waits for it"
+    if log.is_dir():
+        return LogError(f"{log} holds no log{within}")
+    if log.exists():
+        return LogError(f"{log} has no line{within}")
+    told = f"{log} did not appear{within}" if wait_s else f"there is no {log}{within}"
+    return LogNotFoundError(told)
+
+
+def _told(lacking: Mapping[Path, Lack]) -> str:
+    """Say in one line what is waited for."""
+    if len(lacking) == 1:
+        return next(iter(lacking.values())).text
+    named = ", ".join(str(log) for log in list(lacking)[:_MOST_NAMED])
+    more = ", …" if len(lacking) > _MOST_NAMED else ""
+    are_empty = all(_missing(log) is not None for log in lacking)
+    lack = "hold nothing yet" if are_empty else "show no training yet"
+    return f"waiting for {plural(len(lacking), 'log')} that {lack} ({named}{more})"
+
+
+def _may_be_directory(log: Path) -> bool:
+    """Tell whether a path is a directory, or may become one: files of logs have endings."""
+    return log.is_dir() or not (log.exists() or log.suffix)
+
+
+def _may_go_on(log: Path, began: Path) -> bool:
+    """Tell whether a run that was followed may go on in a log, whatever that holds.
+
+    All that was written may have been rotated, or its link moved, a moment ago.
+    """
+    return bool(rotated_siblings(os.path.realpath(log))) or _holds(began)
 
 
 def _holds(file: Path) -> bool:
@@ -264,12 +335,14 @@ def _is_new(log: Path) -> bool:
 
 def _is_to_begin(log: Path) -> bool:
     """Tell whether no log of a directory in use holds training: which one will is not known yet."""
-    if not log.is_dir() or RunDirectory(log).newest() is not None:
-        return False
     try:
-        return not has_trained(log_in(log)) and is_in_use(log, LIVE_S)
+        return log.is_dir() and _is_untrained(log) and is_in_use(log, LIVE_S)
     except (LogError, OSError):
         return False
+
+
+def _is_untrained(directory: Path) -> bool:
+    return RunDirectory(directory).newest() is None and not has_trained(log_in(directory))
 
 
 def _picked(search: Search, *, every: bool, at_rest: bool) -> list[Path]:

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from copilot_analytics.errors import LogError
 from copilot_analytics.live.follow_directory import is_stamped
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.sources import read_chunks
-from copilot_analytics.records import Block
+from copilot_analytics.reading.sources import read_chunks, read_ends
+from copilot_analytics.records import Block, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 Beginning: TypeAlias = tuple[tuple[object, ...], ...]
 
 _ROWS = 2
 _CHUNK = 1 << 16
 _MOST_BYTES = 2 << 20
+_END_BYTES = 64 << 10  # more than a pipe and the buffers of its ends hold back
+_NEWEST = 20
+_MOST_TORN = 2  # lines into which another stream wrote
 _CHECKPOINTS = ("*.pth", "*.pt", "*.ckpt", "*.safetensors", "last_checkpoint")
 
 
-def copies_among(paths: Mapping[str, bool]) -> dict[str, str]:
+def copies_among(paths: Mapping[str, bool], followed: Collection[str] = ()) -> dict[str, str]:
     """Tell which logs tell the same run as another one.
-
-    They do if their first training lines agree in step, time stamp and values. Logs without
-    time stamps are never taken for copies: two runs of one seed print the same.
 
     Parameters
     ----------
     paths
         Logs, and whether something is seen to write to them; the preferred first where nothing
         else decides.
+    followed
+        Real paths of logs that are watched already.
 
     Returns
     -------
     dict
-        The log to keep for each copy: one that is written to, of these the one with a time-stamped
-        name, as trainers give it, else the one with checkpoints beside it.
+        The log to keep for each copy, see `repeats`: one that is written to, of these one that is
+        watched already, then the one with a time-stamped name, as trainers give it, else the one
+        with checkpoints beside it.
     """
     alike: dict[Beginning, list[str]] = {}
     for path in paths:
@@ -47,9 +51,54 @@ def copies_among(paths: Mapping[str, bool]) -> dict[str, str]:
             alike.setdefault(beginning, []).append(path)
     found = {}
     for group in alike.values():
-        kept = max(group, key=lambda path: (paths[path], *_standing(path)))
-        found.update({path: kept for path in group if path != kept})
+        if len(group) < 2:
+            continue
+        standing = {
+            path: (paths[path], os.path.realpath(path) in followed, *_standing(path))
+            for path in group
+        }
+        kept: list[str] = []
+        for path in sorted(group, key=standing.__getitem__, reverse=True):
+            original = next((one for one in kept if repeats(path, one)), None)
+            if original is None:
+                kept.append(path)
+            else:
+                found[path] = original
     return found
+
+
+def repeats(path: str, original: str) -> bool:
+    """Tell whether a log says what another one says, of those that begin alike.
+
+    Two runs of one seed that were started together print the same until they differ, so that
+    the newest rows have to agree too: values and time stamps. What lies in folders beside each
+    other, neither within the other, was written by runs of their own, unless one alone is named
+    as trainers name a log: then the other may be what a shell wrote elsewhere.
+
+    Parameters
+    ----------
+    path, original
+        Two logs whose first training lines agree in step, time stamp and values.
+
+    Examples
+    --------
+    >>> repeats("sweep/a/train.log", "sweep/b/train.log")
+    False
+    """
+    one, other = Path(path).absolute(), Path(original).absolute()
+    is_within = one.is_relative_to(other.parent) or other.is_relative_to(one.parent)
+    if not is_within and is_stamped(one.name) == is_stamped(other.name):
+        return False
+    first, second = _newest(path), _newest(original)
+    if not first or not second:
+        return True
+    since, until = max(min(first), min(second)), min(max(first), max(second))
+    if since > until:
+        return False  # farther behind than tee can be: its run has ended
+    # Rows at both ends may be incomplete; what tee wrote may be some lines behind.
+    common = sorted(at for at in first.keys() | second.keys() if since < at < until)[-_NEWEST:]
+    apart = sum(first.get(at) != second.get(at) for at in common)
+    return apart <= min(_MOST_TORN, len(common) // 2)
 
 
 def _beginning(path: str) -> Beginning | None:
@@ -72,6 +121,25 @@ def _beginning(path: str) -> Beginning | None:
     except LogError:
         return None
     return tuple(rows[:_ROWS]) if len(rows) >= _ROWS else None
+
+
+def _newest(path: str) -> dict[float, list[tuple[object, ...]]]:
+    """Return what the last rows of a log say, by their time stamps.
+
+    Steps may be counted by the reader, from the beginning: they are left out.
+    """
+    rows: dict[float, list[tuple[object, ...]]] = {}
+    reader = LogReader(path)
+    try:
+        for chunk in read_ends(path, _END_BYTES):
+            rows.clear()  # the first lines only tell the format
+            for record in records_of(reader.feed(chunk)):
+                if record.kind in {"train", "eval"} and record.time is not None:
+                    said = (record.kind, *map(str, sorted(record.metrics.items())))
+                    rows.setdefault(record.time, []).append(said)
+    except LogError:
+        return {}
+    return rows
 
 
 def _standing(path: str) -> tuple[bool, bool]:

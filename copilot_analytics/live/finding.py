@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from copilot_analytics.reading.sources import binary_kind, read_chunks
 from copilot_analytics.wording import duration, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from copilot_analytics.formats._base import LogFormat
 
@@ -101,6 +101,8 @@ class Search:
         Folders that were looked through.
     notes
         What was left out, e.g. because of the limits.
+    copies
+        The log that is kept for each one that only repeats it.
     """
 
     chosen: Candidate | None
@@ -108,6 +110,7 @@ class Search:
     candidates: tuple[Candidate, ...]
     places: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def growing(self) -> tuple[Candidate, ...]:
@@ -156,6 +159,7 @@ def find_logs(
     files = (Candidate(*file) for file in walk.files(places))
     found = sorted(files, key=lambda one: (-one.modified, one.path))
     judged, notes = [], list(walk.notes)
+    kept_for: dict[str, str] = {}
     small = [one for one in found if one.size < LEAST_BYTES and not is_named_like_a_log(one.path)]
     found = [one for one in found if one not in small]
     formats = known_formats()
@@ -174,7 +178,10 @@ def find_logs(
         at = now()
         logs = [_look_again(one, number, look_s, writers, at) for number, one in enumerate(logs)]
         logs, refused = _at_rest_and_small(logs, refused, least_bytes)
-        logs, copies = _without_copies(logs)
+        kept_for = copies_among(
+            {one.path: one.grows or one.is_held for one in logs if one.sign}, followed
+        )
+        logs, copies = _set_apart(logs, kept_for, "a copy of")
         logs, forms = _without_other_forms(logs, followed)
         refused = copies + forms + refused
         logs.sort(key=lambda one: (-_rank(one), -one.modified, one.path))
@@ -182,7 +189,7 @@ def find_logs(
     looked_in = tuple(str(place) for place in places)
     if not logs:
         return Search(None, _why_none(looked_in, refused), shown, looked_in, tuple(notes))
-    return Search(logs[0], _why(logs, now()), shown, looked_in, tuple(notes))
+    return Search(logs[0], _why(logs, now()), shown, looked_in, tuple(notes), kept_for)
 
 
 def table(search: Search, now: float) -> str:
@@ -294,15 +301,16 @@ def _without_twins(logs: list[Candidate]) -> list[Candidate]:
     return [one for one in logs if not is_twin(Path(one.path))]
 
 
-def _without_copies(logs: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """Set apart what only repeats another log that lives."""
-    kept_for = copies_among({one.path: one.grows or one.is_held for one in logs if one.sign})
-    copies = [
-        replace(one, refusal=f"a copy of {_shown(kept_for[one.path])}")
+def _set_apart(
+    logs: list[Candidate], kept_for: Mapping[str, str], what: str
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Refuse logs for the sake of others; return those that are left and those that are not."""
+    others = [
+        replace(one, refusal=f"{what} {_shown(kept_for[one.path])}")
         for one in logs
         if one.path in kept_for
     ]
-    return [one for one in logs if one.path not in kept_for], copies
+    return [one for one in logs if one.path not in kept_for], others
 
 
 def _without_other_forms(
@@ -318,12 +326,7 @@ def _without_other_forms(
             widths = {path: width(path) for path in run}
             kept = max(run, key=lambda path: _standing(known[path], widths))
         kept_for.update({path: kept for path in run if path != kept})
-    others = [
-        replace(one, refusal=f"of the same run as {_shown(kept_for[one.path])}")
-        for one in logs
-        if one.path in kept_for
-    ]
-    return [one for one in logs if one.path not in kept_for], others
+    return _set_apart(logs, kept_for, "of the same run as")
 
 
 def _standing(one: Candidate, widths: dict[str, int]) -> tuple[bool, bool, bool]:

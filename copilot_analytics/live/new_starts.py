@@ -73,13 +73,48 @@ class NewStarts:
         return None
 
 
-def new_starts(
-    named: Sequence[Path], followings: Sequence[Following], follow: Callable[[Path], Following]
-) -> Callable[[Following], Following | None] | None:
-    """Return what finds the training that began anew in the directory of one that is at rest.
+class DirectoryStarts:
+    """Finds the training that began anew in the directory of one that is at rest.
 
     Directories of logs that are named by a time stamp need none: whoever follows one goes from log
     to log by itself.
+
+    Parameters
+    ----------
+    follow
+        Begins to follow a log.
+    """
+
+    def __init__(self, follow: Callable[[Path], Following]) -> None:
+        self._follow = follow
+        self._starts: dict[str, NewStarts] = {}
+
+    def note(self, directory: Path, following: Following) -> None:
+        """Take what is followed, which may be of a directory that a user named."""
+        source = following.source
+        if isinstance(source, ResumedLogs) and Path(source.path).is_relative_to(
+            directory.absolute()
+        ):
+            self._starts[following.path] = NewStarts(directory)
+            source.tells_apart = False
+
+    def __call__(self, current: Following) -> Following | None:
+        """Return what to follow instead; None if nothing began anew."""
+        known = self._starts.get(current.path)
+        log = known.after(Path(current.file or current.path)) if known is not None else None
+        if known is None or log is None:
+            return None
+        other = self._follow(log)
+        if isinstance(other.source, ResumedLogs):
+            other.source.tells_apart = False
+        self._starts[other.path] = known
+        return other
+
+
+def new_starts(
+    named: Sequence[Path], followings: Sequence[Following], follow: Callable[[Path], Following]
+) -> DirectoryStarts:
+    """Return what finds the trainings that begin anew in named directories.
 
     Parameters
     ----------
@@ -89,31 +124,9 @@ def new_starts(
         What is followed of these.
     follow
         Begins to follow a log.
-
-    Returns
-    -------
-    callable or None
-        None if no such directory is followed.
     """
-    starts: dict[str, NewStarts] = {}
+    starts = DirectoryStarts(follow)
     for directory in filter(Path.is_dir, named):
         for following in followings:
-            source = following.source
-            if isinstance(source, ResumedLogs) and Path(source.path).is_relative_to(
-                directory.absolute()
-            ):
-                starts[following.path] = NewStarts(directory)
-                source.tells_apart = False
-
-    def find(current: Following) -> Following | None:
-        known = starts.get(current.path)
-        log = known.after(Path(current.file or current.path)) if known is not None else None
-        if known is None or log is None:
-            return None
-        other = follow(log)
-        if isinstance(other.source, ResumedLogs):
-            other.source.tells_apart = False
-        starts[other.path] = known
-        return other
-
-    return find if starts else None
+            starts.note(directory, following)
+    return starts

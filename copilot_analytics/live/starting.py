@@ -18,6 +18,7 @@ from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.analyzers._base import Options
 from copilot_analytics.errors import CopilotError, LogError, UsageError
 from copilot_analytics.findings import Severity
+from copilot_analytics.live.awaited_logs import AwaitedLogs
 from copilot_analytics.live.choosing import found_logs, named_logs
 from copilot_analytics.live.finding import find_logs
 from copilot_analytics.live.first_place import place_of
@@ -150,12 +151,28 @@ def watch(options: LiveOptions) -> int:
         sampler = _sampler() if options.gpu else None
         screen: Screen = PlainScreen() if plain else PanelScreen(sampler)
         single = options.auto and not options.every
-        many = len(paths) >= _LEAN_FROM or options.every
+        many = max(len(paths), len(options.logs)) >= _LEAN_FROM or options.every
         writers = Writers()
         distinct = {followed_path(path): path for path in paths}
         apart = {os.path.realpath(name) for name in distinct}
         follow = partial(_follow, options, ledger, writers, lean=many, apart=apart)
         followings = [follow(path) for path in distinct.values()]
+        awaited = [path for path in options.logs if path not in paths]
+        anew = new_starts(options.logs, followings, follow)
+
+        def follow_awaited(path: Path) -> Following:
+            following = follow(path)
+            if path.is_dir():
+                anew.note(path, following)
+            return following
+
+        find_more: Callable[[], list[Following] | None] | None = None
+        if options.every:
+            find_more = FurtherLogs(options.base, follow, apart, screen.note)
+        elif awaited:
+            find_more = AwaitedLogs(
+                awaited, follow_awaited, apart, screen.note, options.wait_s, options.log_format
+            )
         supervisor = Supervisor(
             followings,
             ledger,
@@ -167,10 +184,8 @@ def watch(options: LiveOptions) -> int:
             sampler=sampler,
             heartbeat=options.heartbeat,
             linger_s=options.linger_s,
-            find_more=FurtherLogs(options.base, follow, apart) if options.every else None,
-            find_other=_other(options, ledger, writers)
-            if single
-            else new_starts(options.logs, followings, follow),
+            find_more=find_more,
+            find_other=_other(options, ledger, writers) if single else anew,
             wait_s=options.wait_s,
         )
         if sampler is not None:

@@ -80,7 +80,7 @@ class Supervisor:
         How long to go on after the last run has ended; None means 10 s after a run that finished
         and 10 min after others, which may be resumed.
     find_more
-        Returns further logs to follow; asked every 5 s.
+        Returns further logs to follow, None once none can come; asked every 5 s.
     find_other
         Returns a log to follow instead of the given one, None if there is none; asked while that
         one is at rest.
@@ -108,7 +108,7 @@ class Supervisor:
         sampler: GpuSampler | None = None,
         heartbeat: str | None = None,
         linger_s: float | None = None,
-        find_more: Callable[[], Sequence[Following]] | None = None,
+        find_more: Callable[[], Sequence[Following] | None] | None = None,
         find_other: Callable[[Following], Following | None] | None = None,
         wait_s: float | None = None,
         wall: Callable[[], float] = time.time,
@@ -287,7 +287,9 @@ class Supervisor:
             return
         known = {watched.following.path for watched in self.runs}
         try:
-            for following in self._find_more():
+            found = self._find_more()
+            self._find_more = None if found is None else self._find_more
+            for following in found or ():
                 if following.path not in known:
                     self.runs.append(Watched(following, Policy(self._options)))
                     self._screen.note(f"also watching {following.path}")

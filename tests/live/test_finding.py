@@ -276,7 +276,8 @@ def test_nothing_is_waited_for_that_came_while_another_was(sample, tmp_path, mon
 
     monkeypatch.setattr(time, "sleep", both_begin)
     assert named_logs([log, late], notes.append, None) == [log, late]
-    assert notes == [f"no training seen yet in {log}; Ctrl-C ends the wait"]
+    waits = f"waiting for 2 logs that show no training yet ({log}, {late})"
+    assert notes == [f"{waits}; Ctrl-C ends the wait"]
 
 
 def test_a_log_that_is_not_there_yet_holds_up_no_other(sample, tmp_path):

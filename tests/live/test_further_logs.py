@@ -124,7 +124,7 @@ def test_a_log_that_begins_is_followed_before_the_next_search(tmp_path, monkeypa
 
     monkeypatch.setattr(further_logs, "find_logs", counted)
     followed = set()
-    more = FurtherLogs(tmp_path, Following, followed, clock=lambda: clock[0])
+    more = FurtherLogs(tmp_path, Following, followed, print, clock=lambda: clock[0])
     assert more() == [] and searches == [1000.0]
     log = put(tmp_path / "run" / "train.log", HEADER)
     clock[0] += 5.0
@@ -152,7 +152,7 @@ def test_searches_for_what_begins_take_a_tenth_of_the_time(tmp_path, monkeypatch
         return find(base, **more, sleep=lambda _: None)
 
     monkeypatch.setattr(further_logs, "find_logs", slow)
-    more = FurtherLogs(tmp_path, Following, set(), clock=lambda: clock[0])
+    more = FurtherLogs(tmp_path, Following, set(), print, clock=lambda: clock[0])
     more()
     found = []
     for number in range(4):
@@ -168,3 +168,35 @@ def test_searches_for_what_begins_take_a_tenth_of_the_time(tmp_path, monkeypatch
     assert sorted(one.path for one in found) == [
         str(tmp_path / f"run{number}" / "train.log") for number in range(4)
     ]
+
+
+def test_a_copy_that_becomes_different_is_followed_at_once(tmp_path, monkeypatch):
+    """Two runs of one seed in one folder say the same at first."""
+    clock, notes, find = [1000.0], [], further_logs.find_logs
+    monkeypatch.setattr(
+        further_logs, "find_logs", lambda base, **more: find(base, **more, sleep=lambda _: None)
+    )
+
+    def train(first, last, bad=False):
+        for name in ("wd0.log", "wd1.log"):
+            loss = "nan" if bad and name == "wd1.log" else "0.5"
+            lines = [
+                f"2030-01-02 03:0{n // 60}:{n % 60:02d} epoch {n}/90 loss {loss} val_acc 0.{n}\n"
+                for n in range(first, last)
+            ]
+            put(tmp_path / name, "".join(lines))
+
+    train(1, 40)
+    more = FurtherLogs(tmp_path, Following, set(), notes.append, clock=lambda: clock[0])
+    more._newcomers.look()
+    train(40, 60)
+    (first,) = more()
+    other = str(tmp_path / ("wd0.log" if first.path.endswith("wd1.log") else "wd1.log"))
+    assert notes == [f"left out: {other}, a copy of {first.path} so far"]
+    clock[0] += 5.0
+    train(60, 70)
+    assert more() == []
+    clock[0] += 5.0
+    train(70, 80, bad=True)
+    assert [one.path for one in more()] == [other]
+    assert len(notes) == 1

@@ -98,7 +98,9 @@ def test_one_that_was_still_loading_when_the_watch_began_is_a_new_start_once_it_
 
 def test_only_directories_that_are_named_are_looked_through(tmp_path):
     log = start(tmp_path / "version_0", table(0, 40))
-    assert new_starts([log], [Following(log)], Following) is None
+    following = Following(log)
+    assert new_starts([log], [following], Following)(following) is None
+    assert following.source.tells_apart
     following = Following(tmp_path)
     find = new_starts([tmp_path], [following], Following)
     assert find(following) is None
