@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
 
 Trouble: TypeAlias = Literal[
-    "crash", "nan", "divergence", "overfitting", "plateau", "spike", "pace"
+    "crash", "nan", "divergence", "overfitting", "dead", "plateau", "spike", "pace"
 ]  # fmt: skip
 
 Reason: TypeAlias = Literal["title", "explanation"]

@@ -8,8 +8,9 @@ from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer, judged_series
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
+from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import last_line, line_at, where
+from copilot_analytics.diagnoses._shown import LEARN_FIRST, last_line, line_at, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class BestLongAgo(Diagnosis):
     """No best in the newer half of the evaluations, and nothing scheduled that could bring one."""
 
     name: ClassVar[str] = "best_long_ago"
-    needs = (MetricAnalyzer, LearningRateAnalyzer, OverfittingAnalyzer)
+    needs = (MetricAnalyzer, LearningRateAnalyzer, OverfittingAnalyzer, StoppingAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
@@ -42,6 +43,8 @@ class BestLongAgo(Diagnosis):
         since = int((step > main.best_step).sum())
         if since <= main.n / 2:
             return None
+        keep = f"Keep the checkpoint of {where(run, main.best_step)}; lower the learning rate, or "
+        keep += "train for a shorter time."
         return Finding(
             self.name,
             Severity.INFO,
@@ -62,8 +65,7 @@ class BestLongAgo(Diagnosis):
                     main.delta_text,
                 ),
             ),
-            f"Keep the checkpoint of {where(run, main.best_step)}; lower the learning rate, or "
-            "train for a shorter time.",
+            LEARN_FIRST if results.of(StoppingAnalyzer).at_chance else keep,
         )
 
 
