@@ -27,17 +27,27 @@ class BestLongAgo(Diagnosis):
     needs = (MetricAnalyzer, LearningRateAnalyzer, OverfittingAnalyzer, StoppingAnalyzer)
     holds_for: ClassVar[int] = 2
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
+    superseded_by: ClassVar[str] = "overfitting"
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the best is in the older half."""
-        main, rate = results.of(MetricAnalyzer), results.of(LearningRateAnalyzer)
-        if main.n < _FEWEST or main.best_step is None or main.best is None or main.last is None:
-            return None
+        rate = results.of(LearningRateAnalyzer)
         if rate.next_drop is not None or rate.next_restart is not None:
             return None
         if rate.decays_to_end and not rate.at_floor:
             return None
         if results.of(OverfittingAnalyzer).overfitting:
+            return None
+        return self._long_past(run, results)
+
+    def still(self, run: Run, results: Results, told: Finding) -> Finding | None:
+        """Return the finding until a better value comes."""
+        same = results.of(MetricAnalyzer).best_step == told.step
+        return self._long_past(run, results) if same else None
+
+    def _long_past(self, run: Run, results: Results) -> Finding | None:
+        main = results.of(MetricAnalyzer)
+        if main.n < _FEWEST or main.best_step is None or main.best is None or main.last is None:
             return None
         step = judged_series(run, main.name or "").step
         since = int((step > main.best_step).sum())
