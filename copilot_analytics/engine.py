@@ -96,7 +96,9 @@ class Session:
     @property
     def findings(self) -> list[Finding]:
         """What the diagnoses say now, the most urgent first, then in the order of the log."""
-        active = [s.finding for s in self._standing.values() if s.active and s.finding]
+        standing = {name: s.finding for name, s in self._standing.items() if s.active and s.finding}
+        more = {rule.name: rule.superseded_by for rule in self._diagnoses}
+        active = [found for name, found in standing.items() if more[name] not in standing]
         return sorted(active, key=lambda finding: (-finding.severity, finding.step or 0))
 
     @property
@@ -139,7 +141,10 @@ class Session:
                 standing = self._standing[rule.name] = _Standing()
             if rule.lasting and standing.active:
                 continue
-            self._weigh(rule, standing, rule.check(run, results), record)
+            finding = rule.check(run, results)
+            if finding is None and standing.active and standing.finding is not None:
+                finding = rule.still(run, results, standing.finding)
+            self._weigh(rule, standing, finding, record)
         for at in range(before, len(self.events)):
             self.events[at] = self._without_all_clear(self.events[at])
 

@@ -61,6 +61,9 @@ def advice(
     grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
         return [f"💡 {recommendation(analysis, grave[0], _look(context))}"]
+    unlearned = next((f for f in analysis.findings if f.id == "dead_run"), None)
+    if unlearned is not None:
+        return [f"💡 {unlearned.recommendation}"]
     if told and stop.advice not in {"stop", "kill"}:
         return [f"💡 {recommendation(analysis, told[0], _look(context))}"]
     if stop.advice not in _ADVICE:

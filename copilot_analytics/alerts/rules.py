@@ -24,11 +24,12 @@ ALERTING_ADVICE = frozenset({"stop", "kill"})
 SUBJECTS = frozenset({"phase", "status", "advice", "finding", "resolved"})
 
 _RANKS = {
-    "crash": 8,
-    "stall": 7,
-    "nan": 6,
-    "divergence": 5,
-    "overfitting": 4,
+    "crash": 9,
+    "stall": 8,
+    "nan": 7,
+    "divergence": 6,
+    "overfitting": 5,
+    "dead": 4,
     "plateau": 3,
     "spike": 2,
     "pace": 1,
@@ -123,10 +124,10 @@ def rank_of(event: Event) -> int:
 def outranks(higher: Event, lower: Event) -> bool:
     """Tell whether one open event makes another not worth telling.
 
-    crash > stall > NaN > divergence > overfitting > plateau > spike. Findings about the pace of
-    the run (an idle device, slow loading) give way to a crash or a stall only; advice to stop or
-    kill says nothing new of a run that crashed or diverged. A finding never silences a more urgent
-    one. A finished run mutes all.
+    crash > stall > NaN > divergence > overfitting > dead > plateau > spike. Findings about the pace
+    of the run (an idle device, slow loading) give way to a crash or a stall only; advice to stop or
+    kill says nothing new of a run that crashed, diverged or learns nothing. A finding never
+    silences a more urgent one. A finished run mutes all.
 
     Examples
     --------
@@ -142,7 +143,7 @@ def outranks(higher: Event, lower: Event) -> bool:
     if above is None:
         return False
     if lower.kind == "advice":
-        return above in {"crash", "stall", "nan", "divergence"}
+        return above in {"crash", "stall", "nan", "divergence", "dead"}
     if higher.kind == lower.kind == "finding" and higher.severity < lower.severity:
         return False
     below = trouble_of(lower)

@@ -211,7 +211,9 @@ def _ended(
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
     if analysis.life.status == "finished":
-        parts = (checkpoint(analysis, context), would_have_saved(analysis, urged_s))
+        unlearned = _finding(analysis, "dead_run")
+        first = checkpoint(analysis, context) if unlearned is None else unlearned.recommendation
+        parts = (first, would_have_saved(analysis, urged_s))
         todo = " ".join(part for part in parts if part)
         lines += [f"💡 {todo}"] if todo else []
         lines += _troubles(analysis)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.analyzers._guessing import worse_than_guessing
+from copilot_analytics.analyzers._guessing import guessed_among, worse_than_guessing
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
@@ -40,13 +40,15 @@ class Dead:
     start, now
         Level of the training loss in the beginning and now.
     chance
-        Loss of guessing among the known number of classes; None if that number is unknown.
+        Loss of guessing among `classes`; None if their number is unknown.
     moved
         How far the loss may move by noise alone.
     rows
         Training records that show it.
     evals
         Evaluations that show no gain either.
+    classes
+        Their number, by the log, or where loss and accuracy agree on it.
     """
 
     start: float
@@ -55,6 +57,7 @@ class Dead:
     moved: float
     rows: int
     evals: int
+    classes: int | None = None
 
 
 def dead_run(run: Run, results: Results) -> Dead | None:
@@ -71,14 +74,15 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     noise = trend.loss_noise or 0.0
     main = results.of(MetricAnalyzer)
     learned = metric_moved(run, main)
-    chance = _chance(run)
-    if chance is not None and not learned:
-        near = NEAR_CHANCE * chance
-        if abs(start - now) <= near and abs(now - chance) <= near:
-            return Dead(start, now, chance, near, rows, main.n)
-    moved = max(_FLAT * abs(start), 0.5 * noise)
     speed = trend.loss
     flat = speed is not None and speed.low <= 0.0
+    classes = _classes(run, main, now if flat else None)
+    if classes is not None and not learned:
+        chance = math.log(classes)
+        near = NEAR_CHANCE * chance
+        if abs(start - now) <= near and abs(now - chance) <= near:
+            return Dead(start, now, chance, near, rows, main.n, classes)
+    moved = max(_FLAT * abs(start), 0.5 * noise)
     judged = main.n >= _FEWEST_EVALS and main.noise is not None
     if not judged and main.n >= 2 and run.last_step >= _SHARE_IF_FEW * (planned or math.inf):
         # Few evaluations say less than many, so the loss must stand stiller for longer.
@@ -87,6 +91,14 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     if enough and flat and not learned and abs(start - now) <= moved and start > 0:
         return Dead(start, now, None, moved, rows, main.n)
     return None
+
+
+def at_chance(run: Run, results: Results) -> bool:
+    """Tell whether the run is one that guesses, so that none of its weights are worth keeping."""
+    dead = dead_run(run, results)
+    if dead is not None and dead.chance is not None:
+        return True
+    return worse_than_guessing(run, results.of(MetricAnalyzer)) is not None
 
 
 def metric_moved(run: Run, main: MainMetric) -> bool:
@@ -129,9 +141,14 @@ def _goes_on(run: Run) -> bool:
     return bool(first > _MOST_BEFORE * max(second - first, 1))
 
 
-def _chance(run: Run) -> float | None:
-    """Loss of guessing; only where the loss is one cross-entropy and nothing else."""
-    classes = run.meta.num_classes
-    if classes is None or classes < 2 or len(run.loss_names) > 2:
+def _classes(run: Run, main: MainMetric, level: float | None) -> int | None:
+    """Return the number of classes; only where the loss is one cross-entropy and nothing else.
+
+    Where the log does not tell it, a loss that stands still at `level` may.
+    """
+    if len(run.loss_names) > 2:
         return None
-    return math.log(classes)
+    declared = run.meta.num_classes
+    if declared is not None:
+        return declared if declared >= 2 else None
+    return guessed_among(run, main, level) if level is not None else None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FEWEST_EVALS = 5
 _MOST_CLASSES = 10  # a lower accuracy lies near that of guessing among some number of classes
 _NEAR = 0.1
+_NEAR_BOTH = 0.2  # where the loss says so too: one class of a small set may be larger by as much
+_MOST_NATS = 10.0
 _MOST_ABOVE = 1.3  # the best of several evaluations is a lucky one
 _FAR = 3.0
 _JUMP = 0.15
@@ -52,14 +54,9 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     main
         Its main metric; only an accuracy can tell.
     """
-    whole = WHOLE.get(main.scale)
-    if whole is None or main.n < _FEWEST_EVALS or main.direction != "max":
+    accuracy = accuracies(run, main)
+    if accuracy is None:
         return None
-    if "acc" not in (main.name or "").lower() or main.best is None:
-        return None
-    if (run.meta.num_classes or 2) * main.best > _MOST_ABOVE * whole:
-        return None  # most runs that learn, for little: this is asked at each row
-    accuracy = judged_series(run, main.name or "").value / whole
     middle = float(np.median(accuracy))
     if middle <= 0.0:
         return None
@@ -78,6 +75,52 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     if level < _FAR * chance or (_gets_better(_at_evals(run, loss)) and not _is_erratic(loss)):
         return None
     return Guessing(classes, chance, level, main.n)
+
+
+def accuracies(run: Run, main: MainMetric) -> Floats | None:
+    """Return the accuracy of all evaluations as a share; None if there are few, or it is none.
+
+    None also if the best is no guess among however few classes, as in most runs that learn: this is
+    asked at each look.
+    """
+    whole = WHOLE.get(main.scale)
+    if whole is None or main.n < _FEWEST_EVALS or main.direction != "max":
+        return None
+    if "acc" not in (main.name or "").lower() or main.best is None:
+        return None
+    if (run.meta.num_classes or 2) * main.best > _MOST_ABOVE * whole:
+        return None
+    return judged_series(run, main.name or "").value / whole
+
+
+def guessed_among(run: Run, main: MainMetric, loss: float) -> int | None:
+    """Return the number of classes among which both loss and accuracy are those of guessing.
+
+    The cross-entropy of a calibrated model is no less than minus the logarithm of its accuracy,
+    and as little only where it cannot tell K classes apart at all: then the one is ln K and the
+    other 1 / K. A model that learned something has a loss that lies above.
+
+    Parameters
+    ----------
+    run
+        The run.
+    main
+        Its main metric; only an accuracy can tell.
+    loss
+        Level of the cross-entropy of training, in nats.
+
+    Returns
+    -------
+    int or None
+        None if the two do not agree.
+    """
+    accuracy = accuracies(run, main)
+    if accuracy is None or not 0.0 < loss < _MOST_NATS:
+        return None
+    classes = round(math.exp(loss))
+    if classes < 2 or abs(classes * float(np.median(accuracy)) - 1.0) > _NEAR_BOTH:
+        return None
+    return classes if classes * float(accuracy.max()) <= _MOST_ABOVE else None
 
 
 def _at_evals(run: Run, loss: Floats) -> Floats:

@@ -47,7 +47,7 @@ def hopeless(run: Run, results: Results) -> str | None:
             text += f"; go back to a checkpoint of {good} or earlier"
         return text
     dead = dead_run(run, results)
-    if dead is not None and dead.chance is not None:
+    if dead is not None and dead.chance is not None and run.meta.num_classes is not None:
         return (
             f"the loss is {dead.now:.4g} after {dead.rows} records, which is guessing among "
             f"{run.meta.num_classes} classes ({dead.chance:.4g})"

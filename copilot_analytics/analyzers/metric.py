@@ -93,7 +93,9 @@ class MainMetric:
         What its numbers are.
     ties
         Evaluations within one standard error of the best, the best first: the noise, or what the
-        size of the evaluation set leaves open if that is more.
+        size of the evaluation set leaves open if that is more; fifty at most.
+    tied
+        How many these are, and those left out.
     """
 
     name: str | None = None
@@ -115,6 +117,7 @@ class MainMetric:
     examples: int | None = None
     resolution: float | None = None
     error: float | None = None
+    tied: int = 0
 
     @property
     def further(self) -> str:
@@ -330,6 +333,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
             examples=examples,
             resolution=resolution,
             error=error,
+            tied=len(ties),
         )
 
     def _delta(self, scale: Scale, best: float) -> tuple[float, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._costs import costs_of, gains_for_each
+from copilot_analytics.analyzers._dead import at_chance
 from copilot_analytics.analyzers._eval_noise import eval_noise
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
@@ -96,6 +97,8 @@ class StopAdvice:
     gain_per_gpu_h, gain_per_money
         What the rest of the plan is expected to gain for each GPU-hour and unit of money, in the
         metric's units; None if its end, the number of GPUs or the price is unknown.
+    at_chance
+        Whether the run does no better than guessing, so that no checkpoint of it is worth using.
     """
 
     advice: Literal["continue", "wait", "stop", "kill", "none"] = "none"
@@ -112,6 +115,7 @@ class StopAdvice:
     record: Strictness | None = None
     gain_per_gpu_h: float | None = None
     gain_per_money: float | None = None
+    at_chance: bool = False
 
 
 class StoppingAnalyzer(Analyzer[StopAdvice]):
@@ -174,7 +178,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if verdict.advice == "stop" and measured is None:
             why = "it was measured on runs whose planned end is known"
             gaps = (*gaps, NotJudged("how often such advice is right", why))
-        lost = verdict.advice == "kill"
+        lost, guesses = verdict.advice == "kill", at_chance(run, results)
         each = (None, None) if lost else gains_for_each(run, results, self.options)
         self._now = StopAdvice(
             advice=verdict.advice,
@@ -185,19 +189,21 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             saves_gpu_h=costs.gpu_h,
             saves_money=costs.money,
             may_lose=ahead.expected_gain if stop else None,
-            checkpoints=self._before_loss(run, results),
+            checkpoints=() if guesses else self._before_loss(run, results),
             not_judged=gaps,
             chance=None if math.isnan(self._gauge.chance) else self._gauge.chance,
             record=measured,
             gain_per_gpu_h=each[0],
             gain_per_money=each[1],
+            at_chance=guesses,
         )
         told = {"stop", "kill", "wait"}
         over = verdict.advice == "none"
         if before.advice == verdict.advice or over or not {before.advice, verdict.advice} & told:
             return ()
         text = f"{verdict.advice}: {verdict.reason}"
-        return (news(run, record, "advice", verdict.advice, text, _URGENCY[verdict.advice]),)
+        urgency = _URGENCY.get(verdict.advice, Severity.INFO)
+        return (news(run, record, "advice", verdict.advice, text, urgency),)
 
     def result(self) -> StopAdvice:
         """Return the answer as of the last look."""
@@ -326,10 +332,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
 
     def _pays(self) -> bool:
         """Tell whether stopping pays; advice that was given holds until it clearly does not."""
-        limit = self._strictness.limit
-        if self._now.advice == "stop":
-            return self._gauge.keeps(limit)
-        return self._gauge.stops(limit)
+        pays = self._gauge.keeps if self._now.advice == "stop" else self._gauge.stops
+        return pays(self._strictness.limit)
 
     def _what_it_costs(self, run: Run, main: MainMetric, ahead: MetricForecast) -> str:
         """Say why it pays to stop though a gain is no small chance; empty where it is one."""
@@ -370,12 +374,7 @@ Advice: TypeAlias = Literal["continue", "wait", "stop", "kill", "none"]
 
 _SMALL = 0.10
 _TOO_EARLY = frozenset({Phase.INITIALIZING, Phase.WARMUP, Phase.LEARNING_FAST})
-_URGENCY = {
-    "continue": Severity.INFO,
-    "wait": Severity.INFO,
-    "stop": Severity.WARNING,
-    "kill": Severity.CRITICAL,
-}
+_URGENCY = {"stop": Severity.WARNING, "kill": Severity.CRITICAL}
 _LATEST_WARM_UP = 0.4
 _FLOOR = 0.05
 

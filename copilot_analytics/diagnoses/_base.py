@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
 
 Trouble: TypeAlias = Literal[
-    "crash", "nan", "divergence", "overfitting", "plateau", "spike", "pace"
+    "crash", "nan", "divergence", "overfitting", "dead", "plateau", "spike", "pace"
 ]  # fmt: skip
 
 Reason: TypeAlias = Literal["title", "explanation"]
@@ -47,6 +47,9 @@ class Diagnosis(ABC):
     reason : {"title", "explanation"}
         What such a message says below its headline: the title of the finding, or the first
         sentence of its explanation.
+    superseded_by : str
+        Diagnosis that says more, whose finding takes the place of this one without a word; empty if
+        none.
     explains : str
         Phase that it is the reason of, so that a message about the phase says what to do by it;
         empty if none.
@@ -60,8 +63,24 @@ class Diagnosis(ABC):
     trouble: ClassVar[Trouble | None] = None
     headline: ClassVar[str] = ""
     reason: ClassVar[Reason] = "title"
+    superseded_by: ClassVar[str] = ""
     explains: ClassVar[str] = ""
 
     @abstractmethod
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding if the pathology is there now."""
+
+    def still(self, run: Run, results: Results, told: Finding) -> Finding | None:
+        """Return the finding as of now if what was told still holds, though `check` is silent.
+
+        To begin, a finding needs evidence that may be lost again while what it says stays true. It
+        is over only when it is no longer so.
+
+        Parameters
+        ----------
+        run, results
+            As for `check`.
+        told
+            The finding that counts.
+        """
+        return None

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from copilot_analytics.columns import Table
     from copilot_analytics.run import Run
 
+LEARN_FIRST = "Find out first why nothing is learned: no checkpoint does better than guessing."
+"""What to do about a run whose best weights are worth nothing."""
+
 _MOST_WAYS = 5
 
 

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
 _TAKES_ITS_PLACE: dict[Trouble, frozenset[Trouble]] = {
     "spike": frozenset({"divergence", "nan"}),
-    "plateau": frozenset({"overfitting", "divergence", "nan"}),
+    "plateau": frozenset({"dead", "overfitting", "divergence", "nan"}),
     "overfitting": frozenset({"divergence", "nan"}),
+    "dead": frozenset({"divergence", "nan"}),
     "divergence": frozenset({"nan"}),
 }
 

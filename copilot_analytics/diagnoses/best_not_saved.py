@@ -30,7 +30,7 @@ class BestNotSaved(Diagnosis):
         spacing = eval_spacing(run)
         if main.best_step is None or main.n < 3 or not run.checkpoints or spacing is None:
             return None
-        if any(choice.path is not None for choice in stop.checkpoints):
+        if stop.at_chance or any(choice.path is not None for choice in stop.checkpoints):
             return None
         # A checkpoint of the best may be written after its evaluation.
         if run.last_step < main.best_step + 0.5 * spacing and main.last_step == main.best_step:

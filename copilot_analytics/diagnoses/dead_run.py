@@ -17,6 +17,7 @@ from copilot_analytics.findings import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.diagnoses._base import Trouble
     from copilot_analytics.run import Run
 
 
@@ -24,6 +25,7 @@ class DeadRun(Diagnosis):
     """The loss is that of guessing, or never left its start while evaluations do not improve."""
 
     name: ClassVar[str] = "dead_run"
+    trouble: ClassVar[Trouble | None] = "dead"
     headline: ClassVar[str] = "LEARNS NOTHING"
     needs = (
         TrendAnalyzer,
@@ -47,7 +49,7 @@ class DeadRun(Diagnosis):
         if dead.chance is not None:
             title = (
                 f"the loss is still {dead.now:.4g} after {dead.rows} records, as from guessing "
-                f"among {run.meta.num_classes} classes"
+                f"among {dead.classes} classes"
             )
             chance = Evidence("training loss", f"{dead.now:.4g}", f"ln K = {dead.chance:.4g}", at)
             evidence: tuple[Evidence, ...] = (chance, moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -25,6 +26,10 @@ _PERFECT = {"fraction": 1.0, "percent": 100.0}
 _NOT_SEEN = (
     "Training changes the weights, so an evaluation that never changes by a digit probably does "
     "not see them."
+)
+_OTHERS_MOVE = (
+    "Other numbers of the same evaluations move, so the weights do change; they no longer change "
+    "what this metric counts."
 )
 _AT_ITS_TOP = (
     "The metric cannot get any better, so it says nothing any more: either the task is easy, or "
@@ -61,7 +66,34 @@ class FrozenMetric(Diagnosis):
         enough = _FEWEST if varied or _has_digits(_newest(run, main.name)) else _FEWEST_COARSE
         if together < enough:
             return None
-        series = run.eval_series(main.name)
+        return self._since(run, results, same, together, enough)
+
+    def still(self, run: Run, results: Results, told: Finding) -> Finding | None:
+        """Return the finding while the metric stays the same, though another one moves."""
+        main = results.of(MetricAnalyzer)
+        same = _identical(_newest(run, main.name)) if main.name is not None else 0
+        if not same:
+            return None
+        # None of another value came since those told of.
+        began = int(run.eval_series(main.name or "").step[-same])
+        if same < _LONGEST and began > (told.step or 0):
+            return None
+        finding = self._since(run, results, same, same, _FEWEST)
+        if finding is None or finding.explanation == _AT_ITS_TOP:
+            return finding
+        return replace(
+            finding,
+            explanation=_OTHERS_MOVE,
+            recommendation="Judge by a finer metric (--metric); if the loss of the evaluation does "
+            "not get better either, stop.",
+        )
+
+    def _since(
+        self, run: Run, results: Results, same: int, together: int, enough: int
+    ) -> Finding | None:
+        """Return the finding of a metric that is the same, the newest few with all others."""
+        main = results.of(MetricAnalyzer)
+        series = run.eval_series(main.name or "")
         first = int(series.step[-together])
         if spoiled(results, first):
             return None
@@ -80,7 +112,7 @@ class FrozenMetric(Diagnosis):
             self.name,
             Severity.INFO,
             first,
-            f"{together} evaluations in a row gave exactly {main.name} = {main.last:.6g}",
+            f"{same} evaluations in a row gave exactly {main.name} = {main.last:.6g}",
             why,
             (
                 Evidence(

@@ -76,6 +76,17 @@ class LateDecayIneffective(Diagnosis):
             "a higher rate before.",
         )
 
+    def still(self, run: Run, results: Results, told: Finding) -> Finding | None:
+        """Return the finding while the metric has not gained since the drop.
+
+        That the loss moves later, or that the rate drops again, does not make it untrue.
+        """
+        drops = results.of(LearningRateAnalyzer).drops
+        cut = next((drop for drop in drops if drop.step == told.step), None)
+        if cut is None or self._metric(run, results, cut) is None:
+            return None
+        return told
+
     def _metric(self, run: Run, results: Results, cut: LrDrop) -> Evidence | None:
         """Return how little the metric gained; None if it gained or was not measured."""
         main = results.of(MetricAnalyzer)

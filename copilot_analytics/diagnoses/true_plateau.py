@@ -13,7 +13,7 @@ from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer, Phases, PhaseSpan
 from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import last_line, where
+from copilot_analytics.diagnoses._shown import LEARN_FIRST, last_line, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.wording import begun, share
 
@@ -104,6 +104,8 @@ def _flat_stretch(phases: Phases, *, decayed: bool) -> PhaseSpan | None:
 
 def _todo(results: Results, words: str, *, known: bool) -> str:
     """Say what to do, in step with the advice whether to stop."""
+    if results.of(StoppingAnalyzer).at_chance:
+        return LEARN_FIRST
     if results.of(LifecycleAnalyzer).status == "finished":
         return "Lower the learning rate earlier in the next run, or make it shorter."
     if results.of(StoppingAnalyzer).advice in {"continue", "wait"}:

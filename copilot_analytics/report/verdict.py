@@ -133,7 +133,10 @@ def _and_others(analysis: Analysis) -> str:
     run, ties = analysis.run, analysis.ties[1:]
     shown = [place(run, tie.step, tie.epoch) for tie in ties[:3]]
     if len(ties) > 3:
-        return f"{shown[0]} and {len(ties) - 1} other evaluations"
+        # Those beyond the limit are counted, unless some are known to be of lost weights.
+        every = len(analysis.ties) == len(analysis.metric.ties)
+        count = max(analysis.metric.tied - 1, len(ties)) if every else len(ties)
+        return f"{shown[0]} and {count - 1} other evaluations"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 

@@ -10,6 +10,7 @@ from simulated_runs import Simulated, answers, found
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import Overfitting, OverfittingAnalyzer
+from copilot_analytics.analyzers.stopping import StopAdvice, StoppingAnalyzer
 from copilot_analytics.diagnoses.best_long_ago import DIAGNOSIS as BEST_LONG_AGO
 from copilot_analytics.engine import Session
 from copilot_analytics.events import OUTDONE, OVER
@@ -158,6 +159,7 @@ def long_ago(rate: LearningRate, over: Overfitting | None = None) -> Finding | N
         MetricAnalyzer: MetricAnalyzer.of(run),
         LearningRateAnalyzer: rate,
         OverfittingAnalyzer: over or Overfitting(),
+        StoppingAnalyzer: StopAdvice(),
     }
     return BEST_LONG_AGO.check(run, answers(given))
 

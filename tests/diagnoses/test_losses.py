@@ -9,6 +9,7 @@ import pytest
 from simulated_runs import Simulated, found
 
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
+from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 from copilot_analytics.engine import Session
 from copilot_analytics.findings import Finding, Severity
 from copilot_analytics.records import Record
@@ -160,6 +161,50 @@ def test_a_run_that_guesses_is_dead() -> None:
     assert finding.severity is Severity.WARNING
     assert "80 classes" in finding.title
     assert finding.evidence[0].threshold == "ln K = 4.382"
+
+
+def constant_class(
+    epochs: int = 60, *, level: float = math.log(10), share: float = 0.098, falls: float = 0.0
+) -> list[Record]:
+    """Return the start of a classifier of one class for all, in a log that counts no classes."""
+    rng = np.random.default_rng(1)
+
+    def row(step: int, done: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {"loss": level * (1 - falls * done) + 0.01 * rng.normal(), "lr": 1e-3}
+
+    made = Simulated(
+        epochs=epochs, rows=5, change_row=row, metric=lambda _: share, metric_noise=0.0,
+        metric_name="val_acc", schedule="", warmup=False,
+    )  # fmt: skip
+    return made.first(0.3)
+
+
+def test_loss_and_accuracy_of_guessing_among_one_number_of_classes_show_a_dead_run() -> None:
+    session = Session()
+    for record in constant_class():
+        session.update(record)
+        if "dead_run" in found(session):
+            break
+    finding = found(session)["dead_run"]
+    assert "as from guessing among 10 classes" in finding.title
+    assert finding.evidence[0].threshold == "ln K = 2.303"
+    assert session.run.last_epoch is not None and session.run.last_epoch < 12
+    stop = session.results.of(StoppingAnalyzer)
+    assert stop.advice != "kill"  # the log does not tell how many classes there are
+    assert stop.at_chance and stop.checkpoints == ()
+    others = after(constant_class())
+    assert "Find out first" in others["best_long_ago"].recommendation
+    assert not any("checkpoint of" in one.recommendation for one in others.values())
+
+
+@pytest.mark.parametrize(
+    "other", [{"level": 3.9}, {"share": 0.35}, {"falls": 0.05}, {"level": 1.6, "share": 0.35}]
+)
+def test_loss_and_accuracy_that_do_not_agree_or_a_loss_that_falls_show_none(
+    other: dict[str, float],
+) -> None:
+    """A model that predicts well for its loss, or one whose accuracy comes later."""
+    assert "dead_run" not in after(constant_class(**other))
 
 
 def never_learning() -> list[Record]:

@@ -142,6 +142,16 @@ def test_the_fall_of_lost_weights_makes_no_ties() -> None:
     assert drawn is not None and not drawn.ties
 
 
+def test_all_evaluations_as_good_as_the_best_are_counted() -> None:
+    run = Run()
+    for epoch in range(1, 81):
+        value = 0.5 if epoch < 8 else 0.79
+        run.append(Record("eval", 10 * epoch, float(epoch), None, {"val_acc": value}))
+    level = analyze(run)
+    assert len(level.ties) == 50 and level.metric.tied == 73
+    assert "at epoch 8, as good within noise at epoch 9 and 71 other evaluations" in verdict(level)
+
+
 def test_what_is_not_judged_is_explained_by_what_keeps_it_from_being_judged() -> None:
     run = Run()
     for step in range(1, 300):
