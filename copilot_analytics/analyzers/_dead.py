@@ -24,6 +24,7 @@ FEWEST_ROWS = 50
 SHARE_OF_PLAN = 0.05
 NEAR_CHANCE = 0.02
 _FEWEST_EVALS = 5
+_FEWEST_OF_BOTH = 10
 _FEWEST_UNKNOWN = 200
 _FLAT = 0.01
 _LEARNED = 0.02
@@ -64,7 +65,11 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     """Return what shows that the run learns nothing; None if it learns or it is too early."""
     trend, health = results.of(TrendAnalyzer), results.of(DivergenceAnalyzer)
     rows, start, now = len(run.train_log), trend.loss_start, trend.loss_now
-    if start is None or now is None or rows < FEWEST_ROWS or health.state != "healthy":
+    if start is None or now is None or health.state != "healthy":
+        return None
+    main = results.of(MetricAnalyzer)
+    # Each evaluation says so too where loss and accuracy agree on the number of classes.
+    if rows < FEWEST_ROWS and min(rows, main.n) < _FEWEST_OF_BOTH:
         return None
     if results.of(LearningRateAnalyzer).warming_up:
         return None
@@ -72,7 +77,6 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     if planned is not None and run.last_step < SHARE_OF_PLAN * planned:
         return None
     noise = trend.loss_noise or 0.0
-    main = results.of(MetricAnalyzer)
     learned = metric_moved(run, main)
     speed = trend.loss
     flat = speed is not None and speed.low <= 0.0

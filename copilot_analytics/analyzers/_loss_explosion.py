@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from copilot_analytics.analyzers._loss_tail import BEYOND_EXCUSE, MARGIN, WINDOW, times
-from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.analyzers._losses import names_of_losses, need_not_fall
 from copilot_analytics.stats.finite import median
 from copilot_analytics.stats.noise import difference_noise
 from copilot_analytics.stats.spikes import FEWEST, Baseline, exploded
@@ -104,7 +104,7 @@ class LossExplosion:
 
     def _find(self, tail: LossTail) -> None:
         # What lies below zero may still explode, by many times its noise.
-        if need_not_fall(tail.run.train_log.metric_names, _POSITIVE) is not None:
+        if need_not_fall(names_of_losses(tail.run), _POSITIVE) is not None:
             return
         rows = tail.rows
         at = exploded(rows.value, WINDOW, RUN, 2.0, _Z)
@@ -137,7 +137,7 @@ class LossExplosion:
         known = np.flatnonzero(~np.isnan(rows.value))
         below = np.flatnonzero(rows.value[known] < self._start)
         newest = known[int(below[-1]) + 1 :] if len(below) else known[:0]
-        if len(newest) < RUN or need_not_fall(tail.run.train_log.metric_names, _POSITIVE):
+        if len(newest) < RUN or need_not_fall(names_of_losses(tail.run), _POSITIVE):
             return
         at = int(newest[0])
         before = rows.value[:at][np.isfinite(rows.value[:at])][-FEWEST:]

@@ -6,12 +6,14 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.findings import NotJudged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from copilot_analytics.records import Floats
+    from copilot_analytics.run import Run
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[a-z0-9]+")
@@ -36,7 +38,7 @@ def need_not_fall(names: Iterable[str], level: Floats) -> NotJudged | None:
     Parameters
     ----------
     names
-        Columns of the training records.
+        Columns of the training records, and returns that were evaluated.
     level
         Averaged values of the loss that is judged.
 
@@ -55,6 +57,12 @@ def need_not_fall(names: Iterable[str], level: Floats) -> NotJudged | None:
     return None
 
 
+def names_of_losses(run: Run) -> tuple[str, ...]:
+    """Return the columns that tell what kind of loss a run has: the returns of an agent do, too."""
+    returns = (name for name in run.eval_log.metric_names if is_a_return(name))
+    return (*run.train_log.metric_names, *returns)
+
+
 _ONLY = "need not fall; only NaN and the metric are judged"
 
 
@@ -68,7 +76,7 @@ def _by_name(names: tuple[str, ...]) -> NotJudged | None:
             kinds.setdefault("losses of a game", []).append(name)
         elif "loss" in words and words & _CONTRASTIVE:
             kinds.setdefault("contrastive losses", []).append(name)
-        elif words & _POLICY:
+        elif words & _POLICY or is_a_return(name):
             kinds.setdefault("losses of reinforcement learning", []).append(name)
         elif words & _BESIDE_A_POLICY:
             company |= words & _BESIDE_A_POLICY

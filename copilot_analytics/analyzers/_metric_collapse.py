@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,8 +26,8 @@ class Collapse(NamedTuple):
     best_step, good_step, since_step, last_step
         Steps of the best, of the last one before the fall, of the first one after it and of the
         newest.
-    level, now
-        Means of the best and of the newest evaluations, see `NEWEST`.
+    level, now, averaged
+        Means of the best and of the newest evaluations, and of how many each is.
     since_line, line
         Lines of the first evaluation after the fall and of the newest.
     sudden
@@ -43,6 +44,7 @@ class Collapse(NamedTuple):
     last_step: int
     level: float
     now: float
+    averaged: int
     since_line: int
     line: int
     sudden: bool
@@ -52,7 +54,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     """Return the collapse that lasts: the newest evaluations all lost half of what was gained.
 
     What was gained must exceed noise, and what was lost be far beyond it. The return of an agent
-    falls and recovers in healthy runs, so it is left out.
+    falls and recovers in healthy runs, so there it must have been down for long.
 
     Parameters
     ----------
@@ -61,31 +63,36 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     main
         Its main metric.
     """
-    if main.name is None or main.n < _FEWEST or is_a_return(main.name):
+    if main.name is None or main.n < _FEWEST:
         return None
     step, value, _, _, line = judged_series(run, main.name)
     better = value if main.direction == "max" else -value
-    # A single lucky evaluation is no level: the best counts by the mean of three in a row.
-    level = np.convolve(better, np.full(NEWEST, 1.0 / NEWEST), "valid")
+    returns = is_a_return(main.name)
+    width = max(_EPISODES, math.ceil(_LONG * len(better))) if returns else _NEWEST
+    if len(better) < 2 * width:
+        return None
+    # A single lucky evaluation is no level: the best counts by the mean of several in a row.
+    level = np.convolve(better, np.full(width, 1.0 / width), "valid")
     at = int(np.argmax(level))
-    best, first = float(level[at]), float(better[0])
-    if at + NEWEST > len(better) - NEWEST:
+    best, first = float(level[at]), float(level[0] if returns else better[0])
+    if at + width > len(better) - width:
         return None
     noise = main.noise or 0.0
     if main.noise is not None and at >= 1:
         # The fall itself must not count as noise.
-        noise = min(noise, float(np.std(np.diff(better[: at + NEWEST]))))
-    newest = better[-NEWEST:]
+        noise = min(noise, float(np.std(np.diff(better[: at + width]))))
+    newest = better[-width:]
     lost = best - float(newest.max())
     if best - first <= max(_GAINED * noise, 2.0 * main.delta):
         return None
-    if lost <= max(_LOST * (best - first), _SIGMAS * noise, 2.0 * main.delta):
+    sigmas = _SIGMAS / math.sqrt(width / _NEWEST)
+    if lost <= max(_LOST * (best - first), sigmas * noise, 2.0 * main.delta):
         return None
     fell = int(np.flatnonzero(best - better <= _LOST * lost)[-1])
     sign = 1.0 if main.direction == "max" else -1.0
-    top = at + int(np.argmax(better[at : at + NEWEST]))
+    top = at + int(np.argmax(better[at : at + width]))
     return Collapse(
-        float(value[0]),
+        sign * first,
         float(value[top]),
         float(value[fell + 1]),
         float(value[-1]),
@@ -95,6 +102,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
         int(step[-1]),
         sign * best,
         sign * float(np.mean(newest)),
+        width,
         int(line[fell + 1]),
         int(line[-1]),
         best - float(better[max(fell - 1, 0)]) <= _STILL_WELL * lost,
@@ -122,8 +130,10 @@ def loss_is_lost_too(run: Run, column: str, good_step: int) -> bool:
     return float(np.median(since[-_LEVEL:])) - usual > _LOST * max(first - usual, 0.0) > 0.0
 
 
-NEWEST = 3
-"""Evaluations in a row that make a level, or a collapse."""
+# Evaluations in a row that make a level, or a collapse; for returns, and their share of all so far.
+_NEWEST = 3
+_EPISODES = 20
+_LONG = 0.15
 _FEWEST = 6
 _LOST = 0.5
 # Sudden: the evaluation before the fall had lost no more than this share of what was lost.

@@ -104,7 +104,7 @@ class Gain:
         word = words[self.gained < 0]
         text = f"{main.name} {word} {amount}, the last {self.n} evals against the {self.n} before"
         if self.gained >= 0 and main.best_step is not None and main.best_step < self.from_step:
-            text += f", but is not past its best at {place(main.best_step, main.best_epoch)}"
+            text += f"; its best is still that of {place(main.best_step, main.best_epoch)}"
         seen = f"{'+' if self.gained >= 0 else '−'}{amount}"
         lines = tuple(int(i) for i in run.eval_log.line[-1:] if i)
         what = f"mean {main.name} of {self.n} evaluations against the {self.n} before"

@@ -89,8 +89,12 @@ def _long_rise(
     found = at, best, now, seen == "improving"
     if seen in {"unknown", "improving"} and progress < 0.1 * abs(float(levels[0])):
         return None
-    away = not already and _climbs_away(value, best, progress, seen)
-    if away and not _rate_rose(run, _row(run, course, first_row, at)):
+    # What was evaluated before the rise knows nothing of it.
+    asked = seen if _evaluated_since(run, results, int(course.step[at])) else "unknown"
+    with_the_rate = not already and _rate_rose(run, _row(run, course, first_row, at))
+    if _stays_up(value, levels, lowest, asked) and not with_the_rate:
+        return at, best, now, False
+    if not already and not with_the_rate and _climbs_away(value, best, progress, seen):
         return found
     share = _SHARE[seen] if already else max(_SHARE[seen], _SHARE["worse"])
     if rise <= share * progress or rise <= 0.05 * abs(best) or rise <= 0:
@@ -116,6 +120,25 @@ def _climbs_away(value: Floats, best: float, progress: float, seen: _Seen) -> bo
     points, most = _MOST_OUT_OF_ORDER[seen]
     above = float(value[-_NEWEST:].min()) > best + far
     return above and _out_of_order(value[-points:]) <= most
+
+
+def _stays_up(value: Floats, levels: Floats, lowest: int, seen: _Seen) -> bool:
+    """Tell whether a loss that had fallen left its best level far behind and stands still up there.
+
+    A language model that diverges settles where it knows word frequencies and no more: below twice
+    its best loss and with no slope left, so neither an explosion nor a trend shows it. The noise is
+    that of the time before, since the fall itself must not count.
+    """
+    newest, best = value[-_STAYS:], float(levels[lowest])
+    progress = float(levels[0]) - best
+    if seen not in _STAYS_SHARE or lowest + _LEVEL > len(value) - _STAYS:
+        return False
+    if progress <= _FELL * abs(float(levels[0])):
+        return False
+    noise = difference_noise(value[max(lowest + _LEVEL - _BEFORE, 0) : lowest + _LEVEL])
+    lost = float(newest.mean()) - best
+    far = lost > _STAYS_SHARE[seen] * max(progress, abs(best))
+    return far and float(newest.min()) > best + _FAR * noise
 
 
 def _out_of_order(value: Floats) -> int:
@@ -174,7 +197,17 @@ _Seen: TypeAlias = Literal["unknown", "improving", "worse", "lost"]
 _SHARE: dict[_Seen, float] = {"unknown": 0.5, "improving": 0.5, "worse": 0.2, "lost": 0.05}
 # Of the newest points, how many pairs may fall: one of a hundred orders of mere noise has so few.
 _MOST_OUT_OF_ORDER: dict[_Seen, tuple[int, int]] = {"unknown": (8, 4), "lost": (6, 1)}
+_STAYS = 10
+_BEFORE = 20
+_FELL = 0.25
+# What a loss that stays up must have lost, of its progress and beside its best level.
+_STAYS_SHARE: dict[_Seen, float] = {"unknown": 0.35, "worse": 0.25, "lost": 0.2}
 _METRIC_LOST = 0.2
+
+
+def _evaluated_since(run: Run, results: Results, step: int) -> bool:
+    name = results.of(MetricAnalyzer).name
+    return name is not None and bool(judged_series(run, name).step[-1] > step)
 
 
 def _evaluations(run: Run, results: Results, since_step: int) -> _Seen:

@@ -15,9 +15,8 @@ from copilot_analytics.analyzers._loss_not_finite import NonFiniteLoss
 from copilot_analytics.analyzers._loss_parts import LossParts
 from copilot_analytics.analyzers._loss_spikes import SPIKE_Z, LossSpikes, Spike
 from copilot_analytics.analyzers._loss_tail import BEYOND_EXCUSE, WINDOW, LossTail
-from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.analyzers._losses import names_of_losses, need_not_fall
 from copilot_analytics.analyzers._metric_collapse import (
-    NEWEST,
     Collapse,
     collapse,
     loss_is_lost_too,
@@ -196,7 +195,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
 
     def _judge_slow_rise(self, run: Run, results: Results) -> None:
         value = self._course.value
-        excuse = need_not_fall(run.train_log.metric_names, value)
+        excuse = need_not_fall(names_of_losses(run), value)
         self._excuse = () if excuse is None else (excuse,)
         found = None
         if excuse is None:
@@ -213,7 +212,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         found = collapse(run, results.of(MetricAnalyzer))
         if found is not None and not found.sudden:
             found = None
-        if found is not None and column is not None:
+        if found is not None and column is not None and not self._excuse:
             shown = loss_is_lost_too(run, column, found.good_step)
             found = found if shown else None
         self._collapse = found
@@ -231,7 +230,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             last_good_step=found.good_step,
             level=found.now,
             threshold=found.level,
-            averaged=NEWEST,
+            averaged=found.averaged,
             before=found.best,
         )
 

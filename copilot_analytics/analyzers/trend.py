@@ -11,7 +11,7 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._course import Course, epoch_length, recent, total_loss
 from copilot_analytics.analyzers._judged import judged_series
-from copilot_analytics.analyzers._losses import need_not_fall
+from copilot_analytics.analyzers._losses import names_of_losses, need_not_fall
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.findings import NotJudged
@@ -124,7 +124,7 @@ class TrendAnalyzer(Analyzer[Trend]):
         step, value, log = self._course.step, self._course.value, run.train_log
         if len(value) < _FEWEST:
             return
-        excuse = need_not_fall(log.metric_names, value)
+        excuse = need_not_fall(names_of_losses(run), value)
         if excuse is not None:
             self._now = Trend(metric=self._now.metric, not_judged=(excuse,))
             return

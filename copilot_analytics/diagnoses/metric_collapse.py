@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from copilot_analytics.analyzers._lr_rise import rise_behind, risen
-from copilot_analytics.analyzers._metric_collapse import NEWEST, collapse
+from copilot_analytics.analyzers._metric_collapse import collapse
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
@@ -26,7 +26,7 @@ class MetricCollapse(Diagnosis):
     Overfitting creeps, and is told as such; this is a model that lost what it knew: a divergence
     that the training loss does not show, a broken evaluation, or weights that were not loaded after
     a resume. What was gained must exceed noise, and what was lost be far beyond it. The return of
-    an agent falls and recovers in healthy runs, so it is left out.
+    an agent falls and recovers in healthy runs, so there it must have been down for long.
     """
 
     name: ClassVar[str] = "metric_collapse"
@@ -64,9 +64,9 @@ class MetricCollapse(Diagnosis):
             f"{lost}.",
             (
                 Evidence(
-                    f"{main.name}, mean of the newest {NEWEST} evaluations",
+                    f"{main.name}, mean of the newest {found.averaged} evaluations",
                     f"{found.now:.4g}",
-                    f"{found.level:.4g}, mean of the best {NEWEST}",
+                    f"{found.level:.4g}, mean of the best {found.averaged}",
                     lines(found.since_line, found.line),
                 ),
             ),

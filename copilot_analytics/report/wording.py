@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics import wording
 from copilot_analytics.analyzers._metric_gain import Gain
-from copilot_analytics.analyzers._phase_kinds import IMPROVING
+from copilot_analytics.analyzers._phase_kinds import IMPROVING, Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.wording import epochs, plural
 
@@ -41,6 +41,7 @@ _ENDED = {
     "DIVERGING": "ended diverging",
     "CONVERGED": "had converged when it ended",
 }
+_STILL = (Phase.CONVERGED, Phase.PLATEAU)
 
 
 def within(metric: MainMetric) -> str:
@@ -70,6 +71,8 @@ def phase_of(analysis: Analysis) -> str:
         return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"
+    if ended and phase in _STILL and metric_is_lost(analysis):
+        return "ended past its best"
     return phase_in_words(phase.value, ended=ended)
 
 
@@ -80,6 +83,13 @@ def metric_is_level(analysis: Analysis) -> bool:
         return False
     gain = Gain.of(analysis.run, analysis.metric, analysis.learning_rate, phase)
     return gain is not None and not (gain.grows and gain.worth)
+
+
+def metric_is_lost(analysis: Analysis) -> bool:
+    """Tell whether the newest evaluations are worse than those before, beyond doubt."""
+    phase = analysis.phases.current
+    gain = Gain.of(analysis.run, analysis.metric, analysis.learning_rate, phase)
+    return gain is not None and gain.gained < -max(gain.reach, analysis.metric.delta)
 
 
 def place(run: Run, step: int | None, epoch: float | None = None) -> str:

@@ -185,7 +185,7 @@ def test_few_records_are_initializing():
 
 
 def test_a_loss_that_only_rises_is_no_progress_however_early():
-    losses = [40.0 - n for n in range(28)] + [12.0 + n / 4 for n in range(45)]
+    losses = [40.0 - n for n in range(28)] + [12.0 + n / 6 for n in range(45)]
     rows = [
         Record("config", facts={"planned_steps": 1000}),
         *(Record("train", step=n, metrics={"loss": loss}) for n, loss in enumerate(losses, 1)),
@@ -337,7 +337,7 @@ def test_a_gain_between_windows_does_not_hide_that_the_best_lies_before_them():
     ]
     reason = PhaseAnalyzer.of(Run.from_records(records)).reason
     before = "the last 4 evals against the 4 before"
-    assert f"accuracy gained 2 ± 0.9 pt, {before}, but is not past its best at step 300" in reason
+    assert f"accuracy gained 2 ± 0.9 pt, {before}; its best is still that of step 300" in reason
     records += [Record("eval", step=1200, metrics={"accuracy": 0.63}, line=12)]
     reason = PhaseAnalyzer.of(Run.from_records(records)).reason
     assert before in reason and "its best" not in reason

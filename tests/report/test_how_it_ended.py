@@ -88,7 +88,7 @@ def test_who_was_stopped_by_its_own_patience_has_not_converged():
         assert "converged" not in text and " lost " not in text
     assert headline(analysis) == "finished, stopped early"
     other = boosted(f"Did not meet early stopping. Best iteration is:\n{best}")
-    assert not other.life.stopped_early and "had converged when it ended" in told(other)[0]
+    assert not other.life.stopped_early and "ended past its best" in told(other)[0]
 
 
 @pytest.mark.parametrize(
