@@ -22,7 +22,9 @@ _MOST_CLASSES = 10  # a lower accuracy lies near that of guessing among some num
 _NEAR = 0.1
 _NEAR_BOTH = 0.2  # where the loss says so too: one class of a small set may be larger by as much
 _MOST_NATS = 10.0
-_MOST_ABOVE = 1.3  # the best of several evaluations is a lucky one
+_MOST_ABOVE = 1.3  # the best of several evaluations is a lucky one, and luck counts for more
+_MOST_ABOVE_RARE = 2.0  # where each class is rare
+_RARE = 50
 _FAR = 3.0
 _JUMP = 0.15
 
@@ -63,7 +65,7 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     classes = run.meta.num_classes or round(1.0 / middle)
     if classes < 2 or (run.meta.num_classes is None and classes > _MOST_CLASSES):
         return None
-    if abs(classes * middle - 1.0) > _NEAR or classes * float(accuracy.max()) > _MOST_ABOVE:
+    if abs(classes * middle - 1.0) > _NEAR or classes * float(accuracy.max()) > _luckiest(classes):
         return None
     column = total_loss(run.train_log)
     loss = run.train_series(column).value if column is not None else np.empty(0)
@@ -88,9 +90,15 @@ def accuracies(run: Run, main: MainMetric) -> Floats | None:
         return None
     if "acc" not in (main.name or "").lower() or main.best is None:
         return None
-    if (run.meta.num_classes or 2) * main.best > _MOST_ABOVE * whole:
+    classes = run.meta.num_classes or 2
+    if classes * main.best > _luckiest(classes) * whole:
         return None
     return judged_series(run, main.name or "").value / whole
+
+
+def _luckiest(classes: int) -> float:
+    """Return how many times the accuracy of guessing its best of several evaluations may be."""
+    return _MOST_ABOVE if classes < _RARE else _MOST_ABOVE_RARE
 
 
 def guessed_among(run: Run, main: MainMetric, loss: float) -> int | None:
@@ -120,7 +128,10 @@ def guessed_among(run: Run, main: MainMetric, loss: float) -> int | None:
     classes = round(math.exp(loss))
     if classes < 2 or abs(classes * float(np.median(accuracy)) - 1.0) > _NEAR_BOTH:
         return None
-    return classes if classes * float(accuracy.max()) <= _MOST_ABOVE else None
+    if classes * float(accuracy.max()) > _luckiest(classes):
+        return None
+    # A loss with noise leaves the third digit open.
+    return classes if classes < _RARE else int(float(f"{classes:.2g}"))
 
 
 def _at_evals(run: Run, loss: Floats) -> Floats:

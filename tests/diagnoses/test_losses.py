@@ -197,6 +197,32 @@ def test_loss_and_accuracy_of_guessing_among_one_number_of_classes_show_a_dead_r
     assert not any("checkpoint of" in one.recommendation for one in others.values())
 
 
+def test_a_lucky_evaluation_among_a_thousand_classes_is_guessing_all_the_same() -> None:
+    """Of 20,000 examples 20 are right on average, and 30 once in a while."""
+    rng = np.random.default_rng(2)
+    records = [
+        replace(record, metrics={"val_acc": float(rng.binomial(20_000, 0.001)) / 20_000})
+        if record.kind == "eval"
+        else record
+        for record in constant_class(level=math.log(1000))
+    ]
+    best = max(record.metrics["val_acc"] for record in records if record.kind == "eval")
+    assert best > 1.3 / 1000
+    assert "among 1000 classes" in after(records)["dead_run"].title
+
+
+def test_few_records_are_enough_where_each_evaluation_says_so_too() -> None:
+    """A line an epoch: ten of them, not fifty."""
+    records = [Record("config", facts={"planned_epochs": 40, "step_unit": "epoch"})]
+    for epoch in range(1, 15):
+        loss = math.log(10) + 0.0005 * math.sin(epoch)
+        records.append(Record("train", epoch, float(epoch), metrics={"loss": loss}, line=epoch))
+        score = {"val_acc": 10.89}
+        records.append(Record("eval", epoch, float(epoch), metrics=score, line=epoch))
+    assert "among 10 classes" in after(records)["dead_run"].title
+    assert "dead_run" not in after(records[:17])
+
+
 @pytest.mark.parametrize(
     "other", [{"level": 3.9}, {"share": 0.35}, {"falls": 0.05}, {"level": 1.6, "share": 0.35}]
 )
