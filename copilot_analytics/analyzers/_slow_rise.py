@@ -86,14 +86,18 @@ def _long_rise(
     progress, rise = max(float(levels[0]) - best, 0.0), now - best
     at = lowest + int(np.argmin(value[lowest : lowest + _LEVEL]))
     seen = _evaluations(run, results, int(course.step[at]))
-    found = at, best, now, seen == "improving"
+    # Noise alone makes one of many level points the lowest: the rise begins after the last of them.
+    calm = difference_noise(value[max(lowest + _LEVEL - _BEFORE, 0) : lowest + _LEVEL])
+    near = np.flatnonzero(value <= best + _NEAR * calm)
+    left = max(at, int(near[-1])) if len(near) else at
+    found = left, best, now, seen == "improving"
     if seen in {"unknown", "improving"} and progress < 0.1 * abs(float(levels[0])):
         return None
     # What was evaluated before the rise knows nothing of it.
     asked = seen if _evaluated_since(run, results, int(course.step[at])) else "unknown"
     with_the_rate = not already and _rate_rose(run, _row(run, course, first_row, at))
     if _stays_up(value, levels, lowest, asked) and not with_the_rate:
-        return at, best, now, False
+        return left, best, now, False
     if not already and not with_the_rate and _climbs_away(value, best, progress, seen):
         return found
     share = _SHARE[seen] if already else max(_SHARE[seen], _SHARE["worse"])
@@ -191,6 +195,7 @@ _DOUBLED = 2.0
 _MANY = 10.0
 _NEWEST = 3
 _FAR = 6.0
+_NEAR = 2.0
 
 _Seen: TypeAlias = Literal["unknown", "improving", "worse", "lost"]
 # Of its progress, what a loss must lose.

@@ -14,6 +14,7 @@ from copilot_analytics.analyzers._eval_noise import (
     FEWEST_FOR_NOISE,
     counted_examples,
     eval_noise,
+    noise_of_the_best,
 )
 from copilot_analytics.analyzers._judged import (
     accuracies,
@@ -92,10 +93,12 @@ class MainMetric:
     scale
         What its numbers are.
     ties
-        Evaluations within one standard error of the best, the best first: the noise, or what the
-        size of the evaluation set leaves open if that is more; fifty at most.
+        Evaluations within one standard error of the best, the best first; fifty at most.
     tied
         How many these are, and those left out.
+    tie_margin
+        That standard error: the noise of the best, or what the size of the evaluation set leaves
+        open if that is more; None if neither is known.
     """
 
     name: str | None = None
@@ -118,6 +121,7 @@ class MainMetric:
     resolution: float | None = None
     error: float | None = None
     tied: int = 0
+    tie_margin: float | None = None
 
     @property
     def further(self) -> str:
@@ -307,8 +311,11 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         if noise is not None and resolution is not None:
             noise = max(noise, COARSE * resolution)
         ties = [best]
-        if noise is not None or error is not None:
-            margin = max(noise or 0.0, error or 0.0)
+        own = noise_of_the_best(value, choice.direction)
+        if own is not None and resolution is not None:
+            own = max(own, COARSE * resolution)
+        margin = max((one for one in (own, error) if one is not None), default=None)
+        if margin is not None:
             ties = tie_set(step, value, direction=choice.direction, noise=margin).tolist()
         delta, text = self._delta(scale, float(value[best]))
         return MainMetric(
@@ -334,6 +341,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
             resolution=resolution,
             error=error,
             tied=len(ties),
+            tie_margin=margin,
         )
 
     def _delta(self, scale: Scale, best: float) -> tuple[float, str]:

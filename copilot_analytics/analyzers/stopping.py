@@ -11,7 +11,7 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._costs import costs_of, gains_for_each
 from copilot_analytics.analyzers._dead import at_chance
-from copilot_analytics.analyzers._eval_noise import eval_noise
+from copilot_analytics.analyzers._eval_noise import noise_of_the_best
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._keepers import Saved, keepers
@@ -227,18 +227,18 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         kept = tuple(choice for choice in self._checkpoints if choice.step <= good)
         series = judged_series(run, main.name)
         early = np.flatnonzero(series.step <= good)
-        noise, error = eval_noise(series.value[early]), main.error
+        direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
+        early_values, error = series.value[early], main.error
+        noise = noise_of_the_best(early_values, direction) if len(early) else None
         if kept and (noise is not None or error is not None):
             # The fall to what lost weights are worth is no noise, and makes nothing a tie.
             steps = series.step[early]
-            direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
             margin = max(noise or 0.0, error or 0.0)
-            tied = tie_set(steps, series.value[early], direction=direction, noise=margin)
+            tied = tie_set(steps, early_values, direction=direction, noise=margin)
             kept = tuple(one for one in kept if one.step in steps[tied]) or kept[:1]
         if kept or not len(early):
             return kept
-        values = series.value[early]
-        at = int(early[np.argmax(values if main.direction == "max" else -values)])
+        at = int(early[np.argmax(early_values if direction == "max" else -early_values)])
         step, value, line = int(series.step[at]), float(series.value[at]), int(series.line[at])
         tie = Tie(step, run.epoch_of(step), value, line)
         path = self._saved.at(tie, eval_spacing(run))

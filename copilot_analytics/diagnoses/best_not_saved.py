@@ -40,8 +40,8 @@ class BestNotSaved(Diagnosis):
         if not known:
             return None
         near, saved = min(known, key=lambda pair: abs(pair[0] - (main.best_step or 0)))
-        margins = [one for one in (main.noise, main.error) if one is not None]
-        margin = difference_text(max(margins), main.scale) if margins else "unknown"
+        known_margin = main.tie_margin is not None
+        margin = difference_text(main.tie_margin or 0.0, main.scale) if known_margin else "unknown"
         return Finding(
             self.name,
             Severity.INFO,

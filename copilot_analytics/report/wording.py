@@ -46,7 +46,7 @@ _STILL = (Phase.CONVERGED, Phase.PLATEAU)
 
 def within(metric: MainMetric) -> str:
     """Say what the evaluations that tie with the best lie within."""
-    of_the_set = metric.error is not None and metric.error > (metric.noise or 0.0)
+    of_the_set = metric.error is not None and metric.error == metric.tie_margin
     return "within one standard error" if of_the_set else "within noise"
 
 
