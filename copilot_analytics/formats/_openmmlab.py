@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from copilot_analytics.formats._base import Field, LineParser
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Field, LineParser
 from copilot_analytics.formats._numbers import NUMBER, whole
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import MAX_CHARACTERS, read_config
@@ -177,7 +177,7 @@ class TextParser(LineParser):
         elif found := _LOADED.search(message):
             self._loaded = found[1].strip()
         elif _STOPPED.search(message):
-            facts = {"reason": f"early stopping: {message}"}
+            facts = {**OUT_OF_PATIENCE, "reason": f"early stopping: {message}"}
             yield self._record("end", self._clock.last or None, None, time, number, facts=facts)
         else:
             yield from self._config(self._stated(message), number, time)
