@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.which_checkpoint import Look
 
-_MOST_DONE = 0.5
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -61,7 +60,7 @@ def advice(
     grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
         return [f"💡 {recommendation(analysis, grave[0], _look(context))}"]
-    unlearned = next((f for f in analysis.findings if f.id == "dead_run"), None)
+    unlearned = learns_nothing(analysis)
     if unlearned is not None:
         return [f"💡 {unlearned.recommendation}"]
     if told and stop.advice not in {"stop", "kill"}:
@@ -83,7 +82,11 @@ def advice(
     if reason and odds:
         sentences.append(f"{odds}.")
     if stop.advice == "stop":
-        sentences.append(_mend_the_schedule(analysis))
+        sentences += [
+            f"Mend {found.mend_first} before you train on: {found.title}."
+            for found in analysis.findings
+            if found.mend_first
+        ]
     if stop.advice in {"stop", "kill"}:
         sentences += [savings(analysis), checkpoint(analysis, context)]
         sentences.append(_record(analysis))
@@ -106,31 +109,17 @@ def is_advised(event: Event, lines: Sequence[str]) -> bool:
     return words is not None and any(line.startswith(f"💡 {words}") for line in lines)
 
 
+def learns_nothing(analysis: Analysis) -> Finding | None:
+    """Return the finding that nothing is learned, so that no checkpoint is worth using."""
+    rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
+    return next((found for found, rule in rules if rule and rule.trouble == "dead"), None)
+
+
 def causes(analysis: Analysis) -> list[Finding]:
     """Return the findings that are the reason of the present phase."""
     phase = analysis.phases.current.value
     rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
     return [found for found, rule in rules if rule is not None and rule.explains == phase]
-
-
-def _mend_the_schedule(analysis: Analysis) -> str:
-    """Say that the learning rate was gone with most of the plan to come; empty if it was not.
-
-    To stop alone leaves out what another schedule could still gain.
-    """
-    from copilot_analytics.analyzers.learning_rate import FLOOR
-
-    zero = next((found for found in analysis.findings if found.id == "lr_zero"), None)
-    if zero is not None:
-        return f"Mend the schedule before you train on: {zero.title}."
-    rate, progress = analysis.learning_rate, analysis.run.progress
-    if not rate.at_floor or rate.now is None or not rate.peak or progress is None:
-        return ""
-    if progress >= _MOST_DONE or rate.now > FLOOR * rate.peak:
-        return ""
-    spent = f"the learning rate is {rate.now:.3g}, and was {rate.peak:.3g} at its highest"
-    ahead = f"with {1 - progress:.0%} of the plan still to come"
-    return f"Mend the schedule before you train on: {spent}, {ahead}."
 
 
 def _of_a_stall(context: Context | None) -> str:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts._durations import silence_s
 from copilot_analytics.alerts._headlines import headline, reason_below, taken_back
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
-from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
+from copilot_analytics.alerts.advice import (
+    advice,
+    causes,
+    checkpoint,
+    is_advised,
+    learns_nothing,
+    would_have_saved,
+)
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
 from copilot_analytics.events import ENDED, OVER
 from copilot_analytics.findings import Finding, Severity
@@ -211,7 +218,7 @@ def _ended(
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
     if analysis.life.status == "finished":
-        unlearned = _finding(analysis, "dead_run")
+        unlearned = learns_nothing(analysis)
         first = checkpoint(analysis, context) if unlearned is None else unlearned.recommendation
         parts = (first, would_have_saved(analysis, urged_s))
         todo = " ".join(part for part in parts if part)

@@ -10,7 +10,7 @@ from copilot_analytics.analyzers._course import total_loss
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.diagnoses._shown import CHECK_LENGTH, lines, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.stats.noise import difference_noise
 
@@ -78,8 +78,8 @@ class LrZero(Diagnosis):
                     lines(int(log.line[row]), int(log.line[-1])),
                 ),
             ),
-            "Check the length of the schedule against the length of training (epochs or steps, "
-            "accumulation, number of GPUs).",
+            CHECK_LENGTH,
+            mend_first="the schedule",
         )
 
 

@@ -85,7 +85,8 @@ def actions(analysis: Analysis) -> list[str]:
     lines += [
         f"{sentence(_named(finding, analysis))}: {recommendation(analysis, finding, DISK)}"
         for finding in analysis.findings
-        if finding.severity >= Severity.WARNING and finding.recommendation
+        if finding.recommendation
+        and (finding.severity >= Severity.WARNING or (stop.advice == "stop" and finding.mend_first))
     ]
     choice = _checkpoints(analysis)
     if choice:
