@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from copilot_analytics.alerts.rules import diagnosis_of
 from copilot_analytics.findings import Severity
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import StopAdvice
-    from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.which_checkpoint import Look
 
@@ -27,6 +26,21 @@ _ADVICE = {
     "wait": "Wait",
     "continue": "Let it run",
 }
+
+
+class Advised(NamedTuple):
+    """What to do.
+
+    Parameters
+    ----------
+    text
+        In words; empty where there is nothing to advise.
+    key
+        The advice whether to stop, with the numbers of now, if that is what the words say.
+    """
+
+    text: str = ""
+    key: str = ""
 
 
 def advice(
@@ -48,36 +62,40 @@ def advice(
     list of str
         One line, or none where there is nothing to advise.
     """
+    text = advised(analysis, tidings, context).text
+    return [f"💡 {text}"] if text else []
+
+
+def advised(
+    analysis: Analysis, tidings: Sequence[Tiding], context: Context | None = None
+) -> Advised:
+    """Return what `advice` says, and whether that is the advice whether to stop."""
     stop, status = analysis.stop, analysis.life.status
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
     told = [f for f in analysis.findings if f.id in named and f.recommendation]
     if status in {"crashed", "interrupted", "unknown"}:
-        return [f"💡 {_going_on(analysis, context)}"]
+        return Advised(_going_on(analysis, context))
     if status == "stalled" and _names_a_cure(analysis):
-        return []
+        return Advised()
     if status == "stalled":
-        return [f"💡 {_of_a_stall(context)}"]
+        return Advised(_of_a_stall(context))
     grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
-        return [f"💡 {recommendation(analysis, grave[0], _look(context))}"]
+        return Advised(recommendation(analysis, grave[0], _look(context)))
     unlearned = learns_nothing(analysis)
     if unlearned is not None:
-        return [f"💡 {unlearned.recommendation}"]
+        return Advised(unlearned.recommendation)
     if told and stop.advice not in {"stop", "kill"}:
-        return [f"💡 {recommendation(analysis, told[0], _look(context))}"]
+        return Advised(recommendation(analysis, told[0], _look(context)))
     if stop.advice not in _ADVICE:
-        return []
+        return Advised()
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
-        return [f"💡 {_of_a_divergence(analysis, context)}"]
+        return Advised(_of_a_divergence(analysis, context))
     from copilot_analytics.report.verdict import chance
 
-    reason = stop.reason
-    if "OVERFITTING_RISK" in named and reason.startswith(f"{analysis.metric.name} got worse by"):
-        reason = reason.partition("; ")[2]  # the message tells it
-    reason = _lead(reason)
-    if stop.advice == "kill" and stop.checkpoints:
-        reason = reason.partition("; go back to")[0]  # the checkpoint is named
-    odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)
+    is_told = bool(stop.checkpoints) if stop.advice == "kill" else "OVERFITTING_RISK" in named
+    reason = _lead((stop.core if is_told else "") or stop.reason)
+    odds = "" if stop.says_chance or stop.advice == "kill" else chance(analysis)
     sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
     if reason and odds:
         sentences.append(f"{odds}.")
@@ -92,21 +110,8 @@ def advice(
         sentences.append(_record(analysis))
     elif "OVERFITTING_RISK" in named:
         sentences.append(checkpoint(analysis, context))
-    return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
-
-
-def is_advised(event: Event, lines: Sequence[str]) -> bool:
-    """Tell whether what `advice` says is what an event advised, with the numbers of now.
-
-    Examples
-    --------
-    >>> from copilot_analytics.events import Event
-    >>> event = Event("advice", "stop", 90, None, 9, "stop: P(gain) = 14 %")
-    >>> is_advised(event, ["💡 Stop now: P(gain) = 21 %."])
-    True
-    """
-    words = _ADVICE.get(event.key) if event.kind == "advice" else None
-    return words is not None and any(line.startswith(f"💡 {words}") for line in lines)
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return Advised(text, stop.advice)
 
 
 def learns_nothing(analysis: Analysis) -> Finding | None:

@@ -9,10 +9,11 @@ from copilot_analytics.alerts._durations import silence_s
 from copilot_analytics.alerts._headlines import headline, reason_below, taken_back
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import (
+    Advised,
     advice,
+    advised,
     causes,
     checkpoint,
-    is_advised,
     learns_nothing,
     would_have_saved,
 )
@@ -105,21 +106,21 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     analysis = context.analysis() if context.analysis is not None else None
     first = tidings[0]
     name = plain(context.run_name, 80)
-    todo = advice(analysis, tidings, context) if analysis is not None else []
+    todo = advised(analysis, tidings, context) if analysis is not None else Advised()
     if digest and (len(tidings) > 1 or first.turn == "passed"):
-        lines = [_item(tiding, todo, analysis) for tiding in tidings[:_MOST_ITEMS]]
+        lines = [_item(tiding, todo.key, analysis) for tiding in tidings[:_MOST_ITEMS]]
         if len(tidings) > _MOST_ITEMS:
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {plural(len(tidings), 'thing')}   {name}"
     else:
         title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
-        lines += [_item(tiding, todo, analysis) for tiding in tidings[1:_MOST_ITEMS]]
+        lines += [_item(tiding, todo.key, analysis) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
     if any(t.event.kind == "phase" or trouble_of(t.event) == "plateau" for t in tidings):
         figures = ("overview",)
     if analysis is not None:
-        lines += [*_situation(analysis), *todo]
+        lines += [*_situation(analysis), *([f"💡 {todo.text}"] if todo.text else [])]
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -332,21 +333,22 @@ def _as_of_now(event: Event, analysis: Analysis | None) -> str:
     return f"{event.text.partition(': ')[0]}: {phases.reason}"
 
 
-def _item(tiding: Tiding, todo: Sequence[str] = (), analysis: Analysis | None = None) -> str:
-    """Say one of several things in one line; why something is advised stands in `todo`."""
+def _item(tiding: Tiding, advised: str = "", analysis: Analysis | None = None) -> str:
+    """Say one of several things in one line, but not why something is advised that is said."""
     from copilot_analytics.wording import duration
 
     event, about = tiding.event, tiding.about
+    is_said = event.kind == "advice" and event.key == advised
     if tiding.turn == "passed":
         return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
-        now = "" if event.kind == "resolved" or is_advised(event, todo) else f". {event.text}"
+        now = "" if event.kind == "resolved" or is_said else f". {event.text}"
         return f"• ↩️ taken back: {_noun(about)}{now}"
     if tiding.turn == "resolved" and about is not None:
         return f"• ✅ over after {duration(tiding.lasted_s)}: {_noun(about)}"
     if tiding.turn == "unstable":
         return f"• 🔁 comes and goes: {event.text}"
-    said = _noun(event) if is_advised(event, todo) else _as_of_now(event, analysis)
+    said = _noun(event) if is_said else _as_of_now(event, analysis)
     return f"• {_MARKS[event.severity]} {said}"
 
 

@@ -79,7 +79,7 @@ def test_a_plateau_does_not_deny_the_convergence_told_beside_it():
     assert not any("too little evidence" in found.explanation for found in said)
 
 
-STOP = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %")
+STOP = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %", says_chance=True)
 ZERO = Finding(
     "lr_zero", Severity.WARNING, 600,
     "the learning rate is 0 since epoch 6.0, with 90% of the plan still to come then",

@@ -46,7 +46,16 @@ def stopping(analysis, advice="stop"):
         CheckpointChoice(6000, 12.0, 0.274, "epoch_12.pth", False),
     )
     stop = StopAdvice(
-        advice, "P(≥ 0.5 pt more by epoch 24) = 4 %", None, None, 4800.0, 4.0, None, 0.0, choices
+        advice,
+        "P(≥ 0.5 pt more by epoch 24) = 4 %",
+        None,
+        None,
+        4800.0,
+        4.0,
+        None,
+        0.0,
+        choices,
+        says_chance=True,
     )
     return replace(analysis, stop=stop)
 
@@ -421,8 +430,9 @@ def test_overfitting_is_told_with_one_figure_of_now(analysis):
         leaning=None,
         reason="coco/bbox_mAP got worse by 1.5 pt since epoch 8 (noise 0.3 pt)",
     )
-    reason = "coco/bbox_mAP got worse by 1.5 pt since epoch 8; P(≥ 0.5 pt more) = 4 %"
-    stop = replace(stopping(analysis).stop, reason=reason)
+    core = "P(≥ 0.5 pt more) = 4 %"
+    reason = f"coco/bbox_mAP got worse by 1.5 pt since epoch 8; {core}"
+    stop = replace(stopping(analysis).stop, reason=reason, core=core)
     risky = replace(analysis, phases=now, stop=stop)
     for tidings in ([Tiding("opened", was)], [Tiding("opened", FLAT), Tiding("opened", was)]):
         text = told(risky, *tidings)
@@ -433,3 +443,17 @@ def test_overfitting_is_told_with_one_figure_of_now(analysis):
     # Of a phase that is over its own words are left.
     over = replace(risky, phases=replace(now, current=Phase.PLATEAU))
     assert "got worse by 1 pt since" in told(over, Tiding("opened", was))
+
+
+def test_a_way_back_is_told_once(analysis):
+    core = "loss is not finite since epoch 9, 5 records in a row"
+    way_back = "go back to a checkpoint of epoch 8 or earlier"
+    killed = stopping(analysis, "kill")
+    stop = replace(killed.stop, reason=f"{core}; {way_back}", core=core)
+    event = Event("advice", "kill", 5000, None, 90, f"kill: {stop.reason}", Severity.CRITICAL)
+    named, unnamed = (
+        told(replace(killed, stop=replace(stop, checkpoints=kept)), Tiding("opened", event))
+        for kept in (stop.checkpoints, ())
+    )
+    assert f"Kill it: {core}. " in named and "Use epoch_10.pth" in named
+    assert "go back" not in named and f"Kill it: {core}; {way_back}." in unnamed

@@ -204,7 +204,7 @@ def test_a_lasting_nan_kills_and_a_passing_one_does_not() -> None:
     killed = advice_of(broken(0.4, 1.0).first(0.5))
     assert killed.advice == "kill"
     assert "since epoch 12.1, 30 records in a row" in killed.reason
-    assert "a checkpoint of epoch 12 or earlier" in killed.reason
+    assert killed.reason == f"{killed.core}; go back to a checkpoint of epoch 12 or earlier"
     assert advice_of(broken(0.4, 0.405).first(0.5)).advice != "kill"
 
 
@@ -236,6 +236,9 @@ def test_overfitting_stops_with_the_best(sure: dict[str, float]) -> None:
     advice = advice_of(made.first(0.7))
     assert advice.advice == "stop"
     assert advice.checkpoints[0].epoch == pytest.approx(18, abs=2)
+    lost, _, rest = advice.reason.partition("; ")
+    assert "got worse by" in lost and rest == advice.core and rest.startswith("P(")
+    assert advice.says_chance
 
 
 def saved(step: int, path: str, **facts: object) -> Record:
