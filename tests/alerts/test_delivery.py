@@ -131,13 +131,14 @@ def test_the_farewell_to_a_closed_terminal_is_no_news_on_the_next_one(tmp_path):
     channel.is_private = True
     delivery = Delivery(ledger, [channel], dice())
     fill(ledger, ["own"], kind="farewell", severity=Severity.INFO)
-    go(delivery, channel, 410.0, start=400.0)
+    go(delivery, channel, 2010.0, start=2000.0)
     titles = {message.id: message.title for message in channel.taken}
     assert set(titles) == {"end", "nan", "own"}
     own = next(message for message in channel.taken if message.id == "own")
     # What it tells of a trouble is kept, under words that are true of a run that is watched.
-    assert titles["nan"] == f"⌛ AT THE END OF THE LAST WATCH, 6 min 40 s ago   {own.run_name}"
+    assert titles["nan"] == f"⌛ AT THE END OF THE LAST WATCH, 33 min ago   {own.run_name}"
     assert "AT THE END" not in titles["own"] + titles["end"]
+    assert [one.id for one in channel.taken if "this is from" in one.text] == ["end", "own"]
     assert ledger.undelivered() == {}
     ledger.close()
 
