@@ -18,7 +18,7 @@ from copilot_analytics.alerts.advice import (
     would_have_saved,
 )
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
-from copilot_analytics.events import ENDED, OVER
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -263,8 +263,8 @@ def _blank(character: str) -> str:
 
 
 def _noun(event: Event) -> str:
-    if event.kind in {"finding", "resolved"}:
-        return event.text.removeprefix(OVER)
+    if event.kind == "finding":
+        return event.text
     return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
 
 
