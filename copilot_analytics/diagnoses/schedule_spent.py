@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.learning_rate import FLOOR, LearningRateAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import CHECK_LENGTH, line_at, where
@@ -27,11 +28,11 @@ class ScheduleSpent(Diagnosis):
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the rate stays so low."""
-        rate, progress = results.of(LearningRateAnalyzer), run.progress
+        rate, planned = results.of(LearningRateAnalyzer), planned_end(run)
         since, now, peak = rate.spent_since, rate.now, rate.peak
-        if not rate.at_floor or since is None or now is None or peak is None or progress is None:
+        if not rate.at_floor or since is None or now is None or peak is None or planned is None:
             return None
-        left = 1.0 - progress * since / max(run.last_step, 1)
+        left = 1.0 - since / planned
         if left <= _MOST_DONE:
             return None
         return Finding(

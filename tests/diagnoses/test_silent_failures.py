@@ -237,6 +237,17 @@ def test_a_rate_that_is_gone_stays_gone_though_half_of_the_plan_is_done() -> Non
     assert kinds == ["finding"]
 
 
+@pytest.mark.parametrize("last", [0.0, 1e-9])
+def test_a_plan_in_steps_counts_where_it_ends_before_the_epochs(last: float) -> None:
+    run = Session()
+    run.update(Record("config", facts={"planned_epochs": 1, "planned_steps": 2000}))
+    for step in range(2, 2001, 2):
+        rate = max(1e-2 * (1.0 - step / 1850), last)
+        run.update(Record("train", step, step / 8000, metrics={"loss": 1.0, "lr": rate}, line=step))
+    run.close()
+    assert not {"schedule_spent", "lr_zero"} & {finding.id for finding in run.findings}
+
+
 def test_a_schedule_that_ends_at_zero_is_well() -> None:
     made = with_rows(healthy(), "lr", lambda share, _, rate: rate if share <= 0.95 else 0.0)
     assert "lr_zero" not in found(made.session())
