@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from copilot_analytics.alerts.rules import diagnosis_of
 from copilot_analytics.findings import Severity
 from copilot_analytics.report.which_checkpoint import newest, recommendation, to_use
-from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES
+from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES, duration, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -226,7 +226,6 @@ def would_have_saved(analysis: Analysis, urged_s: tuple[float, float] | None) ->
 
 
 def _saved(stop: StopAdvice) -> str:
-    from copilot_analytics.wording import duration, number
 
     if stop.saves_s is None or stop.saves_s < 60:
         return ""
@@ -241,8 +240,6 @@ def _saved(stop: StopAdvice) -> str:
 
 def _record(analysis: Analysis) -> str:
     """Say how often such advice was right."""
-    from copilot_analytics.wording import share
-
     record = analysis.stop.record
     if record is None or not record.stops:
         return ""

@@ -20,6 +20,7 @@ from copilot_analytics.alerts.advice import (
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
+from copilot_analytics.wording import begun, duration, in_words, number, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,8 +102,6 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     >>> print(words.title)
     ✅ OVER AFTER 10 min: It is slow   my_run
     """
-    from copilot_analytics.wording import plural
-
     analysis = context.analysis() if context.analysis is not None else None
     first = tidings[0]
     name = plain(context.run_name, 80)
@@ -140,7 +139,7 @@ def attached(context: Context) -> Words:
         return _ended(name, analysis, context)
     silent = is_silent(context) and analysis.life.status != "stalled"
     left = if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
-    lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
+    lines = [f"{extent(run)}, {in_words(analysis.phases.current.value)} · {left}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
         for found in analysis.findings
@@ -265,11 +264,10 @@ def _blank(character: str) -> str:
 def _noun(event: Event) -> str:
     if event.kind == "finding":
         return event.text
-    return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
+    return _NOUNS.get(event.key, in_words(event.key))
 
 
 def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
-    from copilot_analytics.wording import begun, duration
 
     event, about = tiding.event, tiding.about
     if tiding.turn == "unstable":
@@ -292,8 +290,6 @@ def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
 
 def _change(tiding: Tiding, analysis: Analysis | None) -> str:
     """Say what changed and why."""
-    from copilot_analytics.wording import duration
-
     event, about = tiding.event, tiding.about
     if tiding.turn == "unstable":
         return f"{event.text}. It changed again and again; I say no more until it keeps still."
@@ -333,12 +329,10 @@ def _as_of_now(event: Event, analysis: Analysis | None) -> str:
     return f"{event.text.partition(': ')[0]}: {phases.reason}"
 
 
-def _item(tiding: Tiding, advised: str = "", analysis: Analysis | None = None) -> str:
+def _item(tiding: Tiding, urged: str = "", analysis: Analysis | None = None) -> str:
     """Say one of several things in one line, but not why something is advised that is said."""
-    from copilot_analytics.wording import duration
-
     event, about = tiding.event, tiding.about
-    is_said = event.kind == "advice" and event.key == advised
+    is_said = event.kind == "advice" and event.key == urged
     if tiding.turn == "passed":
         return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
@@ -357,14 +351,9 @@ def _finding(analysis: Analysis | None, key: str) -> Finding | None:
     return next((finding for finding in found if finding.id == key), None)
 
 
-def _phase(analysis: Analysis) -> str:
-    return analysis.phases.current.value.replace("_", " ").lower()
-
-
 def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
     """Say how long it takes and how good it is, in one line."""
     from copilot_analytics.report.wording import place
-    from copilot_analytics.wording import number
 
     metric, run = analysis.metric, analysis.run
     line = time_left or _time_left(analysis)
@@ -376,7 +365,6 @@ def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     from copilot_analytics.report.wording import extent
-    from copilot_analytics.wording import duration
 
     eta, run, life = analysis.eta, analysis.run, analysis.life
     if life.status in ENDED:

@@ -16,7 +16,7 @@ from copilot_analytics.report.which_checkpoint import (
 )
 from copilot_analytics.report.wording import extent, phase_of, place, within
 from copilot_analytics.stats.stopping import shipped_rule
-from copilot_analytics.wording import begun, duration, is_share, number, share
+from copilot_analytics.wording import begun, duration, in_words, is_share, number, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
@@ -53,7 +53,7 @@ def headline(analysis: Analysis) -> str:
 
     The state comes first, since a phase without it misleads.
     """
-    phase = analysis.phases.current.value.replace("_", " ").lower()
+    phase = in_words(analysis.phases.current.value)
     if analysis.life.stopped_early and phase in {"converged", "plateau"}:
         phase = "stopped early"
     return f"{analysis.life.status}, {phase}"
