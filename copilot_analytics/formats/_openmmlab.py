@@ -103,6 +103,8 @@ class TextParser(LineParser):
     """Reads a text log of MMEngine or mmcv; the two differ in their patterns only."""
 
     framework: ClassVar[str]
+    stamp_pattern: ClassVar[re.Pattern[str]]
+    stamp_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -120,9 +122,14 @@ class TextParser(LineParser):
         self._replaced: str | None = None
         self._best: Record | None = None
 
-    @abstractmethod
     def stamp(self, line: str) -> Stamp | None:
-        """Find the time stamp of a line."""
+        """Find the time stamp of a line; parts of it may be missing."""
+        found = self.stamp_pattern.search(line)
+        if found is None:
+            return None
+        spans = ((name, found.span(group)) for group, name in enumerate(self.stamp_names, 1))
+        fields = tuple(Field(name, *span) for name, span in spans if span[0] >= 0)
+        return Stamp(fields, found.end())
 
     @abstractmethod
     def evaluation(self, message: str, time: float | None, number: int) -> Iterator[Record] | None:
