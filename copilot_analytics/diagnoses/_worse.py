@@ -27,7 +27,7 @@ def rank(trouble: str | None) -> int:
 
 
 def gives_way(lesser: Trouble | None, worse: Trouble | None) -> bool:
-    """Tell whether a worse trouble is of the matter of a lesser one, so that its end is no good.
+    """Tell whether a worse trouble takes the place of a lesser one, whose end is no good news then.
 
     Weights that NaN reached no longer overfit, and a loss that stays up was no spike. A spike that
     is over has nothing to do with a model that overfits.

@@ -40,7 +40,7 @@ class ScheduleSpent(Diagnosis):
             Severity.INFO,
             since,
             f"the learning rate is {now:.3g} and was {peak:.3g} at its highest; it was gone by "
-            f"{where(run, since)}, with {share(left)} of the plan still to come",
+            f"{where(run, since)}, with {share(left)} of the plan still to come then",
             "What another schedule could still gain is not in the forecast.",
             (
                 Evidence(
