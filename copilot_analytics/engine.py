@@ -146,7 +146,8 @@ class Session:
                 finding = rule.still(run, results, standing.finding)
             self._weigh(rule, standing, finding, record)
         for at in range(before, len(self.events)):
-            self.events[at] = self._without_all_clear(self.events[at])
+            if self.events[at].kind == "resolved":
+                self.events[at] = self._ending(self.events[at])
 
     def _weigh(
         self, rule: Diagnosis, standing: _Standing, finding: Finding | None, record: Record
@@ -177,18 +178,16 @@ class Session:
                 self.run.last_step,
                 record.time if record.time is not None else self.run.last_time,
                 record.line,
-                kept.title if standing.active else f"{OVER}{kept.title}",
+                kept.title,
                 kept.severity,
             )
         )
 
-    def _without_all_clear(self, event: Event) -> Event:
-        """Say of a finding that is over what took its place, if that is worse.
+    def _ending(self, event: Event) -> Event:
+        """Say that a finding is over, or what took its place if that is worse.
 
         A graver one of the same trouble, or one of a worse trouble that began meanwhile.
         """
-        if event.kind != "resolved":
-            return event
         over = self._standing[event.key]
         trouble = {rule.name: rule.trouble for rule in self._diagnoses}
         for worse in self.findings:
@@ -200,6 +199,5 @@ class Session:
                 began_meanwhile = self._standing[worse.id].since > over.since
                 is_worse = began_meanwhile and worse.severity >= event.severity
             if is_worse:
-                kept = event.text.removeprefix(OVER)
-                return replace(event, text=f"{OUTDONE}{worse.title} (until now: {kept})")
-        return event
+                return replace(event, text=f"{OUTDONE}{worse.title} (until now: {event.text})")
+        return replace(event, text=f"{OVER}{event.text}")

@@ -101,6 +101,8 @@ class Finding:
     ways_back
         Checkpoints to go back to, the newest first; the recommendation names the first. Whether
         they are still on disk the log does not tell.
+    mend_first
+        What to mend before one trains on, so that advice to stop is not all; empty if nothing.
 
     Raises
     ------
@@ -116,6 +118,7 @@ class Finding:
     evidence: tuple[Evidence, ...]
     recommendation: str
     ways_back: tuple[WayBack, ...] = ()
+    mend_first: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a finding that rests on nothing."""

@@ -107,7 +107,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "gpu_utilization_pct",
     ),
     "crash": ("error", "message", "out_of_memory", "signal"),
-    "end": ("reason",),
+    "end": ("reason", "stopped_early"),  # whether by the patience of the trainer
 }
 """Names in `Record.facts`, by kind of record."""
 

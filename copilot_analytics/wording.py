@@ -152,6 +152,17 @@ def moment(time: float | None) -> str:
     return datetime.fromtimestamp(time, tz=UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def in_words(name: str) -> str:
+    """Write the name of a phase or a status as words.
+
+    Examples
+    --------
+    >>> in_words("LEARNING_FAST")
+    'learning fast'
+    """
+    return name.replace("_", " ").lower()
+
+
 def place(step: int | None, epoch: float | None = None) -> str:
     """Write where in the run something is: by its epoch if that is known, else by its step.
 

@@ -36,7 +36,7 @@ class Entry:
     channel
         Where.
     created
-        When it was decided.
+        When it was decided, or put into other words.
     attempts
         How often sending it was tried before, or may have been: by a supervisor that was killed.
     """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from copilot_analytics.alerts.rules import diagnosis_of
 from copilot_analytics.findings import Severity
 from copilot_analytics.report.which_checkpoint import newest, recommendation, to_use
-from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES
+from copilot_analytics.wording import IS_ALIVE, NOBODY_WRITES, duration, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,17 +17,30 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import StopAdvice
-    from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.which_checkpoint import Look
 
-_MOST_DONE = 0.5
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
     "wait": "Wait",
     "continue": "Let it run",
 }
+
+
+class Advised(NamedTuple):
+    """What to do.
+
+    Parameters
+    ----------
+    text
+        In words; empty where there is nothing to advise.
+    key
+        The advice whether to stop, with the numbers of now, if that is what the words say.
+    """
+
+    text: str = ""
+    key: str = ""
 
 
 def advice(
@@ -49,61 +62,62 @@ def advice(
     list of str
         One line, or none where there is nothing to advise.
     """
+    text = advised(analysis, tidings, context).text
+    return [f"💡 {text}"] if text else []
+
+
+def advised(
+    analysis: Analysis, tidings: Sequence[Tiding], context: Context | None = None
+) -> Advised:
+    """Return what `advice` says, and whether that is the advice whether to stop."""
     stop, status = analysis.stop, analysis.life.status
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
     told = [f for f in analysis.findings if f.id in named and f.recommendation]
     if status in {"crashed", "interrupted", "unknown"}:
-        return [f"💡 {_going_on(analysis, context)}"]
+        return Advised(_going_on(analysis, context))
     if status == "stalled" and _names_a_cure(analysis):
-        return []
+        return Advised()
     if status == "stalled":
-        return [f"💡 {_of_a_stall(context)}"]
+        return Advised(_of_a_stall(context))
     grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
-        return [f"💡 {recommendation(analysis, grave[0], _look(context))}"]
-    unlearned = next((f for f in analysis.findings if f.id == "dead_run"), None)
+        return Advised(recommendation(analysis, grave[0], _look(context)))
+    unlearned = learns_nothing(analysis)
     if unlearned is not None:
-        return [f"💡 {unlearned.recommendation}"]
+        return Advised(unlearned.recommendation)
     if told and stop.advice not in {"stop", "kill"}:
-        return [f"💡 {recommendation(analysis, told[0], _look(context))}"]
+        return Advised(recommendation(analysis, told[0], _look(context)))
     if stop.advice not in _ADVICE:
-        return []
+        return Advised()
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
-        return [f"💡 {_of_a_divergence(analysis, context)}"]
+        return Advised(_of_a_divergence(analysis, context))
     from copilot_analytics.report.verdict import chance
 
-    reason = stop.reason
-    if "OVERFITTING_RISK" in named and reason.startswith(f"{analysis.metric.name} got worse by"):
-        reason = reason.partition("; ")[2]  # the message tells it
-    reason = _lead(reason)
-    if stop.advice == "kill" and stop.checkpoints:
-        reason = reason.partition("; go back to")[0]  # the checkpoint is named
-    odds = "" if "P(" in reason or stop.advice == "kill" else chance(analysis)
+    is_told = bool(stop.checkpoints) if stop.advice == "kill" else "OVERFITTING_RISK" in named
+    reason = _lead((stop.core if is_told else "") or stop.reason)
+    odds = "" if stop.says_chance or stop.advice == "kill" else chance(analysis)
     sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
     if reason and odds:
         sentences.append(f"{odds}.")
     if stop.advice == "stop":
-        sentences.append(_mend_the_schedule(analysis))
+        sentences += [
+            f"Mend {found.mend_first} before you train on: {found.title}."
+            for found in analysis.findings
+            if found.mend_first
+        ]
     if stop.advice in {"stop", "kill"}:
         sentences += [savings(analysis), checkpoint(analysis, context)]
         sentences.append(_record(analysis))
     elif "OVERFITTING_RISK" in named:
         sentences.append(checkpoint(analysis, context))
-    return ["💡 " + " ".join(sentence for sentence in sentences if sentence)]
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return Advised(text, stop.advice)
 
 
-def is_advised(event: Event, lines: Sequence[str]) -> bool:
-    """Tell whether what `advice` says is what an event advised, with the numbers of now.
-
-    Examples
-    --------
-    >>> from copilot_analytics.events import Event
-    >>> event = Event("advice", "stop", 90, None, 9, "stop: P(gain) = 14 %")
-    >>> is_advised(event, ["💡 Stop now: P(gain) = 21 %."])
-    True
-    """
-    words = _ADVICE.get(event.key) if event.kind == "advice" else None
-    return words is not None and any(line.startswith(f"💡 {words}") for line in lines)
+def learns_nothing(analysis: Analysis) -> Finding | None:
+    """Return the finding that nothing is learned, so that no checkpoint is worth using."""
+    rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
+    return next((found for found, rule in rules if rule and rule.trouble == "dead"), None)
 
 
 def causes(analysis: Analysis) -> list[Finding]:
@@ -111,26 +125,6 @@ def causes(analysis: Analysis) -> list[Finding]:
     phase = analysis.phases.current.value
     rules = ((found, diagnosis_of(found.id)) for found in analysis.findings)
     return [found for found, rule in rules if rule is not None and rule.explains == phase]
-
-
-def _mend_the_schedule(analysis: Analysis) -> str:
-    """Say that the learning rate was gone with most of the plan to come; empty if it was not.
-
-    To stop alone leaves out what another schedule could still gain.
-    """
-    from copilot_analytics.analyzers.learning_rate import FLOOR
-
-    zero = next((found for found in analysis.findings if found.id == "lr_zero"), None)
-    if zero is not None:
-        return f"Mend the schedule before you train on: {zero.title}."
-    rate, progress = analysis.learning_rate, analysis.run.progress
-    if not rate.at_floor or rate.now is None or not rate.peak or progress is None:
-        return ""
-    if progress >= _MOST_DONE or rate.now > FLOOR * rate.peak:
-        return ""
-    spent = f"the learning rate is {rate.now:.3g}, and was {rate.peak:.3g} at its highest"
-    ahead = f"with {1 - progress:.0%} of the plan still to come"
-    return f"Mend the schedule before you train on: {spent}, {ahead}."
 
 
 def _of_a_stall(context: Context | None) -> str:
@@ -232,7 +226,6 @@ def would_have_saved(analysis: Analysis, urged_s: tuple[float, float] | None) ->
 
 
 def _saved(stop: StopAdvice) -> str:
-    from copilot_analytics.wording import duration, number
 
     if stop.saves_s is None or stop.saves_s < 60:
         return ""
@@ -247,8 +240,6 @@ def _saved(stop: StopAdvice) -> str:
 
 def _record(analysis: Analysis) -> str:
     """Say how often such advice was right."""
-    from copilot_analytics.wording import share
-
     record = analysis.stop.record
     if record is None or not record.stops:
         return ""

@@ -249,7 +249,7 @@ class Delivery:
             if not self._is_farewell_of_another(lane, entry.message):
                 left.append(entry)
             elif entry.message.severity > Severity.INFO:
-                left.append(replace(entry, message=of_the_last_watch(entry, now)))
+                left.append(replace(entry, message=of_the_last_watch(entry, now), created=now))
             else:
                 name = lane.channel.ledger_name
                 self._ledger.bury([entry.message.id], name, now, "the run is watched again")

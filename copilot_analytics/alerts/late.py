@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts._claims import Entry
 
 _LATE_S = 900.0
-_AT_ITS_END = "⌛ AT THE END OF THE LAST WATCH"
 _TIME_LEFT = "⏱"  # begins the line that is past first
 
 
@@ -65,7 +64,7 @@ def dated(entry: Entry, now: float, *, is_held: bool) -> Message:
     from copilot_analytics.wording import duration
 
     age_s = now - entry.created
-    if age_s < _LATE_S or entry.message.title.startswith(_AT_ITS_END):
+    if age_s < _LATE_S:
         return entry.message
     was_quiet = is_held and entry.message.silent
     why = "it waited until it was no longer quiet" if was_quiet else "it could not be sent before"
@@ -97,6 +96,7 @@ def of_the_last_watch(entry: Entry, now: float) -> Message:
     from copilot_analytics.wording import duration
 
     message = entry.message
-    title = f"{_AT_ITS_END}, {duration(max(now - entry.created, 0.0))} ago   {message.run_name}"
+    ago = duration(max(now - entry.created, 0.0))
+    title = f"⌛ AT THE END OF THE LAST WATCH, {ago} ago   {message.run_name}"
     body = tuple(line for line in message.body if not line.startswith(_TIME_LEFT))
     return replace(message, title=title, body=body)

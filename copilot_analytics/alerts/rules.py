@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from copilot_analytics.diagnoses._worse import rank
 from copilot_analytics.errors import UsageError
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
@@ -23,17 +24,6 @@ ALERTING_STATUS = ENDED | {"stalled"}
 ALERTING_ADVICE = frozenset({"stop", "kill"})
 SUBJECTS = frozenset({"phase", "status", "advice", "finding", "resolved"})
 
-_RANKS = {
-    "crash": 9,
-    "stall": 8,
-    "nan": 7,
-    "divergence": 6,
-    "overfitting": 5,
-    "dead": 4,
-    "plateau": 3,
-    "spike": 2,
-    "pace": 1,
-}
 _CLASSES = {
     ("status", "crashed"): "crash",
     ("status", "stalled"): "stall",
@@ -117,17 +107,16 @@ def trouble_of(event: Event) -> str | None:
 
 def rank_of(event: Event) -> int:
     """Return how much an event outranks others, 0 for what is not ranked."""
-    trouble = trouble_of(event)
-    return 0 if trouble is None else _RANKS[trouble]
+    return rank(trouble_of(event))
 
 
 def outranks(higher: Event, lower: Event) -> bool:
     """Tell whether one open event makes another not worth telling.
 
-    crash > stall > NaN > divergence > overfitting > dead > plateau > spike. Findings about the pace
-    of the run (an idle device, slow loading) give way to a crash or a stall only; advice to stop or
-    kill says nothing new of a run that crashed, diverged or learns nothing. A finding never
-    silences a more urgent one. A finished run mutes all.
+    The worse trouble does. Findings about the pace of the run (an idle device, slow loading) give
+    way to a crash or a stall only; advice to stop or kill says nothing new of a run that crashed,
+    diverged or learns nothing. A finding never silences a more urgent one. A finished run mutes
+    all.
 
     Examples
     --------
@@ -151,7 +140,7 @@ def outranks(higher: Event, lower: Event) -> bool:
         return False
     if below == "pace":
         return above in {"crash", "stall"}
-    return _RANKS[above] > _RANKS[below]
+    return rank(above) > rank(below)
 
 
 def adds_to(event: Event, told: Event) -> bool:

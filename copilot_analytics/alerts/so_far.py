@@ -8,7 +8,7 @@ from copilot_analytics.alerts import wording
 from copilot_analytics.alerts._silence import is_silent
 from copilot_analytics.alerts.rules import diagnosis_of, opens, subject_of
 from copilot_analytics.events import ENDED
-from copilot_analytics.wording import number, place
+from copilot_analytics.wording import in_words, number, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ def so_far(past: Sequence[Event], context: Context) -> wording.Words:
 
     lines = []
     phases = [event for event in past if event.kind == "phase"]
-    named = [f"{event.key.replace('_', ' ').lower()} from {at(event)}" for event in phases]
+    named = [f"{in_words(event.key)} from {at(event)}" for event in phases]
     if named:
         left_out = ["…"] if len(named) > _MOST_PHASES else []
         lines.append("phases: " + " → ".join([*left_out, *named[-_MOST_PHASES:]]))

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts._durations import silence_s
 from copilot_analytics.alerts._headlines import headline, reason_below, taken_back
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
-from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
+from copilot_analytics.alerts.advice import (
+    Advised,
+    advice,
+    advised,
+    causes,
+    checkpoint,
+    learns_nothing,
+    would_have_saved,
+)
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
-from copilot_analytics.events import ENDED, OVER
+from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
+from copilot_analytics.wording import begun, duration, in_words, number, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,26 +102,24 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     >>> print(words.title)
     ✅ OVER AFTER 10 min: It is slow   my_run
     """
-    from copilot_analytics.wording import plural
-
     analysis = context.analysis() if context.analysis is not None else None
     first = tidings[0]
     name = plain(context.run_name, 80)
-    todo = advice(analysis, tidings, context) if analysis is not None else []
+    todo = advised(analysis, tidings, context) if analysis is not None else Advised()
     if digest and (len(tidings) > 1 or first.turn == "passed"):
-        lines = [_item(tiding, todo, analysis) for tiding in tidings[:_MOST_ITEMS]]
+        lines = [_item(tiding, todo.key, analysis) for tiding in tidings[:_MOST_ITEMS]]
         if len(tidings) > _MOST_ITEMS:
             lines.append(f"… and {len(tidings) - _MOST_ITEMS} more")
         title = f"📋 MEANWHILE: {plural(len(tidings), 'thing')}   {name}"
     else:
         title = f"{_title(first, analysis, context)}   {name}"
         lines = [line for line in (_change(first, analysis),) if line]
-        lines += [_item(tiding, todo, analysis) for tiding in tidings[1:_MOST_ITEMS]]
+        lines += [_item(tiding, todo.key, analysis) for tiding in tidings[1:_MOST_ITEMS]]
     figures: tuple[str, ...] = ()
     if any(t.event.kind == "phase" or trouble_of(t.event) == "plateau" for t in tidings):
         figures = ("overview",)
     if analysis is not None:
-        lines += [*_situation(analysis), *todo]
+        lines += [*_situation(analysis), *([f"💡 {todo.text}"] if todo.text else [])]
         if len(lines) and not digest:
             lines += _seen(first, analysis)
     return Words(name, title, tuple(plain(line) for line in lines), figures)
@@ -132,7 +139,7 @@ def attached(context: Context) -> Words:
         return _ended(name, analysis, context)
     silent = is_silent(context) and analysis.life.status != "stalled"
     left = if_it_goes_on(analysis, context) if silent else _time_left(analysis, where=False)
-    lines = [f"{extent(run)}, {_phase(analysis)} · {left}"]
+    lines = [f"{extent(run)}, {in_words(analysis.phases.current.value)} · {left}"]
     lines += [
         f"{_MARKS[found.severity]} {found.title}"
         for found in analysis.findings
@@ -211,7 +218,7 @@ def _ended(
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
     if analysis.life.status == "finished":
-        unlearned = _finding(analysis, "dead_run")
+        unlearned = learns_nothing(analysis)
         first = checkpoint(analysis, context) if unlearned is None else unlearned.recommendation
         parts = (first, would_have_saved(analysis, urged_s))
         todo = " ".join(part for part in parts if part)
@@ -255,13 +262,12 @@ def _blank(character: str) -> str:
 
 
 def _noun(event: Event) -> str:
-    if event.kind in {"finding", "resolved"}:
-        return event.text.removeprefix(OVER)
-    return _NOUNS.get(event.key, event.key.replace("_", " ").lower())
+    if event.kind == "finding":
+        return event.text
+    return _NOUNS.get(event.key, in_words(event.key))
 
 
 def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
-    from copilot_analytics.wording import begun, duration
 
     event, about = tiding.event, tiding.about
     if tiding.turn == "unstable":
@@ -284,8 +290,6 @@ def _title(tiding: Tiding, analysis: Analysis | None, context: Context) -> str:
 
 def _change(tiding: Tiding, analysis: Analysis | None) -> str:
     """Say what changed and why."""
-    from copilot_analytics.wording import duration
-
     event, about = tiding.event, tiding.about
     if tiding.turn == "unstable":
         return f"{event.text}. It changed again and again; I say no more until it keeps still."
@@ -325,21 +329,20 @@ def _as_of_now(event: Event, analysis: Analysis | None) -> str:
     return f"{event.text.partition(': ')[0]}: {phases.reason}"
 
 
-def _item(tiding: Tiding, todo: Sequence[str] = (), analysis: Analysis | None = None) -> str:
-    """Say one of several things in one line; why something is advised stands in `todo`."""
-    from copilot_analytics.wording import duration
-
+def _item(tiding: Tiding, urged: str = "", analysis: Analysis | None = None) -> str:
+    """Say one of several things in one line, but not why something is advised that is said."""
     event, about = tiding.event, tiding.about
+    is_said = event.kind == "advice" and event.key == urged
     if tiding.turn == "passed":
         return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
-        now = "" if event.kind == "resolved" or is_advised(event, todo) else f". {event.text}"
+        now = "" if event.kind == "resolved" or is_said else f". {event.text}"
         return f"• ↩️ taken back: {_noun(about)}{now}"
     if tiding.turn == "resolved" and about is not None:
         return f"• ✅ over after {duration(tiding.lasted_s)}: {_noun(about)}"
     if tiding.turn == "unstable":
         return f"• 🔁 comes and goes: {event.text}"
-    said = _noun(event) if is_advised(event, todo) else _as_of_now(event, analysis)
+    said = _noun(event) if is_said else _as_of_now(event, analysis)
     return f"• {_MARKS[event.severity]} {said}"
 
 
@@ -348,14 +351,9 @@ def _finding(analysis: Analysis | None, key: str) -> Finding | None:
     return next((finding for finding in found if finding.id == key), None)
 
 
-def _phase(analysis: Analysis) -> str:
-    return analysis.phases.current.value.replace("_", " ").lower()
-
-
 def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
     """Say how long it takes and how good it is, in one line."""
     from copilot_analytics.report.wording import place
-    from copilot_analytics.wording import number
 
     metric, run = analysis.metric, analysis.run
     line = time_left or _time_left(analysis)
@@ -367,7 +365,6 @@ def _situation(analysis: Analysis, time_left: str = "") -> list[str]:
 
 def _time_left(analysis: Analysis, *, where: bool = True) -> str:
     from copilot_analytics.report.wording import extent
-    from copilot_analytics.wording import duration
 
     eta, run, life = analysis.eta, analysis.run, analysis.life
     if life.status in ENDED:

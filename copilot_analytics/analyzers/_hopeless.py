@@ -23,8 +23,8 @@ _LOST_SHARE = 0.02
 _MOST_ROWS = 400
 
 
-def hopeless(run: Run, results: Results) -> str | None:
-    """Say why the run cannot recover; None if it can."""
+def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
+    """Say why the run cannot recover, and where to go back to if that is known; None if it can."""
     health = results.of(DivergenceAnalyzer)
     if health.state in {"nan", "exploded", "masked"} and health.since_step is not None:
         log = run.train_log
@@ -41,17 +41,15 @@ def hopeless(run: Run, results: Results) -> str | None:
             "masked": "shows what a filtered NaN looks like",
         }[health.state]
         since = place(health.since_step, run.epoch_of(health.since_step))
-        text = f"{health.column} {shown} since {since}, {rows} records in a row"
+        way_back = ""
         if health.last_good_step is not None:
             good = place(health.last_good_step, run.epoch_of(health.last_good_step))
-            text += f"; go back to a checkpoint of {good} or earlier"
-        return text
+            way_back = f"go back to a checkpoint of {good} or earlier"
+        return f"{health.column} {shown} since {since}, {rows} records in a row", way_back
     dead = dead_run(run, results)
     if dead is not None and dead.chance is not None and run.meta.num_classes is not None:
-        return (
-            f"the loss is {dead.now:.4g} after {dead.rows} records, which is guessing among "
-            f"{run.meta.num_classes} classes ({dead.chance:.4g})"
-        )
+        guess = f"guessing among {run.meta.num_classes} classes ({dead.chance:.4g})"
+        return f"the loss is {dead.now:.4g} after {dead.rows} records, which is {guess}", ""
     return None
 
 

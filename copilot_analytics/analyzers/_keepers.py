@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from copilot_analytics.analyzers._eval_noise import noise_of_the_best
+from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import eval_spacing, saved_at
+from copilot_analytics.analyzers.metric import Tie
+from copilot_analytics.stats.checkpoints import tie_set
 
 if TYPE_CHECKING:
-    from copilot_analytics.analyzers.metric import MainMetric, Tie
+    from copilot_analytics.analyzers.metric import MainMetric
     from copilot_analytics.records import Record
     from copilot_analytics.run import Run
 
@@ -104,3 +110,37 @@ def keepers(run: Run, saved: Saved, main: MainMetric, most: int = 5) -> list[Kee
         # Where checkpoints are logged, an evaluation without one helps nobody.
         lost = []
     return [first, *kept, *lost][:most]
+
+
+def keepers_until(
+    good: int, run: Run, saved: Saved, main: MainMetric, kept: list[Keeper]
+) -> list[Keeper]:
+    """Return the best evaluation of weights that were not lost yet, and those that tie with it.
+
+    Parameters
+    ----------
+    good
+        The last step before the loss was lost.
+    run, saved, main
+        As for `keepers`.
+    kept
+        What `keepers` returns.
+    """
+    kept = [one for one in kept if one.tie.step <= good]
+    series = judged_series(run, main.name or "")
+    early = np.flatnonzero(series.step <= good)
+    steps, values = series.step[early], series.value[early]
+    direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
+    noise = noise_of_the_best(values, direction) if len(early) else None
+    error = main.error
+    if kept and (noise is not None or error is not None):
+        # The fall to what lost weights are worth is no noise, and makes nothing a tie.
+        margin = max(noise or 0.0, error or 0.0)
+        tied = tie_set(steps, values, direction=direction, noise=margin)
+        kept = [one for one in kept if one.tie.step in steps[tied]] or kept[:1]
+    if kept or not len(early):
+        return kept
+    at = int(early[np.argmax(values if direction == "max" else -values)])
+    step, value, line = int(series.step[at]), float(series.value[at]), int(series.line[at])
+    tie = Tie(step, run.epoch_of(step), value, line)
+    return [Keeper(tie, saved.at(tie, eval_spacing(run)))]

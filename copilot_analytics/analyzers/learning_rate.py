@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from copilot_analytics.events import Event
-    from copilot_analytics.records import Record
+    from copilot_analytics.records import Floats, Ints, Record
     from copilot_analytics.run import Run
     from copilot_analytics.schedule import Drop, Schedule, Stage
 
@@ -73,6 +73,8 @@ class LearningRate:
     raised
         The newest rise from a rate that had stood still, which is no warm-up; None if there was
         none.
+    spent_since
+        Step since which the rate is as good as zero beside its peak; None if it is not.
     """
 
     now: float | None = None
@@ -87,6 +89,7 @@ class LearningRate:
     not_judged: tuple[NotJudged, ...] = ()
     next_restart: int | None = None
     raised: LrRise | None = None
+    spent_since: int | None = None
 
 
 class LearningRateAnalyzer(Analyzer[LearningRate]):
@@ -115,6 +118,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         self._stair = 0.0  # how far the rate fell last, where that was no drop
         self._course = Course(64)
         self._stands = Stands()
+        self._small_since: int | None = None
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
         """Look at the run as it stands after `record`."""
@@ -147,6 +151,8 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         top = int(np.argmax(np.where(fresh, rate, -1.0)))
         if self._peak is None or rate[top] > self._peak * (1 + _SAME):
             self._peak, self._peak_row = float(rate[top]), int(row[top])
+        newest = slice(int(np.argmax(fresh)), None)
+        self._follow_small(log.step[row[newest]], rate[newest])
         if len(rate) < 2:
             return []
         tiny = 1e-9 * (self._peak or 1.0) + 1e-300
@@ -184,6 +190,15 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         self._drops.extend(found)
         del self._drops[:-_MOST_DROPS]
         return found
+
+    def _follow_small(self, step: Ints, rate: Floats) -> None:
+        """Note since which step the rate is as good as zero."""
+        high = np.flatnonzero(rate > FLOOR * (self._peak or 0.0))
+        if len(high):
+            self._small_since = None
+        low = step[int(high[-1]) + 1 :] if len(high) else step
+        if self._small_since is None and len(low):
+            self._small_since = int(low[0])
 
     def _forget_rewritten(self, run: Run) -> None:
         log = run.train_log
@@ -232,6 +247,7 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             not_judged=gaps,
             next_restart=restart,
             raised=self._stands.rise,
+            spent_since=self._small_since if self._small(now) else None,
         )
 
     def _next_restart(self, run: Run, per_epoch: float | None) -> int | None:

@@ -51,6 +51,10 @@ class Lifecycle:
         First line of the failure if it crashed.
     line
         Line that shows the status, 0 if none does.
+    stopped_early
+        Whether the trainer's own patience ended the run.
+    out_of_memory
+        Whether want of memory made it crash.
     """
 
     status: Status
@@ -62,11 +66,8 @@ class Lifecycle:
     error: str | None = None
     line: int = 0
     not_judged: tuple[NotJudged, ...] = ()
-
-    @property
-    def stopped_early(self) -> bool:
-        """Whether the trainer's own patience ended the run."""
-        return self.status == "finished" and self.reason.startswith("early stopping")
+    stopped_early: bool = False
+    out_of_memory: bool = False
 
 
 def usual_pause_s(run: Run) -> float:
@@ -119,7 +120,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         self._follow_time(run, record)
         before = self._now
         status, reason, line, gaps = self._judge(run, results, record)
-        crash = self._crash
+        end = self._stated_end(run)
+        crash = self._crash[0] if self._crash is not None and status == "crashed" else None
         self._now = Lifecycle(
             status,
             reason,
@@ -127,9 +129,11 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             run.last_time,
             self._active_s(),
             max(len(self._segments), 1),
-            _failure(crash[0]) if crash is not None and status == "crashed" else None,
+            None if crash is None else _failure(crash),
             line,
             gaps,
+            end is not None and bool(end.facts.get("stopped_early")),
+            crash is not None and bool(crash.facts.get("out_of_memory")),
         )
         found = []
         if record.kind == "resume":
@@ -146,6 +150,16 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
     def result(self) -> Lifecycle:
         """Return the answer as of the last look."""
         return self._now
+
+    def _stated_end(self, run: Run) -> Record | None:
+        """Return where the log says that training has finished; None if it does not.
+
+        What evaluates the trained model after the end takes nothing back; more training does.
+        """
+        trained = (len(run.train_log), run.last_step)
+        if self._end is None or self._end[1:] != trained:
+            return None
+        return self._end[0] if any(trained) or len(run.eval_log) else None
 
     def _is_in_the_dark(self, run: Run) -> bool:
         """Tell whether the run crashed here and nothing has said why: the rest may yet come."""
@@ -209,11 +223,10 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         self, run: Run, results: Results, record: Record
     ) -> tuple[Status, str, int, tuple[NotJudged, ...]]:
         said = len(run.train_log) + len(run.eval_log)
-        # What evaluates the trained model after the end takes nothing back; more training does.
-        trained = (len(run.train_log), run.last_step)
-        if self._end is not None and self._end[1:] == trained and (said or run.last_step):
-            why = self._end[0].facts.get("reason") or "the log says that training has finished"
-            return "finished", str(why), self._end[0].line, ()
+        end = self._stated_end(run)
+        if end is not None:
+            why = end.facts.get("reason") or "the log says that training has finished"
+            return "finished", str(why), end.line, ()
         if self._crash is not None and self._is_last(run):
             return (*_ending(self._crash[0]), ())
         if not said:

@@ -75,6 +75,8 @@ class Phases:
     leaning
         The phase that the last look spoke for, where the evidence is not enough for it yet; then
         `reason` and `evidence` are of that one.
+    seen
+        The reason without what it speaks for.
     """
 
     current: Phase = Phase.INITIALIZING
@@ -84,18 +86,7 @@ class Phases:
     not_judged: tuple[NotJudged, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     leaning: Phase | None = None
-
-    @property
-    def seen(self) -> str:
-        """What the last look saw, without what it speaks for.
-
-        Examples
-        --------
-        >>> why = "flat; too little evidence yet for CONVERGED"
-        >>> Phases(Phase.PLATEAU, reason=why, leaning=Phase.CONVERGED).seen
-        'flat'
-        """
-        return self.reason.removesuffix(_too_little_for(self.leaning))
+    seen: str = ""
 
 
 class PhaseAnalyzer(Analyzer[Phases]):
@@ -130,7 +121,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         self._candidate: Phase | None = None
         self._weight = 0
         self._awaiting = False
-        self._reason = ""
+        self._seen = ""
         self._leaning: Phase | None = None
         self._evidence: tuple[Evidence, ...] = ()
         self._last_step = 0
@@ -165,12 +156,11 @@ class PhaseAnalyzer(Analyzer[Phases]):
         if view.phase is current:
             self._candidate, self._weight = None, 0
             if weight:  # otherwise all was said
-                self._reason, self._evidence = view.reason, view.evidence
+                self._seen, self._evidence = view.reason, view.evidence
                 self._leaning = None
             return ()
         if not self._accepts(view, current, weight=weight, over=over):
-            self._reason = f"{view.seen}{_too_little_for(view.phase)}"
-            self._evidence, self._leaning = view.evidence, view.phase
+            self._seen, self._evidence, self._leaning = view.seen, view.evidence, view.phase
             return ()
         return self._enter(run, record, view, _Step(self._last_step, view.phase))
 
@@ -179,15 +169,17 @@ class PhaseAnalyzer(Analyzer[Phases]):
         if not self._spans:
             return Phases(not_judged=self._gaps)
         last = replace(self._spans[-1], to_step=max(self._last_step, self._spans[-1].from_step))
-        current = last.phase
+        current, leaning = last.phase, self._leaning
+        unsure = "" if leaning is None else f"; too little evidence yet for {leaning}"
         return Phases(
             current=current,
             awaiting_decay=self._awaiting and current is Phase.PLATEAU,
-            reason=self._reason,
+            reason=f"{self._seen}{unsure}",
             history=(*self._spans[:-1], last),
             not_judged=self._gaps,
             evidence=self._evidence,
-            leaning=self._leaning,
+            leaning=leaning,
+            seen=self._seen,
         )
 
     def _before_trouble(self) -> Phase | None:
@@ -228,7 +220,7 @@ class PhaseAnalyzer(Analyzer[Phases]):
         if phase is not view.phase:
             reason, evidence = view.beginning(run, record)
         epoch = record.epoch if record.epoch is not None else run.last_epoch
-        self._reason, self._evidence, self._leaning = reason, evidence, None
+        self._seen, self._evidence, self._leaning = reason, evidence, None
         span = PhaseSpan(phase, step, step, epoch, record.line, reason, evidence)
         self._candidate, self._weight = None, 0
         if not self._spans:
@@ -257,10 +249,6 @@ _URGENCY = {
     Phase.DIVERGING: Severity.CRITICAL,
     Phase.OVERFITTING_RISK: Severity.WARNING,
 }
-
-
-def _too_little_for(phase: Phase | None) -> str:
-    return f"; too little evidence yet for {phase}" if phase is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
-
-import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._costs import costs_of, gains_for_each
 from copilot_analytics.analyzers._dead import at_chance
-from copilot_analytics.analyzers._eval_noise import noise_of_the_best
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
-from copilot_analytics.analyzers._keepers import Saved, keepers
+from copilot_analytics.analyzers._keepers import Keeper, Saved, keepers, keepers_until
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._news import news
-from copilot_analytics.analyzers._plan import decide_at, eval_spacing, little_left
+from copilot_analytics.analyzers._plan import decide_at, little_left
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
-from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
 from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.findings import NotJudged, Severity
-from copilot_analytics.stats.checkpoints import tie_set
 from copilot_analytics.stats.stopping import (
     FEWEST_EVALS,
     StopGauge,
@@ -99,6 +95,11 @@ class StopAdvice:
         metric's units; None if its end, the number of GPUs or the price is unknown.
     at_chance
         Whether the run does no better than guessing, so that no checkpoint of it is worth using.
+    core
+        The reason without what may be said beside it: that the metric got worse, or where to go
+        back to; empty where that is all of it.
+    says_chance
+        Whether the reason says P(gain).
     """
 
     advice: Literal["continue", "wait", "stop", "kill", "none"] = "none"
@@ -116,6 +117,8 @@ class StopAdvice:
     gain_per_gpu_h: float | None = None
     gain_per_money: float | None = None
     at_chance: bool = False
+    core: str = ""
+    says_chance: bool = False
 
 
 class StoppingAnalyzer(Analyzer[StopAdvice]):
@@ -150,7 +153,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         self._gauged = (-1, "")
         self._evals = 0
         self._stopped_at: float | None = None
-        self._checkpoints: tuple[CheckpointChoice, ...] = ()
+        self._keepers: list[Keeper] = []
         self._choice_rests_on = (-1, -1)
 
     def look(self, run: Run, results: Results, record: Record) -> Iterable[Event]:
@@ -160,7 +163,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         rests_on = (len(run.eval_log), len(run.checkpoints))
         if rests_on != self._choice_rests_on:
             self._choice_rests_on = rests_on
-            self._checkpoints = self._choose(run, main)
+            self._keepers = keepers(run, self._saved, main)
         self._measure(run, results)
         before, verdict = self._now, self._decide(run, results)
         stop = verdict.advice in {"stop", "kill"}
@@ -189,13 +192,15 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             saves_gpu_h=costs.gpu_h,
             saves_money=costs.money,
             may_lose=ahead.expected_gain if stop else None,
-            checkpoints=() if guesses else self._before_loss(run, results),
+            checkpoints=() if guesses else self._choices(run, results),
             not_judged=gaps,
             chance=None if math.isnan(self._gauge.chance) else self._gauge.chance,
             record=measured,
             gain_per_gpu_h=each[0],
             gain_per_money=each[1],
             at_chance=guesses,
+            core=verdict.core,
+            says_chance=verdict.says_chance,
         )
         told = {"stop", "kill", "wait"}
         over = verdict.advice == "none"
@@ -209,40 +214,20 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         """Return the answer as of the last look."""
         return self._now
 
-    def _choose(self, run: Run, main: MainMetric) -> tuple[CheckpointChoice, ...]:
+    def _choices(self, run: Run, results: Results) -> tuple[CheckpointChoice, ...]:
+        """Return the checkpoints to use, without those of weights that are lost."""
+        health, main = results.of(DivergenceAnalyzer), results.of(MetricAnalyzer)
+        kept = self._keepers
+        if health.state in LOST and main.name is not None:
+            good = health.last_good_step if health.last_good_step is not None else -1
+            kept = keepers_until(good, run, self._saved, main, kept)
         return tuple(
             CheckpointChoice(
                 one.tie.step, one.tie.epoch, one.tie.value, one.path,
                 one.tie.value == main.best and one.tie.step == main.best_step,
             )
-            for one in keepers(run, self._saved, main)
+            for one in kept
         )  # fmt: skip
-
-    def _before_loss(self, run: Run, results: Results) -> tuple[CheckpointChoice, ...]:
-        """Leave out the checkpoints of weights that are lost."""
-        health, main = results.of(DivergenceAnalyzer), results.of(MetricAnalyzer)
-        if health.state not in LOST or main.name is None:
-            return self._checkpoints
-        good = health.last_good_step if health.last_good_step is not None else -1
-        kept = tuple(choice for choice in self._checkpoints if choice.step <= good)
-        series = judged_series(run, main.name)
-        early = np.flatnonzero(series.step <= good)
-        direction: Literal["min", "max"] = "max" if main.direction == "max" else "min"
-        early_values, error = series.value[early], main.error
-        noise = noise_of_the_best(early_values, direction) if len(early) else None
-        if kept and (noise is not None or error is not None):
-            # The fall to what lost weights are worth is no noise, and makes nothing a tie.
-            steps = series.step[early]
-            margin = max(noise or 0.0, error or 0.0)
-            tied = tie_set(steps, early_values, direction=direction, noise=margin)
-            kept = tuple(one for one in kept if one.step in steps[tied]) or kept[:1]
-        if kept or not len(early):
-            return kept
-        at = int(early[np.argmax(early_values if direction == "max" else -early_values)])
-        step, value, line = int(series.step[at]), float(series.value[at]), int(series.line[at])
-        tie = Tie(step, run.epoch_of(step), value, line)
-        path = self._saved.at(tie, eval_spacing(run))
-        return (CheckpointChoice(step, tie.epoch, value, path, best=False),)
 
     def _measure(self, run: Run, results: Results) -> None:
         """Take what the newest evaluation says of a gain."""
@@ -273,9 +258,10 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("none", "the run is over")
         if life.status in {"crashed", "interrupted"}:
             return _Verdict("none", after_failure(run, results, life.status))
-        why_lost = hopeless(run, results)
-        if why_lost is not None:
-            return _Verdict("kill", why_lost)
+        lost_for_good = hopeless(run, results)
+        if lost_for_good is not None:
+            why, way_back = lost_for_good
+            return _Verdict("kill", f"{why}; {way_back}" if way_back else why, core=why)
         lost = lost_loss(run, results)
         if lost is not None:
             return _Verdict("continue", f"{lost}; it is too early to tell whether it recovers")
@@ -286,7 +272,10 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if ahead.p_gain is None:
             why = ahead.not_judged[0].why if ahead.not_judged else "there is no forecast yet"
             return _Verdict("continue", f"too early to tell: {why}")
-        return self._weigh(run, results, main, ahead)
+        drop = results.of(LearningRateAnalyzer).next_drop
+        if drop is not None and results.of(PhaseAnalyzer).current is Phase.PLATEAU:
+            return _wait(run, drop, f"{main.name} is flat")
+        return replace(self._weigh(run, results, main, ahead), says_chance=True)
 
     def _weigh(
         self, run: Run, results: Results, main: MainMetric, ahead: MetricForecast
@@ -299,10 +288,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         by += "" if ahead.end_known else ", twice the steps so far"
         words = f"P({main.further} by {by}) {is_share(p_gain)}"
         limit = self._strictness.limit
-        seldom = self._gauge.price <= limit
-        if rate.next_drop is not None and (phases.current is Phase.PLATEAU or seldom):
-            flat_now = phases.current is Phase.PLATEAU
-            return _wait(run, rate.next_drop, f"{main.name} is flat" if flat_now else words)
+        if rate.next_drop is not None and self._gauge.price <= limit:
+            return _wait(run, rate.next_drop, words)
         if rate.warming_up and (run.progress or 0.0) < _LATEST_WARM_UP:
             return _Verdict("continue", f"the learning rate still warms up; {words}")
         if rate.next_drop is not None:
@@ -326,8 +313,10 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             if self._gauge.chance < p_gain and chance != share(p_gain):
                 words += f", {chance} counting {so_long}"
             best = place(main.best_step, main.best_epoch)
-            words += self._what_it_costs(run, main, ahead)
-            return _Verdict("stop", f"{lost}{words}; the best is {main.best:.5g} of {best}")
+            words += (
+                f"{self._what_it_costs(run, main, ahead)}; the best is {main.best:.5g} of {best}"
+            )
+            return _Verdict("stop", f"{lost}{words}", core=words)
         return _Verdict("continue", words + self._not_yet(main, p_gain, phases.current))
 
     def _pays(self) -> bool:
@@ -386,6 +375,8 @@ class _Verdict:
     until_step: int | None = None
     until_epoch: float | None = None
     gaps: tuple[NotJudged, ...] = ()
+    core: str = ""
+    says_chance: bool = False
 
 
 def _nearly_at_floor(rate: LearningRate) -> bool:

@@ -39,7 +39,7 @@ class Diagnosis(ABC):
         Whether the finding, once it counts, stays for the rest of the run.
     trouble : str or None
         The sort of trouble, by which messages are ranked: of two of one sort only the more urgent
-        is told, and a worse sort silences a lesser one (see `copilot_analytics.alerts.rules`).
+        is told, and a worse sort silences a lesser one (see `copilot_analytics.diagnoses._worse`).
         None for what stands beside all others.
     headline : str
         Title of a message about it, short and in capitals: what may be told has one. Without one,

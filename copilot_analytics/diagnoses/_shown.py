@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 LEARN_FIRST = "Find out first why nothing is learned: no checkpoint does better than guessing."
 """What to do about a run whose best weights are worth nothing."""
+CHECK_LENGTH = (
+    "Check the length of the schedule against the length of training (epochs or steps, "
+    "accumulation, number of GPUs)."
+)
+"""What to do about a learning rate that is gone long before the end."""
 
 _MOST_WAYS = 5
 

@@ -30,7 +30,7 @@ class Crash(Diagnosis):
         """Return the finding once the log shows the crash."""
         life = results.of(LifecycleAnalyzer)
         failure = life.error or life.reason
-        if life.status != "crashed" or failure.startswith("out of memory"):
+        if life.status != "crashed" or life.out_of_memory:
             return None
         evidence = [Evidence("failure", failure, "", lines(life.line))]
         todo = "Mend the cause and resume from the last checkpoint (the log names none)."

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.analyzers._course import total_loss
+from copilot_analytics.analyzers._plan import planned_end
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.trend import TrendAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
-from copilot_analytics.diagnoses._shown import lines, where
+from copilot_analytics.diagnoses._shown import CHECK_LENGTH, lines, where
 from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.stats.noise import difference_noise
 
@@ -49,17 +50,17 @@ class LrZero(Diagnosis):
         return None if _fell(run, since) else self._zero(run, results)
 
     def _zero(self, run: Run, results: Results) -> Finding | None:
-        log, progress = run.train_log, run.progress
+        log, planned = run.train_log, planned_end(run)
         if results.of(LearningRateAnalyzer).now != 0.0 or len(log) < _ROWS:
             return None
-        if progress is None or progress <= _EARLY or "lr" not in log.metric_names:
+        if not planned or run.last_step <= _EARLY * planned or "lr" not in log.metric_names:
             return None
         told = log.was_logged("lr")
         other = np.flatnonzero(told & (log.column("lr") != 0.0))
         row = int(other[-1]) + 1 if len(other) else 0
         since = int(log.step[row])
         # A schedule that ends at zero stays there for the rest of its last epoch.
-        left = 1.0 - progress * since / max(run.last_step, 1)
+        left = 1.0 - since / planned
         rows = int(told[row:].sum())
         if rows < _ROWS or left <= 1.0 - _LATE:
             return None
@@ -78,8 +79,8 @@ class LrZero(Diagnosis):
                     lines(int(log.line[row]), int(log.line[-1])),
                 ),
             ),
-            "Check the length of the schedule against the length of training (epochs or steps, "
-            "accumulation, number of GPUs).",
+            CHECK_LENGTH,
+            mend_first="the schedule",
         )
 
 

@@ -27,7 +27,7 @@ class OutOfMemory(Diagnosis):
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding once the log shows the crash."""
         life, memory = results.of(LifecycleAnalyzer), results.of(MemoryAnalyzer)
-        if life.status != "crashed" or not (life.error or "").startswith("out of memory"):
+        if not life.out_of_memory:
             return None
         evidence = [Evidence("failure", life.error or "", "", lines(life.line))]
         if memory.peak_mib is not None:

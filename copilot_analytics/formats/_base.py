@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LONGEST_LINE = 20_000
 """No trainer writes longer lines of text that say something."""
 
+OUT_OF_PATIENCE: Mapping[str, Any] = {"reason": "early stopping", "stopped_early": True}
+"""What an end states that a trainer made because its metric did not improve for so long."""
+
 
 class Field(NamedTuple):
     """A number in a line.

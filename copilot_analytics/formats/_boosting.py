@@ -7,9 +7,10 @@ training begins; when it ends, the line of the best one is printed again.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from copilot_analytics.formats._axis import Axis
+from copilot_analytics.formats._base import OUT_OF_PATIENCE
 from copilot_analytics.formats._rows import RowReader
 from copilot_analytics.formats._statements import StatementFormat, StatementParser
 
@@ -69,10 +70,10 @@ class BoostingParser(StatementParser):
         """Take the announcement of the best line, which ends a training."""
         if _BEST.search(line[-60:]):
             self._repeats = True
-            why = "it printed its best tree"
+            facts: Mapping[str, Any] = {"reason": "it printed its best tree"}
             if _NO_BETTER.search(line) and not _TO_THE_END.search(line):
-                why = "early stopping"
-            return [self._rows.record("end", number, facts={"reason": why})]
+                facts = OUT_OF_PATIENCE
+            return [self._rows.record("end", number, facts=facts)]
         rounds = _ROUNDS.search(line, 0, _LONGEST)
         if rounds is not None and int(rounds["count"]) > 0:
             self._rounds = int(rounds["count"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
@@ -44,6 +45,7 @@ FINAL = re.compile(
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
     r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
+_OUT_OF_PATIENCE = re.compile(r"(?i)\W*(?:early[ -]stopp|stopping since\b)")
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
@@ -109,6 +111,20 @@ def says_the_end(message: str) -> bool:
     if not any(word in lower for word in _OF_ENDS):
         return False
     return _END.match(said_in(message)) is not None
+
+
+def end_of(message: str) -> dict[str, Any]:
+    """Return the facts of a line that says that the training is over.
+
+    Examples
+    --------
+    >>> end_of("Early stopping at 9 "), end_of("Training complete")
+    ({'reason': 'Early stopping at 9', 'stopped_early': True}, {'reason': 'Training complete'})
+    """
+    facts: dict[str, Any] = {"reason": message.strip()}
+    if _OUT_OF_PATIENCE.match(said_in(message)):
+        facts["stopped_early"] = True
+    return facts
 
 
 def said_in(message: str) -> str:

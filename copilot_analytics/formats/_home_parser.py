@@ -43,6 +43,7 @@ from copilot_analytics.formats._home_line_kinds import (
     OF_FOLD,
     OF_SAMPLE,
     SECTION,
+    end_of,
     may_measure,
     said_in,
     says_the_end,
@@ -249,7 +250,7 @@ class HomeTextParser(LineParser):
         """Take a line that measures nothing; it may say what the next ones are about."""
         if self._has_begun and says_the_end(message):
             yield from self._before_row({})
-            yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
+            yield self._rows.reader.record("end", number, facts=end_of(message))
             self._evaluations.is_over = True
             self._rows.last_row.clear()  # the next run may say the same
             return

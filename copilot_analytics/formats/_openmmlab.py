@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from copilot_analytics.formats._base import Field, LineParser
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Field, LineParser
 from copilot_analytics.formats._numbers import NUMBER, whole
 from copilot_analytics.formats._openmmlab_clock import StepClock
 from copilot_analytics.formats._openmmlab_config import MAX_CHARACTERS, read_config
@@ -103,6 +103,8 @@ class TextParser(LineParser):
     """Reads a text log of MMEngine or mmcv; the two differ in their patterns only."""
 
     framework: ClassVar[str]
+    stamp_pattern: ClassVar[re.Pattern[str]]
+    stamp_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -120,9 +122,14 @@ class TextParser(LineParser):
         self._replaced: str | None = None
         self._best: Record | None = None
 
-    @abstractmethod
     def stamp(self, line: str) -> Stamp | None:
-        """Find the time stamp of a line."""
+        """Find the time stamp of a line; parts of it may be missing."""
+        found = self.stamp_pattern.search(line)
+        if found is None:
+            return None
+        spans = ((name, found.span(group)) for group, name in enumerate(self.stamp_names, 1))
+        fields = tuple(Field(name, *span) for name, span in spans if span[0] >= 0)
+        return Stamp(fields, found.end())
 
     @abstractmethod
     def evaluation(self, message: str, time: float | None, number: int) -> Iterator[Record] | None:
@@ -177,7 +184,7 @@ class TextParser(LineParser):
         elif found := _LOADED.search(message):
             self._loaded = found[1].strip()
         elif _STOPPED.search(message):
-            facts = {"reason": f"early stopping: {message}"}
+            facts = {**OUT_OF_PATIENCE, "reason": f"early stopping: {message}"}
             yield self._record("end", self._clock.last or None, None, time, number, facts=facts)
         else:
             yield from self._config(self._stated(message), number, time)

@@ -15,7 +15,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Field, LineParser, LogFormat
-from copilot_analytics.formats._home_line_kinds import says_the_end
+from copilot_analytics.formats._home_line_kinds import end_of, says_the_end
 from copilot_analytics.formats._home_plan import stated_plan
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -204,7 +204,7 @@ class TableParser(LineParser):
     def parse(self, line: str, number: int) -> Iterable[Record]:
         """Take the header, which a table that is appended to repeats; or a row of odd numbers."""
         if self._header and says_the_end(line):
-            return [self._rows.record("end", number, facts={"reason": line.strip()})]
+            return [self._rows.record("end", number, facts=end_of(line))]
         header = header_of(line)
         heading = None if header is None else self._heading(header)
         if header is not None and heading is not None:

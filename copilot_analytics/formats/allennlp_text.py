@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, LogFormat, Sample
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming
@@ -49,7 +49,7 @@ class AllenNLPParser(LineByLine):
             done, planned = float(found["epoch"]) + 1, float(found["last"]) + 1
             self._epoch = {"#epoch": done, "#epochs": planned}
         elif _STOPPED.search(line):
-            yield self.rows.record("end", number, facts={"reason": "early stopping"})
+            yield self.rows.record("end", number, facts=OUT_OF_PATIENCE)
 
     def close(self) -> Iterable[Record]:
         """Say what the last table told."""

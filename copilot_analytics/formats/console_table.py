@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
-from copilot_analytics.formats._home_line_kinds import says_the_end
+from copilot_analytics.formats._home_line_kinds import end_of, says_the_end
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Naming
@@ -67,7 +67,7 @@ class ConsoleTableParser(LineByLine):
                 row[name] = float(cell)
         if not _COUNTERS & row.keys() or len(row) < 2:
             if self._columns and (_SPACY_SAVED.search(line) or says_the_end(line)):
-                yield self.rows.record("end", number, facts={"reason": line.strip()})
+                yield self.rows.record("end", number, facts=end_of(line))
             return
         yield from self._said(row, number)
 
@@ -150,7 +150,10 @@ Stopping since valid_loss has not improved in the last 1 epochs.
                 Record(
                     "end",
                     facts={
-                        "reason": "Stopping since valid_loss has not improved in the last 1 epochs."
+                        "reason": (
+                            "Stopping since valid_loss has not improved in the last 1 epochs."
+                        ),
+                        "stopped_early": True,
                     },
                     line=5,
                 ),

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, LogFormat, Sample
 from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import NUMBER
@@ -105,7 +105,7 @@ class KerasConsoleParser(LineByLine):
             yield self.rows.record("checkpoint", number, facts={"path": path, "epoch": epoch})
         elif _STOPPED.search(line):
             yield from self._release()
-            yield self.rows.record("end", number, facts={"reason": "early stopping"})
+            yield self.rows.record("end", number, facts=OUT_OF_PATIENCE)
 
     def _see_best(self, found: re.Match[str], number: int) -> Iterator[Record]:
         facts: dict[str, str] = {"save_best": found["metric"]}
@@ -183,7 +183,7 @@ Epoch 00002: early stopping
                 Record("checkpoint", facts={"path": "toy.h5", "epoch": 1}, line=6),
                 Record("train", 2, 2.0, metrics={"loss": 2.125}, line=8),
                 Record("eval", 2, 2.0, metrics={"val_loss": 2.25}, line=8),
-                Record("end", facts={"reason": "early stopping"}, line=10),
+                Record("end", facts=OUT_OF_PATIENCE, line=10),
                 Record("eval", 2, 2.0, metrics={"loss": 2.5}, facts={"split": "test"}, line=11),
             ),
         ),

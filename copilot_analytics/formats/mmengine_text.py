@@ -22,7 +22,6 @@ from copilot_analytics.formats._openmmlab import (
     metric_fields,
     metrics_of,
 )
-from copilot_analytics.formats._stamps import Stamp
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -74,15 +73,8 @@ class MMEngineTextParser(TextParser):
     """Reads a text log of MMEngine."""
 
     framework: ClassVar[str] = "mmengine"
-
-    def stamp(self, line: str) -> Stamp | None:
-        """Find the time stamp of a line; its year may be missing."""
-        found = _STAMP.search(line)
-        if found is None:
-            return None
-        spans = ((name, found.span(group)) for group, name in enumerate(_STAMP_NAMES, 1))
-        fields = tuple(Field(name, *span) for name, span in spans if span[0] >= 0)
-        return Stamp(fields, found.end())
+    stamp_pattern = _STAMP
+    stamp_names = _STAMP_NAMES
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a training line stand."""

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, LogFormat, Sample
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming
@@ -59,7 +59,7 @@ class PaddleHapiParser(LineByLine):
         elif found := _SAVED.match(line):
             yield self.rows.record("checkpoint", number, facts={"path": found["path"]})
         elif _STOPPED.match(line):
-            yield self.rows.record("end", number, facts={"reason": "early stopping"})
+            yield self.rows.record("end", number, facts=OUT_OF_PATIENCE)
 
     def close(self) -> Iterable[Record]:
         """Say what an evaluation told whose end the log lacks."""
@@ -123,7 +123,7 @@ Epoch 2: Early stopping.
                     line=8,
                 ),
                 Record("train", 25, metrics={"loss": 2.0, "acc": 0.5}, line=11),
-                Record("end", facts={"reason": "early stopping"}, line=12),
+                Record("end", facts=OUT_OF_PATIENCE, line=12),
             ),
         ),
         Sample(

@@ -7,17 +7,17 @@ header names those of the row ``all``, the result of the validation.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, LogFormat, Sample
 from copilot_analytics.formats._line_by_line import LineByLine, one_row
 from copilot_analytics.formats._numbers import IS_NUMBER
 from copilot_analytics.formats._rows import Name, Naming
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _TRAIN_HEADER = re.compile(
     r"^\s*Epoch\s+(?P<columns>(?:(?:gpu_mem|lr|iou_loss)\s.*|mem\s.*))$", re.IGNORECASE
@@ -39,6 +39,7 @@ _OPTIONS = re.compile(
     r"^\s*(?:engine[/\\]trainer|train): .*?(?<![\w])epochs=(?P<epochs>\d{1,7})(?!\w)"
 )
 _VERSION = re.compile(r"^\s*(?P<framework>Ultralytics \S{1,20}|YOLOv\d\S{0,6}) 🚀.{0,60}torch-")
+_COMPLETED: Mapping[str, Any] = {"reason": "completed"}
 _EARLY = re.compile(r"(?:Training stopped early|Stopping training early) as no improvement")
 _DONE = re.compile(
     r"^\s*(?:\d{1,7} epochs completed in [\d.]{1,20} hours|Training completed in [\d.]{1,20} hours)"
@@ -98,7 +99,7 @@ class YoloConsoleParser(LineByLine):
         self._begun = 0  # epochs whose header was printed
         self._is_told = False  # whether the bar below the last header was read
         self._is_validated = True
-        self._why_done: str | None = None
+        self._end = _COMPLETED
 
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Take one line."""
@@ -122,7 +123,7 @@ class YoloConsoleParser(LineByLine):
         if (found := _START.search(line)) or (found := _OPTIONS.search(line)):
             self._epochs = int(found["epochs"])
             self._base = self._said = None
-            self._is_validated, self._why_done, self._begun = True, None, 0
+            self._is_validated, self._end, self._begun = True, _COMPLETED, 0
             plan = {"planned_epochs": self._epochs, "step_unit": "epoch"}
             yield from rows.config(plan, number)
         elif found := _RESUME.search(line):
@@ -138,10 +139,10 @@ class YoloConsoleParser(LineByLine):
             self._results = ("metrics/mAP_0.5", "metrics/mAP_0.5:0.95")
             yield from self._see_result([found["loose"], found["strict"]], number)
         elif _EARLY.search(line):
-            self._why_done = "early stopping"
+            self._end = OUT_OF_PATIENCE
         elif _DONE.search(line):
             self._is_validated = True
-            yield rows.record("end", number, facts={"reason": self._why_done or "completed"})
+            yield rows.record("end", number, facts=self._end)
 
     def _see_row(self, found: re.Match[str], number: int) -> Iterator[Record]:
         cells, epoch, last = found["cells"].split(), int(found["epoch"]), int(found["of"])

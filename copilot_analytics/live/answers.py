@@ -10,7 +10,7 @@ from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
 from copilot_analytics.live import mutes
-from copilot_analytics.wording import duration, number
+from copilot_analytics.wording import duration, in_words, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,10 +64,7 @@ def answer(command: Command, runs: Sequence[Watched], now: float, courier: Couri
     write = {"status": status, "eta": eta, "why": why}.get(command.name)
     if write is None:
         return Answer(HELP)
-    texts = [write(watched, now) for watched in runs[:_MOST_RUNS]]
-    if len(runs) > _MOST_RUNS:
-        texts.append(f"… and {len(runs) - _MOST_RUNS} more runs")
-    return Answer("\n\n".join(texts) or "nothing is watched yet")
+    return Answer(_of_each(runs, now, write) or "nothing is watched yet")
 
 
 def figure_job(
@@ -90,7 +87,11 @@ def figure_job(
 
 def card(runs: Sequence[Watched], now: float) -> str:
     """Write the status card: a few lines for each run."""
-    texts = [status(watched, now) for watched in runs[:_MOST_RUNS]]
+    return _of_each(runs, now, status)
+
+
+def _of_each(runs: Sequence[Watched], now: float, write: Callable[[Watched, float], str]) -> str:
+    texts = [write(watched, now) for watched in runs[:_MOST_RUNS]]
     if len(runs) > _MOST_RUNS:
         texts.append(f"… and {len(runs) - _MOST_RUNS} more runs")
     return "\n\n".join(texts)
@@ -108,7 +109,7 @@ def status(watched: Watched, now: float) -> str:
         return f"⚪ {following.path}: {known}"
     analysis = watched.analysis
     life = state(watched, now)
-    phase = analysis.phases.current.value.replace("_", " ").lower()
+    phase = in_words(analysis.phases.current.value)
     lines = [f"{_MARKS.get(life) or _health(analysis)} {watched.name}: {life}, {phase}"]
     where = extent(analysis.run)
     lines.append(f"{where}; {left(watched, now)}" if life != "finished" else where)

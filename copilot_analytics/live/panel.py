@@ -10,7 +10,7 @@ from copilot_analytics.live import answers
 from copilot_analytics.live.run_names import near
 from copilot_analytics.live.screen import AGAIN, clock, harmless, verdict_of, waits_for
 from copilot_analytics.live.sparkline import Curve
-from copilot_analytics.wording import duration, number
+from copilot_analytics.wording import duration, in_words, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
     head = Text(no_wrap=True, overflow="ellipsis")
     head.append(life, style=_COLOURS.get(life, ""))
     head.append(" · ")
-    head.append(phase.replace("_", " ").lower(), style=_PHASE_COLOURS.get(phase, ""))
+    head.append(in_words(phase), style=_PHASE_COLOURS.get(phase, ""))
     silence_s = following.silence_s(now)
     if silence_s > 30 and life not in answers.AT_REST:
         head.append(f" · {answers.quiet(watched, now)}", style="dim")
@@ -267,7 +267,7 @@ def _row(watched: Watched, now: float) -> dict[str, tuple[str, str]]:
     return {
         "run": (harmless(watched.name), ""),
         "state": (life, _COLOURS.get(life, "")),
-        "phase": (phase.replace("_", " ").lower(), _PHASE_COLOURS.get(phase, "")),
+        "phase": (in_words(phase), _PHASE_COLOURS.get(phase, "")),
         "progress": ("–" if done is None else f"{math.floor(100 * min(done, 1.0) + 1e-6)} %", ""),
         "left": ("–" if left is None else duration(left), ""),
         "best": (number(analysis.metric.best), ""),

@@ -100,7 +100,7 @@ class Watched:
             lambda: self.analysis,
             process=following.process.reason,
             successor=following.successor,
-            look=DISK,
+            look=DISK.once(),
         )
 
     def recall(self, event: Event) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from copilot_analytics.wording import in_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -254,7 +256,7 @@ def _draw_bands(ax: Axes, bands: Sequence[Band]) -> list[Artist]:
         stop = max(band.stop, band.start + 0.002 * (right - left))
         ax.axvspan(band.start, stop, color=colour, alpha=0.13, lw=0)
         ax.axvspan(band.start, stop, ymin=0.985, ymax=1.0, color=colour, lw=0)
-        name = band.phase.replace("_", " ").lower()
+        name = in_words(band.phase)
         # A letter at this size takes about 0.0085 of the width of the axes.
         if (stop - band.start) / (right - left) > 0.0088 * len(name) + 0.01:
             ax.text(

@@ -16,13 +16,13 @@ from copilot_analytics.report.which_checkpoint import (
 )
 from copilot_analytics.report.wording import extent, phase_of, place, within
 from copilot_analytics.stats.stopping import shipped_rule
-from copilot_analytics.wording import begun, duration, is_share, number, share
+from copilot_analytics.wording import begun, duration, in_words, is_share, number, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.findings import Finding
-    from copilot_analytics.report.which_checkpoint import Usable
+    from copilot_analytics.report.which_checkpoint import Look, Usable
 
 _SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
 _STATES = {
@@ -53,7 +53,7 @@ def headline(analysis: Analysis) -> str:
 
     The state comes first, since a phase without it misleads.
     """
-    phase = analysis.phases.current.value.replace("_", " ").lower()
+    phase = in_words(analysis.phases.current.value)
     if analysis.life.stopped_early and phase in {"converged", "plateau"}:
         phase = "stopped early"
     return f"{analysis.life.status}, {phase}"
@@ -61,7 +61,7 @@ def headline(analysis: Analysis) -> str:
 
 def actions(analysis: Analysis) -> list[str]:
     """Say what to do now, the most urgent first; at least one line."""
-    stop, status = analysis.stop, analysis.life.status
+    stop, status, look = analysis.stop, analysis.life.status, DISK.once()
     lines = []
     if stop.advice == "kill":
         lines.append(f"**Kill it.** {sentence(stop.reason)}.")
@@ -79,15 +79,16 @@ def actions(analysis: Analysis) -> list[str]:
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
     elif status in {"crashed", "interrupted"}:
-        last = newest(analysis, DISK)
+        last = newest(analysis, look)
         named = last if last == LAST else f"`{last}`, {LAST}"
         lines.append(f"To go on, resume from {named}.")
     lines += [
-        f"{sentence(_named(finding, analysis))}: {recommendation(analysis, finding, DISK)}"
+        f"{sentence(_named(finding, analysis))}: {recommendation(analysis, finding, look)}"
         for finding in analysis.findings
-        if finding.severity >= Severity.WARNING and finding.recommendation
+        if finding.recommendation
+        and (finding.severity >= Severity.WARNING or (stop.advice == "stop" and finding.mend_first))
     ]
-    choice = _checkpoints(analysis)
+    choice = _checkpoints(analysis, look)
     if choice:
         lines.append(choice)
     seen: set[str] = set()
@@ -206,11 +207,11 @@ def track_record(analysis: Analysis) -> str:
     )
 
 
-def _checkpoints(analysis: Analysis) -> str:
+def _checkpoints(analysis: Analysis, look: Look) -> str:
     run = analysis.run
     if not analysis.stop.checkpoints:
         return ""
-    usable = to_use(analysis, DISK)
+    usable = to_use(analysis, look)
     first, *others = usable.choices[:4]
     there = usable.on_disk(first)
     at = place(run, first.step, first.epoch)

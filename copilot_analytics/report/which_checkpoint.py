@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from copilot_analytics.report.checkpoint_files import on_disk, usable_first
 
@@ -40,6 +40,21 @@ class Look:
 
     on_disk: Callable[[Analysis, Iterable[str]], dict[str, bool]] = on_disk
     folder: Callable[[Analysis], CheckpointFolder] = _below_the_log
+
+    def once(self) -> Look:
+        """Return a look that asks the disk each question once, for what is said at one moment."""
+        known: dict[Any, tuple[Analysis, Any]] = {}  # no other analysis gets the id of a kept one
+
+        def ask(question: Callable[..., Any], analysis: Analysis, *names: tuple[str, ...]) -> Any:
+            key = (question, id(analysis), *names)
+            if key not in known:
+                known[key] = analysis, question(analysis, *names)
+            return known[key][1]
+
+        return Look(
+            lambda analysis, names: ask(self.on_disk, analysis, tuple(names)),
+            lambda analysis: ask(self.folder, analysis),
+        )
 
 
 DISK = Look()

@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_bot_api import FakeBotApi, make_message  # it lies in this folder
+from made_runs import make_analysis, make_run
 from policy_feeds import Feed
 
 from copilot_analytics.alerts.channels import _http  # as above
@@ -69,6 +70,18 @@ def opened():
     yield make
     for ledger in ledgers:
         ledger.close()
+
+
+@pytest.fixture
+def ledger():
+    made = Ledger(":memory:")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return make_analysis(make_run())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ DEAD = Finding(
     "dead_run", Severity.WARNING, None, "the loss is still 2.31, as from guessing", "Nothing.",
     (Evidence("training loss", "2.31"),), "Stop and check the labels.",
 )  # fmt: skip
-STOP = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %")
+STOP = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %", says_chance=True)
 
 
 def test_it_is_told_and_its_plateau_and_the_advice_to_stop_are_not(policy, feed):

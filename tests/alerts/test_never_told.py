@@ -60,7 +60,7 @@ def test_a_digest_of_the_past_names_it_all_the_same(analysis):
 
 
 def test_advice_to_stop_that_stands_is_in_the_first_message(analysis):
-    stop = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %")
+    stop = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %", says_chance=True)
     standing = replace(analysis, findings=(), stop=stop)
     policy = Policy()
     event = Event("advice", "stop", 4000, None, 80, "stop: so", Severity.WARNING)

@@ -31,7 +31,7 @@ from copilot_analytics.schedule import Drop
 SPAN = PhaseSpan(
     Phase.PLATEAU, 1000, 1500, 10.0, 7, "flat within noise", (Evidence("loss", "0", "1"),)
 )
-PLATEAU = Phases(Phase.PLATEAU, reason="flat at this look", history=(SPAN,), evidence=SPAN.evidence)
+PLATEAU = Phases(Phase.PLATEAU, seen="flat at this look", history=(SPAN,), evidence=SPAN.evidence)
 MAIN = MainMetric(name="acc", best=0.7, delta=0.005, delta_text="0.5 pt", n=12)
 
 

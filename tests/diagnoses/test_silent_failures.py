@@ -211,6 +211,43 @@ def test_a_rate_of_zero_stays_told_at_the_end_of_the_run(start: float) -> None:
     assert finding.step == round(4000 * start) + 10
 
 
+@pytest.mark.parametrize(
+    ("start", "rate", "name"),
+    [(0.2, 1e-7, "schedule_spent"), (0.2, 0.0, "lr_zero"), (0.2, 1e-3, ""), (0.6, 1e-7, "")],
+)
+def test_a_rate_that_is_gone_with_most_of_the_plan_to_come(
+    start: float, rate: float, name: str
+) -> None:
+    made = with_rows(
+        healthy(schedule="none", metric=lambda _: 0.4, loss=lambda _: 1.0),
+        "lr",
+        lambda share, *_: 1e-2 if share <= start else rate,
+    )
+    said = found(made.session())
+    assert {"schedule_spent", "lr_zero"} & said.keys() == ({name} if name else set())
+    if name:
+        assert said[name].step == round(4000 * start) + 10
+        assert "80 % of the plan" in said[name].title.replace("80%", "80 %")
+        assert said[name].mend_first == "the schedule"
+
+
+def test_a_rate_that_is_gone_stays_gone_though_half_of_the_plan_is_done() -> None:
+    made = with_rows(healthy(), "lr", lambda share, *_: 1e-2 if share <= 0.2 else 1e-7)
+    kinds = [e.kind for e in made.session().events if e.key == "schedule_spent"]
+    assert kinds == ["finding"]
+
+
+@pytest.mark.parametrize("last", [0.0, 1e-9])
+def test_a_plan_in_steps_counts_where_it_ends_before_the_epochs(last: float) -> None:
+    run = Session()
+    run.update(Record("config", facts={"planned_epochs": 1, "planned_steps": 2000}))
+    for step in range(2, 2001, 2):
+        rate = max(1e-2 * (1.0 - step / 1850), last)
+        run.update(Record("train", step, step / 8000, metrics={"loss": 1.0, "lr": rate}, line=step))
+    run.close()
+    assert not {"schedule_spent", "lr_zero"} & {finding.id for finding in run.findings}
+
+
 def test_a_schedule_that_ends_at_zero_is_well() -> None:
     made = with_rows(healthy(), "lr", lambda share, _, rate: rate if share <= 0.95 else 0.0)
     assert "lr_zero" not in found(made.session())

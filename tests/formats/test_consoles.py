@@ -9,150 +9,11 @@ import pytest
 from copilot_analytics.formats._base import LineParser
 from copilot_analytics.reading.detect import known_formats
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import Block, Record
+from copilot_analytics.records import Block
 
 if TYPE_CHECKING:
     from copilot_analytics.records import Item
-
-
-def _read(text: str, chunk: int = 1 << 20) -> tuple[str, list[Record]]:
-    reader = LogReader("toy.log")
-    raw = text.encode()
-    items: list[Item] = []
-    for start in range(0, len(raw), chunk):
-        items += reader.feed(raw[start : start + chunk])
-    items += reader.close()
-    assert reader.detection is not None
-    records = [
-        record
-        for item in items
-        for record in (item.records() if isinstance(item, Block) else [item])
-    ]
-    return str(reader.detection.format), records
-
-
-def _points(records: list[Record], kind: str, name: str) -> list[tuple[int | None, float]]:
-    return [(r.step, r.metrics[name]) for r in records if r.kind == kind and name in r.metrics]
-
-
-def test_keras_frames_over_one_another_are_one_point() -> None:
-    frames = "".join(
-        f"{at}/20 [====>.........] - ETA: 1s - loss: {3 - at / 10:.4f}" + "\b" * 60 + "\r"
-        for at in range(1, 20)
-    )
-    text = (
-        "Epoch 1/2\n\n"
-        + frames
-        + "20/20 [=======] - 2s 5ms/step - loss: 1.5000 - val_loss: 1.2500\n"
-        "Epoch 2/2\n\n" + frames
-    )
-    log_format, records = _read(text)
-    assert log_format == "keras_console"
-    assert _points(records, "train", "loss") == [(1, 1.5)]
-    assert _points(records, "eval", "val_loss") == [(1, 1.25)]
-
-
-def test_keras_epoch_with_unknown_length_is_told_by_its_last_frame() -> None:
-    text = """\
-Epoch 1/2
-      1/Unknown - 3s 3s/step - loss: 2.0000
-     12/Unknown - 4s 1s/step - loss: 1.7500
-12/12 [==============================] - 5s 100ms/step - loss: 1.7500 - val_loss: 1.5000
-Epoch 2/2
-12/12 [==============================] - 5s 100ms/step - loss: 1.2500 - val_loss: 1.0000
-"""
-    _, records = _read(text)
-    assert _points(records, "train", "loss") == [(1, 1.75), (2, 1.25)]
-
-
-def test_keras_evaluation_of_a_callback_is_not_the_epoch() -> None:
-    text = """\
-Epoch 1/2
- 5/20 [=====>........................] - ETA: 1s - loss: 2.0000
-20/20 [==============================] - ETA: 0s - loss: 1.5000
-8/8 [==============================] - 1s 2ms/step - loss: 9.0000
-20/20 [==============================] - 3s 100ms/step - loss: 1.5000
-Epoch 2/2
- 5/20 [=====>........................] - ETA: 1s - loss: 1.5000
-"""
-    _, records = _read(text)
-    assert _points(records, "train", "loss") == [(1, 1.5)]
-
-
-def test_keras_restarts_in_one_file_are_runs() -> None:
-    epoch = "Epoch {}/3\n20/20 - 1s - loss: {}\n"
-    fit = "".join(epoch.format(number, 1 / number) for number in (1, 2, 3))
-    _, records = _read(fit + fit)
-    assert _points(records, "train", "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)] * 2
-
-
-_BAR = "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
-_ALL = "        Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100%\n"
-
-
-def _epoch(number: int, total: int, loss: float) -> str:
-    row = f"      {number}/{total}    2.5G      {loss}     1.5      1.25      20      640: "
-    return _BAR + row + "50%|█ | 1/2 [00:01<00:01]\r" + row + "100%|██| 2/2 [00:02<00:00]\n"
-
-
-def _result(strict: float) -> str:
-    return _ALL + f"        all         10         20        0.5       0.25      0.5  {strict}\n"
-
-
-def test_yolo_counts_one_result_an_epoch() -> None:
-    start = "Starting training for 2 epochs...\n"
-    text = (
-        _result(0.0)
-        + start
-        + _epoch(1, 2, 2.5)
-        + _result(0.125)
-        + _epoch(2, 2, 2.25)
-        + _result(0.25)
-        + "2 epochs completed in 0.002 hours.\nValidating best.pt...\n"
-        + _result(0.75)
-    )
-    log_format, records = _read(text)
-    assert log_format == "yolo_console"
-    assert _points(records, "train", "train/box_loss") == [(1, 2.5), (2, 2.25)]
-    assert _points(records, "eval", "metrics/mAP50-95(B)") == [(1, 0.125), (2, 0.25)]
-
-
-def test_yolo_resumed_counts_from_where_its_plan_says() -> None:
-    head = "     Epoch   gpu_mem       box       obj       cls    labels  img_size\n"
-    row = "    226/499     1.25G    0.0625    0.05    0.025    45    640: 100%|██| 4/4 [00:09]\n"
-    _, records = _read("Starting training for 500 epochs...\n" + head + row)
-    assert _points(records, "train", "train/box_loss") == [(227, 0.0625)]
-    _, without_plan = _read(head + row)
-    assert _points(without_plan, "train", "train/box_loss") == [(227, 0.0625)]
-
-
-def test_an_epoch_of_yolo_that_is_cut_is_no_point() -> None:
-    cut = _epoch(2, 2, 9.0).partition("\r")[0]
-    _, records = _read(_epoch(1, 2, 2.5) + _result(0.125) + cut)
-    assert _points(records, "train", "train/box_loss") == [(1, 2.5)]
-
-
-def test_a_loader_with_one_more_batch_moves_no_step_back() -> None:
-    lines = []
-    for epoch, length in enumerate((4, 5, 4)):
-        lines += [
-            f"Epoch: [{epoch}]  [{at}/{length}]  eta: 0:00:01  lr: 0.1  loss: 1.0 (1.0)\n"
-            for at in range(length)
-        ]
-    _, records = _read("".join(lines))
-    steps = [step for step, _ in _points(records, "train", "loss")]
-    assert steps == list(range(1, 14))
-
-
-def test_a_validation_that_is_cut_gives_no_result() -> None:
-    text = """\
-Train: 0 [   0/2 (  0%)]  Loss: 4.500 (4.50)  Time: 0.500s, 64/s  LR: 1.000e-03
-Test: [   0/9]  Time: 0.500 (0.500)  Loss:   4.000 ( 4.000)  Acc@1:  25.000 ( 25.000)
-Test: [   8/9]  Time: 0.500 (0.500)  Loss:   3.000 ( 3.500)  Acc@1:  75.000 ( 50.000)
-"""
-    log_format, records = _read(text)
-    assert log_format == "timm_text"
-    assert not [record for record in records if record.kind == "eval"]
+from log_texts import points_of, read_console
 
 
 def test_detectron2_row_of_the_writers_that_close_is_of_before_the_exception() -> None:
@@ -166,7 +27,7 @@ def test_detectron2_row_of_the_writers_that_close_is_of_before_the_exception() -
         "[03/01 10:00:03 d2.engine.hooks]: Overall training speed: 39 iterations in 0:00:03\n"
     )
     first = start + row.format(1, 19) + row.format(2, 39) + fall + row.format(3, 41)
-    _, records = _read(first + start + row.format(4, 19))
+    _, records = read_console(first + start + row.format(4, 19))
     trained = [(r.step, r.line) for r in records if r.kind == "train"]
     assert trained == [(19, 2), (39, 3), (41, 4), (19, 11)]
     (crash,) = [r for r in records if r.kind == "crash"]
@@ -182,14 +43,8 @@ def test_detectron2_result_stands_at_the_checkpoint_before_it() -> None:
         + line.format(99)
         + "copypaste: Task: bbox\ncopypaste: AP,AP50\ncopypaste: 3.5000,nan\n"
     )
-    _, records = _read(text)
-    assert _points(records, "eval", "bbox/AP") == [(99, 1.5), (99, 3.5)]
-
-
-@pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_cuts_change_nothing(chunk: int) -> None:
-    text = _epoch(1, 2, 2.5) + _result(0.125) + _epoch(2, 2, 2.25) + _result(0.25)
-    assert repr(_read(text, chunk)) == repr(_read(text))
+    _, records = read_console(text)
+    assert points_of(records, "eval", "bbox/AP") == [(99, 1.5), (99, 3.5)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
@@ -207,15 +62,15 @@ def test_a_document_of_another_encoding_keeps_its_plan(encoding: str, chunk: int
         items += reader.feed(raw[start : start + chunk])
     items += reader.close()
     records = [r for i in items for r in (i.records() if isinstance(i, Block) else [i])]
-    assert _points(records, "train", "loss") == [(10, 2.5), (20, 1.5)]
+    assert points_of(records, "train", "loss") == [(10, 2.5), (20, 1.5)]
     assert any(r.facts.get("planned_steps") == 50 for r in records)
 
 
 def test_steps_with_a_loss_alone_are_not_taken_for_llm_c() -> None:
     rows = "".join(f"step {i * 10} | loss {3 - i / 10:.3f} | step time 31.2ms\n" for i in range(9))
-    form, records = _read(rows + "step 80 train loss: 2.1 test loss: 2.25\n")
+    form, records = read_console(rows + "step 80 train loss: 2.1 test loss: 2.25\n")
     assert form == "home_text"
-    assert _points(records, "eval", "test loss") == [(80, 2.25)]
+    assert points_of(records, "eval", "test loss") == [(80, 2.25)]
 
 
 def test_results_of_several_trials_of_ray_are_no_run_of_rllib() -> None:
@@ -226,30 +81,9 @@ def test_results_of_several_trials_of_ray_are_no_run_of_rllib() -> None:
         )
         == 0.0
     )
-    form, records = _read(block.format(1, 0) + block.format(1, 1))
+    form, records = read_console(block.format(1, 0) + block.format(1, 1))
     assert form == "rllib_text"
-    assert _points(records, "eval", "episode_reward_mean") == [(4000, 1.5), (4001, 1.5)]
-
-
-def test_keras_frames_of_windows_are_glued_without_their_bar() -> None:
-    text = "".join(
-        f"Epoch {e}/2\n900/900 [======] - ETA: 1s - loss: 0.9 - acc: 0.25 - ETA: 0s - loss: 0.8 - "
-        f"acc: 0.3 - 4s 5ms/step - loss: 0.{e}5 - acc: 0.5000 - val_loss: 0.{e}25\n"
-        for e in (1, 2)
-    )
-    log_format, records = _read(text)
-    assert log_format == "keras_console"
-    assert _points(records, "train", "loss") == [(1, 0.15), (2, 0.25)]
-    assert _points(records, "eval", "val_loss") == [(1, 0.125), (2, 0.225)]
-
-
-def test_a_lone_evaluation_of_keras_is_no_training() -> None:
-    lines = [
-        "Found 40 images belonging to 4 classes.",
-        "5/5 [======] - 2s 3s/step - loss: 0.5000 - acc: 0.7500",
-        "Test accuracy: 0.75",
-    ]
-    assert all(form.confidence(lines) < 0.5 for form in known_formats().values())
+    assert points_of(records, "eval", "episode_reward_mean") == [(4000, 1.5), (4001, 1.5)]
 
 
 def test_every_boosting_that_stops_early_is_a_run() -> None:
@@ -259,72 +93,10 @@ def test_every_boosting_that_stops_early_is_a_run() -> None:
         + f"Early stopping, best iteration is:\n[20]\tvalid_0's auc: 0.{part}20\n"
         for part in (5, 6, 7)
     )
-    log_format, records = _read(text)
+    log_format, records = read_console(text)
     assert log_format == "lightgbm_text"
     assert len([r for r in records if r.kind == "launch"]) == 2
-    assert [s for s, _ in _points(records, "eval", "valid_0's auc")] == [10, 20, 30] * 3
-
-
-def test_the_trainer_may_speak_behind_the_last_frame() -> None:
-    frame = "Epoch 1: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.500]"
-    _, records = _read(f"{frame}`Trainer.fit` stopped: `max_epochs=2` reached.\n")
-    assert any(r.facts.get("planned_epochs") == 2 for r in records)
-    assert any(r.kind == "end" for r in records)
-
-
-def _rich(frame: str, *metrics: str) -> str:
-    lines = [frame + (metrics or ("",))[0], *(" " * len(frame) + one for one in metrics[1:])]
-    return "".join(f"{line:<80}\n" for line in lines)
-
-
-@pytest.mark.parametrize("header", ["", "GPU available: False, used: False\n"])
-@pytest.mark.parametrize("chunk", [1 << 20, 7])
-def test_a_bar_of_rich_counts_epochs_from_zero_to_the_last_one(header: str, chunk: int) -> None:
-    log_format, records = _read(
-        f"{header}\nDetected KeyboardInterrupt, attempting graceful shutdown ...\n"
-        + _rich(
-            "Epoch 6/29 ━━━━╸             6/22 0:00:00 • 0:00:02 11.87it/s ",
-            "v_num: 0.000",
-            "train_loss: 0.447",
-            "val_acc: 0.826",
-        ),
-        chunk,
-    )
-    assert log_format == "lightning_console"
-    facts = [dict(r.facts) for r in records if r.kind == "config"]
-    assert facts[1:] == [{"planned_epochs": 30}, {"steps_per_epoch": 22}]
-    assert _points(records, "train", "train_loss") == [(6 * 22 + 6, 0.447)]
-    assert _points(records, "eval", "val_acc") == [(6 * 22 + 6, 0.826)]
-
-
-def test_frames_of_rich_tell_the_plan_before_the_first_batch_is_done() -> None:
-    bar = "━━━━━━━━━━━━━"
-    sanity = _rich(
-        f"Epoch 0/5  {bar} 0/4 0:00:00 • -:--:-- 0.00it/s ", "v_num: 0.0", "val_acc: 0.05"
-    )
-    frames = "".join(
-        _rich(f"Epoch 0/5  {bar} {batch}/4 0:00:00 • 0:00:01 9.50it/s ", "v_num: 0.0", "loss: 0.5")
-        for batch in (1, 2)
-    )
-    _, records = _read(sanity + frames)
-    assert [dict(r.facts) for r in records[1:3]] == [{"planned_epochs": 6}, {"steps_per_epoch": 4}]
-    assert _points(records, "train", "loss") == [(1, 0.5), (2, 0.5)]
-    assert not [r for r in records if r.kind == "eval"]
-
-
-def test_a_bar_of_rich_without_an_end_is_no_plan() -> None:
-    frame = "Epoch 3/-2 ━━━━━━━━━━━━━━━━━━━━ 4/4 0:00:00 • 0:00:00 9.50it/s "
-    _, records = _read(_rich(frame, "v_num: 0.0", "loss: 0.5"))
-    assert not [r for r in records if "planned_epochs" in r.facts]
-    assert _points(records, "train", "loss") == [(16, 0.5)]
-
-
-def test_a_bar_of_another_script_that_rich_drew_is_not_lightning() -> None:
-    bars = "".join(
-        f"Epoch {e}/9 ━━━━━━━━━━━━━━━━━━━━ 4/4 0:00:00 • 0:00:00 loss: {1 / e:.3f}\n"
-        for e in range(1, 9)
-    )
-    assert _read(bars)[0] != "lightning_console"
+    assert [s for s, _ in points_of(records, "eval", "valid_0's auc")] == [10, 20, 30] * 3
 
 
 def test_results_between_the_ticks_of_stylegan_leave_the_log_to_its_console() -> None:
@@ -338,16 +110,16 @@ def test_results_between_the_ticks_of_stylegan_leave_the_log_to_its_console() ->
     )
     results = result.format(120.5, 0) + result.format(80.5, 4)
     text = "Training for 25000 kimg...\n\n" + results.replace("\n", "\n" + tick.format(0, 0))
-    assert _read(text)[0] == "stylegan_text"
-    found, records = _read(results)
+    assert read_console(text)[0] == "stylegan_text"
+    found, records = read_console(results)
     assert found == "stylegan_json"
-    assert _points(records, "eval", "fid50k_full") == [(0, 120.5), (4000, 80.5)]
+    assert points_of(records, "eval", "fid50k_full") == [(0, 120.5), (4000, 80.5)]
 
 
 def test_another_boosting_does_not_turn_the_direction_round() -> None:
     row = "{0}:\tlearn: 0.{1}\ttest: 0.{1}\tbest: 0.{1} ({0})\ttotal: 50ms\tremaining: 5s\n"
     text = "".join(row.format(tree, tens + tree) for tens in (50, 20) for tree in (0, 1, 2))
-    log_format, records = _read(text)
+    log_format, records = read_console(text)
     told = [r.facts["save_best_direction"] for r in records if "save_best_direction" in r.facts]
     assert (log_format, set(told)) == ("catboost_text", {"max"})
 
@@ -361,7 +133,7 @@ def test_five_numbers_and_a_time_are_no_row_of_rwkv_unless_loss_and_perplexity_a
 
 def test_results_of_sentence_transformers_leave_out_what_is_before_the_training() -> None:
     text = "epoch,steps,accuracy\n-1,-1,0.125\n" + "".join(f"{n},-1,0.{n}5\n" for n in (0, 1, 2))
-    _, records = _read(text)
+    _, records = read_console(text)
     assert [r.epoch for r in records if r.kind == "eval"] == [1.0, 2.0, 3.0]
 
 
@@ -378,7 +150,7 @@ def test_settings_of_another_run_of_robomimic_are_no_row_of_the_last_one() -> No
         '            }}\n        ],\n        "num_epochs": {}\n    }}\n}}\n'
         'Train Epoch 1\n{{\n    "Loss": 2.5\n}}\nTrain Epoch 2\n{{\n    "Loss": 1.5\n}}\n'
     )
-    _, records = _read(run.format(20) + run.format(30))
+    _, records = read_console(run.format(20) + run.format(30))
     assert [(r.step, dict(r.metrics)) for r in records if r.kind == "train"] == [
         (1, {"loss": 2.5}), (2, {"loss": 1.5}),
     ] * 2  # fmt: skip
@@ -396,26 +168,9 @@ def test_cells_of_a_table_of_matlab_may_be_blank():
         f" {f'3.{e}0' if e % 2 else '':>12} |       1.{e}0 |\n"
         for e in range(1, 7)
     )
-    name, records = _read(header + rows, chunk=50)
+    name, records = read_console(header + rows, size=50)
     assert name == "matlab_text"
-    assert [p for p, _ in _points(records, "train", "loss")] == [10, 20, 30, 40, 50, 60]
-    assert _points(records, "eval", "Validation RMSE") == [(10, 3.1), (30, 3.3), (50, 3.5)]
+    assert [p for p, _ in points_of(records, "train", "loss")] == [10, 20, 30, 40, 50, 60]
+    assert points_of(records, "eval", "Validation RMSE") == [(10, 3.1), (30, 3.3), (50, 3.5)]
     first = next(r for r in records if r.kind == "train")
     assert first.time == 26 * 3600 + 1
-
-
-def _short_rich(epoch: int, last: str, batch: int) -> str:
-    return (
-        f"Epoch {epoch}{last}  ━━━━━━━━━━━━━━━━ {batch}/40 0:00:0{batch // 10} • 0:00:01 "
-        f"20.00it/s train_loss: {1 / (epoch + 1):.3f}\n"
-    )
-
-
-@pytest.mark.parametrize(("last", "planned"), [("/2", 3), ("/4", 5), ("/-2", None), ("", None)])
-def test_the_bar_of_rich_names_the_last_epoch_from_0(last: str, planned: int | None) -> None:
-    text = "".join(_short_rich(epoch, last, batch) for epoch in range(3) for batch in (20, 40))
-    name, records = _read(text)
-    assert name == "lightning_console"
-    assert [r.step for r in records if r.kind == "train"] == [20, 40, 60, 80, 100, 120]
-    plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
-    assert plans == ([] if planned is None else [planned])

@@ -16,7 +16,7 @@ from copilot_analytics.records import Record
 from copilot_analytics.report.checkpoint_folders import NO_FOLDER, checkpoint_folder
 from copilot_analytics.report.document import document
 from copilot_analytics.report.verdict import actions
-from copilot_analytics.report.which_checkpoint import DISK
+from copilot_analytics.report.which_checkpoint import DISK, Look
 from copilot_analytics.run import Run
 
 # The best is of epoch 10; of epochs 11 and 12 each is as good within noise.
@@ -190,6 +190,18 @@ def test_a_run_that_broke_is_resumed_from_the_newest_on_disk(tmp_path):
     analysis = trained(tmp_path / "console.log", first=1, done=11, status="interrupted")
     (line,) = advice(analysis, (), Context("key", "run", look=DISK))
     assert line == "💡 To go on, resume from out/checkpoint-440."
+
+
+def test_the_disk_is_looked_through_once_for_a_message(tmp_path):
+    put_hf(tmp_path / "out", 80, 440)
+    analysis = trained(tmp_path / "console.log", first=1, done=11, status="interrupted")
+    asked = []
+    look = Look(folder=lambda of: asked.append(of) or checkpoint_folder(of)).once()
+    (line,) = advice(analysis, (), Context("key", "run", look=look))
+    assert line == "💡 To go on, resume from out/checkpoint-440." and asked == [analysis]
+    later = replace(analysis, life=replace(analysis.life, line=9))
+    advice(later, (), Context("key", "run", look=look))
+    assert asked == [analysis, later]
 
 
 def test_checkpoints_that_the_log_names_are_looked_for_by_name_alone(tmp_path):

@@ -72,8 +72,12 @@ def boosted(last_words):
     for tree in range(1, 131):
         worse = 0.0006 * max(tree - 100, 0)
         rows.append(f"[{tree}]\tvalid_0's multi_logloss: {0.37 + 2 * 0.92**tree + worse:.6f}\n")
-    reader, session = LogReader("lgb.log"), Session()
-    for record in records_of(reader.feed(("".join(rows) + last_words).encode()) + reader.close()):
+    return read("lgb.log", "".join(rows) + last_words)
+
+
+def read(name, text):
+    reader, session = LogReader(name), Session()
+    for record in records_of(reader.feed(text.encode()) + reader.close()):
         session.update(record)
     session.close()
     return Analysis.of(session)
@@ -96,3 +100,10 @@ def test_who_was_stopped_by_its_own_patience_has_not_converged():
 )
 def test_the_words_of_boosting_for_its_patience(line):
     assert boosted(f"{line}\n[100]\tvalid_0's multi_logloss: 0.375799\n").life.stopped_early
+
+
+def test_the_words_of_home_made_logs_for_patience():
+    rows = [f"epoch {n}: loss {2 * 0.8**n:.4f}, val_acc {1 - 0.8**n:.4f}\n" for n in range(1, 30)]
+    for words, early in (("Early stopping triggered", True), ("Training finished", False)):
+        life = read("train.log", "".join(rows) + words + "\n").life
+        assert (life.status, life.stopped_early) == ("finished", early)

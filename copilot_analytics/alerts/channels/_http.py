@@ -182,6 +182,21 @@ def slow_down(who: str, wait_s: float | None) -> Transient:
     return Transient(f"{who} asks to {asked} (HTTP 429)", wait_s)
 
 
+def refused(who: str, answer: Answer, remark: str) -> Fatal | Transient:
+    """Return the error for a webhook that takes nothing: for good, or only now.
+
+    Examples
+    --------
+    >>> refused("Slack", Answer(404, "no_team", None), "404: no_team")
+    Fatal('Slack does not take this webhook (404: no_team); make a new one')
+    >>> refused("Slack", Answer(502, "", None), "502: ")
+    Transient('Slack gave no proper answer (HTTP 502)')
+    """
+    if 400 <= answer.status < 500 and answer.status not in {408, 425}:
+        return Fatal(f"{who} does not take this webhook ({remark}); make a new one")
+    return Transient(f"{who} gave no proper answer (HTTP {answer.status})", answer.retry_after_s)
+
+
 def post(
     url: str,
     secrets: Secrets,

@@ -79,22 +79,19 @@ class DiscordChannel(Channel):
             answer = _http.post(self._url, self._secrets, form=form, files=files, who="Discord")
         else:
             answer = _http.post(self._url, self._secrets, document=document, who="Discord")
-        said = answer.json()
-        facts = said if isinstance(said, dict) else {}
+        told = answer.json()
+        facts = told if isinstance(told, dict) else {}
         if 200 <= answer.status < 300:
             return str(facts.get("id", ""))
         if answer.status == 429:
             wait_s = _http.wait_of(facts.get("retry_after")) or answer.retry_after_s
             raise _http.slow_down("Discord", wait_s)
-        remark = self._secrets.blotted(str(facts.get("message", "")))[:80]
+        said = self._secrets.blotted(str(facts.get("message", "")))[:80]
+        remark = f"{answer.status}: {said}"
         if answer.status in {400, 413}:
-            msg = f"Discord does not take this message ({answer.status}: {remark})"
+            msg = f"Discord does not take this message ({remark})"
             raise Rejected(msg)
-        if 400 <= answer.status < 500 and answer.status not in {408, 425}:
-            msg = f"Discord does not take this webhook ({answer.status}: {remark}); make a new one"
-            raise Fatal(msg)
-        msg = f"Discord gave no proper answer (HTTP {answer.status})"
-        raise Transient(msg, answer.retry_after_s)
+        raise _http.refused("Discord", answer, remark)
 
 
 def escaped(text: str) -> str:

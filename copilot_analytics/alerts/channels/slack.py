@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from copilot_analytics.alerts.channels import _http
 from copilot_analytics.alerts.channels._base import (
     Channel,
-    Fatal,
     Receipt,
     Rejected,
-    Transient,
     setting,
 )
 from copilot_analytics.alerts.channels._text import split_text
@@ -66,11 +64,7 @@ class SlackChannel(Channel):
         if answer.status == 400 and "invalid_token" not in said and "user" not in said:
             msg = f"Slack does not take this message ({said})"
             raise Rejected(msg)
-        if 400 <= answer.status < 500 and answer.status not in {408, 425}:
-            msg = f"Slack does not take this webhook ({answer.status}: {said}); make a new one"
-            raise Fatal(msg)
-        msg = f"Slack gave no proper answer (HTTP {answer.status})"
-        raise Transient(msg, answer.retry_after_s)
+        raise _http.refused("Slack", answer, f"{answer.status}: {said}")
 
 
 def escaped(text: str) -> str:
