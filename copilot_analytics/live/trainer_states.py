@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_FOLDERS = 50
 _MOST_BYTES = 8 << 20
-_EVERY_S = (15.0, 300.0)  # a look lists folders: each comes later than the one before it
+_EVERY_S = (2.0, 300.0)  # a look lists folders: each comes later than the one before it
 _HEAD = 1 << 12
 _NO_CHOICE = re.compile(rb'"best_metric": ?null')
 _FACTS = ("save_best", "save_best_direction")
@@ -47,7 +47,7 @@ class TrainerStates:
         """Tell whether it is time to look."""
         return now >= self._look_at
 
-    def choice(self, log: Path, now: float) -> dict[str, Any]:
+    def choice(self, log: Path, now: float, *, anew: bool = False) -> dict[str, Any]:
         """Return the metric that chooses the best checkpoint, and which way it is better.
 
         Parameters
@@ -56,13 +56,15 @@ class TrainerStates:
             The log that is followed.
         now
             Seconds since 1970.
+        anew
+            Look whether or not it is time to, also at states that were seen: the log has come on.
 
         Returns
         -------
         dict
             Facts of a configuration; empty if nothing new tells it.
         """
-        if not self.is_due(now):
+        if not (anew or self.is_due(now)):
             return {}
         self._look_at = now + self._wait_s
         self._wait_s = min(2.0 * self._wait_s, _EVERY_S[1])
@@ -70,7 +72,7 @@ class TrainerStates:
         for state in _states_near(log):
             with suppress(OSError):
                 status = state.stat()
-                if self._seen.get(state) == status.st_mtime_ns:
+                if self._seen.get(state) == status.st_mtime_ns and not anew:
                     continue
                 self._seen[state] = status.st_mtime_ns
                 if max(status.st_size, log.stat().st_size) > _MOST_BYTES or not _chooses(state):
