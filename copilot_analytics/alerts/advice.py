@@ -60,10 +60,10 @@ def advice(
         return [f"💡 {_of_a_stall(context)}"]
     grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
-        return [f"💡 {recommendation(analysis, grave[0], _look(context))}"]
+        return [f"💡 {_urged(stop, recommendation(analysis, grave[0], _look(context)))}"]
     unlearned = next((f for f in analysis.findings if f.id == "dead_run"), None)
     if unlearned is not None:
-        return [f"💡 {unlearned.recommendation}"]
+        return [f"💡 {_urged(stop, unlearned.recommendation)}"]
     if told and stop.advice not in {"stop", "kill"}:
         return [f"💡 {recommendation(analysis, told[0], _look(context))}"]
     if stop.advice not in _ADVICE:
@@ -184,6 +184,13 @@ def _going_on(analysis: Analysis, context: Context | None) -> str:
     if best and there.get(best) is False:
         return f"{text}; {best}, the best, is gone from the disk."
     return text + (f"; for evaluation use {best}." if best and best != resume else ".")
+
+
+def _urged(stop: StopAdvice, text: str) -> str:
+    """Say first that the run is to be stopped, where that is advised and not said."""
+    if stop.advice not in {"stop", "kill"} or text.startswith("Stop"):
+        return text
+    return f"{_ADVICE[stop.advice]}: {_lead(text)}"
 
 
 def _lead(reason: str) -> str:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SET_BACK_S = 1800.0  # what is said late lies less far behind
-PREMISE = "By the log's clock, what a watch that saw each line as it was written would have said"
+PREMISE = (
+    "By the log's clock, what each line made known, and the messages of a watch that saw each line"
+    " as it was written"
+)
 
 
 def as_text(said: Said | Balance) -> str:
