@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._base import DeltaUnit, Options
-from copilot_analytics.analyzers.lifecycle import patience_s
 from copilot_analytics.engine import Session
-from copilot_analytics.errors import LogError, UsageError
-from copilot_analytics.live.processes import process_of
+from copilot_analytics.errors import UsageError
+from copilot_analytics.live.quiet_logs import silence_of
 from copilot_analytics.live.recorded import Journals, read_to_end, recorded
 from copilot_analytics.reading.launches import LaunchFilter
 from copilot_analytics.reading.parsing import LogReader
@@ -21,7 +19,6 @@ from copilot_analytics.reading.run_folders import find_run
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.run import Run
 from copilot_analytics.stats.stopping import risk_bounds, strictness
-from copilot_analytics.wording import tells_year
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +31,6 @@ _RISK = re.compile(r"\s*(?P<amount>\d+\.?\d*|\.\d+)\s*(?P<unit>%)?\s*")
 _DELTA = re.compile(
     r"\s*(?P<amount>\d*\.?\d+(?:e-?\d+)?)\s*(?P<unit>%|pts?|points?)?\s*", re.IGNORECASE
 )
-_DAY_S = 86400.0
-_OVER_S = 900.0
-_OVER_WITHOUT_STAMPS_S = 3600.0
-_MAY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def iter_items(path: str | Path, log_format: str | None = None) -> Iterator[Item]:
@@ -182,7 +175,7 @@ def analyze(
         read_to_end(read)
         session = read.session
         at = time.time() if now is None else now
-        session.close(silence_s=_silence_s(Path(read.path), session.run, at))
+        session.close(silence_s=silence_of(Path(read.path), session.run, at))
     return Analysis.of(session)
 
 
@@ -228,25 +221,3 @@ def parse_risk(risk: str | float | None) -> float | None:
         )
         raise UsageError(msg) from None
     return share
-
-
-def _silence_s(path: Path, run: Run, now: float) -> float | None:
-    """Return for how long the log has been silent; None if it is over for good.
-
-    A copied log has a young file and old time stamps. Time stamps are naive, so that they may be
-    off by a time zone; only those more than a day old count against the file's own age, and those
-    that tell no year or no day do not. A log that no process holds open is over, too, if nobody may
-    write to it, or if it has been silent for longer than its pauses and the evaluations of its kind
-    last.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        msg = f"{path} vanished while it was read: {error.strerror}; name it again"
-        raise LogError(msg) from error
-    if run.last_time is not None and tells_year(run.last_time) and now - run.last_time > _DAY_S:
-        return None
-    age = now - status.st_mtime
-    quiet = _OVER_WITHOUT_STAMPS_S if run.last_time is None else max(_OVER_S, patience_s(run))
-    rests = age > quiet or not status.st_mode & _MAY_WRITE
-    return None if rests and process_of(path).state != "alive" else max(0.0, age)

@@ -10,7 +10,7 @@ from copilot_analytics.diagnoses._worse import gives_way
 from copilot_analytics.events import OUTDONE, OVER, Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.plugins import discover
-from copilot_analytics.records import Item, Record
+from copilot_analytics.records import WATCHED, Block, Item, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from copilot_analytics.diagnoses._base import Diagnosis
     from copilot_analytics.findings import Finding, NotJudged
     from copilot_analytics.run import Run
+
+_DAY_S = 86400.0
 
 
 @dataclass
@@ -76,6 +78,7 @@ class Session:
         self._fold = Fold(kinds, options, on_look=self._judge, path=path)
         self._standing: dict[str, _Standing] = {}
         self._judged_run = self._fold.run
+        self._waited_until: float | None = None
         self.events: list[Event] = []
 
     @property
@@ -109,6 +112,10 @@ class Session:
 
     def update(self, item: Item) -> None:
         """Take one record or block."""
+        if isinstance(item, Block) or item.kind not in WATCHED:
+            self._waited_until = None
+        elif item.kind == "tick" and item.time is not None:
+            self._waited_until = item.time
         self._fold.update(item)
 
     def close(self, *, silence_s: float | None = None) -> None:
@@ -119,12 +126,22 @@ class Session:
         silence_s
             Seconds since its last sign of life; None if it is over for good.
         """
+        self.update(self.closing(silence_s=silence_s))
+
+    def closing(self, *, silence_s: float | None = None) -> Record:
+        """Return the tick by which `close` says that the log ends here.
+
+        It comes no earlier than one that told of a silence before it.
+        """
         facts: dict[str, Any] = {"final": True}
+        at = self.run.last_time
         if silence_s is not None:
             facts["silence_s"] = silence_s
+            at = None if at is None else at + min(silence_s, _DAY_S)
+        if at is not None and self._waited_until is not None:
+            at = max(at, self._waited_until)
         last = self.run.last
-        tick = Record("tick", line=last.line if last else 0, facts=facts)
-        self.update(replace(tick, time=self.run.last_time))
+        return Record("tick", time=at, line=last.line if last else 0, facts=facts)
 
     def _judge(self, run: Run, results: Results, record: Record, news: list[Event]) -> None:
         if run is not self._judged_run:

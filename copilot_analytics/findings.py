@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+LAST = "the last checkpoint"
+"""What a recommendation calls the newest one where no name is known."""
+UNNAMED = "(the log names none)"
+"""What follows it where a look at the disk may find one."""
+
 
 class Severity(IntEnum):
     """How urgent a finding is.

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from copilot_analytics.alerts.policy import Context
     from copilot_analytics.events import Event
 
-_SAY_STOP = ("nan", "divergence")
 BECAME_MORE = "became more"
 """Why nothing is said of the end of what only went further."""
 
@@ -84,8 +83,8 @@ class Beliefs:
     def since_urged_s(self, now: float) -> tuple[float, float] | None:
         """Return how long after the advice to stop the reader heard of it, and how long ago.
 
-        Every message says so while the advice stands, whatever it tells of; one that told before
-        that the loss is lost said it too. None if none did.
+        Every message says so while the advice stands, whatever it tells of but a silence; one that
+        told before that the loss is NaN said it too. None if none did.
         """
         if self._advised_at is None or self._urged_at is None:
             return None
@@ -176,9 +175,9 @@ class Beliefs:
 
     @property
     def _was_told_to_stop(self) -> bool:
-        """Whether the reader heard that the loss is lost: advice to stop says nothing new then."""
+        """Whether the reader was told to stop with another thing, which still lasts."""
         known = (one.belief for one in self._subjects.values() if one.truth is not None)
-        return any(rules.trouble_of(told) in _SAY_STOP for told in known if told is not None)
+        return any(rules.says_stop(told) for told in known if told is not None)
 
     def _settle(self, held: Held, verdict: Verdict, reason: str, now: float) -> None:
         self._held.pop(held.id, None)
@@ -217,7 +216,8 @@ class Beliefs:
             return
         if verdict != "told" or reason == "passed":
             return
-        if self._advised_at is not None and self._urged_at is None and reason != "summary":
+        is_said = reason != "summary" and (event.kind, event.key) != ("status", "stalled")
+        if self._advised_at is not None and self._urged_at is None and is_said:
             self._urged_at = now
         if reason == "unstable":
             subject.unstable.add(event.key)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from copilot_analytics.alerts._beliefs import Subject
+    from copilot_analytics.alerts.message import Tiding
+    from copilot_analytics.analysis import Analysis
     from copilot_analytics.events import Event
 
 
@@ -44,6 +46,24 @@ def goes_on(subjects: Mapping[str, Subject], name: str, told: Event | None) -> b
     return told is not None and any(
         _is_no_less(subject.truth, told) for subject in _others(subjects, name)
     )
+
+
+def is_in_doubt(tiding: Tiding, analysis: Analysis) -> bool:
+    """Tell whether a finding that is to be told is less grave by now, or may soon be.
+
+    A plateau is waited with once the learning rate has dropped: three evaluations show what that
+    brings, and until the first of them the finding stands as it was.
+    """
+    event = tiding.event
+    if tiding.turn != "opened" or event.kind != "finding":
+        return False
+    if trouble_of(event) == "plateau":
+        from copilot_analytics.diagnoses.true_plateau import awaits_a_drop
+
+        if awaits_a_drop(analysis.run, analysis.learning_rate, analysis.metric):
+            return True
+    now = next((found for found in analysis.findings if found.id == event.key), None)
+    return now is not None and now.severity < event.severity
 
 
 def _is_no_less(one: Event | None, event: Event) -> bool:

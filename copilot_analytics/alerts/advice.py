@@ -81,10 +81,10 @@ def advised(
         return Advised(_of_a_stall(context))
     grave = [f for f in told if f.severity >= Severity.CRITICAL]
     if grave:
-        return Advised(recommendation(analysis, grave[0], _look(context)))
+        return Advised(_urged(stop, recommendation(analysis, grave[0], _look(context))))
     unlearned = learns_nothing(analysis)
     if unlearned is not None:
-        return Advised(unlearned.recommendation)
+        return Advised(_urged(stop, unlearned.recommendation))
     if told and stop.advice not in {"stop", "kill"}:
         return Advised(recommendation(analysis, told[0], _look(context)))
     if stop.advice not in _ADVICE:
@@ -178,6 +178,13 @@ def _going_on(analysis: Analysis, context: Context | None) -> str:
     if best and there.get(best) is False:
         return f"{text}; {best}, the best, is gone from the disk."
     return text + (f"; for evaluation use {best}." if best and best != resume else ".")
+
+
+def _urged(stop: StopAdvice, text: str) -> str:
+    """Say first that the run is to be stopped, where that is advised and not said."""
+    if stop.advice not in {"stop", "kill"} or text.startswith("Stop"):
+        return text
+    return f"{_ADVICE[stop.advice]}: {_lead(text)}"
 
 
 def _lead(reason: str) -> str:

@@ -15,7 +15,7 @@ from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import BECAME_MORE, Beliefs, Held, Subject
 from copilot_analytics.alerts._durations import between
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
-from copilot_analytics.alerts._standing import goes_on, is_outranked, is_told_elsewhere
+from copilot_analytics.alerts._standing import goes_on, is_in_doubt, is_outranked, is_told_elsewhere
 from copilot_analytics.alerts.message import (
     Decision,
     Message,
@@ -45,8 +45,8 @@ class Context:
         Which run; the key is stable over restarts, the name is for people. Each launch in one
         log is a run with a key of its own.
     analysis
-        Returns the analysis as of now; called only when a message is written. None: words come
-        from the events alone.
+        Returns the analysis as of now; called only when a message is due. None: words come from
+        the events alone.
     silence_s, process
         For how long the log said nothing, and what is known of its process, if somebody looked.
     successor
@@ -258,6 +258,12 @@ class Policy(Beliefs):
         oldest = min((held.seen_at for held, _ in ready), default=now)
         patient = wait and 0.0 <= now - oldest < self.options.group_s
         if not urgent and (not ready or patient):
+            return []
+        if context.analysis is not None and ready:
+            analysis = context.analysis()
+            context = replace(context, analysis=lambda: analysis)
+            ready = [pair for pair in ready if not is_in_doubt(pair[1], analysis)]
+        if not ready and not late:
             return []
         ready = without_doubles(sorted(ready, key=lambda pair: order_of(pair[1])))
         tidings = [tiding for _, tiding in ready]

@@ -110,13 +110,25 @@ def rank_of(event: Event) -> int:
     return rank(trouble_of(event))
 
 
+def says_stop(event: Event) -> bool:
+    """Tell whether the message of an event says to stop in so many words: the loss is NaN.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> says_stop(Event("finding", "loss_nan", 1, None, 1, ""))
+    True
+    """
+    return (event.kind, event.key) == ("finding", "loss_nan")
+
+
 def outranks(higher: Event, lower: Event) -> bool:
     """Tell whether one open event makes another not worth telling.
 
     The worse trouble does. Findings about the pace of the run (an idle device, slow loading) give
     way to a crash or a stall only; advice to stop or kill says nothing new of a run that crashed,
-    diverged or learns nothing. A finding never silences a more urgent one. A finished run mutes
-    all.
+    diverged or learns nothing. That a loss does not recover is news while it diverges; of one that
+    is NaN it was said. A finding never silences a more urgent one. A finished run mutes all.
 
     Examples
     --------
@@ -131,6 +143,8 @@ def outranks(higher: Event, lower: Event) -> bool:
     above = trouble_of(higher)
     if above is None:
         return False
+    if lower.kind == "advice" and lower.key == "kill":
+        return above in {"crash", "stall"} or says_stop(higher)
     if lower.kind == "advice":
         return above in {"crash", "stall", "nan", "divergence", "dead"}
     if higher.kind == lower.kind == "finding" and higher.severity < lower.severity:

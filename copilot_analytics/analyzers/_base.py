@@ -1,12 +1,12 @@
 """What every analyzer is, and the fold that feeds them.
 
 The fold keeps the run and decides *when* analyzers look at it; analyzers decide what they see.
-Looks happen at records that bring news (an evaluation, a resume, a crash, the end), on a schedule
-of training records that grows by a few per cent, and at once when a loss stops being finite or
-passes a bound that an analyzer watches. Device telemetry concerns only the analyzers that follow
-it; they look at every sixteenth sample of the devices and when one is lost. So an update costs
-amortised constant time, and a block of records gives exactly the looks that its records would
-give one by one.
+Looks happen at records that bring news (an evaluation, a resume, a crash, the end, which metric
+chooses the best checkpoint), on a schedule of training records that grows by a few per cent, and
+at once when a loss stops being finite or passes a bound that an analyzer watches. Device telemetry
+concerns only the analyzers that follow it; they look at every sixteenth sample of the devices and
+when one is lost. So an update costs amortised constant time, and a block of records gives exactly
+the looks that its records would give one by one.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _ALARMS_BETWEEN_LOOKS = 8
 _EVALS_ALWAYS = 2000
 _GPU_SAMPLES = 16
 _NEWS = frozenset({"eval", "resume", "crash", "end", "tick"})
+_CHOICE = "save_best"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ class Fold:
                 self._look(record)
         elif record.kind == "gpu":
             self._take_sample(record)
-        elif record.kind in _NEWS:
+        elif record.kind in _NEWS or (_CHOICE in record.facts and len(self.run.eval_log)):
             self._look(record)
 
     def _take_sample(self, record: Record) -> None:

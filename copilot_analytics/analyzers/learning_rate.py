@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._course import Course, epoch_length, recent
 from copilot_analytics.analyzers._lr_rise import LrRise, Stands
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import planned_end
+from copilot_analytics.analyzers._stairs import falls_in_stairs
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.restarts import next_restart
 from copilot_analytics.wording import place
@@ -300,12 +301,14 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         since = rate.size - (int(rises[-1]) + 1 if rises.size else 0)
         if since < 8:
             return False
+        if falls_in_stairs(self._course.step[-since:], rate[-since:]):
+            return bool(rate[-since] - rate[-1] > _LEAST_FALL * self._peak)
         rate = rate[-min(since, max(rate.size // 3, 8)) :]
         moves = np.diff(rate)
         falling = np.count_nonzero(moves < 0) >= 0.6 * len(moves)
         largest = float(-moves.min())
         total = float(rate[0] - rate[-1])
-        return bool(falling and total > 0.01 * self._peak and largest < 0.5 * total)
+        return bool(falling and total > _LEAST_FALL * self._peak and largest < 0.5 * total)
 
     def _at_floor(
         self,
@@ -348,6 +351,7 @@ _DROP = math.log(2.0 / 3.0)
 _SMOOTH = 0.2
 _STEADY = 0.2
 _SAME = 1e-4
+_LEAST_FALL = 0.01  # of the peak
 _STAIR = 1.5  # the steps of a linear decay are equal, those of a cosine or a power shrink
 _RISES_OVER = 6
 _EPOCHS_OF_WARM_UP = 2

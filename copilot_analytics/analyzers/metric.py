@@ -178,7 +178,7 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         before = self._now
         self._now = self._judge(run)
         now = self._now
-        if before.best is None or now.best is None or record.kind != "eval":
+        if before.best is None or now.best is None or record.kind not in {"eval", "config"}:
             return ()
         if now.name != before.name:
             text = f"{now.name} {now.best:.5g} is the best so far; the run is judged by it from "

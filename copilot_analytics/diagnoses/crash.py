@@ -8,7 +8,7 @@ from copilot_analytics.analyzers._plan import saved_at
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, where
-from copilot_analytics.findings import Evidence, Finding, Severity, WayBack
+from copilot_analytics.findings import LAST, UNNAMED, Evidence, Finding, Severity, WayBack
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -33,11 +33,11 @@ class Crash(Diagnosis):
         if life.status != "crashed" or life.out_of_memory:
             return None
         evidence = [Evidence("failure", failure, "", lines(life.line))]
-        todo = "Mend the cause and resume from the last checkpoint (the log names none)."
+        todo = f"Mend the cause and resume from {LAST} {UNNAMED}."
         if run.checkpoints:
             saved = run.checkpoints[-1]
             step, path = saved_at(run, saved), saved.facts.get("path")
-            place = "the last checkpoint" if step is None else f"the one of {where(run, step)}"
+            place = LAST if step is None else f"the one of {where(run, step)}"
             todo = f"Mend the cause and resume from {path or place}."
             evidence.append(Evidence("last checkpoint", str(path or place), "", lines(saved.line)))
         at = where(run, run.last_step)

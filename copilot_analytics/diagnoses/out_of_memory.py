@@ -8,7 +8,7 @@ from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.memory import MemoryAnalyzer
 from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.diagnoses._shown import lines, where
-from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.findings import LAST, Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
@@ -41,8 +41,7 @@ class OutOfMemory(Diagnosis):
             "An allocation did not fit; if memory did not grow before, a single large input is "
             "the usual cause.",
             tuple(evidence),
-            "Lower the batch or input size, or accumulate gradients, and resume from the last "
-            "checkpoint.",
+            f"Lower the batch or input size, or accumulate gradients, and resume from {LAST}.",
         )
 
 

@@ -19,6 +19,8 @@ from copilot_analytics.wording import begun, share
 
 if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
+    from copilot_analytics.analyzers.learning_rate import LearningRate
+    from copilot_analytics.analyzers.metric import MainMetric
     from copilot_analytics.diagnoses._base import Reason, Trouble
     from copilot_analytics.run import Run
 
@@ -123,12 +125,27 @@ def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
     is_leaving = results.of(PhaseAnalyzer).leaning not in {None, Phase.PLATEAU, Phase.CONVERGED}
     if is_leaving or results.of(LifecycleAnalyzer).status == "finished":
         return False
-    drops, main = results.of(LearningRateAnalyzer).drops, results.of(MetricAnalyzer).name
-    if drops and main is not None:
-        steps = judged_series(run, main).step
-        if int((steps > drops[-1].step).sum()) < _AFTER_A_DROP:
-            return False
+    if awaits_a_drop(run, results.of(LearningRateAnalyzer), results.of(MetricAnalyzer)):
+        return False
     return ahead.p_gain is not None and ahead.p_gain < _UNLIKELY and not little_left(run)
+
+
+def awaits_a_drop(run: Run, rate: LearningRate, main: MainMetric) -> bool:
+    """Tell whether what the newest drop of the learning rate brings is still to be seen.
+
+    Parameters
+    ----------
+    run
+        The run.
+    rate
+        Its learning rate, as it stands.
+    main
+        Its main metric, of which three evaluations show what a drop brings.
+    """
+    if not rate.drops or main.name is None:
+        return False
+    steps = judged_series(run, main.name).step
+    return int((steps > rate.drops[-1].step).sum()) < _AFTER_A_DROP
 
 
 DIAGNOSIS = TruePlateau()

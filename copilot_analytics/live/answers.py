@@ -1,29 +1,27 @@
-"""What the supervisor answers to commands from a chat, and its status card."""
+"""How a run stands, for a chat: state, time left, the reasons of its phase, the status card."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
-from copilot_analytics.live import mutes
 from copilot_analytics.wording import duration, in_words, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from copilot_analytics.alerts.channels._commands import Command
     from copilot_analytics.analysis import Analysis
-    from copilot_analytics.live.courier import Chat, Courier
     from copilot_analytics.live.watched import Watched
 
 AT_REST = ENDED | {"stalled"}
 """States in which nothing is done for now: there is no time left to be told."""
 
-_MOST_RUNS = 15
+MOST_RUNS = 15
+"""So many runs one answer tells of."""
+
 _LONG_S = 60.0
 _MARKS = {
     "finished": "🏁",
@@ -37,63 +35,11 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Text, and names of figures to be drawn for each run."""
-
-    text: str = ""
-    figures: tuple[str, ...] = ()
-
-
-def answer(command: Command, runs: Sequence[Watched], now: float, courier: Courier) -> Answer:
-    """Answer a command; ``mute`` and ``unmute`` take effect at once."""
-    from copilot_analytics.alerts.channels._commands import HELP
-
-    if command.problem:
-        return Answer(f"{command.problem}\n{HELP}")
-    if command.name == "mute":
-        for_s = command.duration_s or 3600.0
-        mutes.mute(runs, courier.ledger, now, now + for_s)
-        return Answer(f"🔕 only what is critical for {duration(for_s)}; /unmute takes it back")
-    if command.name == "unmute":
-        mutes.unmute(runs, courier.ledger, courier.names, now)
-        courier.wake()
-        return Answer("🔔 you hear everything again")
-    if command.name == "plot":
-        return Answer("", ("loss", "metric"))
-    write = {"status": status, "eta": eta, "why": why}.get(command.name)
-    if write is None:
-        return Answer(HELP)
-    return Answer(_of_each(runs, now, write) or "nothing is watched yet")
-
-
-def figure_job(
-    chat: Chat,
-    watched: Watched,
-    names: tuple[str, ...],
-    draw: Callable[[Watched, str], bytes | None],
-) -> Callable[[], None]:
-    """Return what draws and sends figures, for the thread that talks to the chat."""
-
-    def job() -> None:
-        drawn = [png for png in (draw(watched, name) for name in names) if png]
-        for png in drawn:
-            chat.send_figure(png, watched.name)
-        if not drawn:
-            chat.reply(f"{watched.name}: there is nothing to draw yet")
-
-    return job
-
-
 def card(runs: Sequence[Watched], now: float) -> str:
     """Write the status card: a few lines for each run."""
-    return _of_each(runs, now, status)
-
-
-def _of_each(runs: Sequence[Watched], now: float, write: Callable[[Watched, float], str]) -> str:
-    texts = [write(watched, now) for watched in runs[:_MOST_RUNS]]
-    if len(runs) > _MOST_RUNS:
-        texts.append(f"… and {len(runs) - _MOST_RUNS} more runs")
+    texts = [status(watched, now) for watched in runs[:MOST_RUNS]]
+    if len(runs) > MOST_RUNS:
+        texts.append(f"… and {len(runs) - MOST_RUNS} more runs")
     return "\n\n".join(texts)
 
 
@@ -110,7 +56,7 @@ def status(watched: Watched, now: float) -> str:
     analysis = watched.analysis
     life = state(watched, now)
     phase = in_words(analysis.phases.current.value)
-    lines = [f"{_MARKS.get(life) or _health(analysis)} {watched.name}: {life}, {phase}"]
+    lines = [f"{mark(watched, now)} {watched.name}: {life}, {phase}"]
     where = extent(analysis.run)
     lines.append(f"{where}; {left(watched, now)}" if life != "finished" else where)
     metric = analysis.metric
@@ -122,6 +68,11 @@ def status(watched: Watched, now: float) -> str:
         lines.append(quiet(watched, now))
     lines += [f"! {found.title}" for found in analysis.findings if found.severity > 1][:3]
     return "\n".join(lines)
+
+
+def mark(watched: Watched, now: float) -> str:
+    """Return the mark of how a run is."""
+    return _MARKS.get(state(watched, now)) or _health(watched.analysis)
 
 
 def _health(analysis: Analysis) -> str:

@@ -111,12 +111,16 @@ def named_logs(
     Raises
     ------
     LogError
-        If there is none in time, or if one is no training log and nothing writes to it. Of a
-        directory any file may be written, or have changed a moment ago.
+        If there is none in time, or if one is no training log, nothing writes to it, and it did not
+        change in the last five minutes: a loop may open it for each line and have written its
+        header. Of a directory any file may be written, or have changed.
     """
     waiting, followed = Waiting(note, wait_s), followed or {}
+    sizes = {log: _size_of(log) for log in logs}
     while True:
         known = {log for log in logs if log in followed and _may_go_on(log, followed[log])}
+        known |= {log for log in logs if 0 < sizes[log] < _size_of(log)}
+        sizes = {log: size or _size_of(log) for log, size in sizes.items()}
         lacks = {log: _lack_of(log, log_format, wait_s) for log in logs if log not in known}
         lacking = {log: lack for log, lack in lacks.items() if lack is not None}
         if waiting.is_over and len(lacking) == len(set(logs)):
@@ -152,7 +156,7 @@ def _lack_of(log: Path, log_format: str | None, wait_s: float | None) -> Lack | 
     unseen = f"no training seen yet in {log}"
     refusal = refusal_of(log, log_format)
     if refusal is not None and not _is_written(log):
-        lately = is_in_use(log, LIVE_S) if log.is_dir() else wait_s is not None and _is_new(log)
+        lately = is_in_use(log, LIVE_S) if log.is_dir() else _is_new(log)
         if not lately or isinstance(refusal, UnreadableLogError):
             raise refusal
         return Lack(unseen, refusal)
@@ -302,14 +306,7 @@ def _may_go_on(log: Path, began: Path) -> bool:
 
     All that was written may have been rotated, or its link moved, a moment ago.
     """
-    return bool(rotated_siblings(os.path.realpath(log))) or _holds(began)
-
-
-def _holds(file: Path) -> bool:
-    try:
-        return file.stat().st_size > 0
-    except OSError:
-        return False
+    return bool(rotated_siblings(os.path.realpath(log))) or _size_of(began) > 0
 
 
 def _is_written(log: Path) -> bool:
@@ -324,6 +321,14 @@ def _is_written(log: Path) -> bool:
         return log.stat().st_size != size
     except OSError:
         return False
+
+
+def _size_of(log: Path) -> int:
+    """Return how many bytes a file holds, 0 if there is none."""
+    try:
+        return log.stat().st_size if log.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _is_new(log: Path) -> bool:

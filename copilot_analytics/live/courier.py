@@ -103,6 +103,7 @@ class Courier:
         self._beaten_at = float("-inf")
         self._beat_failed = False
         self._jobs: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
+        self._drawings: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
         self._card_text = self._card_place = ""
         self._card_shown = ""
         self._card_at = float("-inf")
@@ -187,6 +188,11 @@ class Courier:
         self._jobs.append(job)
         self._wake.set()
 
+    def show(self, drawing: Callable[[], None]) -> None:
+        """Draw and send a figure when nothing else is to be sent or answered."""
+        self._drawings.append(drawing)
+        self._wake.set()
+
     def stop(self, patience_s: float) -> dict[str, int]:
         """Send what is left, for a limited time; return what each channel still owes."""
         if self._thread.is_alive():
@@ -210,14 +216,19 @@ class Courier:
                 self.notices.append(f"sending failed: unexpected {type(error).__name__}")
                 busy = False
             least, most = _PAUSE_S
-            if busy:
+            if self._drawings and not self.commands:
+                self._do(self._drawings.popleft())
+            elif busy:
                 self._stop.wait(least)
             else:
                 self._wake.wait(most)
         self._do_jobs()
         self._update_cards(final=True)
+        until = time.monotonic() + self._patience_s
         last = self._delivery.drain(self._wall, time.sleep, self._patience_s)
         self.notices.extend(last.notices)
+        while self._drawings and time.monotonic() < until:
+            self._do(self._drawings.popleft())
 
     def _once(self) -> bool:
         now = self._wall()
@@ -233,10 +244,13 @@ class Courier:
 
     def _do_jobs(self) -> None:
         while self._jobs:
-            try:
-                self._jobs.popleft()()
-            except Exception as error:  # noqa: BLE001  # its text might hold a secret
-                self.notices.append(f"an answer was not sent ({type(error).__name__})")
+            self._do(self._jobs.popleft())
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001  # its text might hold a secret
+            self.notices.append(f"an answer was not sent ({type(error).__name__})")
 
     def _update_cards(self, *, final: bool = False) -> None:
         now = time.monotonic()

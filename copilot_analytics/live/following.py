@@ -19,13 +19,14 @@ from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Pauses, Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.next_start import NextStart
 from copilot_analytics.live.pieces import Began, Bytes
+from copilot_analytics.live.quiet_logs import is_of_the_past, tick_after
 from copilot_analytics.live.rewriting import Rereading
-from copilot_analytics.live.sibling_logs import SiblingLogs
+from copilot_analytics.live.sibling_logs import ENDINGS, SiblingLogs
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.live.trainer_states import told_session
 from copilot_analytics.live.writer_search import WriterSearch
-from copilot_analytics.records import Record
+from copilot_analytics.records import Block, Item, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far
 _LOOKS_S = (5.0, 60.0)
-_OVER_S = 900.0
-_OVER_WITHOUT_STAMPS_S = 3600.0
-_MOST_AHEAD_S = 86400.0
 
 
 class Following:
@@ -113,7 +111,8 @@ class Following:
         self.notices: list[str] = []
         self.grown_at: float | None = None
         self._options = options
-        make = partial(told_session, self.source, options, log_format=log_format, journals=journals)
+        make = partial(told_session, self.source, options, before=self._before)
+        make = partial(make, log_format=log_format, journals=journals)
         self._reading = Rereading(make, self._go_to, log_format, clock)
         self._writer, self._wall = WriterSearch(pid, writers), wall
         self._next = NextStart(self.source, writers)
@@ -205,6 +204,18 @@ class Following:
         list of Event
             While the log is read for the first time (`caught_up` is False), events of the past.
         """
+        went_on = self.caught_up and self.status not in ENDED
+        events = self._step(now)
+        if went_on and self.status in ENDED:
+            events += self._siblings.choice(self.log, self._place, now, is_over=True)
+        return events
+
+    def _before(self, item: Item) -> None:
+        """Ask by which metric the best checkpoint is chosen before the log tells an end."""
+        if self.caught_up and not isinstance(item, Block) and item.kind in ENDINGS:
+            self._siblings.choice(self.log, self._place, self._wall(), is_over=True)
+
+    def _step(self, now: float) -> list[Event]:
         events: list[Event] = []
         slept_s = self._slept_s(now)
         if self.grown_at is not None:
@@ -307,13 +318,11 @@ class Following:
         self._ask_siblings(now)
         if self.silence_s(now) >= _FIRST_LOOK_S:
             self._ask_siblings(now, at_rest=True)
-        over_s = _OVER_S if self.log.run.last_time is not None else _OVER_WITHOUT_STAMPS_S
-        dead = self.silence_s(now) > over_s and self.process.state != "alive"
-        if dead and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
-            # Nobody writes it and nobody has for long: it is a log of the past.
+        past = is_of_the_past(self.log.run, self.silence_s(now), self.process)
+        if past and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
             self.log.settle()
             if self.status not in ENDED:
-                self.log.add(self._tick({"final": True}))
+                self.log.add(tick_after(self.log.run, {"final": True}))
 
     def _ask_siblings(self, now: float, *, at_rest: bool = False) -> list[Event]:
         """Take what the logs beside it say of the plan, or how the run ended; return the events."""
@@ -323,9 +332,8 @@ class Following:
 
     def _check_metric(self) -> None:
         """Complain at once about a metric that was asked for and is not among those logged."""
-        run = self.log.run
-        if run.metric_names or self.status in ENDED:
-            MetricAnalyzer(self._options).insist(run)
+        if self.log.run.metric_names or self.status in ENDED:
+            MetricAnalyzer(self._options).insist(self.log.run)
 
     def _judge(self, now: float) -> list[Event]:
         silence_s = self.silence_s(now)
@@ -374,7 +382,7 @@ class Following:
         if stalls and self._next.may_load(self._place, now, was_held=held, network=network):
             return events
         if verdict == "crashed" or stalls:
-            events += self.log.add(self._tick(facts))
+            events += self.log.add(tick_after(self.log.run, facts))
         return events
 
     @property
@@ -389,8 +397,3 @@ class Following:
         log, network = Path(self._place), self._tailer.is_network
         held = self._writer.was_held
         return judge_start(silence_s, self.process, log, was_held=held, network=network)
-
-    def _tick(self, facts: dict[str, Any]) -> Record:
-        last = self.log.run.last_time
-        at = None if last is None else last + min(facts.get("silence_s") or 0.0, _MOST_AHEAD_S)
-        return Record("tick", time=at, facts=facts)

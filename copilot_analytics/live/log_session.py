@@ -292,9 +292,7 @@ class LogSession:
         self.end()
         if self.trouble:
             return []
-        told = len(self.session.events)
-        self.session.close(silence_s=silence_s)
-        self.run_events += self.session.events[told:]
+        self._take(self.session.closing(silence_s=silence_s))
         return self.session.events[before:]
 
     def release(self) -> None:

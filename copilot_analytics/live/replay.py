@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Literal
 
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.analysis import Analysis
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.events import ENDED
 from copilot_analytics.live.opening import Opening
+from copilot_analytics.live.quiet_logs import silence_of
 from copilot_analytics.live.recorded import Journals, read_light, read_on, recorded
 from copilot_analytics.live.telling import is_known
 from copilot_analytics.records import Block
@@ -27,12 +29,12 @@ from copilot_analytics.report.looking_back import Compared, compared, lines
 from copilot_analytics.wording import duration, number, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from copilot_analytics.alerts.message import Message
     from copilot_analytics.alerts.rules import PolicyOptions
     from copilot_analytics.analyzers._base import Options
-    from copilot_analytics.events import Event
+    from copilot_analytics.events import Event, Status
     from copilot_analytics.records import Item
     from copilot_analytics.run import Run
 
@@ -41,7 +43,6 @@ _LOOK_S = 1.0  # lines that are written within it are seen at one look
 _POLICY_S = 5.0  # so often a watch asks whether what waits is due
 _LESS_OFTEN = 0.01  # of a silence, while that lasts
 _LINGER_S = 600.0
-_SET_BACK_S = 1800.0  # what is said late lies less far behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,7 @@ class Replay:
             self._finds_format = not self.log.known
             yield from self._taken()
         self._finds_format = False
-        self.log.close()
+        self.log.close(silence_s=silence_of(self.path, self.log.run, time.time()))
         if self.log.trouble:
             raise NotATrainingLogError(self.log.trouble)
         self._look(is_last=True)
@@ -256,6 +257,8 @@ class Replay:
             else (item.line, item.time)
         )
         self._hear()
+        if self._life == "stalled":
+            self._look()  # what comes now was not there when the silence was judged
         # The lines by which a format is told are seen at one look. A document has but one line.
         if self._finds_format and self.log.lines > 1:
             self._look_from = time
@@ -316,13 +319,17 @@ class Replay:
         """Begin with a run."""
         log, now = self.log, self._now
         events = [log.relative(event) for event in log.run_events]
-        ended = Analysis.of(log.session).life.status in ENDED
+        ended = self._life in ENDED
         is_past = ended or not self._key
         self._key, self._policy = log.run_key, Policy(self._policy_options)
         self._judged, self._met_at = len(events), None
         self._add(self._policy.attach(events if is_past else [], now, self._context), now)
         if not is_past:
             self._add(self._policy.step(events, now, self._context), now)
+
+    @property
+    def _life(self) -> Status:
+        return self.log.session.results.of(LifecycleAnalyzer).status
 
     @property
     def _context(self) -> Context:
@@ -357,28 +364,6 @@ class Replay:
         self._advised = _Advised(
             run, key, run.last_step, now, metric.name, metric.direction, metric.best
         )
-
-
-def paced(
-    said: Iterator[Said], speed: float | None, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[Said]:
-    """Yield at the pace of the log, so many times as fast; None does not wait.
-
-    Examples
-    --------
-    >>> waits = []
-    >>> _ = list(paced(iter([Said(0.0), Said(60.0)]), 120.0, waits.append))
-    >>> waits
-    [0.5]
-    """
-    before: float | None = None
-    for one in said:
-        if speed is not None and one.time is not None:
-            if before is not None and one.time > before:
-                sleep((one.time - before) / speed)
-            is_set_back = before is None or one.time < before - _SET_BACK_S
-            before = one.time if is_set_back or before is None else max(before, one.time)
-        yield one
 
 
 def _after(

@@ -1,18 +1,26 @@
-"""What a replay says, as text and as JSON lines."""
+"""What a replay says, as text and as JSON lines, and at which pace."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.live.replay import Balance, Said
 from copilot_analytics.live.screen import harmless
 from copilot_analytics.wording import tells_year, undated
 
-PREMISE = "By the log's clock, what a watch that saw each line as it was written would have said"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_SET_BACK_S = 1800.0  # what is said late lies less far behind
+PREMISE = (
+    "By the log's clock, what each line made known, and the messages of a watch that saw each line"
+    " as it was written"
+)
 
 
 def as_text(said: Said | Balance) -> str:
@@ -68,6 +76,28 @@ def as_line(said: Said | Balance) -> str:
             "event_ids": list(message.event_ids),
         }
     )
+
+
+def paced(
+    said: Iterator[Said], speed: float | None, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Said]:
+    """Yield at the pace of the log, so many times as fast; None does not wait.
+
+    Examples
+    --------
+    >>> waits = []
+    >>> _ = list(paced(iter([Said(0.0), Said(60.0)]), 120.0, waits.append))
+    >>> waits
+    [0.5]
+    """
+    before: float | None = None
+    for one in said:
+        if speed is not None and one.time is not None:
+            if before is not None and one.time > before:
+                sleep((one.time - before) / speed)
+            is_set_back = before is None or one.time < before - _SET_BACK_S
+            before = one.time if is_set_back or before is None else max(before, one.time)
+        yield one
 
 
 def _dumped(told: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.run_folders import find_run, is_saved_state, logs_beside
+from copilot_analytics.reading.run_folders import find_run, is_saved_state, logs_beside, logs_within
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import records_of
 
@@ -48,10 +48,12 @@ def log_in(directory: Path) -> Path:
     """
     log = find_run(directory)
     rows = len(list(itertools.islice(_rows(log), _FEW_ROWS)))
-    if rows >= _FEW_ROWS:
+    saved = is_saved_state(log)  # with a checkpoint, after what is printed of its evaluation
+    if rows >= _FEW_ROWS and not saved:
         return log
     since = log.stat().st_mtime - TOGETHER_S
-    others = [one for one in logs_beside(log)[1:] if one.stat().st_mtime >= since]
+    others = logs_within(directory) if saved else logs_beside(log)[1:]
+    others = [one for one in others if one.stat().st_mtime >= since]
     trained = [log] if rows else []
     trained += [one for one in others if has_trained(one)]
     trained = [one for one in trained if not is_saved_state(one)]  # nothing is added to one

@@ -35,7 +35,9 @@ _MOST_BYTES = 8 << 20
 _MOST_BYTES_LEAN = 256 << 10
 _REST_S = 5.0  # so long a process takes at most from its last row to its last word and back
 _LOOK_S = (60.0, 600.0)
-_PLAN, _END = frozenset({"config"}), frozenset({"crash", "end"})
+_PLAN = frozenset({"config"})
+ENDINGS = frozenset({"crash", "end"})
+"""Kinds of records that tell how a run ended."""
 
 
 class Said(NamedTuple):
@@ -99,10 +101,30 @@ class SiblingLogs:
             said = []
         else:
             said = self.plan(Path(place), now)
-        if self._states.is_due(now) and log.run.meta.save_best is None and len(log.run.eval_log):
-            choice = self._states.choice(Path(place), now)
-            said += [Said(Record("config", facts=choice), STATE)] if choice else []
-        return [event for record, name in said for event in log.hear(record, name)]
+        events = [event for record, name in said for event in log.hear(record, name)]
+        return events + self.choice(log, place, now)
+
+    def choice(
+        self, log: LogSession, place: str, now: float, *, is_over: bool = False
+    ) -> list[Event]:
+        """Let a session hear by which metric its best checkpoint is chosen; return the events.
+
+        Parameters
+        ----------
+        log
+            The session.
+        place
+            The log that it reads now.
+        now
+            Seconds since 1970.
+        is_over
+            Whether its run has just ended: then this is the last moment to ask.
+        """
+        asks = log.run.meta.save_best is None and len(log.run.eval_log) > 0
+        if not asks or not (is_over or self._states.is_due(now)):
+            return []
+        facts = self._states.choice(Path(place), now, anew=is_over)
+        return log.hear(Record("config", facts=facts), STATE) if facts else []
 
     def plan(self, log: Path, now: float) -> list[Said]:
         """Return what others state of the plan, at once the first time and then rarely.
@@ -135,8 +157,8 @@ class SiblingLogs:
         now
             Seconds since 1970.
         """
-        said = self._ask(log, _PLAN | _END, _MOST_BYTES, rests_at=now)
-        return said if any(one.record.kind in _END for one in said) else []
+        said = self._ask(log, _PLAN | ENDINGS, _MOST_BYTES, rests_at=now)
+        return said if any(one.record.kind in ENDINGS for one in said) else []
 
     def _ask(
         self, log: Path, kinds: frozenset[str], most: int, rests_at: float | None = None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from copilot_analytics.alerts.delivery import Delivery
 from copilot_analytics.alerts.policy import Policy
 from copilot_analytics.errors import CopilotError, UsageError
-from copilot_analytics.live import answers
 from copilot_analytics.live.another_log import AnotherLog
+from copilot_analytics.live.commands import obey
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.run_names import name_among
@@ -309,13 +309,7 @@ class Supervisor:
     def _answer(self, now: float) -> None:
         while self._courier.commands:
             chat, command = self._courier.commands.popleft()
-            answer = answers.answer(command, self.runs, now, self._courier)
-            if answer.figures:
-                for watched in self.runs[:3]:
-                    job = answers.figure_job(chat, watched, answer.figures, self._draw_log)
-                    self._courier.answer(job)
-            if answer.text:
-                self._courier.answer(lambda chat=chat, text=answer.text: chat.reply(text))  # type: ignore[misc]  # bound now
+            obey(chat, command, self.runs, now, self._courier, self._draw_log)
 
     def _deliver(self, now: float) -> None:
         self._say(self._courier.notices)

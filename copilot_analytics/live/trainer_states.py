@@ -17,6 +17,7 @@ from copilot_analytics.reading.beside import Beside, Digest
 from copilot_analytics.reading.run_folders import saved_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from copilot_analytics.live.follow_directory import RunDirectory
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_FOLDERS = 50
 _MOST_BYTES = 8 << 20
-_EVERY_S = (15.0, 300.0)  # a look lists folders: each comes later than the one before it
+_EVERY_S = (2.0, 300.0)  # a look lists folders: each comes later than the one before it
 _HEAD = 1 << 12
 _NO_CHOICE = re.compile(rb'"best_metric": ?null')
 _FACTS = ("save_best", "save_best_direction")
@@ -47,7 +48,7 @@ class TrainerStates:
         """Tell whether it is time to look."""
         return now >= self._look_at
 
-    def choice(self, log: Path, now: float) -> dict[str, Any]:
+    def choice(self, log: Path, now: float, *, anew: bool = False) -> dict[str, Any]:
         """Return the metric that chooses the best checkpoint, and which way it is better.
 
         Parameters
@@ -56,13 +57,15 @@ class TrainerStates:
             The log that is followed.
         now
             Seconds since 1970.
+        anew
+            Look whether or not it is time to, also at states that were seen: the log has come on.
 
         Returns
         -------
         dict
             Facts of a configuration; empty if nothing new tells it.
         """
-        if not self.is_due(now):
+        if not (anew or self.is_due(now)):
             return {}
         self._look_at = now + self._wait_s
         self._wait_s = min(2.0 * self._wait_s, _EVERY_S[1])
@@ -70,7 +73,7 @@ class TrainerStates:
         for state in _states_near(log):
             with suppress(OSError):
                 status = state.stat()
-                if self._seen.get(state) == status.st_mtime_ns:
+                if self._seen.get(state) == status.st_mtime_ns and not anew:
                     continue
                 self._seen[state] = status.st_mtime_ns
                 if max(status.st_size, log.stat().st_size) > _MOST_BYTES or not _chooses(state):
@@ -96,7 +99,20 @@ def told_session(source: str | ResumedLogs | RunDirectory, *given: Any, **more: 
     """
     path = source if isinstance(source, str) else source.path
     chosen = TrainerStates().choice(Path(path), 0.0) if Path(path).is_file() else {}
-    return LogSession(path, *given, beside=Beside(plan=chosen), **more)
+    return LogSession(path, *given, beside=telling(chosen), **more)
+
+
+def telling(chosen: Mapping[str, Any]) -> Beside:
+    """Return what tells a session from the start by which metric its best checkpoint is chosen.
+
+    Parameters
+    ----------
+    chosen
+        What `TrainerStates.choice` returned, which is nothing of the plan.
+    """
+    beside = Beside(plan=chosen)
+    beside.states_plan = False
+    return beside
 
 
 def _states_near(log: Path) -> list[Path]:

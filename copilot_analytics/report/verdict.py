@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
-from copilot_analytics.findings import Severity
+from copilot_analytics.findings import LAST, Severity
 from copilot_analytics.report.which_checkpoint import (
     DISK,
-    LAST,
     newest,
     recommendation,
     to_use,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from copilot_analytics.findings import LAST, UNNAMED
 from copilot_analytics.report.checkpoint_files import on_disk, usable_first
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
-LAST = "the last checkpoint"
-"""What is said where the newest one has no name."""
 _MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
 
 
@@ -114,9 +113,12 @@ def newest(analysis: Analysis, look: Look | None) -> str:
 def recommendation(analysis: Analysis, finding: Finding, look: Look | None) -> str:
     """Return what a finding recommends, with a checkpoint that is not known to be gone.
 
-    A diagnosis reads the log alone, and names the newest checkpoint that was still good.
+    A diagnosis reads the log alone: it names the newest checkpoint that was still good, or speaks
+    of the last one, which may be found on disk.
     """
     ways, text = finding.ways_back, finding.recommendation
+    if LAST in text and (name := newest(analysis, look)) != LAST:
+        text = text.replace(f"{LAST} {UNNAMED}", name).replace(LAST, name)
     there = _seen(analysis, look, [way.path for way in ways])
     kept = [way for way in ways if there.get(way.path) is not False]
     if not ways or kept[:1] == [ways[0]]:

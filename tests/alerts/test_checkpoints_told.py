@@ -10,12 +10,14 @@ from made_runs import make_analysis, make_run
 from copilot_analytics.alerts import wording
 from copilot_analytics.alerts.message import Tiding
 from copilot_analytics.alerts.policy import Context
+from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.stopping import CheckpointChoice
+from copilot_analytics.engine import Session
 from copilot_analytics.events import Event
-from copilot_analytics.findings import Severity
+from copilot_analytics.findings import LAST, UNNAMED, Severity
 from copilot_analytics.records import Record
-from copilot_analytics.report.checkpoint_folders import NO_FOLDER
-from copilot_analytics.report.which_checkpoint import Look
+from copilot_analytics.report.checkpoint_folders import NO_FOLDER, CheckpointFolder
+from copilot_analytics.report.which_checkpoint import Look, recommendation
 
 ADVISED = Event("advice", "stop", 8000, None, 90, "stop: P(gain) = 4 %", Severity.WARNING)
 CRASHED = Event("status", "crashed", 8000, None, 90, "crashed: CUDA error", Severity.CRITICAL)
@@ -74,3 +76,30 @@ def test_a_broken_run_is_resumed_from_the_newest_checkpoint_that_is_there(analys
     assert advice(crashed, CRASHED, gone).endswith(
         "Resume from iter_2000.pth; epoch_10.pth, the best, is gone from the disk."
     )
+
+
+OUT_OF_MEMORY = {"error": "RuntimeError", "message": "CUDA out of memory", "out_of_memory": True}
+
+
+@pytest.mark.parametrize(
+    "facts", [OUT_OF_MEMORY, {"error": "KeyError", "message": "7"}, {"error": "KeyboardInterrupt"}]
+)
+def test_a_broken_run_whose_log_names_none_is_resumed_from_the_newest_on_disk(facts):
+    session = Session()
+    for epoch in range(1, 6):
+        for kind, name, value in (("train", "loss", 1 / epoch), ("eval", "val_acc", epoch / 9)):
+            line = 2 * epoch + (kind == "eval")
+            session.update(Record(kind, 40 * epoch, float(epoch), None, {name: value}, line=line))
+    session.update(Record("crash", facts=facts, line=20))
+    broken = Analysis.of(session)
+    folder = CheckpointFolder({}, frozenset(), "out/checkpoint-160")
+    for look in (None, Look(lambda *_: {}, lambda _: NO_FOLDER), Look(folder=lambda _: folder)):
+        context = Context("key", "my_run", lambda: broken, look=look)
+        name = folder.newest if look is not None and look.folder(broken) is folder else LAST
+        event = replace(CRASHED, key=broken.life.status)
+        lines = wording.news([Tiding("opened", event)], context).body
+        assert sum(line.startswith("💡") and f"resume from {name}." in line for line in lines) == 1
+        for finding in broken.findings:
+            told = recommendation(broken, finding, look)
+            assert f"resume from {name}" in told
+            assert (UNNAMED in told) == (name == LAST and finding.id == "crash")

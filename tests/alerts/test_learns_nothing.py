@@ -41,6 +41,9 @@ def test_what_to_do_is_what_the_finding_says_whatever_the_forecast_does():
         told = replace(analysis, stop=stop, findings=(DEAD,))
         assert advice(told, ()) == ["💡 Stop and check the labels."]
     assert "Stop now" in advice(replace(analysis, stop=STOP, findings=()), ())[0]
+    bare = replace(DEAD, recommendation="Check the labels.")
+    told = replace(analysis, stop=STOP, findings=(bare,))
+    assert advice(told, ()) == ["💡 Stop now: check the labels."]
 
 
 def test_the_message_of_its_end_recommends_no_checkpoint():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from made_runs import make_analysis, make_run
 
 from copilot_analytics.alerts.advice import advice
 from copilot_analytics.alerts.policy import Context, Policy
+from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers.learning_rate import LearningRate, LrDrop
 from copilot_analytics.analyzers.stopping import StopAdvice
 from copilot_analytics.engine import Session
 from copilot_analytics.events import Event
@@ -48,6 +51,32 @@ def test_a_later_plateau_is_told_again_and_after_a_restart_too():
     for one in (Policy.restore(latest.values()), policy):
         titles, _ = told_by(one, (2900, [AGAIN]), (2940, []))
         assert any("PLATEAU DETECTED" in title for title in titles)
+
+
+@pytest.mark.parametrize(("after", "is_told"), [(0, False), (2, False), (3, True)])
+def test_a_plateau_that_waits_is_not_told_before_a_drop_has_shown_what_it_brings(after, is_told):
+    analysis = make_analysis(make_run())
+    steps = judged_series(analysis.run, analysis.metric.name).step
+    drop = LrDrop(int(steps[-1 - after]), None, 90, 0.1, 0.01)
+    dropped = replace(analysis, learning_rate=LearningRate(drops=(drop,)), findings=())
+    policy = Policy()
+    assert policy.step([FLAT], 900.0, CONTEXT) == []  # it waits for company
+    told = policy.step([], 935.0, replace(CONTEXT, analysis=lambda: dropped))
+    assert [message.title for message in told] == ["🟠 PLATEAU DETECTED   my_run"] * is_told
+    assert policy.waits is not is_told
+    # The learning that follows ends it, and there is nothing to tell or to take back.
+    later = policy.step([OVER], 950.0, CONTEXT) + policy.step([], 1100.0, CONTEXT)
+    assert len(later) == is_told
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_a_finding_that_became_less_grave_while_it_waited_is_not_told_as_it_was(severity):
+    finding = Finding("slow", severity, 900, "slow", "slow", (Evidence("pace", "2 s"),), "Wait.")
+    analysis = replace(make_analysis(make_run()), findings=(finding,))
+    context = replace(CONTEXT, analysis=lambda: analysis)
+    policy, slow = Policy(), replace(FLAT, key="slow", text="slow")
+    policy.step([slow], 900.0, context)
+    assert bool(policy.step([], 935.0, context)) is (severity >= Severity.WARNING)
 
 
 def trained(rates, *, epochs=60, per_epoch=5):

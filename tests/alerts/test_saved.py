@@ -88,12 +88,34 @@ def test_the_advice_is_told_by_the_time_that_company_came(policy, feed):
     assert policy.since_urged_s(100.0) == (40.0, 60.0)
 
 
-def test_who_was_told_that_the_loss_is_lost_was_told_to_stop(policy, feed):
+def test_who_was_told_that_the_loss_is_nan_was_told_to_stop(policy, feed):
     run(policy, [feed("finding", "loss_nan", Severity.CRITICAL)], 0)
     assert policy.since_urged_s(50.0) is None and policy.urged is None
-    kill = feed("advice", "kill")
+    kill = feed("advice", "kill", Severity.CRITICAL)
     assert run(policy, [kill], 100, 140) == []  # that says nothing new
     assert policy.since_urged_s(150.0) == (0.0, 50.0) and policy.urged == kill
+
+
+@pytest.mark.parametrize("trouble", [("phase", "DIVERGING"), ("finding", "loss_explosion")])
+def test_advice_to_kill_what_diverges_counts_from_when_it_was_told(policy, feed, trouble):
+    run(policy, [feed(*trouble, Severity.CRITICAL)], 0, 40)
+    kill = feed("advice", "kill", Severity.CRITICAL)
+    (told,) = run(policy, [kill], 100)
+    assert told.title.startswith("🛑 KILL IT")
+    assert policy.since_urged_s(150.0) == (0.0, 50.0) and policy.urged == kill
+
+
+def test_advice_to_stop_what_diverges_is_not_counted_where_it_was_never_told(policy, feed):
+    run(policy, [feed("phase", "DIVERGING", Severity.CRITICAL)], 0, 40)
+    assert run(policy, [feed("advice", "stop")], 100, 200) == []
+    assert policy.since_urged_s(250.0) is None and policy.urged is None
+
+
+def test_a_stall_says_nothing_of_the_advice_that_stands(policy, feed):
+    policy.step([feed("advice", "stop")], 0.0, CONTEXT)
+    (told,) = run(policy, [feed("status", "stalled", Severity.CRITICAL)], 10)
+    assert "STALLED" in told.title
+    assert policy.since_urged_s(20.0) is None
 
 
 def test_the_end_alone_urges_nobody(policy, feed):

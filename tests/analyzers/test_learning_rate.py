@@ -65,6 +65,38 @@ def test_an_observed_decay_is_known_as_one():
     assert not rate.at_floor
 
 
+@pytest.mark.parametrize("per_epoch", [2, 5, 30])
+@pytest.mark.parametrize(("peak", "digits"), [(2e-5, 6), (3e-4, 5), (0.1, 2)])
+def test_a_decay_is_one_though_it_is_printed_with_few_digits(per_epoch, peak, digits):
+    rows = 40 * per_epoch
+    linear = [round(peak * (1 - i / rows), digits) for i in range(rows)]
+    cosine = [round(0.5 * peak * (1 + math.cos(math.pi * i / rows)), digits) for i in range(rows)]
+    for rates in (linear, cosine):
+        assert len(set(rates)) < 32
+        for share in (0.6, 0.8):
+            rate, events = judge(rates[: int(share * rows)])
+            assert rate.decays_to_end and not rate.at_floor
+            assert rate.drops == () and not events
+
+
+def test_a_rate_that_stands_at_its_last_step_for_long_decays_no_more():
+    falling = [round(2e-5 * (1 - i / 200), 6) for i in range(100)]
+    assert judge(falling)[0].decays_to_end
+    assert not judge([*falling, *[falling[-1]] * 60])[0].decays_to_end
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.5])
+def test_drops_by_a_factor_are_no_decay_whose_end_is_known(factor):
+    assert not judge([0.1 * factor**e for e in range(6) for _ in range(20)])[0].decays_to_end
+
+
+def test_a_rate_that_fell_by_chance_now_and_then_does_not_decay():
+    """As the patience of a scheduler decides, at uneven times."""
+    stays = [4, 60, 7, 110, 9, 40]
+    rates = [0.1 * 0.9**n for n, stay in enumerate(stays) for _ in range(stay)]
+    assert not judge(rates)[0].decays_to_end
+
+
 def test_warm_up_is_rising_below_the_peak():
     rising = [0.001 * i for i in range(1, 30)]
     assert judge(rising)[0].warming_up is True

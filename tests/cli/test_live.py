@@ -302,7 +302,7 @@ def test_a_replay_in_json_is_the_events_of_the_report_and_a_balance(sample_logs,
 def test_a_replay_closes_with_what_forecasts_on_the_way_were_worth(sample_logs, tmp_path):
     log = sample_logs / "mmcv_digits"
     told = copilot("replay", log, home=tmp_path).stdout
-    assert told.startswith("By the log's clock, what a watch")
+    assert told.startswith("By the log's clock, what each line made known, and the messages")
     closing = told[told.index("What was forecast on the way, beside what came:") :]
     assert "as of" in closing and "80 % intervals that held: value" in closing
     balance = json.loads(copilot("replay", log, "--json", home=tmp_path).stdout.splitlines()[-1])

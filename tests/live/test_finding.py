@@ -247,6 +247,35 @@ def test_what_a_rotation_left_of_a_log_is_still_a_log(tmp_path, sample_logs):
         named_logs([link], print, 0.0)
 
 
+def test_a_header_that_a_loop_wrote_a_moment_ago_is_waited_with_until_it_goes_on(
+    tmp_path, monkeypatch
+):
+    """The loop opens its log for each line: no process holds it, and it does not grow in a look."""
+    log, notes, naps = tmp_path / "train.log", [], []
+    log.touch()
+
+    def goes_on(_s):
+        naps.append(_s)
+        if len(naps) in {2, 9}:
+            with log.open("a") as file:
+                file.write("2026-11-26 13:33:00 building model\n")
+
+    monkeypatch.setattr(time, "sleep", goes_on)
+    assert named_logs([log], notes.append, None) == [log]
+    assert len(naps) >= 9
+    assert notes == [f"waiting for the first line of {log}, which is empty; Ctrl-C ends the wait"]
+
+
+def test_a_file_without_training_that_rests_is_refused_at_once(tmp_path, monkeypatch):
+    log = tmp_path / "notes.log"
+    log.write_text("2026-11-26 13:33:00 building model\n")
+    written = time.time() - 400.0
+    os.utime(log, (written, written))
+    monkeypatch.setattr(time, "sleep", lambda _s: None)
+    with pytest.raises(LogError, match="holds no training"):
+        named_logs([log], print, None)
+
+
 def test_many_logs_that_hold_nothing_yet_make_one_line(sample, tmp_path):
     log = put(sample, tmp_path / "train.log")
     empty = [tmp_path / f"{number}.log" for number in range(9)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ import pytest
 from supervised import Pigeon, passes, supervisor
 
 from copilot_analytics.alerts.rules import PolicyOptions
+from copilot_analytics.api import analyze
+from copilot_analytics.live.following import Following
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.live.replay_text import as_line, as_text
 from copilot_analytics.wording import duration
@@ -169,3 +172,72 @@ def overfitted_log(path: Path, step_s: int = 10, epochs: int = 60) -> float:
 
 def stamp_of(line: bytes) -> float:
     return datetime.fromisoformat(line[:19].decode() + "+00:00").timestamp()
+
+
+def stuck_log(path: Path, silent_s: float = 400.0, epochs: int = 8) -> float:
+    """Write a log that stopped in mid-epoch some seconds ago; return its last stamp."""
+    ends = datetime.now() - timedelta(seconds=silent_s)  # noqa: DTZ005  # a log's stamps are naive
+    lines = []
+    for epoch in range(1, epochs + 1):
+        for step in (10, 20, 30, 40):
+            at = (epoch - epochs) * 5 + (step - 20) / 10
+            if at <= 0:
+                loss = 0.3 + 2 / (epoch + step / 50)
+                text = f"Epoch [{epoch}/40] Step [{step}/40] loss: {loss:.4f} lr: 0.01"
+                lines.append(f"{ends + timedelta(seconds=at)} INFO {text}")
+        if epoch < epochs:
+            at = (epoch - epochs) * 5 + 2.5
+            text = f"Epoch [{epoch}/40] val_acc: {0.9 - 0.5 / epoch:.4f}"
+            lines.append(f"{ends + timedelta(seconds=at)} INFO {text}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    written = time.time() - silent_s
+    os.utime(path, (written, written))
+    return (ends - datetime(1970, 1, 1)).total_seconds()  # noqa: DTZ001
+
+
+def told(replay: Replay) -> list[str]:
+    """Return the titles of the messages, whose times and those of the events never go back."""
+    said = list(replay)
+    times = [one.time for one in said]
+    assert times == sorted(times)
+    return [one.message.title for one in said if one.message is not None]
+
+
+def test_live_replay_and_report_call_a_run_stuck_whose_process_is_silent(tmp_path):
+    log, journals = tmp_path / "train.log", tmp_path / "journals"
+    journals.mkdir()
+    ends = stuck_log(log)
+    with log.open("a"):
+        following = Following(log, journals=journals)
+        for _ in range(10):
+            following.step(time.time())
+        following.close()
+        assert following.status == analyze(log, journals=journals).life.status == "stalled"
+        for kept in (journals, False):
+            replay = Replay(log, journals=kept)
+            assert told(replay)[-1].startswith("🔴 STALLED")
+            (stall,) = (one for one in replay.events if one.key == "stalled")
+            assert stall.time == pytest.approx(ends + 400.0, abs=60.0)
+
+
+def test_what_became_of_a_run_that_was_stuck_comes_after_its_stall(tmp_path):
+    log, journals = tmp_path / "train.log", tmp_path / "journals"
+    journals.mkdir()
+    stuck_log(log)
+    with log.open("a"):
+        following = Following(log, journals=journals)
+        for _ in range(10):
+            following.step(time.time())
+        following.close()
+    os.utime(log, (time.time() - 3600.0,) * 2)
+    assert analyze(log, journals=journals).life.status == "interrupted"
+    titles = told(Replay(log, journals=journals))
+    assert [title.split("   ")[0] for title in titles[-2:]] == ["🔴 STALLED", "🟡 ENDED EARLY"]
+
+
+def test_a_run_that_still_writes_has_not_ended_in_its_replay(tmp_path):
+    log = tmp_path / "train.log"
+    stuck_log(log, silent_s=2.0)
+    replay = Replay(log, journals=False)
+    assert all("WATCHING" in title for title in told(replay))
+    assert analyze(log, journals=False).life.status == "running"

@@ -42,8 +42,8 @@ def replay(
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.api import parse_delta, parse_risk
     from copilot_analytics.errors import UsageError
-    from copilot_analytics.live.replay import Replay, paced
-    from copilot_analytics.live.replay_text import PREMISE, as_line, as_text
+    from copilot_analytics.live.replay import Replay
+    from copilot_analytics.live.replay_text import PREMISE, as_line, as_text, paced
 
     factor: float | None = None
     if speed != "max":

@@ -12,9 +12,11 @@ HELP = (
     "/plot – loss and metric\n"
     "/eta – when it ends\n"
     "/why – the evidence for the phase\n"
+    "/plot NAME, /status NAME … – of one of several runs, by a part of its name\n"
     "/mute 2h – only what is critical for two hours (at most a week)\n"
     "/unmute – all again"
 )
+_ABOUT_A_RUN = frozenset({"status", "plot", "eta", "why"})
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "": 3600.0}
 _LONGEST_MUTE_S = 7 * 86400.0
 _DEFAULT_MUTE_S = 3600.0
@@ -32,11 +34,14 @@ class Command:
         For ``mute``: how long.
     problem
         What was not understood, empty if nothing.
+    about
+        For ``status``, ``plot``, ``eta`` and ``why``: a part of the name of a run; empty for all.
     """
 
     name: str
     duration_s: float | None = None
     problem: str = ""
+    about: str = ""
 
 
 def parse(text: str) -> Command | None:
@@ -45,23 +50,27 @@ def parse(text: str) -> Command | None:
     Examples
     --------
     >>> parse("/mute@my_bot 2h")
-    Command(name='mute', duration_s=7200.0, problem='')
+    Command(name='mute', duration_s=7200.0, problem='', about='')
+    >>> parse("/plot lr_0.1").about
+    'lr_0.1'
     >>> parse("/mute for ever").name, parse("hello")
     ('help', None)
     """
-    found = re.match(r"/([A-Za-z_]{1,32})(?:@\w{1,64})?(?:\s+(.{0,40}))?\s*$", text.strip())
+    found = re.match(r"/([A-Za-z_]{1,32})(?:@\w{1,64})?(?:\s+(.{0,200}))?\s*$", text.strip())
     if found is None:
         return Command("help", problem="not understood") if text.startswith("/") else None
-    name, argument = found[1].lower(), (found[2] or "").strip().lower()
+    name, argument = found[1].lower(), (found[2] or "").strip()
     if name == "start":
         name = "help"
     if name not in NAMES:
         return Command("help", problem=f"there is no /{name}")
+    if name in _ABOUT_A_RUN:
+        return Command(name, about=argument)
     if name != "mute":
         return Command(name)
     if not argument:
         return Command("mute", _DEFAULT_MUTE_S)
-    span = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|min|h|d|)", argument)
+    span = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|min|h|d|)", argument.lower())
     seconds = float(span[1]) * _UNITS[span[2]] if span else 0.0
     if not 0 < seconds <= _LONGEST_MUTE_S:
         return Command("help", problem="/mute needs a time of at most a week, e.g. /mute 2h")
