@@ -19,6 +19,7 @@ what makes a line a row               `_home_row_fields`
 where rows stand                      `_home_rows`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
+which frames of long bars are points  `_home_long_bars`
 what is enough for a training         `_home_evidence`, `home_text`
 ====================================  ============================================================
 """
