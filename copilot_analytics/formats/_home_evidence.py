@@ -48,3 +48,7 @@ class Evidence:
             len(self.numbers) > 1 or self.knows_epochs or max(self.steps, default=0) > self.rows
         )
         return len(self.steps) >= fewest - (fewest > 2) and self.rows >= fewest and changes
+
+    def is_a_change(self, fewest: int) -> bool:
+        """Tell whether there are enough rows at different steps, and hardly two alike."""
+        return self.is_a_training(fewest) and 2 * len(self.numbers) > self.rows

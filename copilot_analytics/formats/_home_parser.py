@@ -16,6 +16,7 @@ how many steps other lines name       `_home_totals`
 measures of an evaluation that no     `_home_judging`
 word calls one
 what makes a line a row               `_home_row_fields`
+measures that only a split names      `_home_bare_splits`
 where rows stand                      `_home_rows`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
@@ -34,6 +35,7 @@ from copilot_analytics.formats._base import LineParser
 from copilot_analytics.formats._coco import coco_average
 from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
+from copilot_analytics.formats._home_bare_splits import tells_splits
 from copilot_analytics.formats._home_bars import Frame, read_frame
 from copilot_analytics.formats._home_checkpoints import saved_checkpoint
 from copilot_analytics.formats._home_choice import stated_choice
@@ -54,7 +56,6 @@ from copilot_analytics.formats._home_row_fields import (
     are_measures,
     columns_of,
     fields_of,
-    has_bare_splits,
     is_amount,
     is_of_training,
     is_outer,
@@ -233,7 +234,7 @@ class HomeTextParser(LineParser):
             columns = columns_of(line, reading)
             yield from self._before_row(columns)
             yield from self._rows.placed(columns, np.array([number]))
-        elif reading.qualities or has_bare_splits(reading):
+        elif reading.qualities or tells_splits(line, reading, below=self._rows.header is not None):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)

@@ -12,6 +12,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from copilot_analytics.formats._home_bare_splits import tells_both
 from copilot_analytics.formats._home_labels import are_linking, label_of
 from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
 from copilot_analytics.formats._home_places import (
@@ -343,7 +344,8 @@ class _Scan:
             if told is not None:
                 name = title = told
                 bare = False
-        if bare and (whole or not (self._bound or self.reading.has_axis)):
+        is_told = self._bound or self.reading.has_axis or tells_both(self.line)
+        if bare and (whole or not is_told):
             return self._count_of_split(own, parts, whole=whole)
         split = own or self._governing
         if is_bookkeeping(title):

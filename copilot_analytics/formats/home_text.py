@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._home_bare_splits import names_the_training, tells_both
 from copilot_analytics.formats._home_evidence import Evidence
 from copilot_analytics.formats._home_line_kinds import MEMBER
 from copilot_analytics.formats._home_parser import HomeTextParser
@@ -67,7 +68,7 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         parser = HomeTextParser("")
         kinds: dict[tuple[str, ...], Evidence] = {}
         results: dict[tuple[str, ...], Evidence] = {}
-        unknown = Evidence()
+        unknown, splits = Evidence(), Evidence()
         plays = False  # whether an agent learns
         rounds = False  # whether a server counts rounds of what its clients learn
         for number, line in enumerate(lines, 1):
@@ -85,13 +86,16 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 names = tuple(name for name in item.metrics if _is_telling(name, item, plays=plays))
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)
-                elif len(item.metrics) > 1 and parser.counts_inner:
+                if any(map(names_the_training, item.metrics)) and tells_both(line):
+                    splits.add(item)
+                elif not names and len(item.metrics) > 1 and parser.counts_inner:
                     unknown.add(item)
             fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
             told = any(kind.is_a_training(fewest) for kind in kinds.values())
             told = told or any(
                 kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds) for kind in results.values()
             )
+            told = told or (parser.says_where and splits.is_a_change(_FEWEST_ROWS))
             if told or unknown.is_a_training(_FEWEST_UNKNOWN):
                 return 0.97
         if parser.says_where and any(kind.is_a_training(2) for kind in kinds.values()):
