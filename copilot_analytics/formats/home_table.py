@@ -37,7 +37,7 @@ from copilot_analytics.formats._table_cells import (
 )
 from copilot_analytics.formats._table_counters import Counters, counters_of
 from copilot_analytics.records import Record
-from copilot_analytics.schema import direction_of, names_a_loss
+from copilot_analytics.schema import direction_of, names_a_loss, names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -253,7 +253,10 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
             return False
         told = [name for name in metrics if _says_of_training(name)]
         return 2 * len(told) >= len(metrics)
-    return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
+    private = sum(map(names_a_private_loss, metrics))
+    steers = any(name in {"lr", "grad_norm"} for name in named(metrics, Naming()))
+    is_told = any(map(_is_judged, metrics)) or (private and private + steers > 1)
+    return has_loss or (not counters.is_weak and bool(is_told))
 
 
 def _results(metrics: Sequence[str]) -> list[str]:
