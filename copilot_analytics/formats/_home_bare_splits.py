@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterable, Set
 
     from copilot_analytics.formats._home_readings import Reading
 
@@ -55,6 +55,18 @@ def may_tell_splits(line: str, words: Set[str]) -> bool:
         return tells_both(line)
     is_short = len(words) <= _MOST_WORDS and not words.isdisjoint(_SPLITS)
     return is_short and _ONE.search(line) is not None
+
+
+def are_both(names: Iterable[str]) -> bool:
+    """Tell whether columns are called by the training alone and by what is held out alone.
+
+    Examples
+    --------
+    >>> are_both(["Train", "Val", "time"]), are_both(["train", "test acc"])
+    (True, False)
+    """
+    lower = {name.lower() for name in names}
+    return bool(lower & _TRAINED) and bool(lower & _HELD_OUT)
 
 
 def tells_splits(line: str, reading: Reading, *, below: bool) -> bool:

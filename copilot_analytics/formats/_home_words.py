@@ -28,6 +28,7 @@ from copilot_analytics.formats._home_tokens import (
     LEVEL,
     LEVELS,
     OTHER_RANK,
+    PAIRS,
     TOKEN,
     UNITS,
 )
@@ -107,6 +108,7 @@ class _Scan:
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
         self._timings = Timings()
+        self._pairs = PAIRS.fullmatch(line, stamp.message) is not None
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -191,7 +193,7 @@ class _Scan:
     def _mark(self, mark: str) -> None:
         mark = mark.translate(ASCII_MARKS)
         self._gap += mark.strip(" ") or " "
-        if mark in ":=":
+        if mark in ":=" or (mark == "," and self._pairs):
             if self._words and self._words[-1] in LEVELS:
                 self._leave()  # "toy INFO: [1/90]"
             self._bound = bool(self._words)

@@ -397,3 +397,29 @@ def test_of_may_stand_for_the_slash() -> None:
 def test_a_place_in_brackets_stays_a_place() -> None:
     text = "".join(f"Epoch({e}): loss=0.{e}\n" for e in range(1, 9))
     assert [p for p, _ in points(read(text), "train")] == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch, {e}\ntrain_loss, 1.{e}\nval_loss, 2.{e}\nlr, 0.001",
+        "epoch, {e}, train_loss, 1.{e}, val_loss, 2.{e}",
+        "epoch {e}\n('train_loss', 1.{e})\n('val_loss', 2.{e})",
+        "epoch {e}, train_loss, 1.{e}, val_loss, 2.{e}",
+    ],
+)
+def test_commas_may_stand_between_names_and_numbers(line: str) -> None:
+    text = "".join(line.format(e=e) + "\n" for e in range(1, 9))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    records = read(text)
+    assert [(s, m["train_loss"]) for s, m in points(records, "train")] == [
+        (e, float(f"1.{e}")) for e in range(1, 9)
+    ]
+    assert [m for _, m in points(records, "eval")] == [
+        {"val_loss": float(f"2.{e}")} for e in range(1, 9)
+    ]
+
+
+def test_a_comma_ends_a_name_in_other_lines() -> None:
+    text = "".join(f"epoch {e} took 3.5 s in all, loss: 1.{e}, done\n" for e in range(1, 9))
+    assert points(read(text), "train")[-1] == (8, {"loss": 1.8})
