@@ -85,10 +85,11 @@ class Courses:
         """
         if len(self._epochs) < fewest or max(self._epochs) > _MOST_EPOCHS:
             return False
-        return any(_falls(np.array(v), fewest) for v in self._values.values() if len(v) >= fewest)
+        return any(falls(np.array(v), fewest) for v in self._values.values() if len(v) >= fewest)
 
 
-def _falls(values: Floats, fewest: int) -> bool:
+def falls(values: Floats, fewest: int) -> bool:
+    """Tell whether finite numbers fall from their first third to their last, beyond noise."""
     if not np.isfinite(values).all() or len(np.unique(values)) < fewest / 2:
         return False
     third = len(values) // 3
