@@ -17,7 +17,7 @@ measures of an evaluation that no     `_home_judging`
 word calls one
 what makes a line a row               `_home_row_fields`
 measures that only a split names      `_home_bare_splits`
-where rows stand                      `_home_rows`
+where rows stand                      `_home_rows`, `_home_repeats`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
 which frames of long bars are points  `_home_long_bars`
@@ -253,7 +253,7 @@ class HomeTextParser(LineParser):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts={"reason": message.strip()})
             self._evaluations.is_over = True
-            self._rows.last_row.clear()  # the next run may say the same
+            self._rows.repeats.forget()
             return
         said = said_in(message)
         if SECTION.match(said + " "):
@@ -367,7 +367,9 @@ class HomeTextParser(LineParser):
         if not has_axis:
             result.numbers.update(self._rows.standing(result.shape))
         yield from self._before_result()
-        yield from self._bars.before_result(result.numbers.get("#epoch"))
+        epoch = result.numbers.get("#epoch")
+        yield from self._bars.before_result(epoch)
+        self._rows.tell_epoch(epoch)
         yield from self._evaluations.take(result)
 
     def _before_result(self) -> Iterator[Item]:

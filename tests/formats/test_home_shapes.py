@@ -423,3 +423,34 @@ def test_commas_may_stand_between_names_and_numbers(line: str) -> None:
 def test_a_comma_ends_a_name_in_other_lines() -> None:
     text = "".join(f"epoch {e} took 3.5 s in all, loss: 1.{e}, done\n" for e in range(1, 9))
     assert points(read(text), "train")[-1] == (8, {"loss": 1.8})
+
+
+def test_a_line_of_an_epoch_below_those_of_steps_tells_its_end() -> None:
+    text = "".join(
+        "".join(f"step {e * 40 + s}: loss 1.{e}{s}\n" for s in (10, 20, 30, 40))
+        + f"Epoch {e + 1}: train_loss 1.{e}5 val_loss 2.{e}\n"
+        for e in range(4)
+    )
+    records = read(text)
+    ends = [(r.step, r.epoch) for r in records if "train_loss" in r.metrics]
+    assert ends == [(40, 1), (80, 2), (120, 3), (160, 4)]
+    assert [(r.step, r.epoch) for r in records if r.kind == "eval"] == ends
+    assert [r.epoch for r in records if r.step == 50] == [1]
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 700, 7)])
+def test_steps_may_count_anew_behind_results_that_name_the_epoch(cuts: range) -> None:
+    text = "".join(
+        "".join(f"iter {s} loss 1.{e}{s}\n" for s in (10, 20, 30, 40))
+        + f"Epoch {e + 1} done, val_acc 0.{e}\n"
+        for e in range(4)
+    )
+    records = read(text, cuts)
+    assert [r.step for r in records if r.kind == "train"] == list(range(10, 161, 10))
+    assert [r.epoch for r in records if r.kind == "eval"] == [1, 2, 3, 4]
+    assert not any(r.kind == "launch" for r in records)
+    on = "".join(
+        f"iter {s} loss 1.{s}\n" + f"Epoch {s // 40} done, val_acc 0.{s}\n" * (s % 40 == 0)
+        for s in range(10, 161, 10)
+    )
+    assert [r.step for r in read(on, cuts) if r.kind == "train"] == list(range(10, 161, 10))
