@@ -165,11 +165,20 @@ _TOTAL_LOSS = re.compile(
 # What image restoration (l_pix) and image translation (D_A, G_GAN, cycle_A, idt_B) call losses.
 # Regressions and likelihoods go by the name of what they minimise.
 _UNNAMED_LOSS = re.compile(
-    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|(?:avg|current)?cost|(?:char|BCER) train|rmse_trn"
+    r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|rec_\w{1,40}|recons?(?:truction)?(?:_\w{1,40})?"
+    r"|hinge|triplet|ctc|rnnt|focal|bpr|(?:avg|current)?cost|(?:char|BCER) train|rmse_trn"
     r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
     r"(?:[\w/]{1,40}(?:'s |-))?"
     r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|m?err(?:or)?|ppl|perplexity)",
     re.IGNORECASE,
+)
+
+# What people call the parts of a loss, or the only one, without the word.
+_PRIVATE_LOSS = re.compile(
+    r"(?:[Tt]rain(?:ing)?[ _/.-])?(?:[lL]_\w{1,40}|[DG]_\w{1,40}|[dg]_(?:real|fake|adv|gan|total)"
+    r"|(?:\w{1,20}[ _/])?(?i:b?ce|xent|nll|kld?|kl[ _]?div|elbo|rec|recons?|reconstruction|vq"
+    r"|commit(?:ment)?|adv|hinge|triplet|contrastive|infonce|nt_?xent|ctc|rnnt|focal|dfl|bpr|huber"
+    r"|smooth_?l1|percep(?:tual)?|distill|kd|cyc(?:le)?|idt)(?:_\w{1,12})?)"
 )
 
 
@@ -204,6 +213,19 @@ def names_a_loss(name: str) -> bool:
     (True, True, False)
     """
     return _LOSS.search(name.lower()) is not None and not is_another_loss(name)
+
+
+def names_a_private_loss(name: str) -> bool:
+    """Tell whether people may call a part of a loss so, or the only one.
+
+    Which way it goes is not told: a divergence rises as a posterior is learned.
+
+    Examples
+    --------
+    >>> [names_a_private_loss(name) for name in ("l_rec", "kld", "D_real", "nll", "temp")]
+    [True, True, True, True, False]
+    """
+    return _PRIVATE_LOSS.fullmatch(name.strip()) is not None
 
 
 def direction_of(name: str) -> tuple[Direction | None, str]:
@@ -261,9 +283,13 @@ def losses_among(names: tuple[str, ...]) -> tuple[str, ...]:
     ('total_loss', 'fit/loss', 'fit/aux_loss')
     >>> losses_among(("lr", "D_A", "cycle_A"))
     ('D_A', 'cycle_A')
+    >>> losses_among(("recon", "kld", "total"))
+    ('total', 'recon')
     """
     found = [n for n in names if names_a_loss(n)]
-    found = found or [n for n in names if _UNNAMED_LOSS.fullmatch(n)]
+    if not found:
+        found = [n for n in names if _UNNAMED_LOSS.fullmatch(n)]
+        found += [n for n in names if found and n.lower() == "total"]
     return tuple(sorted(found, key=_comes_late))
 
 

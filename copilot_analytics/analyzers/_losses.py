@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.findings import NotJudged
+from copilot_analytics.schema import names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,9 +73,10 @@ def _by_name(names: tuple[str, ...]) -> NotJudged | None:
     company: set[str] = set()
     for name in names:
         words = set(_WORD.findall(_HUMP.sub("_", name).lower()))
-        if ("loss" in words and words & _ADVERSARIAL) or _PLAYER.fullmatch(name):
+        is_loss = "loss" in words or names_a_private_loss(name)
+        if (is_loss and words & _ADVERSARIAL) or _PLAYER.fullmatch(name):
             kinds.setdefault("losses of a game", []).append(name)
-        elif "loss" in words and words & _CONTRASTIVE:
+        elif is_loss and words & _CONTRASTIVE:
             kinds.setdefault("contrastive losses", []).append(name)
         elif words & _POLICY or is_a_return(name):
             kinds.setdefault("losses of reinforcement learning", []).append(name)

@@ -107,6 +107,12 @@ class Axis:
         """Take that the first epoch has at least so many iterations, although no line said so."""
         self._length.of_inner(np.array([1.0]), np.array([length]))
 
+    def end(self, epoch: Floats) -> Floats:
+        """Take rows that sum up epochs, as printed; return the epochs done at their ends."""
+        self._done(epoch[:1])
+        ended: Floats = epoch - (self._epoch_base or 0) + 1
+        return ended
+
     def count_on(self) -> None:
         """Take back that lines count iterations of their epoch: their counter goes on and on."""
         self._counts_inner, self._length, self.per_epoch = False, EpochLength(), None

@@ -9,7 +9,8 @@ import numpy as np
 
 from copilot_analytics.formats._home_bars import FirstBars, Frame, UnnamedBars
 from copilot_analytics.formats._home_evaluations import result_of
-from copilot_analytics.formats._home_row_fields import columns_of
+from copilot_analytics.formats._home_long_bars import LongBars, tells_a_training
+from copilot_analytics.formats._home_row_fields import columns_of, number_of
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping
 from copilot_analytics.formats._home_words import read_line
 
@@ -38,6 +39,7 @@ class BarReader:
         self._is_full = False  # from the first of its frames on
         self._first_bars = FirstBars()
         self._unnamed = UnnamedBars()
+        self._long = LongBars()
         self._outer: tuple[float, Frame] | None = None
 
     def draw(self, frame: Frame) -> Iterator[Item]:
@@ -45,11 +47,16 @@ class BarReader:
         held = self._frame
         if held is not None and (not held.goes_on(frame) or self._is_another(held, frame)):
             yield from self.end()
-        elif held is not None and frame.done > held.done and self._is_axis(held):
-            yield from self._on_the_axis(held)
+        elif held is not None and frame.done > held.done:
+            if self._is_long(held):
+                yield from self._within(held)
+            elif self._is_axis(held) and not self._runs_a_validation(held):
+                yield from self._on_the_axis(held)
         if frame.total:
-            if self._frame is None and self._is_unnamed(frame):
-                yield from self._points(self._unnamed.begin(frame))
+            if self._is_unnamed(frame):
+                if self._frame is None:
+                    yield from self._points(self._unnamed.begin(frame))
+                self._unnamed.see(frame)
             is_first = self._frame is None or self._is_full
             self._is_full = is_first and frame.done == frame.total
             self._frame = frame
@@ -91,7 +98,9 @@ class BarReader:
         frame, self._frame = self._frame, None
         if frame is None:
             return
-        if self._is_axis(frame):
+        if self._is_long(frame):
+            yield from self._within(frame, ends=True)
+        elif self._is_axis(frame):
             yield from self._on_the_axis(frame)
         elif frame.is_whole:
             yield from self._point(frame)
@@ -104,6 +113,7 @@ class BarReader:
 
     def name_epoch(self, epoch: float, *, sums_up: bool) -> Iterator[Item]:
         """Yield the end of the bar of an epoch that a line names, unless the line sums it up."""
+        self._unnamed.name(epoch)
         if self._rows.header is None:
             frame = self._unnamed.settle()
             if frame is not None and not sums_up:
@@ -152,6 +162,35 @@ class BarReader:
             return False
         return not self._names_epochs or frame.counts_steps
 
+    def _is_long(self, frame: Frame) -> bool:
+        """Tell whether a frame is of the bar of a long epoch."""
+        if frame.counts_steps or frame.counts_epochs or frame.is_of_the_only_epoch:
+            return False
+        return self._long.is_long(frame)
+
+    def _within(self, frame: Frame, *, ends: bool = False) -> Iterator[Item]:
+        """Yield what a frame of a long epoch measured, if it is far enough behind the last one."""
+        if not self._long.reaches(frame, ends=ends):
+            return
+        reading = read_line(frame.text)
+        if not reading.qualities or reading.is_remark:
+            return
+        self._unnamed.release()  # from before the bar was known to be long
+        epoch = self._epoch_of(frame)
+        if self._is_of_held_out(frame, reading, 1.0 if epoch is None else epoch):
+            if ends and frame.is_whole:
+                yield from self._result(frame, reading, epoch)
+            return
+        if tells_a_training(frame, reading) or (ends and frame.is_whole):
+            self._long.take(frame)
+            yield from self._trained(frame, reading, epoch, within=True)
+
+    def _epoch_of(self, frame: Frame) -> float | None:
+        """Return the epoch of a bar that does not name it itself."""
+        if self._names_epochs and self._rows.header is not None:
+            return self._rows.header
+        return self._unnamed.epoch if self._is_unnamed(frame) else self._rows.header
+
     def _is_unnamed(self, frame: Frame) -> bool:
         """Tell whether neither a bar nor what came before the first such bar says where it is."""
         told = self._names_epochs or (self._rows.says_where and not self._unnamed.are_drawn)
@@ -186,15 +225,26 @@ class BarReader:
         if epoch is None:
             epoch = self._rows.header
         number = float(bar) if epoch is None and bar > 1 else epoch
-        if self._is_of_held_out(frame, reading, number):
-            places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
-            placed = replace(reading, places=places)
-            result = result_of(frame.text, placed, frame.line, reading.split)
-            if epoch is not None:
-                result.numbers.setdefault("#epoch", epoch)
-            yield from self._rows.flush()
-            yield from self._evaluations.take(result)
-            return
+        here = float(bar) if epoch is None and self._is_unnamed(frame) else number
+        if self._is_of_held_out(frame, reading, here):
+            yield from self._result(frame, reading, epoch)
+        else:
+            yield from self._trained(frame, reading, number, within=epoch is None)
+
+    def _result(self, frame: Frame, reading: Reading, epoch: float | None) -> Iterator[Item]:
+        """Yield what a bar over held-out data measured."""
+        places = {k: v for k, v in reading.places.items() if k in {"#epoch", "#step"}}
+        placed = replace(reading, places=places)
+        result = result_of(frame.text, placed, frame.line, reading.split)
+        if epoch is not None:
+            result.numbers.setdefault("#epoch", epoch)
+        yield from self._rows.flush()
+        yield from self._evaluations.take(result)
+
+    def _trained(
+        self, frame: Frame, reading: Reading, epoch: float | None, *, within: bool
+    ) -> Iterator[Item]:
+        """Yield what a bar over training data measured, `within` its epoch or at its end."""
         columns = columns_of(frame.text, reading)
         columns.pop("#played", None)
         if "#count" in columns and "#epoch" not in columns:
@@ -203,7 +253,7 @@ class BarReader:
         for name in ("#count", "#count_of", "#inner", "#inner_of"):
             columns.pop(name, None)
         yield from self._evaluations.release()
-        if frame.is_of_the_only_epoch:
+        if frame.is_of_the_only_epoch or (self._is_long(frame) and "#step" not in columns):
             columns["#inner"] = np.array([float(frame.done)])
             columns["#inner_of"] = np.array([float(frame.total)])
         if frame.counts_steps:
@@ -212,19 +262,33 @@ class BarReader:
             columns["#steps"] = np.array([float(frame.total)])
         elif "#epoch" not in columns:
             if frame.counts_epochs:
-                number = float(frame.done)
-            elif epoch is None:
+                epoch = float(frame.done)
+            elif within:
                 columns["#inner"] = np.array([float(frame.done)])
                 columns["#inner_of"] = np.array([float(frame.total)])
-            if number is not None:
-                columns["#epoch"] = np.array([number])
+            if epoch is not None:
+                columns["#epoch"] = np.array([epoch])
+        if self._is_long(frame) and frame.iter_time_s is not None:
+            columns.setdefault("iter_time_s", np.array([frame.iter_time_s]))
         yield from self._rows.placed(columns, np.array([frame.line]))
+
+    def _runs_a_validation(self, frame: Frame) -> bool:
+        """Tell whether a frame in the middle of a bar is of one over held-out data."""
+        if frame.counts_epochs or frame.counts_steps:
+            return False
+        reading = read_line(frame.text)
+        epoch = self._epoch_of(frame)
+        return self._is_of_held_out(frame, reading, 1.0 if epoch is None else epoch)
 
     def _is_of_held_out(self, frame: Frame, reading: Reading, epoch: float | None) -> bool:
         """Tell whether a bar goes over what is held out."""
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
+        if not measured:
+            return False
         if reading.split in {"val", "test"} or all(m.split in {"val", "test"} for m in measured):
             return True
+        if frame.evaluates:
+            return True
         if "#epoch" in reading.places:
-            return False
+            epoch = number_of(frame.text, reading.places["#epoch"])
         return self._first_bars.precede(frame, reading.metrics, epoch)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal
+
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +39,12 @@ _OF_STEPS = re.compile(
     r"(?i)^\s{0,8}(?:train(?:ing)?\s)?(?:steps?|iterations?|iters?|progress)\s?:?\s{0,4}$"
 )
 _DIGITS = re.compile(r"[\d.,]+")
+_NUMBER = re.compile(r"(?i)[+-]?\d[\d.,]*(?:e[+-]?\d{1,4})?|(?<![a-z])[+-]?(?:nan|inf)(?![a-z])")
+_EVALUATES = re.compile(r"(?i)\b(?:validating|evaluating|validate|inference|predicting)\b")
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d\d)<")
+_RATE = re.compile(
+    r"(\d{1,9}(?:\.\d{1,9})?)(?:s/[a-z]{1,12}|\s?[a-z]{1,12}/s)(?:,|$)", re.IGNORECASE
+)
 _LOADING = re.compile(r"(?i)[kmgt]?i?b/s")
 
 
@@ -55,6 +64,8 @@ class Frame:
         What was printed behind it, into the same line.
     line
         Number of the line.
+    clock
+        The time that it took so far, the time that is left, and its rate, as tqdm prints them.
     """
 
     title: str
@@ -63,6 +74,7 @@ class Frame:
     postfix: str
     after: str
     line: int
+    clock: str = ""
 
     @property
     def text(self) -> str:
@@ -74,13 +86,38 @@ class Frame:
     def which(self) -> tuple[str, str, int]:
         """What is the same in all frames of one bar."""
         found = _PASS.search(self.title)
-        words = _DIGITS.sub("", self.title)
+        words = _DIGITS.sub("", _NUMBER.sub("", self.title)).strip()
         return words, (found[1] or found[2]) if found else "", self.total
 
     @property
     def is_whole(self) -> bool:
         """Whether it is drawn near its end; some bars are not drawn at the very end."""
         return self.done >= 0.9 * self.total
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether its title says that it goes over what is held out, as what is done to it."""
+        return _EVALUATES.search(self.title) is not None
+
+    @property
+    def elapsed_s(self) -> float | None:
+        """Seconds since the bar began; None if it has no clock."""
+        found = _CLOCK.match(self.clock)
+        if found is None:
+            return None
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return 3600 * hours + 60 * minutes + seconds
+
+    @property
+    def iter_time_s(self) -> float | None:
+        """Seconds that one of what it counts takes; None if it does not say it."""
+        found = _RATE.search(self.clock)
+        if found is None:
+            return None
+        number = float(found[1])
+        if found[0][len(found[1]) :].lstrip().lower().startswith("s/"):
+            return number
+        return 1 / number if number else None
 
     @property
     def counts_steps(self) -> bool:
@@ -120,7 +157,10 @@ class UnnamedBars:
         self._waiting: list[tuple[Frame, int]] = []
         self._late: tuple[Frame, float] | None = None
         self._kind: tuple[str, str, int] | None = None
+        self._done = 0  # by the last frame of that kind
         self._epoch = 1
+        self._named: float | None = None  # epoch of such a bar, as a line below it says
+        self._since = 0  # bars that began since then
         self._are: Literal["points", "ends"] | None = None
 
     @property
@@ -130,13 +170,31 @@ class UnnamedBars:
 
     def begin(self, frame: Frame) -> list[tuple[Frame, int]]:
         """Take the first frame of a bar; return points that can be told now, with their epochs."""
-        if self._kind is None:
-            self._kind = frame.which if frame.text else None
-            return []
         if frame.which != self._kind:
             return []
+        if self._done <= frame.done < frame.total:
+            return []  # a line was printed in the middle of it
         self._epoch += 1
+        self._since += 1
         return self.decide()
+
+    def see(self, frame: Frame) -> None:
+        """Note how far a bar is; the first one with a text tells of which kind they are."""
+        if self._kind is None and frame.text:
+            self._kind = frame.which
+        if frame.which == self._kind:
+            self._done = frame.done
+
+    @property
+    def epoch(self) -> float | None:
+        """The epoch of the last bar that began; None for the first one if no line names it."""
+        if self._named is not None:
+            return self._named + self._since
+        return float(self._epoch) if self._epoch > 1 else None
+
+    def name(self, epoch: float) -> None:
+        """Take the epoch of the last bar that began, as a line says it."""
+        self._named, self._since = epoch, 0
 
     def decide(self) -> list[tuple[Frame, int]]:
         """Take that no line names the epoch of what waits; return points that can be told now."""
@@ -182,21 +240,21 @@ class FirstBars:
     """Knows which bars an epoch drew first: they went over the training set."""
 
     def __init__(self) -> None:
-        self._drawn: dict[tuple[str, ...], tuple[float, int]] = {}  # epoch and total, by measures
+        self._drawn: dict[str, tuple[float | None, int]] = {}  # epoch and total, by measure
 
     def precede(self, frame: Frame, metrics: Sequence[Metric], epoch: float | None) -> bool:
-        """Tell whether another bar of the same measures and another length came before in an epoch.
+        """Tell whether another bar of one of its measures and another length came before.
 
         Then this one goes over what is held out.
         """
         if epoch is None:
             return False
-        shape = tuple(metric.name for metric in metrics)
-        drawn, total = self._drawn.get(shape, (None, 0))
-        if drawn != epoch:
-            self._drawn[shape] = (epoch, frame.total)
-            return False
-        return total != frame.total
+        names = [metric.name for metric in metrics if not is_bookkeeping(metric.name)]
+        totals = {t for e, t in map(self._drawn.get, names, repeat((None, 0))) if e == epoch}
+        if totals:
+            return frame.total not in totals
+        self._drawn.update((name, (epoch, frame.total)) for name in names)
+        return False
 
 
 def read_frame(line: str, number: int) -> Frame | None:
@@ -211,12 +269,13 @@ def read_frame(line: str, number: int) -> Frame | None:
     >>> frame.done, frame.total
     (1, 2)
     """
+    clock: list[str] = []
     if "%|" in line:
         found = _TQDM.search(line)
         if found is None:
             return None
         inside = found["inside"] or ""
-        postfix = inside.split(", ", 2)[2] if inside.count(", ") > 1 else ""
+        *clock, postfix = inside.split(", ", 2) if inside.count(", ") > 1 else (inside, "")
         if _LOADING.search(inside):
             return Frame("", 0, 0, "", "", number)
         title = line[: found.start()]
@@ -240,4 +299,5 @@ def read_frame(line: str, number: int) -> Frame | None:
         title, postfix, after = "", found["after"], ""
     else:
         return None
-    return Frame(title, int(found["done"]), int(found["total"]), postfix, after, number)
+    done, total = int(found["done"]), int(found["total"])
+    return Frame(title, done, total, postfix, after, number, ", ".join(clock))

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping
+
 if TYPE_CHECKING:
-    from copilot_analytics.records import Block, Record
+    from copilot_analytics.records import Block, Floats, Record
+
+_MOST_EPOCHS = 1e6
+_MOST_ROWS = 200
+_ERRORS = 3.0
 
 
 @dataclass
@@ -48,3 +54,45 @@ class Evidence:
             len(self.numbers) > 1 or self.knows_epochs or max(self.steps, default=0) > self.rows
         )
         return len(self.steps) >= fewest - (fewest > 2) and self.rows >= fewest and changes
+
+    def is_a_change(self, fewest: int) -> bool:
+        """Tell whether there are enough rows at different steps, and hardly two alike."""
+        return self.is_a_training(fewest) and 2 * len(self.numbers) > self.rows
+
+
+class Courses:
+    """Tells whether something that rows measure falls, as a loss does, whatever it is called."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {}
+        self._epochs: list[float] = []
+
+    def add(self, block: Block) -> bool:
+        """Take rows, unless there are enough; tell whether they were taken."""
+        if len(self._epochs) >= _MOST_ROWS:
+            return False
+        self._epochs += block.epoch.tolist()
+        for name, column in block.metrics.items():
+            if not is_bookkeeping(name):
+                self._values.setdefault(name, []).extend(column.tolist())
+        return True
+
+    def falls(self, fewest: int) -> bool:
+        """Tell whether a measure of enough rows falls from its first third to its last.
+
+        By more than three standard errors of the difference of two means, and epochs are counted:
+        those of a clock begin far from 1.
+        """
+        if len(self._epochs) < fewest or max(self._epochs) > _MOST_EPOCHS:
+            return False
+        return any(falls(np.array(v), fewest) for v in self._values.values() if len(v) >= fewest)
+
+
+def falls(values: Floats, fewest: int) -> bool:
+    """Tell whether finite numbers fall from their first third to their last, beyond noise."""
+    if not np.isfinite(values).all() or len(np.unique(values)) < fewest / 2:
+        return False
+    third = len(values) // 3
+    noise = float(np.std(np.diff(values))) / 2**0.5
+    error = noise * (2 / third) ** 0.5
+    return bool(values[:third].mean() - values[-third:].mean() > _ERRORS * error)

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from copilot_analytics.formats._home_bare_splits import may_tell_splits
 from copilot_analytics.formats._home_vocabulary import (
     BATCHES,
     EPOCHS,
@@ -94,7 +95,7 @@ def may_measure(line: str) -> bool:
     words = set(_WORD.findall(lower))
     if not _TELLING.isdisjoint(words) or any(part in lower for part in _RANKED):
         return True
-    if words >= _ADVERSARIES:
+    if words >= _ADVERSARIES or may_tell_splits(line, words):
         return True
     return not line.isascii() and any(part in line for part in _FOREIGN)
 

@@ -16,9 +16,11 @@ how many steps other lines name       `_home_totals`
 measures of an evaluation that no     `_home_judging`
 word calls one
 what makes a line a row               `_home_row_fields`
-where rows stand                      `_home_rows`
+measures that only a split names      `_home_bare_splits`
+where rows stand                      `_home_rows`, `_home_repeats`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
+which frames of long bars are points  `_home_long_bars`
 what is enough for a training         `_home_evidence`, `home_text`
 ====================================  ============================================================
 """
@@ -33,6 +35,7 @@ from copilot_analytics.formats._base import LineParser
 from copilot_analytics.formats._coco import coco_average
 from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
+from copilot_analytics.formats._home_bare_splits import tells_splits
 from copilot_analytics.formats._home_bars import Frame, read_frame
 from copilot_analytics.formats._home_checkpoints import saved_checkpoint
 from copilot_analytics.formats._home_choice import stated_choice
@@ -54,7 +57,6 @@ from copilot_analytics.formats._home_row_fields import (
     are_measures,
     columns_of,
     fields_of,
-    has_bare_splits,
     is_amount,
     is_of_training,
     is_outer,
@@ -233,7 +235,7 @@ class HomeTextParser(LineParser):
             columns = columns_of(line, reading)
             yield from self._before_row(columns)
             yield from self._rows.placed(columns, np.array([number]))
-        elif reading.qualities or has_bare_splits(reading):
+        elif reading.qualities or tells_splits(line, reading, below=self._rows.header is not None):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
@@ -252,7 +254,7 @@ class HomeTextParser(LineParser):
             yield from self._before_row({})
             yield self._rows.reader.record("end", number, facts=end_of(message))
             self._evaluations.is_over = True
-            self._rows.last_row.clear()  # the next run may say the same
+            self._rows.repeats.forget()
             return
         said = said_in(message)
         if SECTION.match(said + " "):
@@ -366,7 +368,9 @@ class HomeTextParser(LineParser):
         if not has_axis:
             result.numbers.update(self._rows.standing(result.shape))
         yield from self._before_result()
-        yield from self._bars.before_result(result.numbers.get("#epoch"))
+        epoch = result.numbers.get("#epoch")
+        yield from self._bars.before_result(epoch)
+        self._rows.tell_epoch(epoch)
         yield from self._evaluations.take(result)
 
     def _before_result(self) -> Iterator[Item]:

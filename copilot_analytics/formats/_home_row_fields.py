@@ -55,11 +55,6 @@ def are_measures(metrics: Sequence[Metric]) -> bool:
     )
 
 
-def has_bare_splits(reading: Reading) -> bool:
-    """Tell whether a line names its measures by nothing but the split."""
-    return bool(reading.metrics) and reading.has_axis and reading.split in {"val", "test"}
-
-
 def is_of_training(metrics: Sequence[Metric]) -> bool:
     """Tell whether measures without an axis are those of the training."""
     return any(

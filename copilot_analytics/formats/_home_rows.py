@@ -15,6 +15,7 @@ import numpy as np
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._epoch_length import EpochStarts
 from copilot_analytics.formats._home_judging import JUDGING, RareMeasures
+from copilot_analytics.formats._home_repeats import Repeats
 from copilot_analytics.formats._home_row_fields import parted, renamed, together
 from copilot_analytics.formats._home_totals import LineTotals
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats, Ints, Item
 
 _STEPS = frozenset({"#count", "#count_of", "#step", "#steps"})
-_AXIS = ("#epoch", "#progress", "#count", "#step", "#inner", "#sample")
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,15 @@ class HomeRows:
         Number of the epoch that the last header named.
     headers_end : bool
         Whether headers name the epoch above them.
-    last_row : dict
-        What the last row of each kind said.
+    repeats : Repeats
+        Leaves out rows that say again what the row before them said.
     """
 
     def __init__(self, file: str) -> None:
         self.header: float | None = None
         self.axis = Axis()
         self.reader = RowReader(file, self.axis, HomeNaming(evaluations=JUDGING))
-        self.has_rows = False
-        self.says_where = False  # whether anything said where training stands
+        self.has_rows = self.says_where = False  # whether anything said where training stands
         self._counts: str | None = None  # "inner" or "step" once told
         self._has_inner = False
         self._count_base = 0.0
@@ -78,7 +77,7 @@ class HomeRows:
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
         self._strong = False
-        self.last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self.repeats = Repeats()
         self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
         self._repeated: set[tuple[str, ...]] = set()
         self._waiting: tuple[tuple[str, ...], dict[str, Floats], Ints] | None = None
@@ -88,7 +87,8 @@ class HomeRows:
         self.totals, self._rare = LineTotals(), RareMeasures()
         self._is_nested = False  # whether epochs are counted anew below each such line
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
-        self.headers_end = False
+        self.headers_end = self._is_headed_by_results = False
+        self._told: float | None = None  # the epoch that a result named since the last row
         self._ahead: float | None = None  # of their headers rows name their epoch by that
 
     @property
@@ -120,7 +120,7 @@ class HomeRows:
             self._strong = True
         elif self._strong:
             return
-        columns, lines = self._without_repeats(shape, dict(columns), lines)
+        columns, lines = self.repeats.without(shape, dict(columns), lines)
         if not len(lines):
             return
         judged = self._rare.found(shape)
@@ -161,6 +161,10 @@ class HomeRows:
             columns = {self._summed(name): column for name, column in columns.items()}
             if not self.counts_inner and "#epoch" in columns:
                 columns["#step"] = np.full(len(lines), float(self.axis.last_step))
+                columns["#progress"] = self.axis.end(columns["#epoch"])
+                yield from self.reader.rows(columns, lines)
+                self.axis.enter(float(columns["#epoch"][-1]) + 1)
+                return
         yield from self.reader.rows(columns, lines)
 
     def unplaced(
@@ -244,6 +248,10 @@ class HomeRows:
         self.says_where = True
         self.axis.enter(epoch, epochs)
         yield from self.reader.plan(line)
+
+    def tell_epoch(self, epoch: float | None) -> None:
+        """Take the epoch that a result named, if it named one."""
+        self._told = self._told if epoch is None else epoch
 
     def learned(self) -> Iterator[Item]:
         """Yield what the rows showed of the length of an epoch."""
@@ -331,25 +339,17 @@ class HomeRows:
                 numbers["#step"] = numbers.pop("#count")
             yield from self.reader.evaluation(numbers, line, "val")
 
-    def _without_repeats(
-        self, shape: tuple[str, ...], columns: dict[str, Floats], lines: Ints
-    ) -> tuple[dict[str, Floats], Ints]:
-        """Leave out rows that say again what the row before them said: other ranks print them."""
-        now = np.stack([c for name, c in columns.items() if name in _AXIS or name[0] != "#"])
-        before = self.last_row.get(shape)
-        first = np.full((len(now), 1), np.nan)
-        if before is not None and len(before) == len(now):
-            first = np.array(before).reshape(-1, 1)
-        self.last_row[shape] = tuple(now[:, -1].tolist())
-        keep = (now != np.concatenate((first, now[:, :-1]), axis=1)).any(axis=0)
-        if keep.all():
-            return columns, lines
-        return {name: column[keep] for name, column in columns.items()}, lines[keep]
-
     def _counted(self, columns: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Yield rows whose counter counts in the epoch or in the training."""
         shape = tuple(name for name in columns if name[0] != "#")
-        if "#progress" in columns or ("#epoch" not in columns and self.header is None):
+        told, self._told = self._told, None
+        is_free = "#progress" in columns or ("#epoch" not in columns and self.header is None)
+        falls = is_free and columns["#count"][0] < self._furthest
+        if told is not None and (falls or self._is_headed_by_results):
+            self._is_headed_by_results = True  # it counts anew in each epoch
+            yield from self.enter(told, None, int(lines[0]))
+            is_free = "#progress" in columns
+        if is_free:
             self._note_names(shape)
             if self._free_base is None:
                 self._free_base = float(columns["#count"][0] == 0)

@@ -36,6 +36,14 @@ TOKEN = re.compile(
     | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│{FULL_WIDTH}-]|[ ]{{2,20}})
     """
 )
+_PAIR = (
+    r"[(\[]?['\"]?[A-Za-z_][\w ./-]{0,30}['\"]?,\s{0,4}"
+    r"[+-]?\d{1,12}(?:\.\d{0,20})?(?:[eE][+-]?\d{1,4})?[)\]]?"
+)
+PAIRS = re.compile(
+    rf"\s{{0,20}}(?:[A-Za-z]{{1,20}}\s\d{{1,9}},\s)?{_PAIR}(?:,\s{{0,4}}{_PAIR}){{0,20}}\s*"
+)
+"""A line of nothing but ``name, number`` pairs, as ``print(name, number, sep=", ")`` writes."""
 ASCII_MARKS = str.maketrans(FULL_WIDTH, ",:;()[],,")
 ANY_RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?\d{1,5}(?:[\]):]|\s?\|)", re.IGNORECASE)
 OTHER_RANK = re.compile(ANY_RANK.pattern.replace(r"\d{1,5}", r"[1-9]\d{0,4}"), re.IGNORECASE)

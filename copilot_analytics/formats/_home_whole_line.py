@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_quality
+from copilot_analytics.schema import names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,12 +110,16 @@ def name_parts_of_data(reading: Reading) -> None:
 
 def leave_out_unclear(reading: Reading) -> None:
     """Leave out what is not named clearly enough beside what is."""
-    strong = any(is_quality(metric.name) for metric in reading.metrics)
+    strong = any(map(_is_clear, (metric.name for metric in reading.metrics)))
     kept = []
     for metric in reading.metrics:
-        clear = is_quality(metric.name) or is_bookkeeping(metric.name)
+        clear = _is_clear(metric.name) or is_bookkeeping(metric.name)
         if clear or (not metric.whole and (metric.bound or strong)):
             kept.append(metric)
         else:
             reading.spare += [(part.start, part.end) for part in metric.parts]
     reading.metrics = kept
+
+
+def _is_clear(name: str) -> bool:
+    return is_quality(name) or names_a_private_loss(name)

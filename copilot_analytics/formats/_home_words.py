@@ -12,6 +12,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from copilot_analytics.formats._home_bare_splits import tells_both
 from copilot_analytics.formats._home_labels import are_linking, label_of
 from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
 from copilot_analytics.formats._home_places import (
@@ -27,6 +28,7 @@ from copilot_analytics.formats._home_tokens import (
     LEVEL,
     LEVELS,
     OTHER_RANK,
+    PAIRS,
     TOKEN,
     UNITS,
 )
@@ -106,6 +108,7 @@ class _Scan:
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
         self._timings = Timings()
+        self._pairs = PAIRS.fullmatch(line, stamp.message) is not None
         self._scan(stamp.message)
 
     def _scan(self, start: int) -> None:
@@ -190,7 +193,7 @@ class _Scan:
     def _mark(self, mark: str) -> None:
         mark = mark.translate(ASCII_MARKS)
         self._gap += mark.strip(" ") or " "
-        if mark in ":=":
+        if mark in ":=" or (mark == "," and self._pairs):
             if self._words and self._words[-1] in LEVELS:
                 self._leave()  # "toy INFO: [1/90]"
             self._bound = bool(self._words)
@@ -343,7 +346,8 @@ class _Scan:
             if told is not None:
                 name = title = told
                 bare = False
-        if bare and (whole or not (self._bound or self.reading.has_axis)):
+        is_told = self._bound or self.reading.has_axis or tells_both(self.line)
+        if bare and (whole or not is_told):
             return self._count_of_split(own, parts, whole=whole)
         split = own or self._governing
         if is_bookkeeping(title):

@@ -183,7 +183,7 @@ class TableParser(LineParser):
         self._names: list[Name] = []
         self._header: list[str] = []
         self._counts_rows = False
-        self._row = 0
+        self._row = self._headed_at = 0
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a row stand."""
@@ -223,7 +223,10 @@ class TableParser(LineParser):
         return list(self._rows.learned())
 
     def _begin(self, header: list[str], heading: Heading) -> None:
-        self._header, self._row = header, 0
+        # Written above each row it heads no new table.
+        is_above_each = header == self._header and self._row - self._headed_at == 1
+        self._row = self._row if is_above_each else 0
+        self._header, self._headed_at = header, self._row
         self._names = heading.names
         self._counts_rows = heading.rows_are_epochs
         self._rows.naming = heading.naming

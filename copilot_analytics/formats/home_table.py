@@ -15,6 +15,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import LogFormat, Sample
+from copilot_analytics.formats._home_bare_splits import are_both
 from copilot_analytics.formats._home_vocabulary import REMARK
 from copilot_analytics.formats._numbers import first_fraction
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -37,7 +38,7 @@ from copilot_analytics.formats._table_cells import (
 )
 from copilot_analytics.formats._table_counters import Counters, counters_of
 from copilot_analytics.records import Record
-from copilot_analytics.schema import direction_of, names_a_loss
+from copilot_analytics.schema import direction_of, names_a_loss, names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ _RISING = 0.7  # of the moves of a counter
 _CUMULATIVE = 1.5  # a time that sums up has at least grown so much from the first row to the second
 _HEADER_ONLY, _LIKELY, _SURE = 0.3, 0.6, 0.97
 _SINCE_1970_S = 1e9
+_EPOCH_LINE = re.compile(r"(?i)\W{0,20}epoch\W{0,4}\d{1,9}(?:\s?/\s?\d{1,9})?\W{0,20}")
 _NO_TRAINING = frozenset(
     "prediction predictions pred predicted predictedlabel predlabel ypred ytrue y label labels"
     " target groundtruth gt truelabel class classname category filename imageid imgid imagepath"
@@ -253,7 +255,11 @@ def _is_training(metrics: Sequence[str], counters: Counters) -> bool:
             return False
         told = [name for name in metrics if _says_of_training(name)]
         return 2 * len(told) >= len(metrics)
-    return has_loss or (not counters.is_weak and any(map(_is_judged, metrics)))
+    private = sum(map(names_a_private_loss, metrics))
+    steers = any(name in {"lr", "grad_norm"} for name in named(metrics, Naming()))
+    is_told = any(map(_is_judged, metrics)) or (private and private + steers > 1)
+    is_told = is_told or are_both(metrics)
+    return has_loss or (not counters.is_weak and bool(is_told))
 
 
 def _results(metrics: Sequence[str]) -> list[str]:
@@ -283,7 +289,8 @@ def _told_once(metrics: Sequence[str]) -> list[str]:
 def _fit(names: Sequence[str], heading: Heading, mark: str, lines: Sequence[str]) -> float:
     """Tell how sure the rows below a header make it that this is the table of a training.
 
-    Lines without its delimiter that tell of a checkpoint or of patience stand between the rows.
+    Lines without its delimiter that tell of a checkpoint or of patience stand between the rows,
+    and those that name the epoch of the next one.
     """
     rows, fitting = 0, 0
     counters = _counters_in(heading)
@@ -296,9 +303,11 @@ def _fit(names: Sequence[str], heading: Heading, mark: str, lines: Sequence[str]
             continue
         if rows == _ROWS:
             break
-        rows += 1
         numbers = _numbers(line)
         places = places_of(numbers, len(names))
+        if places is None and (_EPOCH_LINE.fullmatch(line) or REMARK.match(line.lstrip())):
+            continue
+        rows += 1
         if places is None:
             continue
         fitting += 1

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.formats._base import LogFormat, Sample
-from copilot_analytics.formats._home_evidence import Evidence
+from copilot_analytics.formats._home_bare_splits import names_the_training, tells_both
+from copilot_analytics.formats._home_evidence import Courses, Evidence
 from copilot_analytics.formats._home_line_kinds import MEMBER
 from copilot_analytics.formats._home_parser import HomeTextParser
 from copilot_analytics.formats._home_vocabulary import (
+    is_bookkeeping,
     is_decisive,
     is_loss,
     is_quality,
@@ -19,6 +21,7 @@ from copilot_analytics.formats._home_vocabulary import (
     split_in,
 )
 from copilot_analytics.records import Record
+from copilot_analytics.schema import names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +70,8 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
         parser = HomeTextParser("")
         kinds: dict[tuple[str, ...], Evidence] = {}
         results: dict[tuple[str, ...], Evidence] = {}
-        unknown = Evidence()
+        unknown, splits, private = Evidence(), Evidence(), Evidence()
+        courses: dict[tuple[str, ...], Courses] = {}
         plays = False  # whether an agent learns
         rounds = False  # whether a server counts rounds of what its clients learn
         for number, line in enumerate(lines, 1):
@@ -83,14 +87,28 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                         results.setdefault(tuple(item.metrics), Evidence()).add_result(item)
                     continue
                 names = tuple(name for name in item.metrics if _is_telling(name, item, plays=plays))
+                if names == ("loss",) and _is_a_mere_total(item, line):
+                    continue
                 if names:
                     kinds.setdefault(names, Evidence()).add(item)
-                elif len(item.metrics) > 1 and parser.counts_inner:
+                if not names and _is_of_a_training_alone(item):
+                    course = courses.setdefault(tuple(item.metrics), Courses())
+                    if course.add(item) and course.falls(_FEWEST_UNKNOWN):
+                        return 0.97
+                if _is_private(item):
+                    private.add(item)
+                if any(map(names_the_training, item.metrics)) and tells_both(line):
+                    splits.add(item)
+                elif not names and len(item.metrics) > 1 and parser.counts_inner:
                     unknown.add(item)
             fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
             told = any(kind.is_a_training(fewest) for kind in kinds.values())
             told = told or any(
                 kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds) for kind in results.values()
+            )
+            told = told or (
+                parser.says_where
+                and (splits.is_a_change(_FEWEST_ROWS) or private.is_a_change(_FEWEST_ROWS))
             )
             if told or unknown.is_a_training(_FEWEST_UNKNOWN):
                 return 0.97
@@ -118,17 +136,37 @@ def _is_telling(name: str, item: Block, *, plays: bool) -> bool:
 
     What is whole in every row may be counted: servers and games count errors and hits as well.
     """
-    if np.isnan(item.epoch[0]):
-        of_epochs = False
-    else:
-        of_epochs = name.lower() in _OF_EPOCHS or bool(
-            "error" in name.lower() and parts_of(name) & _OF_AN_ERROR
-        )
-    if plays and is_quality(name):
+    knows_epochs = not np.isnan(item.epoch[0])
+    of_epochs = name.lower() in _OF_EPOCHS or bool(
+        "error" in name.lower() and parts_of(name) & _OF_AN_ERROR
+    )
+    if (plays and is_quality(name)) or (knows_epochs and of_epochs):
         return True
     values = item.metrics[name]
     counted = not is_loss(name) and bool((values == np.round(values)).all())
-    return of_epochs or (is_decisive(name) and not counted)
+    is_told = is_decisive(name) or (knows_epochs and names_a_private_loss(name))
+    return is_told and not counted
+
+
+def _is_a_mere_total(item: Block, line: str) -> bool:
+    """Tell whether steps sum up something that nothing calls a loss: simulations do so, too."""
+    if "loss" in line.lower() or not np.isnan(item.epoch).any():
+        return False
+    return not any(is_quality(n) or names_a_private_loss(n) for n in item.metrics if n != "loss")
+
+
+def _is_of_a_training_alone(item: Block) -> bool:
+    """Tell whether rows of unknown measures name epochs, or tell what steers a training."""
+    has_unknown = any(not is_bookkeeping(name) for name in item.metrics)
+    steers = any(is_bookkeeping(name) for name in item.metrics)
+    return has_unknown and (steers or not np.isnan(item.epoch).any())
+
+
+def _is_private(item: Block) -> bool:
+    """Tell whether rows of steps measure two parts of a loss, or one beside what steers it."""
+    names = [name for name in item.metrics if names_a_private_loss(name)]
+    steers = any(is_bookkeeping(name) for name in item.metrics)
+    return len(names) + steers > 1 and bool(names)
 
 
 def _said(parser: HomeTextParser, line: str, number: int) -> Iterable[Item]:

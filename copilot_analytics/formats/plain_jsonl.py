@@ -30,7 +30,7 @@ from copilot_analytics.formats._returns import IN_WORDS
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import MEASURED_AFTER, split_of
 from copilot_analytics.records import Record
-from copilot_analytics.schema import direction_of, names_a_loss
+from copilot_analytics.schema import direction_of, names_a_loss, names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -184,7 +184,8 @@ class PlainJsonl(JsonRowsFormat):
         places = [numbers[key] for key in self.required & numbers.keys()]
         if not places or not all(0 <= place < _IS_EPOCH for place in places):
             return False
-        return any(map(_is_metric, numbers.keys() - self.required))
+        metrics = numbers.keys() - self.required
+        return any(map(_is_metric, metrics)) or sum(map(names_a_private_loss, metrics)) > 1
 
     def parser(self, file: str) -> PlainJsonlParser:
         """Return a fresh parser for a log."""

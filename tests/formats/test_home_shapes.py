@@ -397,3 +397,60 @@ def test_of_may_stand_for_the_slash() -> None:
 def test_a_place_in_brackets_stays_a_place() -> None:
     text = "".join(f"Epoch({e}): loss=0.{e}\n" for e in range(1, 9))
     assert [p for p, _ in points(read(text), "train")] == list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch, {e}\ntrain_loss, 1.{e}\nval_loss, 2.{e}\nlr, 0.001",
+        "epoch, {e}, train_loss, 1.{e}, val_loss, 2.{e}",
+        "epoch {e}\n('train_loss', 1.{e})\n('val_loss', 2.{e})",
+        "epoch {e}, train_loss, 1.{e}, val_loss, 2.{e}",
+    ],
+)
+def test_commas_may_stand_between_names_and_numbers(line: str) -> None:
+    text = "".join(line.format(e=e) + "\n" for e in range(1, 9))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    records = read(text)
+    assert [(s, m["train_loss"]) for s, m in points(records, "train")] == [
+        (e, float(f"1.{e}")) for e in range(1, 9)
+    ]
+    assert [m for _, m in points(records, "eval")] == [
+        {"val_loss": float(f"2.{e}")} for e in range(1, 9)
+    ]
+
+
+def test_a_comma_ends_a_name_in_other_lines() -> None:
+    text = "".join(f"epoch {e} took 3.5 s in all, loss: 1.{e}, done\n" for e in range(1, 9))
+    assert points(read(text), "train")[-1] == (8, {"loss": 1.8})
+
+
+def test_a_line_of_an_epoch_below_those_of_steps_tells_its_end() -> None:
+    text = "".join(
+        "".join(f"step {e * 40 + s}: loss 1.{e}{s}\n" for s in (10, 20, 30, 40))
+        + f"Epoch {e + 1}: train_loss 1.{e}5 val_loss 2.{e}\n"
+        for e in range(4)
+    )
+    records = read(text)
+    ends = [(r.step, r.epoch) for r in records if "train_loss" in r.metrics]
+    assert ends == [(40, 1), (80, 2), (120, 3), (160, 4)]
+    assert [(r.step, r.epoch) for r in records if r.kind == "eval"] == ends
+    assert [r.epoch for r in records if r.step == 50] == [1]
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 700, 7)])
+def test_steps_may_count_anew_behind_results_that_name_the_epoch(cuts: range) -> None:
+    text = "".join(
+        "".join(f"iter {s} loss 1.{e}{s}\n" for s in (10, 20, 30, 40))
+        + f"Epoch {e + 1} done, val_acc 0.{e}\n"
+        for e in range(4)
+    )
+    records = read(text, cuts)
+    assert [r.step for r in records if r.kind == "train"] == list(range(10, 161, 10))
+    assert [r.epoch for r in records if r.kind == "eval"] == [1, 2, 3, 4]
+    assert not any(r.kind == "launch" for r in records)
+    on = "".join(
+        f"iter {s} loss 1.{s}\n" + f"Epoch {s // 40} done, val_acc 0.{s}\n" * (s % 40 == 0)
+        for s in range(10, 161, 10)
+    )
+    assert [r.step for r in read(on, cuts) if r.kind == "train"] == list(range(10, 161, 10))

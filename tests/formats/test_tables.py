@@ -6,6 +6,7 @@ import math
 
 import pytest
 from call_counts import counted_calls
+from home_logs import points, read
 from log_texts import records_in
 from statements import read_text
 
@@ -371,3 +372,27 @@ def test_settings_above_a_table_tell_its_plan() -> None:
     rows = "".join(f" 1.{9 - e}5  0.{e}1  0.{e}2  0.{e}3\n" for e in range(1, 6))
     text = f"model =toy\nnb_epochs =12\n\ntrain loss   val_loss  train_acc   val_acc\n{rows}"
     assert _run(text).meta.planned_epochs == 12
+
+
+def test_columns_may_be_called_by_their_splits_alone() -> None:
+    text = "using cpu\n epoch  train   val   time\n" + "".join(
+        f"   {e}   4.{9 - e}5   5.{9 - e}   3.1\n" + "saving checkpoint to toy.pt\n" * (e % 4 == 0)
+        for e in range(1, 9)
+    )
+    assert HOME_TABLE.confidence(text.splitlines()) > 0.95
+    records = read(text)
+    assert points(records, "train")[0] == (1, {"train": 4.85})
+    assert points(records, "eval")[-1] == (8, {"val": 5.1})
+    assert HOME_TABLE.confidence(text.replace("val", "size").splitlines()) < 0.5
+    assert HOME_TABLE.confidence(text.replace(" epoch", " place").splitlines()) < 0.5
+
+
+@pytest.mark.parametrize("above", ["", "Epoch {}/9\n"])
+def test_a_heading_above_each_row_heads_one_table(above: str) -> None:
+    text = "".join(
+        f"{above.format(e)}train_loss val_loss acc\n1.{e} 2.{e} 0.{e}5\n" for e in range(1, 9)
+    )
+    assert HOME_TABLE.confidence(text.splitlines()) > 0.95
+    assert points(read(text), "train") == [
+        (e, {"train_loss": float(f"1.{e}")}) for e in range(1, 9)
+    ]
