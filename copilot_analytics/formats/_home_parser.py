@@ -17,6 +17,7 @@ measures of an evaluation that no     `_home_judging`
 word calls one
 what makes a line a row               `_home_row_fields`
 where rows stand                      `_home_rows`
+rounds that train for some epochs     `_home_passes`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
 what is enough for a training         `_home_evidence`, `home_text`
@@ -56,7 +57,6 @@ from copilot_analytics.formats._home_row_fields import (
     has_bare_splits,
     is_amount,
     is_of_training,
-    is_outer,
     is_place,
     is_played,
     is_row,
@@ -241,7 +241,7 @@ class HomeTextParser(LineParser):
                 return  # "Steps: 98" of the episode that stands above
             self._is_played = is_played(line)
             yield from self._before_row({})
-            self._rows.stand(columns_of(line, reading), outer=is_outer(line))
+            self._rows.stand(columns_of(line, reading), line)
         else:
             yield from self._story(line, message, number)
 

@@ -25,7 +25,6 @@ _OF_A_BATCH = re.compile(r"(?i)(?<![a-z])(?:mini)?-?batch(?![a-z])")
 _STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})
 _MOST_PLACE_WORDS = 4
 _LONGEST_PLACE = 80
-_OUTER = re.compile(r"(?i)(?<![a-z])(?:iteration|round|generation)\W{0,3}\d")
 _PLAYED = re.compile(r"(?i)(?<![a-z])(?:episode|game)\W{0,3}\d")
 _AMOUNT = re.compile(r"(?i)^\W*(?:steps|frames|timesteps)(?:\s(?:taken|survived|played))?\W*\d")
 _AFTER_PLACE = re.compile(
@@ -101,17 +100,6 @@ def is_amount(line: str) -> bool:
     (True, False, False)
     """
     return _AMOUNT.match(line) is not None
-
-
-def is_outer(line: str) -> bool:
-    """Tell whether a line that names a place counts passes that may train for epochs each.
-
-    Examples
-    --------
-    >>> is_outer("--- Round 3/50 ---"), is_outer("Step 3/50")
-    (True, False)
-    """
-    return _OUTER.search(line) is not None
 
 
 def fields_of(reading: Reading) -> list[Field]:

@@ -15,6 +15,7 @@ import numpy as np
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._epoch_length import EpochStarts
 from copilot_analytics.formats._home_judging import JUDGING, RareMeasures
+from copilot_analytics.formats._home_passes import Passes
 from copilot_analytics.formats._home_row_fields import parted, renamed, together
 from copilot_analytics.formats._home_totals import LineTotals
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
@@ -86,7 +87,7 @@ class HomeRows:
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
         self.totals, self._rare = LineTotals(), RareMeasures()
-        self._is_nested = False  # whether epochs are counted anew below each such line
+        self._passes = Passes()
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
         self._ahead: float | None = None  # of their headers rows name their epoch by that
@@ -139,8 +140,8 @@ class HomeRows:
         columns.pop("#played", None)
         if total is not None:
             yield from self.reader.config({"planned_steps": total}, int(lines[0]))
-        if self._is_nested and {"#epoch", "#epochs"} <= columns.keys():
-            columns = self._of_pass(columns)
+        if self._passes.hold(columns):
+            columns = self._passes.within(columns)
         elif "#epoch" in columns:
             columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
@@ -219,18 +220,16 @@ class HomeRows:
         if self._standing is None or shape in self._stood:
             return {}
         self._stood.add(shape)
-        return {name: float(place[0]) for name, place in self._standing.items()}
+        named = {name: float(place[0]) for name, place in self._standing.items()}
+        return self._passes.of_results or named
 
-    def stand(self, places: dict[str, Floats], *, outer: bool = False) -> None:
-        """Take a line that names the step of the ones below it, the first of each kind.
-
-        A first line of ``Round 3/50`` may count passes that train for some epochs each: `outer`.
-        """
+    def stand(self, places: dict[str, Floats], line: str) -> None:
+        """Take a line that names the step of the ones below it, the first of each kind."""
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
         self.totals.stand(self._standing)
         self._stood.clear()
-        if outer and not self.has_rows and self.header is None:
-            self._is_nested = {"#count", "#count_of"} <= self._standing.keys()
+        first = not self.has_rows and self.header is None
+        self._passes.stand(self._standing, line, first=first)
 
     def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
         """Take a header that names the epoch of what follows."""
@@ -238,8 +237,8 @@ class HomeRows:
         if self.header is None and self._free_base is not None:
             self.headers_end = True
             self.axis.saw_epoch(self.axis.last_step + self._free_base)
-        if self._is_nested and self._standing is not None:
-            epoch, epochs = (float(self._standing[name][0]) for name in ("#count", "#count_of"))
+        if self._passes.are_counted:
+            epoch, epochs = self._passes.place
         self.header = epoch
         self.says_where = True
         self.axis.enter(epoch, epochs)
@@ -303,14 +302,6 @@ class HomeRows:
     def _epoch_below(self, lines: Ints) -> Floats:
         """Return the epoch of rows below the last header; it named the one before if it ends it."""
         return np.full(len(lines), (self.header or 0.0) + self.headers_end)
-
-    def _of_pass(self, columns: dict[str, Floats]) -> dict[str, Floats]:
-        """Return columns whose epochs are parts of the pass that the last line of its own named."""
-        inner = {"#inner": columns["#epoch"], "#inner_of": columns["#epochs"]}
-        standing = self._standing or {}
-        for name, place in (("#epoch", "#count"), ("#epochs", "#count_of")):
-            inner[name] = np.full(len(columns["#epoch"]), float(standing[place][0]))
-        return {name: c for name, c in columns.items() if name not in _STEPS} | inner
 
     def _ahead_of_header(self, epoch: float) -> float:
         """Return 1 if headers count epochs from 0 and rows from 1, as the first row tells."""
