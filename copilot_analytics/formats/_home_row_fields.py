@@ -37,9 +37,17 @@ def is_row(reading: Reading) -> bool:
     """Tell whether a line measures the training and says where it is."""
     if not reading.has_axis or reading.is_remark or reading.is_other_rank:
         return False
-    if "#run" in reading.places or not is_terse(reading):
+    if "#run" in reading.places or not is_terse(reading) or _are_settings(reading):
         return False
     return any(m.split in {None, "train"} and not is_bookkeeping(m.name) for m in reading.metrics)
+
+
+def _are_settings(reading: Reading) -> bool:
+    """Tell whether a line is ``lr=0.01, clip=5.0, iterations=900``: it ends where rows begin."""
+    place = reading.places.get("#count")
+    if place is None or len(reading.places) > 1 or not reading.metrics or reading.qualities:
+        return False
+    return place[0].start > max(metric.parts[-1].end for metric in reading.metrics)
 
 
 def is_terse(reading: Reading) -> bool:

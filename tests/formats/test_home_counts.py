@@ -17,6 +17,15 @@ def test_the_options_of_a_script_are_no_row() -> None:
     assert facts(records)["planned_epochs"] == 400
 
 
+@pytest.mark.parametrize(
+    "settings",
+    ["lr=0.001, clip=5.0, iterations=9000", "dropout: 0.5 alpha: 0.3 iterations: 9000"],
+)
+def test_settings_that_end_with_the_steps_are_no_row(settings: str) -> None:
+    text = f"{settings}\n" + "".join(f"Iteration {i}/9000, Loss: 9.{i}\n" for i in (0, 100, 200))
+    assert [step for step, _ in points(read(text), "train")] == [0, 100, 200]
+
+
 @pytest.mark.parametrize("digits", [24, 33, 38, 60])
 def test_a_number_keeps_all_its_digits(digits: int) -> None:
     value = "3" + "1" * (digits - 1)
