@@ -18,6 +18,7 @@ word calls one
 what makes a line a row               `_home_row_fields`
 where rows stand                      `_home_rows`
 rounds that train for some epochs     `_home_passes`
+many rows of an epoch without a count `_home_within`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
 what is enough for a training         `_home_evidence`, `home_text`

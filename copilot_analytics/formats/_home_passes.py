@@ -32,12 +32,14 @@ class Passes:
     ----------
     are_counted : bool
         Whether epochs are counted anew in each pass.
+    are_used : bool
+        Whether any row named such an epoch.
     """
 
     def __init__(self) -> None:
         self.are_counted = False
         self._are_shared = False  # by clients, each of which trains for some epochs
-        self._are_used = False  # whether rows name such epochs
+        self.are_used = False
         self._which = self._of = np.nan
         self._furthest = 0.0  # epoch of this pass
 
@@ -59,7 +61,7 @@ class Passes:
     @property
     def of_results(self) -> dict[str, float]:
         """Where results of this pass stand, empty if they stand as elsewhere."""
-        return {"#epoch": self._which, "#epochs": self._of} if self._are_used else {}
+        return {"#epoch": self._which, "#epochs": self._of} if self.are_used else {}
 
     def hold(self, columns: Mapping[str, Floats]) -> bool:
         """Tell whether the epochs of rows are parts of the pass."""
@@ -69,7 +71,7 @@ class Passes:
 
     def within(self, columns: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return columns whose epochs are parts of the pass."""
-        self._are_used = True
+        self.are_used = True
         placed = {name: column for name, column in columns.items() if name not in _OF_STEPS}
         epoch = placed["#epoch"]
         if "#epochs" in placed:

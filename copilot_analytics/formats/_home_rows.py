@@ -19,6 +19,7 @@ from copilot_analytics.formats._home_passes import Passes
 from copilot_analytics.formats._home_row_fields import parted, renamed, together
 from copilot_analytics.formats._home_totals import LineTotals
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
+from copilot_analytics.formats._home_within import RowsWithin
 from copilot_analytics.formats._rows import Naming, RowReader
 
 if TYPE_CHECKING:
@@ -70,15 +71,13 @@ class HomeRows:
         self.has_rows = False
         self.says_where = False  # whether anything said where training stands
         self._counts: str | None = None  # "inner" or "step" once told
-        self._has_inner = False
-        self._count_base = 0.0
+        self._has_inner = self._strong = False
+        self._count_base = self._last_count = 0.0
         self._count_epoch: float | None = None
-        self._last_count = 0.0
         self._furthest = 0.0  # count of a row of its own, which may be all result
         self._starts = EpochStarts()
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
-        self._strong = False
         self.last_row: dict[tuple[str, ...], tuple[float, ...]] = {}
         self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
         self._repeated: set[tuple[str, ...]] = set()
@@ -87,7 +86,7 @@ class HomeRows:
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
         self.totals, self._rare = LineTotals(), RareMeasures()
-        self._passes = Passes()
+        self._passes, self._within = Passes(), RowsWithin()
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = False
         self._ahead: float | None = None  # of their headers rows name their epoch by that
@@ -158,6 +157,16 @@ class HomeRows:
             self._has_inner = self._has_inner or "#step" not in columns
             if "#epoch" not in columns and self.header is not None and "#inner" in columns:
                 columns["#epoch"] = self._epoch_below(lines)
+        elif (self.header is None and not self._passes.are_used) and (
+            not self._fine_names or shape == self._within.shape  # others sum up what these say
+        ):
+            for part, at in self._within.told_apart(columns, lines):
+                if "#inner" in part and not self._has_inner:
+                    self._has_inner = True
+                    self._note_names(shape)
+                    self.axis.count_within()
+                yield from self.reader.rows(part, at)
+            return
         elif self._fine_names:
             columns = {self._summed(name): column for name, column in columns.items()}
             if not self.counts_inner and "#epoch" in columns:
