@@ -118,6 +118,11 @@ class Axis:
         self._counts_inner, self._length, self.per_epoch = False, EpochLength(), None
         self.facts.pop("steps_per_epoch", None)
 
+    def count_within(self) -> None:
+        """Take back that lines count nothing but epochs: each has many lines."""
+        self._counts_epochs_only = False
+        self.facts["step_unit"] = "iteration"
+
     def place(self, columns: Mapping[str, Floats], rows: int) -> tuple[Ints, Floats]:
         """Return steps and epochs of training lines; the epoch is NaN where it is unknown.
 

@@ -18,6 +18,8 @@ word calls one
 what makes a line a row               `_home_row_fields`
 measures that only a split names      `_home_bare_splits`
 where rows stand                      `_home_rows`, `_home_repeats`
+rounds that train for some epochs     `_home_passes`
+many rows of an epoch without a count `_home_within`
 results and running validations       `_home_evaluations`
 frames of bars, and where they stand  `_home_bars`, `_home_bar_reader`
 which frames of long bars are points  `_home_long_bars`
@@ -59,7 +61,6 @@ from copilot_analytics.formats._home_row_fields import (
     fields_of,
     is_amount,
     is_of_training,
-    is_outer,
     is_place,
     is_played,
     is_row,
@@ -244,7 +245,7 @@ class HomeTextParser(LineParser):
                 return  # "Steps: 98" of the episode that stands above
             self._is_played = is_played(line)
             yield from self._before_row({})
-            self._rows.stand(columns_of(line, reading), outer=is_outer(line))
+            self._rows.stand(columns_of(line, reading), line)
         else:
             yield from self._story(line, message, number)
 

@@ -18,7 +18,11 @@ from copilot_analytics.formats._home_vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MEASURED_AT = frozenset({"#count", "#step", "#epoch", "#inner"})
+"""Places at which a line may tell first that something was measured, and then the value."""
+
 _AT = frozenset({"at", "after", "for", "in", "of", "on"})
+_JOINING = LINKING | {"and", "und", "et", "y"}
 _FEWEST_OF_MEASURED = 3  # "loss at step"
 _AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number"}
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
@@ -46,6 +50,20 @@ def measured_at(words: Sequence[str]) -> str:
         return ""
     measured = " ".join(words[:-2])
     return measured if words[-2].lower() == "at" or is_quality(measured) else ""
+
+
+def told_at(words: Sequence[str], before: str) -> str:
+    """Return what was measured at a place that words name, maybe `before` another place.
+
+    Examples
+    --------
+    >>> told_at(["Loss", "at", "epoch"], ""), told_at(["and", "iteration"], "Loss")
+    ('Loss', 'Loss')
+    >>> told_at(["lasts", "until", "step"], "Loss")
+    ''
+    """
+    goes_on = all(word.lower() in _JOINING for word in words[:-1])
+    return measured_at(words) or (before if goes_on else "")
 
 
 def ordinal_place(after: str) -> str | None:

@@ -25,7 +25,6 @@ _OF_A_BATCH = re.compile(r"(?i)(?<![a-z])(?:mini)?-?batch(?![a-z])")
 _STEP_PLACES = frozenset({"#step", "#steps", "#count", "#count_of"})
 _MOST_PLACE_WORDS = 4
 _LONGEST_PLACE = 80
-_OUTER = re.compile(r"(?i)(?<![a-z])(?:iteration|round|generation)\W{0,3}\d")
 _PLAYED = re.compile(r"(?i)(?<![a-z])(?:episode|game)\W{0,3}\d")
 _AMOUNT = re.compile(r"(?i)^\W*(?:steps|frames|timesteps)(?:\s(?:taken|survived|played))?\W*\d")
 _AFTER_PLACE = re.compile(
@@ -38,9 +37,17 @@ def is_row(reading: Reading) -> bool:
     """Tell whether a line measures the training and says where it is."""
     if not reading.has_axis or reading.is_remark or reading.is_other_rank:
         return False
-    if "#run" in reading.places or not is_terse(reading):
+    if "#run" in reading.places or not is_terse(reading) or _are_settings(reading):
         return False
     return any(m.split in {None, "train"} and not is_bookkeeping(m.name) for m in reading.metrics)
+
+
+def _are_settings(reading: Reading) -> bool:
+    """Tell whether a line is ``lr=0.01, clip=5.0, iterations=900``: it ends where rows begin."""
+    place = reading.places.get("#count")
+    if place is None or len(reading.places) > 1 or not reading.metrics or reading.qualities:
+        return False
+    return place[0].start > max(metric.parts[-1].end for metric in reading.metrics)
 
 
 def is_terse(reading: Reading) -> bool:
@@ -96,17 +103,6 @@ def is_amount(line: str) -> bool:
     (True, False, False)
     """
     return _AMOUNT.match(line) is not None
-
-
-def is_outer(line: str) -> bool:
-    """Tell whether a line that names a place counts passes that may train for epochs each.
-
-    Examples
-    --------
-    >>> is_outer("--- Round 3/50 ---"), is_outer("Step 3/50")
-    (True, False)
-    """
-    return _OUTER.search(line) is not None
 
 
 def fields_of(reading: Reading) -> list[Field]:

@@ -15,10 +15,12 @@ import numpy as np
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._epoch_length import EpochStarts
 from copilot_analytics.formats._home_judging import JUDGING, RareMeasures
+from copilot_analytics.formats._home_passes import Passes
 from copilot_analytics.formats._home_repeats import Repeats
 from copilot_analytics.formats._home_row_fields import parted, renamed, together
 from copilot_analytics.formats._home_totals import LineTotals
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss, is_quality, split_in
+from copilot_analytics.formats._home_within import RowsWithin
 from copilot_analytics.formats._rows import Naming, RowReader
 
 if TYPE_CHECKING:
@@ -68,15 +70,13 @@ class HomeRows:
         self.reader = RowReader(file, self.axis, HomeNaming(evaluations=JUDGING))
         self.has_rows = self.says_where = False  # whether anything said where training stands
         self._counts: str | None = None  # "inner" or "step" once told
-        self._has_inner = False
-        self._count_base = 0.0
+        self._has_inner = self._strong = False
+        self._count_base = self._last_count = 0.0
         self._count_epoch: float | None = None
-        self._last_count = 0.0
         self._furthest = 0.0  # count of a row of its own, which may be all result
         self._starts = EpochStarts()
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
-        self._strong = False
         self.repeats = Repeats()
         self._once: dict[tuple[str, ...], tuple[dict[str, Floats], Ints]] = {}
         self._repeated: set[tuple[str, ...]] = set()
@@ -85,7 +85,7 @@ class HomeRows:
         self._standing: dict[str, Floats] | None = None  # the place that a line of its own named
         self._stood: set[tuple[str, ...]] = set()  # the shapes that took it
         self.totals, self._rare = LineTotals(), RareMeasures()
-        self._is_nested = False  # whether epochs are counted anew below each such line
+        self._passes, self._within = Passes(), RowsWithin()
         self._free_base: float | None = None  # 1 if rows before any header counted from 0
         self.headers_end = self._is_headed_by_results = False
         self._told: float | None = None  # the epoch that a result named since the last row
@@ -139,8 +139,8 @@ class HomeRows:
         columns.pop("#played", None)
         if total is not None:
             yield from self.reader.config({"planned_steps": total}, int(lines[0]))
-        if self._is_nested and {"#epoch", "#epochs"} <= columns.keys():
-            columns = self._of_pass(columns)
+        if self._passes.hold(columns):
+            columns = self._passes.within(columns)
         elif "#epoch" in columns:
             columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
@@ -157,6 +157,16 @@ class HomeRows:
             self._has_inner = self._has_inner or "#step" not in columns
             if "#epoch" not in columns and self.header is not None and "#inner" in columns:
                 columns["#epoch"] = self._epoch_below(lines)
+        elif (self.header is None and not self._passes.are_used) and (
+            not self._fine_names or shape == self._within.shape  # others sum up what these say
+        ):
+            for part, at in self._within.told_apart(columns, lines):
+                if "#inner" in part and not self._has_inner:
+                    self._has_inner = True
+                    self._note_names(shape)
+                    self.axis.count_within()
+                yield from self.reader.rows(part, at)
+            return
         elif self._fine_names:
             columns = {self._summed(name): column for name, column in columns.items()}
             if not self.counts_inner and "#epoch" in columns:
@@ -223,18 +233,16 @@ class HomeRows:
         if self._standing is None or shape in self._stood:
             return {}
         self._stood.add(shape)
-        return {name: float(place[0]) for name, place in self._standing.items()}
+        named = {name: float(place[0]) for name, place in self._standing.items()}
+        return self._passes.of_results or named
 
-    def stand(self, places: dict[str, Floats], *, outer: bool = False) -> None:
-        """Take a line that names the step of the ones below it, the first of each kind.
-
-        A first line of ``Round 3/50`` may count passes that train for some epochs each: `outer`.
-        """
+    def stand(self, places: dict[str, Floats], line: str) -> None:
+        """Take a line that names the step of the ones below it, the first of each kind."""
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
         self.totals.stand(self._standing)
         self._stood.clear()
-        if outer and not self.has_rows and self.header is None:
-            self._is_nested = {"#count", "#count_of"} <= self._standing.keys()
+        first = not self.has_rows and self.header is None
+        self._passes.stand(self._standing, line, first=first)
 
     def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
         """Take a header that names the epoch of what follows."""
@@ -242,8 +250,8 @@ class HomeRows:
         if self.header is None and self._free_base is not None:
             self.headers_end = True
             self.axis.saw_epoch(self.axis.last_step + self._free_base)
-        if self._is_nested and self._standing is not None:
-            epoch, epochs = (float(self._standing[name][0]) for name in ("#count", "#count_of"))
+        if self._passes.are_counted:
+            epoch, epochs = self._passes.place
         self.header = epoch
         self.says_where = True
         self.axis.enter(epoch, epochs)
@@ -311,14 +319,6 @@ class HomeRows:
     def _epoch_below(self, lines: Ints) -> Floats:
         """Return the epoch of rows below the last header; it named the one before if it ends it."""
         return np.full(len(lines), (self.header or 0.0) + self.headers_end)
-
-    def _of_pass(self, columns: dict[str, Floats]) -> dict[str, Floats]:
-        """Return columns whose epochs are parts of the pass that the last line of its own named."""
-        inner = {"#inner": columns["#epoch"], "#inner_of": columns["#epochs"]}
-        standing = self._standing or {}
-        for name, place in (("#epoch", "#count"), ("#epochs", "#count_of")):
-            inner[name] = np.full(len(columns["#epoch"]), float(standing[place][0]))
-        return {name: c for name, c in columns.items() if name not in _STEPS} | inner
 
     def _ahead_of_header(self, epoch: float) -> float:
         """Return 1 if headers count epochs from 0 and rows from 1, as the first row tells."""

@@ -16,10 +16,12 @@ from copilot_analytics.formats._home_bare_splits import tells_both
 from copilot_analytics.formats._home_labels import are_linking, label_of
 from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
 from copilot_analytics.formats._home_places import (
+    MEASURED_AT,
     measured_at,
     names_an_epoch,
     ordinal_place,
     place_of,
+    told_at,
 )
 from copilot_analytics.formats._home_readings import Metric, Number, Reading, is_divided, parts_in
 from copilot_analytics.formats._home_timings import Timings
@@ -281,8 +283,8 @@ class _Scan:
             for part in parts:
                 self._spare(part.start, part.end)
         if role not in {"#epochs", "#steps", "#count_of"}:
-            at_place = role in {"#count", "#step", "#epoch"}
-            self._measured = measured_at(words) if at_place else ""
+            before = self._measured if (self._last or "").startswith("#") else ""
+            self._measured = told_at(words, before) if role in MEASURED_AT else ""
         self._last = role
         self._gap = ""
         self.reading.numbers += 1

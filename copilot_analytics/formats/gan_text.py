@@ -40,9 +40,10 @@ class GanParser(StatementParser):
         self._epochs[found["decay"] is not None] = int(found["number"])
         if len(self._epochs) < 2:
             return ()
-        planned = sum(self._epochs.values())
+        # The axis must know, too: a log that ends in its first epoch shows no length of it.
+        self._rows.axis.facts["planned_epochs"] = sum(self._epochs.values())
         self._epochs.clear()
-        return list(self._rows.config({"planned_epochs": planned}, number))
+        return list(self._rows.plan(number))
 
 
 class GanText(StatementFormat):
@@ -103,7 +104,6 @@ End of epoch 1 / 3 \t Time Taken: 100 sec
             (
                 Record("config", facts={"planned_epochs": 5}, line=3),
                 Record("train", 20, metrics={"G_GAN": 2.25, "G_L1": 33.5}, line=5),
-                Record("config", facts={"steps_per_epoch": 20}),
             ),
         ),
         Sample(

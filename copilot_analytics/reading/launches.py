@@ -222,8 +222,8 @@ class LaunchFilter:
             return None
         again = bool(self._held)
         if step is not None and self._last is not None and self._first is not None:
-            # A run of one epoch may be over, and be run again.
-            whole = self._ended and epoch is not None and epoch == self._last_epoch
+            # A run of one epoch or step may be over, and be run again.
+            whole = self._ended and epoch == self._last_epoch
             fell = step < self._last or (step == self._last and (again or self._crashed or whole))
             if not fell or not self._is_beginning(step, epoch):
                 return None

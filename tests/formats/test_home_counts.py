@@ -17,6 +17,15 @@ def test_the_options_of_a_script_are_no_row() -> None:
     assert facts(records)["planned_epochs"] == 400
 
 
+@pytest.mark.parametrize(
+    "settings",
+    ["lr=0.001, clip=5.0, iterations=9000", "dropout: 0.5 alpha: 0.3 iterations: 9000"],
+)
+def test_settings_that_end_with_the_steps_are_no_row(settings: str) -> None:
+    text = f"{settings}\n" + "".join(f"Iteration {i}/9000, Loss: 9.{i}\n" for i in (0, 100, 200))
+    assert [step for step, _ in points(read(text), "train")] == [0, 100, 200]
+
+
 @pytest.mark.parametrize("digits", [24, 33, 38, 60])
 def test_a_number_keeps_all_its_digits(digits: int) -> None:
     value = "3" + "1" * (digits - 1)
@@ -229,3 +238,38 @@ def test_counts_of_sets_of_different_sizes_tell_none() -> None:
 
 def test_a_share_that_is_not_that_of_the_count_tells_nothing() -> None:
     assert "eval_samples" not in facts(read(_counted((10, 10000, 97), (20, 10000, 98))))
+
+
+def repeated(name: str, between: str = "") -> str:
+    return "".join(
+        "".join(f"{name} {e}, Loss: {9 - e}.{9 - i}\n{between}" for i in range(5))
+        + f"Epoch {e}: Val Loss: {9 - e}.5\n"
+        for e in (0, 1, 2)
+    )
+
+
+@pytest.mark.parametrize("cuts", [(), range(0, 400, 7)])
+def test_many_rows_may_name_nothing_but_their_epoch(cuts: range) -> None:
+    records = read(repeated("Epoch:"), cuts)
+    assert points(records, "train") == [
+        (5 * e + i + 1, {"loss": float(f"{9 - e}.{9 - i}")}) for e in (0, 1, 2) for i in range(5)
+    ]
+    assert [r.epoch for r in records if r.kind == "eval"] == [1, 2, 3]
+    assert facts(records)["step_unit"] == "iteration"
+
+
+def test_what_sums_up_many_rows_of_an_epoch_ends_it() -> None:
+    text = "".join(
+        "".join(f"epoch {e}/3 loss {4 - e}.{9 - i}\n" for i in range(4))
+        + f"epoch {e}/3 train loss {4 - e}.7 val loss {4 - e}.8\n"
+        for e in (1, 2, 3)
+    )
+    records = read(text)
+    ends = [r for r in records if r.kind == "train" and "train loss" in r.metrics]
+    assert [(r.step, r.epoch) for r in ends] == [(4, 1), (8, 2), (12, 3)]
+    assert facts(records)["planned_epochs"] == 3
+
+
+def test_rows_of_an_epoch_that_stand_apart_are_not_many_of_it() -> None:
+    told = points(read(repeated("Epoch:", between="model saved\n")), "train")
+    assert {step for step, _ in told} == {1, 2, 3}

@@ -141,6 +141,36 @@ def test_epochs_that_begin_again_in_each_round_are_parts_of_it(header: str) -> N
     ]
 
 
+@pytest.mark.parametrize("clients", [2, 3])
+@pytest.mark.parametrize("header", ["=== Round {}/9 ===", "--- Global Round {}/9 ---"])
+def test_each_client_counts_the_epochs_of_a_round_once_more(header: str, clients: int) -> None:
+    records = read(rounds(header, clients))
+    assert "launch" not in {r.kind for r in records}
+    steps = [r.step for r in records if r.kind == "train"]
+    assert steps == sorted(steps)
+    assert (steps[0], steps[-1]) == (1, 9)
+    assert facts(records)["planned_epochs"] == 9
+    assert [r.epoch for r in records if r.kind == "eval"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("header", ["#### Federated Round {}/9 ####", "Communication round {}"])
+def test_epochs_of_clients_may_have_no_total(header: str) -> None:
+    text = "".join(
+        header.format(r)
+        + "\n"
+        + "".join(f"Client {c} Epoch {e}: Loss = 0.{9 - r}{c}{e}\n" for c in (0, 1) for e in (1, 2))
+        + f"Accuracy: 0.{r}5, F1: 0.{r}4\n"
+        for r in range(1, 6)
+    )
+    records = read(text)
+    assert "launch" not in {r.kind for r in records}
+    assert [(r.epoch, r.metrics["Accuracy"]) for r in records if r.kind == "eval"] == [
+        (r, float(f"0.{r}5")) for r in range(1, 6)
+    ]
+    assert points(records, "train")[-1] == (5, {"loss": 0.412})
+    assert facts(records).get("planned_epochs") == (9 if "/9" in header else None)
+
+
 def test_epochs_below_a_line_of_their_step_stay_epochs() -> None:
     text = "".join(
         f"Step {s}/900\nepoch {1 + s // 300}/3 loss=1.{s}\n" for s in range(100, 900, 100)

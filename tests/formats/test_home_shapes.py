@@ -225,6 +225,30 @@ def test_a_measure_at_a_step_is_named_before_it() -> None:
     assert points(records, "eval")[-1] == (600, {"Valid MRR": 0.36})
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Loss at epoch {e} and iteration {i} is {v}",
+        "Loss for epoch {e}, iteration {i} is {v}",
+        "Loss at iteration {i}/900 of epoch {e}: {v}",
+        "Loss in epoch {e} batch {i} = {v}",
+    ],
+)
+def test_a_measure_may_be_told_before_two_places(said: str) -> None:
+    values = {(e, i): f"0.{9 - e}{9 - i // 300}" for e in (1, 2, 3) for i in (300, 600, 900)}
+    text = "".join(said.format(e=e, i=i, v=v) + "\n" for (e, i), v in values.items())
+    records = read(text)
+    assert points(records, "train") == [
+        ((e - 1) * 900 + i, {"loss": float(v)}) for (e, i), v in values.items()
+    ]
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+
+
+@pytest.mark.parametrize("place", ["took 5.3 s", "lasts until step 90", "is now 0.5 Mb long"])
+def test_what_follows_a_measured_place_may_be_something_else(place: str) -> None:
+    assert FORMAT.confidence([f"Loss at epoch {e} {place}" for e in range(1, 9)]) == 0.0
+
+
 def test_headers_below_their_rows_name_the_epoch_that_ended() -> None:
     text = "".join(
         "".join(f"Iter: {i:03d}, Train Loss: 1{e}.{i}\n" for i in (0, 50, 100))

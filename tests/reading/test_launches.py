@@ -230,3 +230,14 @@ def test_a_run_of_one_epoch_that_was_over_is_run_again():
     assert told([*once, *once]) == [1, "end", "launch", 1, "end"]
     assert told([train(1, 1.0), train(1, 1.0), end]) == [1, 1, "end"]
     assert told([train(1, 1.0), train(2, 2.0), end, train(2, 2.0)]) == [1, 2, "end", 2]
+
+
+def test_a_run_of_one_step_that_was_over_is_run_again():
+    end = Record("end")
+    once = [train(1), end]
+    assert told([*once, *once, train(1), train(2)]) == [
+        *(1, "end", "launch", 1, "end"),
+        *("launch", 1, 2),
+    ]
+    assert told([train(1), train(1), end]) == [1, 1, "end"]
+    assert told([train(1), train(2), end, train(2)]) == [1, 2, "end", 2]
