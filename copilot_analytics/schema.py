@@ -168,7 +168,8 @@ _UNNAMED_LOSS = re.compile(
     r"l_\w{1,40}|[DG]_\w{1,40}|(?:cycle|idt)_[AB]|(?:avg|current)?cost|(?:char|BCER) train|rmse_trn"
     r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
     r"(?:[\w/]{1,40}(?:'s |-))?"
-    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|m?err(?:or)?|ppl|perplexity)",
+    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|(?:smooth[ _-]?)?l[12]|epe"
+    r"|m?err(?:or)?|ppl|perplexity)",
     re.IGNORECASE,
 )
 
@@ -261,6 +262,8 @@ def losses_among(names: tuple[str, ...]) -> tuple[str, ...]:
     ('total_loss', 'fit/loss', 'fit/aux_loss')
     >>> losses_among(("lr", "D_A", "cycle_A"))
     ('D_A', 'cycle_A')
+    >>> losses_among(("Train-Acc", "Train-SmoothL1"))
+    ('Train-SmoothL1',)
     """
     found = [n for n in names if names_a_loss(n)]
     found = found or [n for n in names if _UNNAMED_LOSS.fullmatch(n)]
