@@ -18,6 +18,7 @@ from copilot_analytics.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_FINAL = re.compile(r"^\s*Saving weights to \S{1,400}_final\.weights\s*$")
 _NEXT = re.compile(r"^\s*\(next mAP calculation at (?P<step>\d{1,9}) iterations\)")
 _LAST = re.compile(
     rf"^\s*Last accuracy (?P<name>mAP@[\d.]{{1,6}}) = (?P<percent>{NUMBER}) ?%, best = "
@@ -44,6 +45,9 @@ class DarknetParser(StatementParser):
                 return ()
             return list(self._rows.evaluation({found["name"]: float(found["percent"])}, number))
         told = list(super().parse(line, number))
+        if _FINAL.search(line):
+            why = "the final weights are saved"
+            told.append(self._rows.record("end", number, facts={"reason": why}))
         self._evaluated = self._evaluated or any(record.kind == "eval" for record in told)
         return told
 
@@ -81,12 +85,15 @@ Region 82 Avg IOU: -nan, Class: -nan, Obj: -nan, No Obj: 0.5, .5R: -nan, .75R: -
 2: 1.250000, 2.250000 avg, 0.001000 rate, 0.500000 seconds, 128 images
  mean average precision (mAP@0.50) = 0.125000, or 12.50 %
 Saving weights to backup/toy_2.weights
+Saving weights to backup/toy_final.weights
 """,
             (
                 Record("train", 1, metrics={"loss": 1.5, "avg_loss": 2.5, "eta_s": 5400.0}, line=2),
                 Record("train", 2, metrics={"loss": 1.25, "iter_time_s": 0.5}, line=3),
                 Record("eval", 2, metrics={"mAP@0.50": 0.125}, line=4),
                 Record("checkpoint", facts={"path": "backup/toy_2.weights"}, line=5),
+                Record("checkpoint", facts={"path": "backup/toy_final.weights"}, line=6),
+                Record("end", line=6),
             ),
         ),
         Sample(

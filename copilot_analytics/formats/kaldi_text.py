@@ -61,6 +61,11 @@ class KaldiText(StatementFormat):
                 rf"lr: (?P<lr>{NUMBER})"
             ),
         ),
+        Pattern(
+            "end",
+            re.compile(r"\bINFO \] Doing final combination to produce final\.mdl"),
+            facts={"reason": "the models are combined"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
