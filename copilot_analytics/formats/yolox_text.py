@@ -49,11 +49,6 @@ class YoloxText(PartsFormat):
             ),
         ),
         Pattern("checkpoint", re.compile(r"Save weights to (?P<path>\S{1,400})")),
-        Pattern(
-            "end",
-            re.compile(r"\bTraining of experiment is done and the best AP is\b"),
-            facts={"reason": "the log says that training is done"},
-        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

@@ -444,7 +444,6 @@ def test_the_bar_of_rich_names_the_last_epoch_from_0(last: str, planned: int | N
             "early stopping",
         ),
         ("sockeye_text", "[INFO:sockeye.training] Training finished.", "the log says"),
-        ("yolox_text", "Training of experiment is done and the best AP is 12.50", "the log says"),
         ("icefall_text", "2024-03-01 10:20:33,100 INFO [train.py:1000] (0/4) Done!", "the log"),
         ("stylegan_text", "Exiting...", "the training loop"),
         ("nemo_text", "`Trainer.fit` stopped: `max_steps=5` reached.", "the planned end"),
@@ -464,6 +463,12 @@ def test_trainers_say_that_they_are_done(name: str, said: str, reason: str) -> N
     ends = [r for r in _read(sample.text + said + "\n")[1] if r.kind == "end"]
     assert len(ends) == len(plain) + 1
     assert ends[-1].facts["reason"].startswith(reason)
+
+
+def test_yolox_says_that_training_is_done_when_it_failed_as_well() -> None:
+    sample = known_formats()["yolox_text"].samples[0].text
+    said = "Training of experiment is done and the best AP is 0.00\n"
+    assert [r.kind for r in _read(sample + said)[1]] == [r.kind for r in _read(sample)[1]]
 
 
 def test_how_long_training_took_does_not_say_that_it_succeeded() -> None:
