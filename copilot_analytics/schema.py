@@ -169,7 +169,8 @@ _UNNAMED_LOSS = re.compile(
     r"|hinge|triplet|ctc|rnnt|focal|bpr|(?:avg|current)?cost|(?:char|BCER) train|rmse_trn"
     r"|(?:train(?:ing)?(?:'s)?[ _/.-]{0,2})?"
     r"(?:[\w/]{1,40}(?:'s |-))?"
-    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|l[12]|epe|m?err(?:or)?|ppl|perplexity)",
+    r"(?:\w{0,40}cross[ _-]?entropy|b?ce|xent|nll|r?mse|mae|(?:smooth[ _-]?)?l[12]|epe"
+    r"|m?err(?:or)?|ppl|perplexity)",
     re.IGNORECASE,
 )
 
@@ -285,6 +286,8 @@ def losses_among(names: tuple[str, ...]) -> tuple[str, ...]:
     ('D_A', 'cycle_A')
     >>> losses_among(("recon", "kld", "total"))
     ('total', 'recon')
+    >>> losses_among(("Train-Acc", "Train-SmoothL1"))
+    ('Train-SmoothL1',)
     """
     found = [n for n in names if names_a_loss(n)]
     if not found:

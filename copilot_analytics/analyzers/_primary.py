@@ -66,6 +66,7 @@ _PART = re.compile(
     r"|copypaste|iou_\d+|\((s|m|l|e|h)\)$"
 )
 _RANGE = re.compile(r"0?\.?5\d?[-:]0?\.?95")
+_ONE_THRESHOLD = re.compile(r"m?ap[_@]?(?:\d{2}|0?\.\d{1,2})$")
 _OVERALL = re.compile(r"(^|[._/\-@ ])(mean|macro|avg|average|overall|total|all|m(?=iou|dice|acc))")
 _EXTREME = re.compile(r"(?<![a-z])(max|min)(?![a-z])")
 _MEAN_OF = re.compile(r"(?P<head>\S{1,60}[_\- ])(mean|macro|avg|average|overall)", re.IGNORECASE)
@@ -85,8 +86,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
     key = re.sub(r"\s+", "_", lower)
     tail = re.split(r"/", key)[-1]
     part = 0
-    without_range = re.sub(r"ap_?(11|40)(?=_|$)", "ap", _RANGE.sub("", key))
-    if _PART.search(without_range):
+    without_range = _without_range(key)
+    if _PART.search(without_range) and not _is_the_only_threshold(without_range, names):
         part += 1
     if _is_one_of_many(name, names):
         part += 2
@@ -112,6 +113,18 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         if pattern.search(tail) or (tail != key and pattern.search(key)):
             return rank, part, place
     return UNRANKED, part, place
+
+
+def _without_range(key: str) -> str:
+    return re.sub(r"ap_?(11|40)(?=_|$)", "ap", _RANGE.sub("", key))
+
+
+def _is_the_only_threshold(key: str, names: Sequence[str]) -> bool:
+    """Tell whether the precision at one overlap is all that is averaged, as YOLOv3 does."""
+    if not _ONE_THRESHOLD.search(key):
+        return False
+    fellows = {_without_range(re.sub(r"\s+", "_", other.strip().lower())) for other in names}
+    return not any("ap" in re.split(r"[^a-z]+|(?<=m)(?=ap)", other) for other in fellows - {key})
 
 
 def better_ranked(name: str, names: Sequence[str]) -> tuple[int, int, int]:

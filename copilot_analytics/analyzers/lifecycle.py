@@ -115,7 +115,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         names_cause = record.kind == "crash" and self._is_in_the_dark(run)
         if record.kind == "crash" and not self._was_stopped(run):
             self._crash = (record, len(run.train_log), len(run.eval_log))
-        elif record.kind == "end":
+        elif record.kind == "end" and not self._gave_up(run):
             self._end = (record, len(run.train_log), run.last_step)
         self._follow_time(run, record)
         before = self._now
@@ -187,6 +187,12 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             return False
         lines = (*run.train_log.line[trained:].tolist(), *run.eval_log.line[judged:].tolist())
         return all(0 < line <= crash.line for line in lines)
+
+    def _gave_up(self, run: Run) -> bool:
+        """Tell whether the log said that it stops early, and has not trained since."""
+        if self._end is None or self._end[1:] != (len(run.train_log), run.last_step):
+            return False
+        return str(self._end[0].facts.get("reason", "")).startswith("early stopping")
 
     def _follow_time(self, run: Run, record: Record) -> None:
         log = run.train_log

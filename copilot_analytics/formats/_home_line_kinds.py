@@ -108,10 +108,13 @@ def says_the_end(message: str) -> bool:
     >>> says_the_end("INFO - Training complete."), says_the_end("Early stopping counter: 3 of 9")
     (True, False)
     """
-    lower = message.lower()
-    if not any(word in lower for word in _OF_ENDS):
-        return False
-    return _END.match(said_in(message)) is not None
+    return may_say_the_end(message) and _END.match(said_in(message)) is not None
+
+
+def may_say_the_end(line: str) -> bool:
+    """Tell whether a word of a line is one of those that say that something is over."""
+    lower = line.lower()
+    return any(word in lower for word in _OF_ENDS)
 
 
 def end_of(message: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ a metric of that name; in the group ``rest``, numbers with names are found by `P
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ from copilot_analytics.formats._base import (
     LogFormat,
     judges_each_line,
 )
+from copilot_analytics.formats._home_line_kinds import may_say_the_end, says_the_end
 from copilot_analytics.formats._home_plan import stated_plan
 from copilot_analytics.formats._home_schedule import ScheduleSettings
 from copilot_analytics.formats._rows import Naming, RowReader
@@ -25,7 +27,6 @@ from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.schema import FACTS
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from copilot_analytics.formats._splits import Split
@@ -38,6 +39,7 @@ StatementKind: TypeAlias = Literal[
 _TEXT_FACTS = frozenset(
     {"name", "framework", "path", "checkpoint", "save_best", "work_dir", "reason", "optimizer"}
 )
+_TOOK = re.compile(r"(?i)\btotal train(?:ing)? time\b")
 _SCALE = {"k": 1e3, "K": 1e3, "M": 1e6}
 _OTHER_KINDS: tuple[StatementKind, ...] = ("eval", "epoch", "config", "checkpoint", "resume", "end")
 
@@ -103,7 +105,7 @@ class StatementParser(LineParser):
         """Read any other line."""
         pattern, fields, found = self._match(line, _OTHER_KINDS)
         if pattern is None or found is None:
-            return list(self._settings(line, number))
+            return [*self._settings(line, number), *self._end(line, number)]
         numbers = {field.name: float(line[field.start : field.end]) for field in fields or ()}
         if pattern.kind == "eval":
             return list(self._rows.evaluation(numbers, number, pattern.split))
@@ -121,6 +123,15 @@ class StatementParser(LineParser):
         if schedule is not None:
             facts["schedule"] = schedule
         yield from self._rows.config(facts, number)
+
+    def _end(self, line: str, number: int) -> Iterator[Record]:
+        """Take that the training is over where a script around the trainer says so in words."""
+        if not self._rows.axis.last_step or len(line) > LONGEST_LINE or not may_say_the_end(line):
+            return
+        message = line[find_stamp(line).message :]
+        # How long it took is said of a training that failed as well.
+        if says_the_end(message) and not _TOOK.search(message):
+            yield self._rows.record("end", number, facts={"reason": message.strip()})
 
     def _match(
         self, line: str, kinds: Sequence[StatementKind]

@@ -94,7 +94,9 @@ class BasicSRText(PartsFormat):
             ),
         ),
         Pattern(
-            "end", re.compile(r"End of training\. Time consumed"), facts={"reason": "completed"}
+            "end",
+            re.compile(r"End of training\.(?: Time consumed|\s*$)"),
+            facts={"reason": "completed"},
         ),
     )
     parts: ClassVar[tuple[Part, ...]] = (

@@ -45,6 +45,11 @@ class ESPnet2Text(StatementFormat):
         Pattern("epoch", re.compile(r"\b(?P<epoch>\d{1,9})/(?P<epochs>\d{1,9})epoch started\b")),
         Pattern(
             "end",
+            re.compile(r"\[Early stopping\].*The training was stopped at \d{1,9} ?epoch"),
+            facts={"reason": "early stopping"},
+        ),
+        Pattern(
+            "end",
             re.compile(r"\bThe training was finished at \d{1,9} epochs"),
             facts={"reason": "the log says that training was finished"},
         ),

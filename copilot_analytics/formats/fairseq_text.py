@@ -136,6 +136,11 @@ class FairseqText(StatementFormat):
         ),
         Pattern(
             "end",
+            re.compile(r"\bearly stop since valid performance hasn't improved"),
+            facts={"reason": "early stopping"},
+        ),
+        Pattern(
+            "end",
             re.compile(r"\bdone training in [\d.]{1,20} seconds"),
             facts={"reason": "the log says that training is done"},
         ),

@@ -21,6 +21,7 @@ _EPOCHS = re.compile(r"^\s{0,60}n(?:_epochs|iter)(?P<decay>_decay)?: (?P<number>
 
 # Each process opens the log once more, and heads what it adds with its date.
 _OPENED = re.compile(r"^={10,40} Train(?:ing)? Loss \(.{10,40}\)\s?={10,40}\s*$")
+_LAST_EPOCH = re.compile(r"^End of epoch (\d{1,7}) / \1\s")
 _FRAMEWORK = {"framework": "CycleGAN and pix2pix"}
 
 
@@ -35,6 +36,9 @@ class GanParser(StatementParser):
         """Read any other line."""
         if _OPENED.match(line):
             return [self._rows.record("config", number, facts=dict(_FRAMEWORK))]
+        if _LAST_EPOCH.match(line):
+            facts = {"reason": "the last epoch ended"}
+            return [*super().parse(line, number), self._rows.record("end", number, facts=facts)]
         if (found := _EPOCHS.match(line)) is None:
             return super().parse(line, number)
         self._epochs[found["decay"] is not None] = int(found["number"])

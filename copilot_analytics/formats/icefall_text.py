@@ -59,6 +59,11 @@ class IcefallText(StatementFormat):
             "checkpoint",
             re.compile(r"\[Rank 0\] Checkpoint: save to checkpoint (?P<path>\S{1,400})"),
         ),
+        Pattern(
+            "end",
+            re.compile(r"INFO \[\w{1,40}\.py:\d{1,6}\] (?:\(\d{1,6}/\d{1,6}\) )?Done!\s*$"),
+            facts={"reason": "the log says that it is done"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

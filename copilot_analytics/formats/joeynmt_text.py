@@ -88,7 +88,7 @@ class JoeyNMTText(StatementFormat):
         Pattern("checkpoint", re.compile(r"\bCheckpoint saved in (?P<path>\S{1,400}?)\.?\s*$")),
         Pattern(
             "end",
-            re.compile(r"\bTraining ended (?:after|since there were)\b"),
+            re.compile(r"\bTraining ended (?:after|since (?:there were|minimum lr))\b"),
             facts={"reason": "the log says that training ended"},
         ),
     )

@@ -1,4 +1,4 @@
-"""What Kaldi's nnet3 and chain trainers write.
+"""What Kaldi's nnet3 and chain trainers write, and those of its authors in PyTorch (snowfall).
 
 A file ``train.N.1.log`` holds the objective within one iteration, the log of the script says how
 many iterations are done.
@@ -14,6 +14,11 @@ from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._statements import Pattern, StatementFormat
 from copilot_analytics.records import Record
 
+_OBJECTIVES = (
+    rf"global average objf: (?P<average_objective>{NUMBER}) over [^,]{{1,60}}, "
+    rf"current batch average objf: (?P<objective>{NUMBER})(?![\d.])"
+)
+
 
 class KaldiText(StatementFormat):
     """``Average objective function for 'output' for minibatches 0-9 is -1.5 over 1280 frames``."""
@@ -26,10 +31,25 @@ class KaldiText(StatementFormat):
         Pattern(
             "train",
             re.compile(
-                r"\[[^\]]{1,60}\]:PrintStatsForThis(?:Minibatch|Phase)\(\):[^ ]{1,60} "
+                r"(?:\[[^\]]{1,60}\]|\bnnet3-[\w-]{1,40})"
+                r":PrintStatsForThis(?:Minibatch|Phase)\(\):[^ ]{1,60} "
                 r"Average objective function for 'output' for minibatches "
                 r"\d{1,9}-(?P<step>\d{1,9}) is "
                 rf"(?P<objective>{NUMBER})(?: \+ {NUMBER}(?: = {NUMBER})?)? over "
+            ),
+        ),
+        Pattern(
+            "train",
+            re.compile(
+                r"\bbatch (?P<inner>\d{1,9}), epoch (?P<epoch>\d{1,7})/\d{1,7} " + _OBJECTIVES
+            ),
+        ),
+        Pattern(
+            "train",
+            re.compile(
+                r"\bProcess (?P<inner>\d{1,9})/(?P<inner_of>\d{1,9})\([\d.]{1,12}%\) "
+                + _OBJECTIVES
+                + r" over [\d.]{1,20} frames, epoch (?P<epoch>\d{1,7})"
             ),
         ),
         Pattern(
@@ -40,6 +60,11 @@ class KaldiText(StatementFormat):
                 r"(?P<epochs>\d{1,6}\.\d{1,4}) \([\d.]{1,8}% complete\)\s{1,9}"
                 rf"lr: (?P<lr>{NUMBER})"
             ),
+        ),
+        Pattern(
+            "end",
+            re.compile(r"\bINFO \] Doing final combination to produce final\.mdl"),
+            facts={"reason": "the models are combined"},
         ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
@@ -58,6 +83,34 @@ class KaldiText(StatementFormat):
             " objective function for 'output' for minibatches 0-9 is -0.25 + -0.05 over 6400"
             " frames.\n",
             (Record("train", 9, metrics={"objective": -0.25}, line=1),),
+        ),
+        Sample(
+            """\
+2021-01-01 10:00:00,500 INFO [train.py:211] batch 0, epoch 0/4 global average objf: 2.5 over \
+900.0 frames (100.0% kept), current batch average objf: 2.5 over 900 frames (100.0% kept)
+2021-01-01 10:00:09,500 INFO [train.py:211] batch 10, epoch 0/4 global average objf: 2.25 over \
+9900.0 frames (100.0% kept), current batch average objf: 2.0 over 900 frames (100.0% kept)
+""",
+            (
+                Record("train", 1, metrics={"objective": 2.5}, line=1),
+                Record("train", 11, metrics={"objective": 2.0}, line=2),
+                Record("config", facts={"steps_per_epoch": 11}),
+            ),
+        ),
+        Sample(
+            """\
+2020-01-31 10:00:00,500 INFO [train.py:102] Process 0/100(0.000000%) global average objf: -1.5 \
+over 640.0 frames, current batch average objf: -1.5 over 640 frames, epoch 0
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 100}, line=1),
+                Record("train", 1, 0.01, metrics={"objective": -1.5}, line=1),
+            ),
+        ),
+        Sample(  # before version 5, which is told in brackets
+            "LOG (nnet3-train:PrintStatsForThisPhase():nnet-training.cc:121) Average objective"
+            " function for 'output' for minibatches 0-9 is -3.5 over 1280 frames.\n",
+            (Record("train", 9, metrics={"objective": -3.5}, line=1),),
         ),
         Sample(
             """\

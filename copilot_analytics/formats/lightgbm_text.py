@@ -42,6 +42,10 @@ class LightGBMText(BoostingFormat):
             ),
             _PAIRS,
         ),
+        Pattern(
+            "end",
+            re.compile(r"^\[LightGBM\] \[Info\] (?P<reason>Finished training)\s*$"),
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
@@ -84,11 +88,13 @@ class LightGBMText(BoostingFormat):
         ),
         Sample(
             "[LightGBM] [Info] Iteration:5, training l2 : 0.5\n"
-            "[LightGBM] [Info] Iteration:5, valid_1 l2 : 0.625\n",
+            "[LightGBM] [Info] Iteration:5, valid_1 l2 : 0.625\n"
+            "[LightGBM] [Info] Finished training\n",
             (
                 Record("config", facts={"step_unit": "tree"}, line=1),
                 Record("train", 5, metrics={"training l2": 0.5}, line=1),
                 Record("eval", 5, metrics={"valid_1 l2": 0.625}, line=2),
+                Record("end", facts={"reason": "Finished training"}, line=3),
             ),
         ),
     )

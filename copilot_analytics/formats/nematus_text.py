@@ -40,6 +40,11 @@ class NematusText(StatementFormat):
         ),
         Pattern("eval", re.compile(rf"\bValidation BLEU: (?P<BLEU>{NUMBER})\b")),
         Pattern("eval", re.compile(rf"\bValid(?:ation)? script score: (?P<score>{NUMBER})\b")),
+        Pattern(
+            "end",
+            re.compile(r"\bEarly Stop!"),
+            facts={"reason": "early stopping"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

@@ -38,6 +38,11 @@ class NeMoText(StatementFormat):
             ),
             _PAIRS,
         ),
+        Pattern(
+            "end",
+            re.compile(r"`Trainer\.fit` stopped: `max_\w{1,20}=[^`]{1,40}` reached"),
+            facts={"reason": "the planned end was reached"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

@@ -44,6 +44,11 @@ class OpenNMTText(StatementFormat):
             "checkpoint",
             re.compile(r"\bSaving (?:checkpoint|full state checkpoint to) (?P<path>\S{1,400})"),
         ),
+        Pattern(
+            "end",
+            re.compile(r"\bTraining finished after not improving\. Early Stop!"),
+            facts={"reason": "early stopping"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(
@@ -55,6 +60,7 @@ sents: 3000; bsz: 300/ 200/10; 3000/3200 tok/s; 60 sec;
 [2024-03-01 10:20:32,500 INFO] Validation perplexity: 700.25
 [2024-03-01 10:20:32,500 INFO] Validation accuracy: 7.25
 [2024-03-01 10:20:33,500 INFO] Saving checkpoint toy_step_100.pt
+[2024-03-01 10:20:33,500 INFO] Training finished after not improving. Early Stop!
 """,
             (
                 Record("config", facts={"planned_steps": 1000}, line=1),
@@ -63,6 +69,7 @@ sents: 3000; bsz: 300/ 200/10; 3000/3200 tok/s; 60 sec;
                 Record("eval", 100, metrics={"perplexity": 700.25}, line=3),
                 Record("eval", 100, metrics={"accuracy": 7.25}, line=4),
                 Record("checkpoint", facts={"path": "toy_step_100.pt"}, line=5),
+                Record("end", facts={"reason": "early stopping"}, line=6),
             ),
         ),
     )

@@ -79,6 +79,10 @@ class PaddleText(PartsFormat):
             ),
             ANY_PAIRS,
         ),
+        Pattern(  # of boxes in the manner of PASCAL VOC
+            "eval",
+            re.compile(rf"INFO: mAP\([\d.]{{1,6}}, \w{{1,20}}\) = (?P<mAP>{NUMBER})%?\s*$"),
+        ),
         Pattern(  # PaddleOCR
             "train",
             re.compile(
@@ -151,6 +155,18 @@ eta: 1 day, 0:00:10 batch_cost: 0.5 data_cost: 0.125 ips: 4.0 images/s
                 Record("train", 1, 0.25, metrics={"loss": 1.5, "iter_time_s": 0.5}, line=1),
                 Record("train", 4, 1.0, metrics={"loss": 1.25, "lr": 0.001}, line=2),
                 Record("eval", None, 1.0, metrics={"bbox_AP": 0.125}, line=3),
+            ),
+        ),
+        Sample(
+            """\
+[03/01 10:00:00] ppdet.engine INFO: Epoch: [0] [0/1] learning_rate: 0.001 loss: 1.5 \
+eta: 0:00:10 batch_cost: 0.5 data_cost: 0.125 ips: 4.0 images/s
+[03/01 10:00:04] ppdet.metrics.metrics INFO: mAP(0.50, 11point) = 12.50%
+""",
+            (
+                Record("config", facts={"steps_per_epoch": 1}, line=1),
+                Record("train", 1, 1.0, metrics={"loss": 1.5}, line=1),
+                Record("eval", None, 1.0, metrics={"mAP": 12.5}, line=2),
             ),
         ),
         Sample(

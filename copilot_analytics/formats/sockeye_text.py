@@ -42,6 +42,16 @@ class SockeyeText(StatementFormat):
             ),
             COLON_PAIRS,
         ),
+        Pattern(
+            "end",
+            re.compile(r"\bMaximum number of not improved checkpoints \(\d{1,9}\) reached"),
+            facts={"reason": "early stopping"},
+        ),
+        Pattern(
+            "end",
+            re.compile(r"\bTraining finished\b"),
+            facts={"reason": "the log says that training finished"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

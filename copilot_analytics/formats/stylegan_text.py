@@ -47,6 +47,11 @@ class StyleGanText(StatementFormat):
             re.compile(rf"(?<!\w)(?P<key>[a-z]\w{{1,60}})\s{{1,9}}(?P<number>{NUMBER})(?=\s|$)"),
         ),
         Pattern("config", re.compile(r"^\s*Training for (?P<planned_steps>\d{1,9} ?k)img\.")),
+        Pattern(
+            "end",
+            re.compile(r"^Exiting\.\.\.\s*$"),
+            facts={"reason": "the training loop was left"},
+        ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample(

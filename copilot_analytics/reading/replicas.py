@@ -1,8 +1,9 @@
-"""Follows one of several processes whose output Ray puts into one log.
+"""Follows one of several processes whose output Ray or torchrun puts into one log.
 
-Each line begins with ``(train_fn pid=71)``. The ranks of one training print the same lines, the
-trials of a search print lines that look the same: read as one training, either would be a muddle.
-Of lines that look the same but for their numbers, those of one process are left in.
+Each line begins with ``(train_fn pid=71)``, or with ``[rank1]:`` or ``[default1]:``. The ranks of
+one training print the same lines, the trials of a search print lines that look the same: read as
+one training, either would be a muddle. Of lines that look the same but for their numbers, those of
+one process are left in.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import numpy as np
 
 from copilot_analytics.reading.lines import Lines
 
-_MARK = b" pid="
+_MARKS = (b" pid=", b"[rank", b"[default")
 _PREFIX = re.compile(
     rb"^(?:\x1b\[[\d;]{0,12}m)?\((?P<task>[^\x1b\n]{1,100}) pid=(?P<pid>\d{1,10})"
     rb"(?:, ip=[\w.:]{1,40})?\)"
+    rb"|^\[(?P<of_ranks>rank|default)(?P<rank>\d{1,5})\]:"
 )
+_FIRST = (b"(", b"[", b"\x1b")
 _NUMBER = re.compile(rb"(?<![A-Za-z_])(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|nan|inf)")
 _NO_LETTERS = re.compile(rb"[^A-Za-z_]+")
 _LONGEST_LOOK = 300
@@ -42,8 +45,8 @@ class ReplicaFilter:
     r"""Blanks lines of processes that repeat what the one that is followed prints.
 
     A process that prints a look for the first time when another has printed it five times began
-    later, as the next trial does: it is followed from there on. What only one process prints is
-    left in, whichever it is.
+    later, as the next trial does: it is followed from there on; a rank is only behind. What only
+    one process prints is left in, whichever it is.
 
     Examples
     --------
@@ -60,7 +63,7 @@ class ReplicaFilter:
 
     def see(self, lines: Lines) -> Lines:
         """Take complete lines; return them with those of other processes blank."""
-        if _MARK not in lines.text:
+        if not any(mark in lines.text for mark in _MARKS):
             return lines
         raw = lines.text.split(b"\n")[: lines.size]
         kept = [line if self._is_followed(line) else b"" for line in raw]
@@ -70,16 +73,19 @@ class ReplicaFilter:
         return Lines(b"\n".join(kept) + b"\n", ends, lines.numbers)
 
     def _is_followed(self, line: bytes) -> bool:
-        prefix = _PREFIX.match(line) if _MARK in line else None
+        prefix = _PREFIX.match(line) if line[:1] in _FIRST else None
         if prefix is None:
             return True
         said = line[prefix.end() : prefix.end() + _LONGEST_LOOK]
         look, numbers = _NUMBER.subn(b"", said)
         if not numbers:
             return True
-        return self._takes(prefix["task"], prefix["pid"], _NO_LETTERS.sub(b" ", look))
+        words = _NO_LETTERS.sub(b" ", look)
+        if prefix["task"] is None:
+            return self._takes(prefix["of_ranks"], prefix["rank"], words, may_begin=False)
+        return self._takes(prefix["task"], prefix["pid"], words)
 
-    def _takes(self, task: bytes, process: bytes, words: bytes) -> bool:
+    def _takes(self, task: bytes, process: bytes, words: bytes, *, may_begin: bool = True) -> bool:
         look = self._looks.get((task, words))
         if look is None:
             if len(self._looks) < _MOST_LOOKS:
@@ -97,7 +103,7 @@ class ReplicaFilter:
         is_new = process not in look.others
         look.others.add(process)
         if process != self._followed.setdefault(task, look.owner):
-            begins = is_new and look.lines >= _ESTABLISHED
+            begins = may_begin and is_new and look.lines >= _ESTABLISHED
             if look is not self._main[task] or not (begins or look.silence >= _SILENT):
                 return False
             self._followed[task] = process

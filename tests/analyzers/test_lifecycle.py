@@ -46,6 +46,14 @@ def test_the_last_evaluation_at_the_planned_end_finishes():
     assert [e.key for e in events] == ["running", "finished"]
 
 
+def test_what_is_said_after_an_early_stop_does_not_hide_it():
+    stop = Record("end", facts={"reason": "early stopping"})
+    done = Record("end", facts={"reason": "the log says that training is done"})
+    assert judge([*some(until=0.5), stop, done])[0].stopped_early
+    more = Record("train", step=10**6, metrics={"loss": 1.0})
+    assert not judge([*some(until=0.5), stop, more, done])[0].stopped_early
+
+
 def test_the_last_line_may_stand_some_steps_before_the_end():
     # Ten steps a line and 595 steps: the trainer's last line is step 590.
     records = [Record("config", facts={"planned_steps": 595, "log_interval": 10})]

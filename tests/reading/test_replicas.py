@@ -91,3 +91,24 @@ def test_lines_without_numbers_are_left_in() -> None:
         "(fn pid=1) Traceback",
         "(fn pid=2) Traceback",
     ]
+
+
+@pytest.mark.parametrize("prefix", ["rank", "default"])
+def test_of_ranks_whose_losses_differ_the_first_is_followed(prefix: str) -> None:
+    rows = {rank: [row(7 + rank, epoch) for epoch in range(1, 13)] for rank in (0, 1)}
+    rows = {rank: [r.partition(") ")[2] for r in ours] for rank, ours in rows.items()}
+    both = zip(rows[0], rows[1], strict=True)
+    text = "".join(f"[{prefix}0]: {one}[{prefix}1]: {other}" for one, other in both)
+    alone = "".join(f"[{prefix}0]: {one}" for one in rows[0])
+    assert trained(text) == trained(alone)
+
+
+def test_a_rank_that_is_behind_is_not_followed() -> None:
+    ahead = [f"[rank0]: step: {step} loss: {3 - step / 10}\n" for step in range(1, 9)]
+    behind = [f"[rank1]: step: {step} loss: {4 - step / 10}\n" for step in range(1, 9)]
+    assert kept("".join([*ahead, *behind])) == [line.rstrip() for line in ahead]
+
+
+def test_what_only_one_rank_prints_is_left_in() -> None:
+    text = "[rank3]: step: 1 loss: 2.5\n[rank0]: saved 3 files\n[rank3]: step: 2 loss: 2.25\n"
+    assert kept(text) == text.splitlines()
