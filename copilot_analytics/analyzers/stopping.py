@@ -11,6 +11,7 @@ import numpy as np
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._costs import costs_of, gains_for_each
 from copilot_analytics.analyzers._dead import at_chance
+from copilot_analytics.analyzers._end import reached_end
 from copilot_analytics.analyzers._eval_noise import eval_noise
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
@@ -21,7 +22,7 @@ from copilot_analytics.analyzers._plan import decide_at, eval_spacing, little_le
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
-from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer, Tie
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
@@ -273,6 +274,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("none", "the run is over")
         if life.status in {"crashed", "interrupted"}:
             return _Verdict("none", after_failure(run, results, life.status))
+        if reached_end(run) != "no":
+            return _Verdict("none", "training has come to its planned end")
         why_lost = hopeless(run, results)
         if why_lost is not None:
             return _Verdict("kill", why_lost)
@@ -312,7 +315,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if rate.next_restart is not None:
             where = place(rate.next_restart, run.epoch_of(rate.next_restart))
             return _Verdict("continue", f"{words}; the learning rate restarts about {where}")
-        if rate.decays_to_end and not rate.at_floor and not _nearly_at_floor(rate):
+        if rate.still_decays:
             return _Verdict("continue", f"the learning rate still decays; {words}")
         if little_left(run) and self._now.advice != "stop":
             return _Verdict("continue", f"the run is nearly over; {words}")
@@ -376,7 +379,6 @@ _SMALL = 0.10
 _TOO_EARLY = frozenset({Phase.INITIALIZING, Phase.WARMUP, Phase.LEARNING_FAST})
 _URGENCY = {"stop": Severity.WARNING, "kill": Severity.CRITICAL}
 _LATEST_WARM_UP = 0.4
-_FLOOR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,10 +388,6 @@ class _Verdict:
     until_step: int | None = None
     until_epoch: float | None = None
     gaps: tuple[NotJudged, ...] = ()
-
-
-def _nearly_at_floor(rate: LearningRate) -> bool:
-    return bool(rate.peak) and rate.now is not None and rate.now <= _FLOOR * (rate.peak or 0.0)
 
 
 def _wait(run: Run, drop: Drop, why: str) -> _Verdict:
