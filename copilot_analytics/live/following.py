@@ -22,6 +22,7 @@ from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.quiet_logs import has_said_all, is_of_the_past, tick_after
 from copilot_analytics.live.rewriting import Rereading
 from copilot_analytics.live.sibling_logs import ENDINGS, SiblingLogs
+from copilot_analytics.live.staying import Staying
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.live.trainer_states import told_session
@@ -115,7 +116,7 @@ class Following:
         make = partial(make, log_format=log_format, journals=journals)
         self._reading = Rereading(make, self._go_to, log_format, clock)
         self._writer, self._wall = WriterSearch(pid, writers), wall
-        self._next = NextStart(self.source, writers)
+        self._next, self.staying = NextStart(self.source, writers), Staying(writers)
         self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
