@@ -51,6 +51,10 @@ class Lifecycle:
         First line of the failure if it crashed.
     line
         Line that shows the status, 0 if none does.
+    not_judged
+        What the log does not tell.
+    unsaid
+        Whether nothing says why it crashed: its process is gone.
     """
 
     status: Status
@@ -62,6 +66,7 @@ class Lifecycle:
     error: str | None = None
     line: int = 0
     not_judged: tuple[NotJudged, ...] = ()
+    unsaid: bool = False
 
     @property
     def stopped_early(self) -> bool:
@@ -130,6 +135,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             _failure(crash[0]) if crash is not None and status == "crashed" else None,
             line,
             gaps,
+            crash is not None and status == "crashed" and "error" not in crash[0].facts,
         )
         found = []
         if record.kind == "resume":

@@ -12,7 +12,7 @@ from copilot_analytics.errors import NotATrainingLogError, UsageError
 from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.resumes import rotated_before, starts_of
-from copilot_analytics.reading.beside import joined
+from copilot_analytics.reading.beside import Beside, joined, said_beside
 from copilot_analytics.reading.detect import format_named
 from copilot_analytics.reading.run_folders import find_run, logs_beside
 from copilot_analytics.reading.sources import explained, read_chunks
@@ -93,6 +93,8 @@ def recorded(
             logs = logs_beside(log)
             rotated = rotated if len(logs) == 1 else []  # which hold what came before themselves
             log, beside = joined(logs)
+        else:
+            beside = Beside(words=said_beside([log]))
     folder = file = None
     launch = 0
     if journals is None:

@@ -17,7 +17,9 @@ import numpy as np
 
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.formats._splits import split_of
+from copilot_analytics.reading.last_words import last_words
 from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.reading.run_folders import streams_of
 from copilot_analytics.reading.settings import stated_plan
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import Block, Item, Record, records_of
@@ -36,7 +38,8 @@ _AGREE = 2e-3  # relative: printed digits
 _MOST_APART = 0.05  # of the steps
 _TORN = 0.01  # of the values that one log says are no numbers, as blanks may be written
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
-_KINDS = frozenset({"checkpoint", "crash", "end", "resume"})
+_ENDS = frozenset({"crash", "end"})
+_KINDS = _ENDS | {"checkpoint", "resume"}
 _WRAPPING = re.compile(r"^(train|val|valid|validation|eval|test)[_/.]|[^a-z0-9]")
 
 
@@ -165,6 +168,9 @@ class Beside:
         The other logs of its run.
     plan
         What the settings beside them state of the plan.
+    words
+        How the run died, as a file without training tells; where a log tells how it ended, that
+        counts.
 
     Attributes
     ----------
@@ -185,11 +191,14 @@ class Beside:
         main: Digest | None = None,
         others: Sequence[Digest] = (),
         plan: Mapping[str, Any] | None = None,
+        words: Sequence[Record] = (),
     ) -> None:
         self.names = frozenset(other.path.name for other in others)
         self.states_plan = bool(plan)
         self._waiting: deque[tuple[float, Record]] = deque()
         self._stamps: tuple[Floats, Floats] | None = None
+        self._words = [replace(word, line=0) for word in words]
+        self._is_over = False
         facts: dict[str, Any] = dict(plan or {})
         if main is None:
             self._first = Record("config", facts=facts) if facts else None
@@ -214,8 +223,10 @@ class Beside:
             first, self._first = self._first, None
             yield first
         if isinstance(item, Block):
+            self._is_over = False
             yield from self._see_block(self._stamped(item))
         else:
+            self._is_over = item.kind in _ENDS or (self._is_over and item.kind != "train")
             if item.step is not None:
                 yield from self._due(item.step)
             yield item
@@ -229,7 +240,10 @@ class Beside:
         """Yield what comes after the last item of the main log."""
         left, self._waiting = self._waiting, deque()
         for _, record in left:
+            self._is_over = self._is_over or record.kind in _ENDS
             yield record
+        words, self._words = self._words, []
+        yield from () if self._is_over else words
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         start = 0
@@ -274,17 +288,29 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     """
     plan = stated_plan(paths[0].parent)
     if len(paths) < 2:
-        return paths[0], Beside(plan=plan)
+        return paths[0], Beside(plan=plan, words=said_beside(paths))
     digests = [digest for path in paths if (digest := Digest.of(path)) is not None]
     if not digests or digests[0].path != paths[0]:
-        return paths[0], Beside(plan=plan)
+        return paths[0], Beside(plan=plan, words=said_beside(paths[:1]))
     digests = _by_split(digests)
     preferred = digests[0]
     same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
     main = max(same, key=lambda one: one.values)
     if main.values < RICHER * preferred.values:
         main = preferred
-    return main.path, Beside(main, [one for one in same if one is not main], plan)
+    others = [one for one in same if one is not main]
+    return main.path, Beside(main, others, plan, said_beside([one.path for one in same]))
+
+
+def said_beside(logs: Collection[Path]) -> list[Record]:
+    """Return how a run died, as what its process printed beside its logs tells.
+
+    Parameters
+    ----------
+    logs
+        The logs of the run.
+    """
+    return [word for path in streams_of(logs) for word in last_words(path)]
 
 
 def _by_split(digests: list[Digest]) -> list[Digest]:

@@ -17,11 +17,12 @@ from copilot_analytics.errors import (
     UnreadableLogError,
 )
 from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.last_words import failure_of, last_words
 from copilot_analytics.reading.recognise import recognise
 from copilot_analytics.reading.sources import explained, read_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from copilot_analytics.formats._base import LogFormat
 
@@ -44,9 +45,22 @@ SORTING = frozenset(
     "vis_data tf_logs tensorboard tb tb_logs logs log events summaries train training validation"
     " valid val eval test".split()
 )
+_VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a folder for its name
 _CHECKPOINT = re.compile(r"checkpoint-(\d{1,9})")
 STATE = "trainer_state.json"
 """What the Trainer of Hugging Face saves with each checkpoint."""
+REST_S = 5.0
+"""So long a process takes at most from its last row to its last word and back."""
+
+WAITED_S = 3600.0
+"""So long after the last row an error comes at most: what hangs is ended by its time limit."""
+
+_STREAM_ENDINGS = frozenset({".err", ".log", ".out", ".txt", ""})
+_STREAM = frozenset(
+    "stderr stdout std err error errors out output console nohup log txt terminal".split()
+)
+_WORDS = re.compile(r"[a-z]+|\d+")
+_MOST_FILES = 200
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -124,6 +138,24 @@ def logs_within(directory: Path) -> list[Path]:
     return [Path(one.path) for one in sorted(_candidates(directory), reverse=True)]
 
 
+def folders_of(log: Path) -> list[Path]:
+    """Return the folders in which the run of a log may keep others: its own, and what it lies in.
+
+    Folders that only sort the logs of a run are gone up from.
+
+    Examples
+    --------
+    >>> [str(folder) for folder in folders_of(Path("a/tb_logs/version_0/metrics.csv"))]
+    ['a/tb_logs/version_0', 'a/tb_logs', 'a']
+    """
+    folders = [log.parent]
+    if _VERSION.fullmatch(folders[0].name):
+        folders += [log.parent.parent, log.parent.parent.parent]
+    while folders[-1].name.lower() in SORTING:
+        folders.append(folders[-1].parent)
+    return list(dict.fromkeys(folders))
+
+
 def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) -> list[Path]:
     """Return a log and the others that its run may have left, the log itself first.
 
@@ -167,6 +199,34 @@ def _is_earlier_start(log: Path, newer: Path) -> bool:
     """
     folders = {log.parent.name.lower(), newer.parent.name.lower()}
     return log.name == newer.name and log.parent != newer.parent and not folders & SORTING
+
+
+def streams_of(logs: Collection[Path]) -> list[Path]:
+    """Return the files beside the logs of a run that may hold what its process printed.
+
+    They are named after a log (``train.err`` beside ``train.log``) or after a stream alone
+    (``stderr.txt``), and were written to when the run wrote its last row or up to an hour later.
+
+    Parameters
+    ----------
+    logs
+        The logs of one run.
+    """
+    try:
+        last = max(log.stat().st_mtime for log in logs)
+        folders = {folder for log in logs for folder in folders_of(log)}
+        stems = {stem for log in logs if (stem := _stem(log))}
+        found = [path for folder in folders for path in _files(folder)]
+        return sorted(
+            path
+            for path in found
+            if path not in logs
+            and (stem := _stem(path)) is not None
+            and (not stem or stem in stems)
+            and -REST_S <= path.stat().st_mtime - last <= WAITED_S
+        )
+    except OSError:
+        return []
 
 
 def _trainer_states(log: Path) -> list[Path]:
@@ -306,4 +366,27 @@ def _why_no_log(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
         return "unreadable"
     except LogError:
         return "empty"
-    return None if found is not None else "no known format"
+    if found is not None:
+        return None
+    died = last_words(path) if path.suffix.lower() in _STREAM_ENDINGS else []
+    return f"no training, but {failure_of(died[-1])}" if died else "no known format"
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    with os.scandir(folder) as scan:
+        for number, entry in enumerate(scan):
+            if number >= _MOST_FILES:
+                return
+            if entry.is_file() and os.path.splitext(entry.name)[1].lower() in _STREAM_ENDINGS:  # noqa: PTH122  # no path for each
+                yield folder / entry.name
+
+
+def _stem(path: Path) -> tuple[str, ...] | None:
+    """Return the words of a name but those for a stream; None if it names neither run nor stream.
+
+    ``()`` is that of a stream alone.
+    """
+    if path.suffix.lower() not in _STREAM_ENDINGS:
+        return None
+    words = _WORDS.findall(path.name.lower())
+    return tuple(word for word in words if word not in _STREAM)
