@@ -16,17 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.live.trainer_states import TrainerStates
-from copilot_analytics.reading.beside import Beside, Digest, near, title
+from copilot_analytics.reading.beside import Beside
+from copilot_analytics.reading.digests import Digest, near, title
 from copilot_analytics.reading.last_words import last_words
 from copilot_analytics.reading.launches import LaunchFilter
-from copilot_analytics.reading.run_folders import (
-    REST_S,
-    STATE,
-    folders_of,
-    is_named_like_a_log,
-    streams_of,
-)
+from copilot_analytics.reading.run_folders import STATE, folders_of, is_named_like_a_log
 from copilot_analytics.reading.settings import stated_plan
+from copilot_analytics.reading.streams import REST_S, streams_of
 from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from copilot_analytics.reading.recognise import recognise
 from copilot_analytics.reading.sources import explained, read_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Mapping
 
     from copilot_analytics.formats._base import LogFormat
 
@@ -49,18 +49,6 @@ _VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a f
 _CHECKPOINT = re.compile(r"checkpoint-(\d{1,9})")
 STATE = "trainer_state.json"
 """What the Trainer of Hugging Face saves with each checkpoint."""
-REST_S = 5.0
-"""So long a process takes at most from its last row to its last word and back."""
-
-WAITED_S = 3600.0
-"""So long after the last row an error comes at most: what hangs is ended by its time limit."""
-
-_STREAM_ENDINGS = frozenset({".err", ".log", ".out", ".txt", ""})
-_STREAM = frozenset(
-    "stderr stdout std err error errors out output console nohup log txt terminal".split()
-)
-_WORDS = re.compile(r"[a-z]+|\d+")
-_MOST_FILES = 200
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -199,34 +187,6 @@ def _is_earlier_start(log: Path, newer: Path) -> bool:
     """
     folders = {log.parent.name.lower(), newer.parent.name.lower()}
     return log.name == newer.name and log.parent != newer.parent and not folders & SORTING
-
-
-def streams_of(logs: Collection[Path]) -> list[Path]:
-    """Return the files beside the logs of a run that may hold what its process printed.
-
-    They are named after a log (``train.err`` beside ``train.log``) or after a stream alone
-    (``stderr.txt``), and were written to when the run wrote its last row or up to an hour later.
-
-    Parameters
-    ----------
-    logs
-        The logs of one run.
-    """
-    try:
-        last = max(log.stat().st_mtime for log in logs)
-        folders = {folder for log in logs for folder in folders_of(log)}
-        stems = {stem for log in logs if (stem := _stem(log))}
-        found = [path for folder in folders for path in _files(folder)]
-        return sorted(
-            path
-            for path in found
-            if path not in logs
-            and (stem := _stem(path)) is not None
-            and (not stem or stem in stems)
-            and -REST_S <= path.stat().st_mtime - last <= WAITED_S
-        )
-    except OSError:
-        return []
 
 
 def _trainer_states(log: Path) -> list[Path]:
@@ -368,25 +328,5 @@ def _why_no_log(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
         return "empty"
     if found is not None:
         return None
-    died = last_words(path) if path.suffix.lower() in _STREAM_ENDINGS else []
+    died = last_words(path) if path.suffix.lower() in _TEXT_ENDINGS else []
     return f"no training, but {failure_of(died[-1])}" if died else "no known format"
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    with os.scandir(folder) as scan:
-        for number, entry in enumerate(scan):
-            if number >= _MOST_FILES:
-                return
-            if entry.is_file() and os.path.splitext(entry.name)[1].lower() in _STREAM_ENDINGS:  # noqa: PTH122  # no path for each
-                yield folder / entry.name
-
-
-def _stem(path: Path) -> tuple[str, ...] | None:
-    """Return the words of a name but those for a stream; None if it names neither run nor stream.
-
-    ``()`` is that of a stream alone.
-    """
-    if path.suffix.lower() not in _STREAM_ENDINGS:
-        return None
-    words = _WORDS.findall(path.name.lower())
-    return tuple(word for word in words if word not in _STREAM)

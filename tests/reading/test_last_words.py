@@ -10,7 +10,8 @@ from event_files import scalars
 from copilot_analytics import analyze, read_run
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.reading.last_words import last_words
-from copilot_analytics.reading.run_folders import find_run, streams_of
+from copilot_analytics.reading.run_folders import find_run
+from copilot_analytics.reading.streams import streams_of
 from copilot_analytics.report.verdict import actions, verdict
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\n'
