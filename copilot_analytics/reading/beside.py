@@ -81,12 +81,17 @@ class Beside:
         if main is None:
             self._first = Record("config", facts=facts) if facts else None
             return
+        timed = [one for one in others if len(one.stamps) > 1 and one.unit == main.unit]
+        clock = main if main.stamps or not timed else timed[0]
+        if clock is not main:
+            known = np.array(sorted(set(clock.stamps)), dtype=np.float64)
+            self._stamps = known[:, 0], known[:, 1]
         for other in others:
             facts = {**other.facts, **facts}
-            if not main.stamps and len(other.stamps) > 1 and other.unit == main.unit:
-                known = np.array(sorted(set(other.stamps)), dtype=np.float64)
-                self._stamps = known[:, 0], known[:, 1]
-            self._waiting += _additions(main, other)
+            added = _additions(main, other)
+            if other is not clock and not other.shares_clock_of(clock):
+                added = ((at, replace(record, time=None)) for at, record in added)
+            self._waiting += added
         self._waiting = deque(sorted(self._waiting, key=lambda pair: pair[0]))
         new = {
             name: fact

@@ -21,6 +21,7 @@ _MOST_COMPARED = 1000  # rows whose values are compared, and all evaluations
 _AGREE = 2e-3  # relative: printed digits
 _MOST_APART = 0.05  # of the steps
 _TORN = 0.01  # of the values that one log says are no numbers, as blanks may be written
+_SAME_CLOCK_S = 600.0  # zones are further apart; an epoch may lie between two rows
 _WRAPPING = re.compile(r"^(train|val|valid|validation|eval|test)[_/.]|[^a-z0-9]")
 
 
@@ -98,6 +99,20 @@ class Digest:
             apart = max(_MOST_APART * longest, self.spacing, other.spacing, 1)
             return abs(self.last_step - other.last_step) <= apart
         return abs(self.last_epoch - other.last_epoch) <= 1.0
+
+    def shares_clock_of(self, other: Digest) -> bool:
+        """Tell whether two logs of a run print the same time at the same moment.
+
+        One may leave out the year, or write its own zone where another writes that of the world.
+        """
+        if not (self.stamps and other.stamps):
+            return not other.stamps
+        own, its = (np.array(sorted(set(one.stamps))) for one in (self, other))
+        if self.unit == other.unit:
+            apart = np.abs(own[:, 1] - np.interp(own[:, 0], its[:, 0], its[:, 1]))
+        else:
+            apart = np.abs(own[-1:, 1] - its[-1:, 1])
+        return bool(np.median(apart) <= _SAME_CLOCK_S)
 
     def _add(self, item: Item) -> None:
         if isinstance(item, Record) and item.kind == "config":

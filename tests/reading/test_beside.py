@@ -237,3 +237,18 @@ def test_the_table_of_the_validation_may_hold_more(tmp_path):
     other = per_split(tmp_path, "val_log.csv", 0.1, "epoch,loss,f1")
     run = read(*joined([per_split(tmp_path, "train_log.csv", 0.0), other]))
     assert set(run.eval_log.metric_names) == {"loss", "f1"}
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 8 * 3600.0, 57 * 365.25 * 86400.0])
+def test_times_of_another_clock_are_left_out(tmp_path, offset_s):
+    """A console may print no year, and event files count in the time of the world."""
+    text = console(tmp_path, every=1, crash=False)
+    start = read(text, Beside()).first_time
+    rows = [(step, "val/acc", step / 1000) for step in range(200)]
+    events = tmp_path / "events.out.tfevents.1.a"
+    events.write_bytes(scalars(rows, start=start - offset_s - 1.0))
+    run = read(*joined([text, events]))
+    assert run.eval_series("val/acc").step.tolist()[:3] == [0, 1, 2]
+    assert run.last_time - run.first_time == pytest.approx(199.0)
+    timed = [one.time is not None for one in run.records if one.kind == "eval"]
+    assert all(timed) if not offset_s else not any(timed)
