@@ -49,6 +49,7 @@ _VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a f
 _CHECKPOINT = re.compile(r"checkpoint-(\d{1,9})")
 STATE = "trainer_state.json"
 """What the Trainer of Hugging Face saves with each checkpoint."""
+_AT_ONCE_S = 60.0  # a process prints and logs the same
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -100,7 +101,8 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
     for candidate in found[:_MOST_JUDGED]:
         refusal = _why_no_log(Path(candidate.path), formats)
         if refusal is None:
-            return Path(_twin(candidate, found, formats).path)
+            own = _own_log(candidate, found, directory, formats)
+            return Path((own or _twin(candidate, found, formats)).path)
         refusals.append(f"{os.path.relpath(candidate.path, directory)} ({refusal})")
     tried = ", ".join(refusals[:8]) + (", ..." if len(refusals) > 8 else "")
     msg = (
@@ -139,7 +141,7 @@ def folders_of(log: Path) -> list[Path]:
     folders = [log.parent]
     if _VERSION.fullmatch(folders[0].name):
         folders += [log.parent.parent, log.parent.parent.parent]
-    while folders[-1].name.lower() in SORTING:
+    while folders[-1].name.lower() in SORTING or (len(folders) == 1 and _stamp_of(log.parent.name)):
         folders.append(folders[-1].parent)
     return list(dict.fromkeys(folders))
 
@@ -164,7 +166,7 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
     own = _format_of(log, formats)
     folder = log.parent.parent if log.parent.name.lower() in SORTING else log.parent
     stamp = _stamp_of(log.parent.name)
-    found = [log, *_trainer_states(log)]
+    found = [log, *_trainer_states(log), *(_consoles_above(log, formats) if stamp else ())]
     for candidate in sorted(_candidates(folder), reverse=True)[:_MOST_JUDGED]:
         path = Path(candidate.path)
         inner = path.parent.relative_to(folder).parts
@@ -178,6 +180,22 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
         if form is not None and (own is None or formats[form].twin_of != own):
             found.append(path)
     return found
+
+
+def _consoles_above(log: Path, formats: Mapping[str, LogFormat]) -> list[Path]:
+    """Return the logs above a stamped folder that were written to together with the one in it."""
+    try:
+        ended = log.stat().st_mtime
+        near = [
+            path
+            for path in log.parent.parent.iterdir()
+            if _kind_of(path.name) == "text"
+            and not _stamp_of(path.name)
+            and abs(path.stat().st_mtime - ended) <= _AT_ONCE_S
+        ]
+    except OSError:
+        return []
+    return [path for path in sorted(near)[:_MOST_BESIDE] if _format_of(path, formats) is not None]
 
 
 def _is_earlier_start(log: Path, newer: Path) -> bool:
@@ -241,6 +259,33 @@ def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
         return recognise(read_chunks(path, 1 << 18), formats)
     except LogError:
         return None
+
+
+def _own_log(
+    console: _Found, found: list[_Found], directory: Path, formats: Mapping[str, LogFormat]
+) -> _Found | None:
+    """Return the log in a stamped folder of which a text above it is the console.
+
+    A trainer stamps its log with its start; the console ends with the run, and so looks newer.
+    """
+    folder = Path(console.path).parent
+    if not console.is_text or _is_stamped(Path(console.path), directory):
+        return None
+    for other in found:
+        path = Path(other.path)
+        if (
+            other.is_text
+            and folder in path.parents
+            and abs(other.modified - console.modified) <= _AT_ONCE_S
+            and _is_stamped(path, directory)
+            and _why_no_log(path, formats) is None
+        ):
+            return other
+    return None
+
+
+def _is_stamped(path: Path, directory: Path) -> bool:
+    return any(_stamp_of(name) for name in (directory.resolve().name, *path.parts))
 
 
 def _twin(candidate: _Found, found: list[_Found], formats: Mapping[str, LogFormat]) -> _Found:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
 from event_files import scalars
 
 from copilot_analytics.reading.beside import Beside, joined
-from copilot_analytics.reading.run_folders import logs_beside
+from copilot_analytics.reading.run_folders import find_run, logs_beside
 from copilot_analytics.run import Run
 
 
@@ -252,3 +253,20 @@ def test_times_of_another_clock_are_left_out(tmp_path, offset_s):
     assert run.last_time - run.first_time == pytest.approx(199.0)
     timed = [one.time is not None for one in run.records if one.kind == "eval"]
     assert all(timed) if not offset_s else not any(timed)
+
+
+def test_a_console_above_a_stamped_folder_is_of_the_run_in_it(tmp_path):
+    old, new = tmp_path / "20300101_000000", tmp_path / "20300101_090000"
+    for folder in (old, new):
+        folder.mkdir()
+        console(folder, crash=False, offset=0.3 * (folder is old))
+    log = new / "train.log"
+    printed = tmp_path / "nohup.out"
+    printed.write_text(console(tmp_path, offset=0.0).read_text())
+    (tmp_path / "train.log").unlink()
+    assert find_run(tmp_path) == log
+    assert logs_beside(log) == [log, printed]
+    run = read(*joined(logs_beside(log)))
+    assert [one.facts["error"] for one in run.records if one.kind == "crash"] == ["ValueError"]
+    os.utime(printed, (5000, 5000))
+    assert logs_beside(log) == [log], "it was written by another start"
