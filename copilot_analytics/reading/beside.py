@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from copilot_analytics.records import Floats
+    from copilot_analytics.records import Floats, Ints
 
 RICHER = 1.2
 """So many times the values make another log of a run the main one."""
 
+_EVENTS = "tfevents"
+_MOST_ELSE = 3  # times the values, of measures that only event files hold
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
 _ENDS = frozenset({"crash", "end"})
 _KINDS = _ENDS | {"checkpoint", "resume"}
@@ -82,7 +84,10 @@ class Beside:
             self._first = Record("config", facts=facts) if facts else None
             return
         timed = [one for one in others if len(one.stamps) > 1 and one.unit == main.unit]
-        clock = main if main.stamps or not timed else timed[0]
+        clock = max(
+            [main, *timed],
+            key=lambda one: (one.tells_date, bool(one.stamps), one is main, len(one.stamps)),
+        )
         if clock is not main:
             known = np.array(sorted(set(clock.stamps)), dtype=np.float64)
             self._stamps = known[:, 0], known[:, 1]
@@ -107,12 +112,12 @@ class Beside:
             yield first
         if isinstance(item, Block):
             self._is_over = False
-            yield from self._see_block(self._stamped(item))
+            yield from self._see_block(replace(item, time=self._times(item.step, item.time)))
         else:
             self._is_over = item.kind in _ENDS or (self._is_over and item.kind != "train")
             if item.step is not None:
                 yield from self._due(item.step)
-            yield item
+            yield from self._with_more(self._stamped(item))
 
     def told(self, kinds: Collection[str]) -> Iterator[Record]:
         """Yield all records of some kinds that the other logs add, in their order."""
@@ -127,6 +132,18 @@ class Beside:
             yield record
         words, self._words = self._words, []
         yield from () if self._is_over else words
+
+    def _with_more(self, record: Record) -> Iterator[Record]:
+        """Yield a record; what other logs add to an evaluation is of the same one."""
+        apart: list[Record] = []
+        while record.kind == "eval" and self._waiting and self._waiting[0][0] == record.step:
+            more = self._waiting.popleft()[1]
+            if more.kind == "eval" and more.facts.get("split") == record.facts.get("split"):
+                record = replace(record, metrics={**more.metrics, **record.metrics})
+            else:
+                apart.append(more)
+        yield record
+        yield from apart
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         start = 0
@@ -146,12 +163,20 @@ class Beside:
         while self._waiting and self._waiting[0][0] < step:
             yield self._waiting.popleft()[1]
 
-    def _stamped(self, block: Block) -> Block:
-        if self._stamps is None or np.isfinite(block.time).any():
-            return block
+    def _stamped(self, record: Record) -> Record:
+        if self._stamps is None or record.kind not in {"train", "eval"}:
+            return record
+        known = np.nan
+        if record.step is not None and record.kind == "train":  # an evaluation is over later
+            known = float(self._times(np.array([record.step]), np.array([np.nan]))[0])
+        return replace(record, time=known if np.isfinite(known) else None)
+
+    def _times(self, step: Ints, time: Floats) -> Floats:
+        """Return when steps were done: as the log that tells dates says, where another does not."""
+        if self._stamps is None:
+            return time
         steps, times = self._stamps
-        time = np.interp(block.step, steps, times, left=np.nan, right=np.nan)
-        return replace(block, time=time)
+        return np.interp(step, steps, times, left=np.nan, right=np.nan)
 
 
 def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
@@ -165,7 +190,8 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     Returns
     -------
     path : Path
-        The richest log of that run; the preferred one unless another holds a fifth more values.
+        The richest log of that run; the preferred one unless another holds a fifth more values,
+        or as many as event files do.
     beside : Beside
         To be woven into its items.
     """
@@ -181,8 +207,22 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     main = max(same, key=lambda one: one.values)
     if main.values < RICHER * preferred.values:
         main = preferred
+    main = next((one for one in same if _is_as_good(one, main)), main)
     others = [one for one in same if one is not main]
     return main.path, Beside(main, others, plan, said_beside([one.path for one in same]))
+
+
+def _is_as_good(log: Digest, events: Digest) -> bool:
+    """Tell whether a log says what event files say, which do not tell what their steps count.
+
+    A run of epochs writes the number of the epoch there, and what it evaluates at its end one
+    further on.
+    """
+    if events.facts.get("log_format") != _EVENTS or log.facts.get("log_format") == _EVENTS:
+        return False
+    common = log.names & events.names
+    own, its = (sum(name in common for name, _ in one.points) for one in (log, events))
+    return RICHER * own >= its > 0 and _MOST_ELSE * log.values >= events.values
 
 
 def said_beside(logs: Collection[Path]) -> list[Record]:

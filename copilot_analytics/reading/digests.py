@@ -13,6 +13,7 @@ from copilot_analytics.errors import CopilotError
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import Item, Record, records_of
+from copilot_analytics.wording import undated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +86,11 @@ class Digest:
         """What its steps count."""
         return str(self.facts.get("step_unit", "iteration"))
 
+    @property
+    def tells_date(self) -> bool:
+        """Whether its time stamps hold a date, and not the time since the start alone."""
+        return bool(self.stamps) and undated(self.stamps[-1][1]) is None
+
     def is_of_the_run_of(self, other: Digest) -> bool:
         """Tell whether two logs are of one run."""
         common = self.points.keys() & other.points.keys()
@@ -145,7 +151,8 @@ class Digest:
                 self.stamps.append((row.step, row.time))
         if row.epoch is not None:
             self.last_epoch = max(self.last_epoch, row.epoch)
-        place = row.epoch if self.unit == "epoch" or row.step is None else float(row.step)
+        counts_epochs = self.unit == "epoch" and row.epoch is not None
+        place = row.epoch if counts_epochs or row.step is None else float(row.step)
         for name, number in row.metrics.items():
             kind = f"{row.kind} {title(name)}"
             self.names.add(kind)

@@ -270,3 +270,68 @@ def test_a_console_above_a_stamped_folder_is_of_the_run_in_it(tmp_path):
     assert [one.facts["error"] for one in run.records if one.kind == "crash"] == ["ValueError"]
     os.utime(printed, (5000, 5000))
     assert logs_beside(log) == [log], "it was written by another start"
+
+
+def epochs_console(folder, epochs=12):
+    """A console that names evaluations by their epoch, and tells no time."""
+    path = folder / "train.log"
+    path.write_text(
+        "".join(
+            f"Epoch {n}/{epochs} - loss: {3 / n:.6f} - val_loss: {3.2 / n:.6f}\n"
+            for n in range(1, epochs + 1)
+        )
+    )
+    return path
+
+
+def epochs_events(folder, epochs):
+    rows = [
+        row
+        for n in range(1, epochs + 1)
+        for row in (
+            (n, "loss", 3 / n),
+            (n, "val/loss", 3.2 / n),
+        )
+    ]
+    path = folder / "events.out.tfevents.1.a"
+    path.write_bytes(scalars(rows))
+    return path
+
+
+def test_a_log_is_preferred_to_event_files_that_say_the_same(tmp_path):
+    """They do not tell what a step counts, and may hold an evaluation after the last epoch."""
+    text, events = epochs_console(tmp_path), epochs_events(tmp_path, 13)
+    main, beside = joined([events, text])
+    assert main == text
+    run = read(main, beside)
+    assert run.meta.planned_epochs == 12 and run.counts_epochs and len(run.eval_log) == 12
+    dense = tmp_path / "events.out.tfevents.2.a"
+    dense.write_bytes(scalars([(n, "loss", 3 / n) for n in range(1, 400)]))
+    assert joined([dense, text])[0] == dense, "which holds more rows"
+
+
+def test_measures_that_another_log_adds_make_no_further_evaluation(tmp_path):
+    text, events = table(tmp_path), tmp_path / "events.out.tfevents.1.a"
+    rows = [(s, tag, 0.5 + s / 1000) for s in range(49, 200, 50) for tag in ("val/acc", "val/f1")]
+    events.write_bytes(scalars(rows))
+    run = read(*joined([text, events]))
+    assert run.eval_series("val_acc").step.tolist() == [49, 99, 149, 199]
+    assert run.eval_series("val/f1").step.tolist() == [49, 99, 149, 199]
+    assert len(run.eval_log) == 4
+
+
+def test_the_time_since_the_start_gives_way_to_the_date(tmp_path):
+    text = tmp_path / "train.log"
+    text.write_text(
+        "".join(
+            f"Epoch {n}: 100%|###| 20/20 [00:00<00:00, 99.0it/s, v_num=0, train_loss={3 / n:.4f}]\n"
+            for n in range(1, 30)
+        )
+    )
+    events = tmp_path / "events.out.tfevents.1.a"
+    events.write_bytes(scalars([(20 * n + 19, "train_loss", 3 / n) for n in range(1, 30)]))
+    main, beside = joined([text, events])
+    assert main == text
+    run = read(main, beside)
+    assert run.last_time - run.first_time == pytest.approx(28.0, abs=2.0)
+    assert run.first_time >= 1.7e9
