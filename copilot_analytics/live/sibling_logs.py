@@ -20,7 +20,8 @@ from copilot_analytics.reading.beside import Beside
 from copilot_analytics.reading.digests import Digest, near, title
 from copilot_analytics.reading.last_words import last_words
 from copilot_analytics.reading.launches import LaunchFilter
-from copilot_analytics.reading.run_folders import STATE, folders_of, is_named_like_a_log
+from copilot_analytics.reading.run_folders import folders_of, format_of, is_named_like_a_log
+from copilot_analytics.reading.saved_states import STATE
 from copilot_analytics.reading.settings import stated_plan
 from copilot_analytics.reading.streams import REST_S, streams_of
 from copilot_analytics.records import Record, records_of
@@ -144,14 +145,19 @@ class SiblingLogs:
     ) -> list[Said]:
         others = _others(log)
         new = [one for one in others if self._may_answer(log, one, most, rests_at)]
+        printed = streams_of([log]) if kinds >= _END else []
+        said = [
+            Said(replace(word, line=0), path.name)
+            for path in printed  # also in a crowd: their names tell whose they are
+            if path in new or self._may_answer(log, path, most, rests_at)
+            if format_of(path) is None
+            for word in last_words(path)
+        ]
         main = _digest(log, most) if new else None
         if main is None:
-            return []
-        said: list[Said] = []
+            return said
         for path in new:
             other = _digest(path, most)
-            if other is None and kinds >= _END and path in streams_of([log]):
-                said += [Said(replace(word, line=0), path.name) for word in last_words(path)]
             if other is None or not _is_of_the_run(main, other, alone=len(others) == 1):
                 continue
             for record in Beside(main, [other]).told(kinds):

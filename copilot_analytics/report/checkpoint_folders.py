@@ -14,7 +14,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.events import ENDED
-from copilot_analytics.reading.run_folders import STATE
+from copilot_analytics.reading.saved_states import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
