@@ -269,11 +269,12 @@ def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
         if record.kind in _KINDS:
             yield (np.inf if step is None else float(step)), _placed(record, other)
         elif record.kind in {"train", "eval"}:
+            early = step is not None and step < (main.first_step or 0)
+            known = {name: f"{record.kind} {title(name)}" for name in record.metrics}
             missing = {
-                name: number
+                main.spelled.get(known[name], name): number
                 for name, number in record.metrics.items()
-                if f"{record.kind} {title(name)}" not in main.names
-                or (step is not None and step < (main.first_step or 0))
+                if early or known[name] not in main.names
             }
             same_axis = other.unit == main.unit and step is not None
             if missing and (same_axis or record.kind == "eval"):

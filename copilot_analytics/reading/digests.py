@@ -43,6 +43,7 @@ class Digest:
     values: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    spelled: dict[str, str] = field(default_factory=dict)
     points: dict[tuple[str, float], float] = field(default_factory=dict)
     first_step: int | None = None
     last_step: int = 0
@@ -134,12 +135,20 @@ class Digest:
         self._rows += len(item)
         if len(rest):
             self.values += len(rest) * len(rest.metrics)
-            self.names |= {f"train {title(name)}" for name in rest.metrics}
+            for name in rest.metrics:
+                self._name("train", name)
             self.last_step = max(self.last_step, int(rest.step.max()))
             self.last_epoch = max(self.last_epoch, float(np.nan_to_num(rest.epoch).max()))
             timed = np.isfinite(rest.time)
             pairs = zip(rest.step[timed].tolist(), rest.time[timed].tolist(), strict=True)
             self.stamps += pairs
+
+    def _name(self, kind: str, name: str) -> str:
+        """Note a metric; return what it is called whatever names its split."""
+        plain = f"{kind} {title(name)}"
+        self.names.add(plain)
+        self.spelled.setdefault(plain, name)
+        return plain
 
     def _add_row(self, row: Record) -> None:
         self.values += len(row.metrics)
@@ -154,8 +163,7 @@ class Digest:
         counts_epochs = self.unit == "epoch" and row.epoch is not None
         place = row.epoch if counts_epochs or row.step is None else float(row.step)
         for name, number in row.metrics.items():
-            kind = f"{row.kind} {title(name)}"
-            self.names.add(kind)
+            kind = self._name(row.kind, name)
             if place is not None:
                 self.points[kind, place] = number
 

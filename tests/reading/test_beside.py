@@ -335,3 +335,18 @@ def test_the_time_since_the_start_gives_way_to_the_date(tmp_path):
     run = read(main, beside)
     assert run.last_time - run.first_time == pytest.approx(28.0, abs=2.0)
     assert run.first_time >= 1.7e9
+
+
+def test_rows_before_the_first_one_are_of_the_same_series(tmp_path):
+    """A console begins later than a table, and may call the loss otherwise."""
+    text = tmp_path / "train.log"
+    rows = [f"iter {step}: loss {5 / (1 + step):.5f}, time 10.00ms\n" for step in range(20, 400, 2)]
+    text.write_text("".join(rows))
+    csv = tmp_path / "metrics.csv"
+    found = [f"{step},{5 / (1 + step):.6f}" for step in range(0, 400, 10)]
+    csv.write_text("\n".join(["step,train_loss", *found]) + "\n")
+    main, beside = joined([text, csv])
+    assert main == text
+    run = read(main, beside)
+    assert run.train_series("loss").step.tolist() == [0, 10, *range(20, 400, 2)]
+    assert run.loss_names == ("loss",)
