@@ -31,6 +31,7 @@ RICHER = 1.2
 """So many times the values make another log of a run the main one."""
 
 _EVENTS = "tfevents"
+_EPISODES = "sb3_monitor"  # a row for each, of which the others tell means
 _MOST_ELSE = 3  # times the values, of measures that only event files hold
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
 _ENDS = frozenset({"crash", "end"})
@@ -203,13 +204,18 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
         return paths[0], Beside(plan=plan, words=said_beside(paths[:1]))
     digests = _by_split(digests)
     preferred = digests[0]
-    same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
+    same = [one for one in digests if one is preferred or _belongs(one, preferred)]
     main = max(same, key=lambda one: one.values)
     if main.values < RICHER * preferred.values:
         main = preferred
     main = next((one for one in same if _is_as_good(one, main)), main)
     others = [one for one in same if one is not main]
     return main.path, Beside(main, others, plan, said_beside([one.path for one in same]))
+
+
+def _belongs(log: Digest, preferred: Digest) -> bool:
+    """Tell whether a log is of the run and speaks of it, and not of the episodes it played."""
+    return log.facts.get("log_format") != _EPISODES and log.is_of_the_run_of(preferred)
 
 
 def _is_as_good(log: Digest, events: Digest) -> bool:

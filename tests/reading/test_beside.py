@@ -350,3 +350,18 @@ def test_rows_before_the_first_one_are_of_the_same_series(tmp_path):
     run = read(main, beside)
     assert run.train_series("loss").step.tolist() == [0, 10, *range(20, 400, 2)]
     assert run.loss_names == ("loss",)
+
+
+def test_episodes_are_no_evaluations_of_the_run_beside_them(tmp_path):
+    csv = tmp_path / "progress.csv"
+    rows = [f"{n * 100},{20 + n},{30 + n if n % 5 == 0 else ''}" for n in range(1, 41)]
+    head = "time/total_timesteps,rollout/ep_rew_mean,eval/mean_reward"
+    csv.write_text("\n".join([head, *rows]) + "\n")
+    monitor = tmp_path / "monitor.csv"
+    played = [f"{20.0 + n},20,{n}.5" for n in range(1, 201)]
+    header = '#{"t_start": 1700000000.0, "env_id": "Pole"}'
+    monitor.write_text("\n".join([header, "r,l,t", *played]) + "\n")
+    main, beside = joined([csv, monitor])
+    assert main == csv
+    assert len(read(main, beside).eval_log) == len(read(csv, Beside()).eval_log)
+    assert joined([monitor])[0] == monitor
