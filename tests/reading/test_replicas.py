@@ -91,3 +91,32 @@ def test_lines_without_numbers_are_left_in() -> None:
         "(fn pid=1) Traceback",
         "(fn pid=2) Traceback",
     ]
+
+
+def tagged(rank: int, said: str, stream: str = "stdout") -> str:
+    return f"[1,{rank}]<{stream}>:{said}\n"
+
+
+@pytest.mark.parametrize("size", [1 << 20, 11])
+def test_of_ranks_that_mpirun_tags_one_is_read_without_its_tag(size: int) -> None:
+    text = "".join(
+        tagged(
+            rank, f"Epoch {epoch}/9 train loss: {2 / (epoch + rank):.4f} val acc: {epoch + rank}"
+        )
+        for epoch in range(1, 10)
+        for rank in ((0, 1, 2) if epoch % 2 else (2, 0, 1))
+    )
+    points, launches = trained(text, size)
+    assert points == [(epoch, round(2 / epoch, 4)) for epoch in range(1, 10)]
+    assert launches == 0
+
+
+def test_a_rank_that_begins_to_print_late_begins_no_training() -> None:
+    text = "".join(tagged(0, f"Epoch {epoch}/9 train loss: {epoch}.5") for epoch in range(1, 8))
+    text += "".join(tagged(1, f"Epoch {epoch}/9 train loss: {epoch}.25") for epoch in range(1, 8))
+    assert kept(text) == [f"Epoch {epoch}/9 train loss: {epoch}.5" for epoch in range(1, 8)]
+
+
+def test_what_a_single_rank_says_is_left_in() -> None:
+    text = tagged(1, "Using TensorFlow backend.", "stderr") + "[7]<stderr>:loaded 3 weights\n"
+    assert kept(text) == ["Using TensorFlow backend.", "loaded 3 weights"]
