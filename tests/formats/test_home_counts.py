@@ -229,3 +229,21 @@ def test_counts_of_sets_of_different_sizes_tell_none() -> None:
 
 def test_a_share_that_is_not_that_of_the_count_tells_nothing() -> None:
     assert "eval_samples" not in facts(read(_counted((10, 10000, 97), (20, 10000, 98))))
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "planned"),
+    [
+        ("Epoch{0}/30", 12, 30),
+        ("Train|Epoch{0}/30|", 12, 30),
+        ("epoch{0}:", 12, None),
+        ("[Iter{0}00]", 1200, None),
+        ("EPOCH{0} Step{0}0,", 120, None),
+    ],
+)
+def test_a_counter_may_be_glued_to_its_number(place: str, step: int, planned: int | None) -> None:
+    text = "".join(f"{place.format(n)} loss: {3 - n / 10:.3f}\n" for n in range(1, 13))
+    records = read(text)
+    rows = points(records, "train")
+    assert (len(rows), rows[-1][0], rows[-1][1]["loss"]) == (12, step, 1.8)
+    assert facts(records).get("planned_epochs") == planned
