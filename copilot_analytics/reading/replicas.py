@@ -4,8 +4,9 @@ With Ray each line begins with ``(train_fn pid=71)``. The ranks of one training 
 lines, the trials of a search print lines that look the same: read as one training, either would be
 a muddle. Of lines that look the same but for their numbers, those of one process are left in.
 
-With ``mpirun --tag-output``, and so with Horovod, each begins with ``[1,0]<stdout>:``. The tag is
-taken off, and all its processes are ranks of one training.
+With ``mpirun --tag-output``, and so with Horovod, each begins with ``[1,0]<stdout>:``, with
+``torchrun --tee`` with ``[default0]:``. The tag is taken off, and all its processes are ranks of
+one training.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import numpy as np
 
 from copilot_analytics.reading.lines import Lines
 
-_MARK, _TAG_MARK = b" pid=", b"]<std"
-_TAG = re.compile(rb"^\[(?:\d{1,4},)?(?P<rank>\d{1,6})\]<std(?:out|err|diag)>:")
+_MARK, _TAG_MARKS = b" pid=", (b"]<std", b"[default")
+_TAG = re.compile(
+    rb"^\[(?:(?:\d{1,4},)?(?P<mpi>\d{1,6})\]<std(?:out|err|diag)>|default(?P<torch>\d{1,6})\]):"
+)
 _RANKS = b""  # the task of all ranks
 _PREFIX = re.compile(
     rb"^(?:\x1b\[[\d;]{0,12}m)?\((?P<task>[^\x1b\n]{1,100}) pid=(?P<pid>\d{1,10})"
@@ -65,7 +68,7 @@ class ReplicaFilter:
 
     def see(self, lines: Lines) -> Lines:
         """Take complete lines; return them with those of other processes blank."""
-        if _MARK not in lines.text and _TAG_MARK not in lines.text:
+        if not any(mark in lines.text for mark in (_MARK, *_TAG_MARKS)):
             return lines
         raw = lines.text.split(b"\n")[: lines.size]
         kept = [self._said(line) for line in raw]
@@ -76,10 +79,10 @@ class ReplicaFilter:
 
     def _said(self, line: bytes) -> bytes:
         """Return what a line says to who follows one process, nothing if another prints it."""
-        tag = _TAG.match(line) if _TAG_MARK in line else None
+        tag = _TAG.match(line)
         if tag is not None:
-            rest = line[tag.end() :]
-            return rest if self._is_followed(_RANKS, tag["rank"], rest) else b""
+            rest, rank = line[tag.end() :], tag["mpi"] or tag["torch"]
+            return rest if self._is_followed(_RANKS, rank, rest) else b""
         prefix = _PREFIX.match(line) if _MARK in line else None
         if prefix is None:
             return line

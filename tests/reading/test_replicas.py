@@ -120,3 +120,13 @@ def test_a_rank_that_begins_to_print_late_begins_no_training() -> None:
 def test_what_a_single_rank_says_is_left_in() -> None:
     text = tagged(1, "Using TensorFlow backend.", "stderr") + "[7]<stderr>:loaded 3 weights\n"
     assert kept(text) == ["Using TensorFlow backend.", "loaded 3 weights"]
+
+
+def test_tags_of_torchrun_are_taken_off_too() -> None:
+    text = "".join(
+        f"[default{rank}]:{{'loss': 1.{rank}, 'learning_rate': 0.1, 'epoch': {epoch}}}\n"
+        for epoch in range(1, 4)
+        for rank in (1, 0)
+    )
+    said = [f"{{'loss': 1.1, 'learning_rate': 0.1, 'epoch': {epoch}}}" for epoch in (1, 2, 3)]
+    assert kept(text) == said
