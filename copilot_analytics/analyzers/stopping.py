@@ -268,20 +268,16 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
 
     def _decide(self, run: Run, results: Results) -> _Verdict:
         life = results.of(LifecycleAnalyzer)
-        if life.status == "waiting":
-            return _Verdict("none", "no training is logged yet")
-        if life.status == "finished":
-            return _Verdict("none", "the run is over")
+        if life.status in _NOT_NOW:
+            return _Verdict("none", _NOT_NOW[life.status])
         if life.status in {"crashed", "interrupted"}:
             return _Verdict("none", after_failure(run, results, life.status))
         if reached_end(run) != "no":
             return _Verdict("none", "training has come to its planned end")
-        why_lost = hopeless(run, results)
-        if why_lost is not None:
+        if (why_lost := hopeless(run, results)) is not None:
             return _Verdict("kill", why_lost)
-        lost = lost_loss(run, results)
-        if lost is not None:
-            return _Verdict("continue", f"{lost}; it is too early to tell whether it recovers")
+        if (lost := lost_loss(run, results)) is not None:
+            return _Verdict("continue", f"{lost}; {_TOO_EARLY_TO_TELL}")
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
         if main.name is None:
             why = "no evaluation metric can be judged"
@@ -289,7 +285,10 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if ahead.p_gain is None:
             why = ahead.not_judged[0].why if ahead.not_judged else "there is no forecast yet"
             return _Verdict("continue", f"too early to tell: {why}")
-        return self._weigh(run, results, main, ahead)
+        verdict, phases = self._weigh(run, results, main, ahead), results.of(PhaseAnalyzer)
+        if phases.current is not Phase.DIVERGING or verdict.advice not in {"continue", "wait"}:
+            return verdict  # otherwise the forecast goes on from a curve that was left
+        return _Verdict("continue", f"{phases.reason}; {_TOO_EARLY_TO_TELL}")
 
     def _weigh(
         self, run: Run, results: Results, main: MainMetric, ahead: MetricForecast
@@ -375,7 +374,9 @@ ANALYZER = StoppingAnalyzer
 
 Advice: TypeAlias = Literal["continue", "wait", "stop", "kill", "none"]
 
+_NOT_NOW = {"waiting": "no training is logged yet", "finished": "the run is over"}
 _SMALL = 0.10
+_TOO_EARLY_TO_TELL = "it is too early to tell whether it recovers"
 _TOO_EARLY = frozenset({Phase.INITIALIZING, Phase.WARMUP, Phase.LEARNING_FAST})
 _URGENCY = {"stop": Severity.WARNING, "kill": Severity.CRITICAL}
 _LATEST_WARM_UP = 0.4
