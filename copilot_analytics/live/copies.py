@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,6 +24,12 @@ _MOST_BYTES = 2 << 20
 _END_BYTES = 64 << 10  # more than a pipe and the buffers of its ends hold back
 _NEWEST = 20
 _MOST_TORN = 2  # lines into which another stream wrote
+# What a shell or a scheduler calls the output of a job.
+_PRINTED = re.compile(
+    r"(?:slurm[-_.].{1,80}|nohup|(?:.{0,80}[-_.])?(?:std(?:out|err)|console)|.{1,80}\.(?:out|err|[oe]\d{1,12}))"
+    r"(?:\.(?:log|txt|out|err))?",
+    re.IGNORECASE,
+)
 _CHECKPOINTS = ("*.pth", "*.pt", "*.ckpt", "*.safetensors", "last_checkpoint")
 
 
@@ -41,8 +48,8 @@ def copies_among(paths: Mapping[str, bool], followed: Collection[str] = ()) -> d
     -------
     dict
         The log to keep for each copy, see `repeats`: one that is written to, of these one that is
-        watched already, then the one with a time-stamped name, as trainers give it, else the one
-        with checkpoints beside it.
+        watched already, then one that is not named as what a job printed, then the one with a
+        time-stamped name, as trainers give it, else the one with checkpoints beside it.
     """
     alike: dict[Beginning, list[str]] = {}
     for path in paths:
@@ -73,7 +80,8 @@ def repeats(path: str, original: str) -> bool:
     Two runs of one seed that were started together print the same until they differ, so that
     the newest rows have to agree too: values and time stamps. What lies in folders beside each
     other, neither within the other, was written by runs of their own, unless one alone is named
-    as trainers name a log: then the other may be what a shell wrote elsewhere.
+    as trainers name a log, or one alone as schedulers name what a job prints (``slurm-7.out``):
+    then one may be what a shell wrote elsewhere.
 
     Parameters
     ----------
@@ -87,7 +95,7 @@ def repeats(path: str, original: str) -> bool:
     """
     one, other = Path(path).absolute(), Path(original).absolute()
     is_within = one.is_relative_to(other.parent) or other.is_relative_to(one.parent)
-    if not is_within and is_stamped(one.name) == is_stamped(other.name):
+    if not is_within and _kind_of(one) == _kind_of(other):
         return False
     first, second = _newest(path), _newest(original)
     if not first or not second:
@@ -142,7 +150,12 @@ def _newest(path: str) -> dict[float, list[tuple[object, ...]]]:
     return rows
 
 
-def _standing(path: str) -> tuple[bool, bool]:
+def _kind_of(log: Path) -> tuple[bool, bool]:
+    """Tell who may have named a log: not a shell, and a trainer."""
+    return _PRINTED.fullmatch(log.name) is None, is_stamped(log.name)
+
+
+def _standing(path: str) -> tuple[bool, bool, bool]:
     log = Path(path)
     places = [log.parent]
     if log.stem.startswith(log.parent.name):
@@ -151,4 +164,4 @@ def _standing(path: str) -> tuple[bool, bool]:
         kept = any(next(place.glob(one), None) for place in places for one in _CHECKPOINTS)
     except OSError:
         kept = False
-    return is_stamped(log.name), kept
+    return *_kind_of(log), kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -10,17 +11,21 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from copilot_analytics.alerts.state_folder import state_folder
 from copilot_analytics.errors import NotATrainingLogError, UsageError
 from copilot_analytics.live.follow_path import followed_path
+from copilot_analytics.live.journal import read_journal
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.resumes import rotated_before, starts_of
+from copilot_analytics.live.settled import said_beside
+from copilot_analytics.live.trainer_states import TrainerStates, telling
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.detect import format_named
-from copilot_analytics.reading.run_folders import find_run, logs_beside
+from copilot_analytics.reading.run_folders import STATE, find_run, logs_beside
 from copilot_analytics.reading.sources import explained, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from copilot_analytics.analyzers._base import Options
+    from copilot_analytics.reading.beside import Beside
     from copilot_analytics.records import Item
     from copilot_analytics.run import Run
 
@@ -57,7 +62,8 @@ def recorded(
     path
         A log, with what was rotated of it (``train.log.1``) and goes on in it, also if that was
         just now, so that the log is empty; or a directory: then its newest run, from all logs that
-        it left: one for each time that it was resumed, or several beside each other.
+        it left: one for each time that it was resumed, or several beside each other. Of a log
+        alone too the Trainer's state beside it tells by which metric it is judged.
     options
         What the user asks for.
     log_format
@@ -106,6 +112,8 @@ def recorded(
             folder, file = None, folder
     if rotated and not _is_empty(log) and _is_watched_alone(log, log_format, folder, file):
         rotated = []
+    if beside is None and log_format is None and not starts[1:]:
+        beside = _chosen(log, folder, file)
     if file is not None:
         launch = len(_read(log, log_format, rotated).session.earlier_runs)
     return LogSession(
@@ -226,11 +234,29 @@ def _is_watched_alone(
     log: Path, log_format: str | None, folder: Path | None, file: Path | None
 ) -> bool:
     """Tell whether a watch that began after the rotation kept a journal: its lines are others."""
+    key = _key_of(log, log_format)
+    if folder is not None:
+        return (folder / f"{key}.jsonl").exists()
+    return file is not None and file.stem == key
+
+
+def _key_of(log: Path, log_format: str | None = None) -> str:
+    """Return the key of the first run of a log, empty if none begins in its first chunks."""
     alone = LogSession(str(log), log_format=log_format, named=followed_path(log), light=True)
     for chunk in islice(read_chunks(log), _MOST_CHUNKS):
         alone.feed(chunk)
         if alone.run_key or alone.trouble:
             break
-    if folder is not None:
-        return (folder / f"{alone.run_key}.jsonl").exists()
-    return file is not None and file.stem == alone.run_key
+    return alone.run_key
+
+
+def _chosen(log: Path, folder: Path | None, file: Path | None) -> Beside | None:
+    """Return what the state beside a log tells, unless a watch has kept where it heard of that."""
+    chosen = TrainerStates().choice(log, 0.0)
+    if not chosen:
+        return None
+    kept = file if folder is None else folder / f"{_key_of(log)}.jsonl"
+    with suppress(OSError):
+        if kept is not None and any(said_beside(one) == STATE for one in read_journal(kept)):
+            return None
+    return telling(chosen)

@@ -17,6 +17,7 @@ from copilot_analytics.reading.beside import Beside, Digest
 from copilot_analytics.reading.run_folders import saved_state
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from copilot_analytics.live.follow_directory import RunDirectory
@@ -98,7 +99,20 @@ def told_session(source: str | ResumedLogs | RunDirectory, *given: Any, **more: 
     """
     path = source if isinstance(source, str) else source.path
     chosen = TrainerStates().choice(Path(path), 0.0) if Path(path).is_file() else {}
-    return LogSession(path, *given, beside=Beside(plan=chosen), **more)
+    return LogSession(path, *given, beside=telling(chosen), **more)
+
+
+def telling(chosen: Mapping[str, Any]) -> Beside:
+    """Return what tells a session from the start by which metric its best checkpoint is chosen.
+
+    Parameters
+    ----------
+    chosen
+        What `TrainerStates.choice` returned, which is nothing of the plan.
+    """
+    beside = Beside(plan=chosen)
+    beside.states_plan = False
+    return beside
 
 
 def _states_near(log: Path) -> list[Path]:

@@ -58,6 +58,22 @@ def test_what_a_shell_wrote_of_a_log_is_a_copy(copies, beside, count):
     assert copies(logs={beside: behind, own: text}) == {beside: own}
 
 
+@pytest.mark.parametrize(
+    "printed", ["slurm/slurm-7.out", "out/job.o123", "logs/nohup.out", "out/a_stdout.log"]
+)
+@pytest.mark.parametrize("own", ["runs/a/train.log", f"runs/a/{STAMPED}"])
+def test_what_a_scheduler_wrote_elsewhere_is_a_copy_until_it_differs(copies, printed, own):
+    assert copies(logs={printed: run(90), own: run(90)}) == {printed: own}
+    assert copies(logs={printed: run(90), own: run(90, differs_from=70)}) == {}
+
+
+def test_each_job_of_one_seed_is_a_copy_of_its_own_run_once_these_differ(copies):
+    own = {f"runs/{n}/train.log": run(90, differs_from=95 - 25 * (n - 1)) for n in (1, 2)}
+    printed = {f"slurm/slurm-{n}.out": text for n, text in zip((1, 2), own.values(), strict=True)}
+    told = copies(logs={**printed, **own})
+    assert told == {f"slurm/slurm-{n}.out": f"runs/{n}/train.log" for n in (1, 2)}
+
+
 def test_lines_into_which_another_stream_wrote_make_no_other_run(copies):
     lines = run(90).splitlines(keepends=True)
     lines[80] = lines[80].replace("loss", "lo\x1b[0m 12%| ss")
@@ -76,7 +92,12 @@ def test_a_run_of_the_same_seed_that_differs_later_is_no_copy(copies, beside):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("a/train.log", "b/train.log"), ("a/a.log", "b/b.log"), (f"a/{STAMPED}", f"b/{STAMPED}")],
+    [
+        ("a/train.log", "b/train.log"),
+        ("a/a.log", "b/b.log"),
+        (f"a/{STAMPED}", f"b/{STAMPED}"),
+        ("a/slurm-1.out", "b/slurm-2.out"),
+    ],
 )
 def test_runs_in_folders_of_their_own_are_never_copies(copies, one, other):
     assert copies(logs={one: run(90), other: run(90)}) == {}

@@ -11,6 +11,7 @@ from followed_logs import follow, settle, touch
 from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.api import analyze
 from copilot_analytics.live.following import Following
+from copilot_analytics.live.replay import Replay
 
 STEPS = 40  # of an epoch
 
@@ -149,6 +150,37 @@ def test_a_state_that_was_ahead_of_the_log_is_asked_again_at_the_end(tmp_path, c
     events = settle(following, clock, 30.0)
     assert "crashed" in [event.key for event in events]
     assert judged(following) == "eval_loss" == analyze(tmp_path).metric.name
+
+
+def test_a_report_of_the_console_alone_judges_as_its_watch_does(tmp_path, clock):
+    trainer = Trainer(tmp_path, clock)
+    trainer.train(8)
+    trainer.save()
+    following = follow(trainer.console, clock)
+    settle(following, clock)
+    report = analyze(trainer.console, journals=False)
+    assert report.metric.name == judged(following) == "eval_loss"
+    assert report.metric.best == following.log.session.results.of(MetricAnalyzer).best
+
+
+def test_a_replay_judges_otherwise_from_where_its_watch_heard_of_the_choice(tmp_path, clock):
+    trainer = Trainer(tmp_path, clock)
+    trainer.train(3)
+    journals = tmp_path / "journals"
+    journals.mkdir()
+    following = follow(trainer.console, clock, journals=journals)
+    told = settle(following, clock)
+    trainer.save()
+    told += settle(following, clock, 20.0)
+    trainer.train(2)
+    told += settle(following, clock)
+    following.close()
+    best = [event for event in told if event.kind == "best"]
+    assert [event.key for event in best][:2] == ["eval_accuracy", "eval_loss"]
+    replay = Replay(trainer.console, journals=journals)
+    list(replay)
+    assert [event for event in replay.events if event.kind == "best"][-len(best) :] == best
+    assert analyze(trainer.console, journals=journals).metric.name == "eval_loss"
 
 
 @pytest.mark.parametrize("metric", [None, "eval_accuracy"])
