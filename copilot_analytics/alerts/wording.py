@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts._durations import silence_s
 from copilot_analytics.alerts._headlines import headline, reason_below, taken_back
+from copilot_analytics.alerts._order import counted
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import advice, causes, checkpoint, is_advised, would_have_saved
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
@@ -96,6 +97,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     from copilot_analytics.wording import plural
 
     analysis = context.analysis() if context.analysis is not None else None
+    tidings = counted(tidings)
     first = tidings[0]
     name = plain(context.run_name, 80)
     todo = advice(analysis, tidings, context) if analysis is not None else []
@@ -196,7 +198,7 @@ def summary(
         lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context)]
     lines += _troubles(analysis)
     # The state and the advice are said.
-    for tiding in left:
+    for tiding in counted(left):
         found = _finding(analysis, tiding.event.key)
         title = tiding.event.text if found is None else found.title  # which may count further
         said = any(plain(title) in line for line in lines)
@@ -331,7 +333,8 @@ def _item(tiding: Tiding, todo: Sequence[str] = (), analysis: Analysis | None = 
 
     event, about = tiding.event, tiding.about
     if tiding.turn == "passed":
-        return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
+        often = f"in {duration(tiding.lasted_s)}" if tiding.times == 1 else f"{tiding.times} times"
+        return f"• came and went {often}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
         now = "" if event.kind == "resolved" or is_advised(event, todo) else f". {event.text}"
         return f"• ↩️ taken back: {_noun(about)}{now}"

@@ -314,3 +314,24 @@ def test_the_panel_does_not_advise_to_go_on_with_a_run_that_diverges(watched, tm
             assert "P(" not in text.partition("decide soon: ")[2].partition(" │ ")[0]
             assert "decide soon" in answers.why(run, following.grown_at)
     assert seen
+
+
+def test_a_remark_in_the_same_words_is_shown_once(watched):
+    watched.recent.clear()
+    flat = Event("finding", "true_plateau", 9, None, 9, "flat since step 9")
+    over = replace(flat, kind="resolved", text="No longer so: flat since step 9")
+    grave = {"severity": Severity.WARNING}
+    shown = [
+        watched.recall(event)
+        for event in (
+            flat,
+            over,
+            flat,
+            replace(flat, text="flat since step 90"),
+            replace(flat, **grave),
+            replace(over, **grave),
+            flat,
+        )
+    ]
+    assert shown == [True, False, False, True, True, True, True]
+    assert len(watched.recent) == 5
