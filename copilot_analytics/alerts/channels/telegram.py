@@ -281,11 +281,14 @@ class TelegramChannel(Channel):
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
     ) -> Any:
         try:
-            return self._api.call(method, parameters, files)
+            answer = self._api.call(method, parameters, files)
         except _telegram_api.Conflict:
             if method == "getUpdates":
                 raise
             conflict = Transient("Telegram says that another supervisor is at work")
+        else:
+            self.answers += 1
+            return answer
         raise conflict from None
 
 
