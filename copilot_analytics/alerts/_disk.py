@@ -97,9 +97,10 @@ class DiskOrMemory:
                 # Another process that holds the file still sends what waits in it.
                 locked = "locked" in str(error)
                 _storage.merge(copy_from, self._memory, with_outbox=not locked)
+        reason, cure = _in_words(error)
         self.trouble = (
-            f"what was told cannot be written to {self.path} ({error}); it is kept in memory"
-            " until that works again: free some space or name another state directory"
+            f"what was told cannot be written to {self.path} ({reason}); it is kept in memory"
+            f" until that works again: {cure}, or name another state directory"
         )
 
     def _return_to_disk(self, now: float) -> None:
@@ -156,3 +157,24 @@ class DiskOrMemory:
             return
         self._disk = damaged
         self._go_to_memory(error, copy_from=damaged)
+
+
+def _in_words(error: Exception) -> tuple[str, str]:
+    """Return why the file cannot be written, and what a person may do about it.
+
+    Examples
+    --------
+    >>> _in_words(PermissionError(13, "Permission denied", "ledger.sqlite3"))
+    ('permission denied', 'give yourself the right to write there')
+    >>> _in_words(sqlite3.OperationalError("database or disk is full"))
+    ('database or disk is full', 'free some space')
+    """
+    reason = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror[0].lower() + error.strerror[1:]
+    if "locked" in reason:
+        return reason, "end what holds it"
+    denied = (
+        isinstance(error, PermissionError) or "readonly" in reason or "unable to open" in reason
+    )
+    return reason, "give yourself the right to write there" if denied else "free some space"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import rank_of, trouble_of
@@ -25,6 +26,26 @@ def without_doubles(ready: list[tuple[Held, Tiding]]) -> list[tuple[Held, Tiding
             troubles.add(trouble)
         kept.append((held, tiding))
     return kept
+
+
+def counted(tidings: Sequence[Tiding]) -> list[Tiding]:
+    """Make one of all times that the same thing came and went, in the place of the first.
+
+    Examples
+    --------
+    >>> from copilot_analytics.alerts.message import Tiding
+    >>> from copilot_analytics.events import Event
+    >>> flat = Event("finding", "true_plateau", 9, None, 9, "flat since step 9")
+    >>> [tiding.times for tiding in counted([Tiding("passed", flat, None, 2.0)] * 3)]
+    [3]
+    """
+    ones: dict[object, Tiding] = {}
+    for nth, tiding in enumerate(tidings):
+        passed = tiding.turn == "passed"
+        about = (tiding.event.kind, tiding.event.key) if passed else nth
+        times = ones[about].times + tiding.times if about in ones else tiding.times
+        ones[about] = replace(tiding, times=times)
+    return list(ones.values())
 
 
 def kind_of(tidings: Sequence[Tiding]) -> MessageKind:

@@ -25,6 +25,9 @@ _WAITS = (
     f" AND {MINE}"
 )
 
+TRY_AGAIN = "UPDATE outbox SET due = 0 WHERE channel = ? AND state = 'new' AND attempts > 0"
+"""Let what was tried before be tried again at once; the parameter is the name of the channel."""
+
 
 def hear_again(
     connection: sqlite3.Connection,

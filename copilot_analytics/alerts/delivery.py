@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts._lanes import PACE_S, Lane
 from copilot_analytics.alerts.channels._base import Channel, Fatal, Receipt, Rejected, Transient
 from copilot_analytics.alerts.late import dated, gathered, of_the_last_watch
 from copilot_analytics.alerts.message import Message, digest_of
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 Draw = Callable[[Message, str], bytes | None]
 
 MOST_SINGLE = 5
-PACE_S = 1.0
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 300.0
 _DIGEST_LIMIT = 50
 _TELL_AFTER = 3
 
@@ -50,18 +48,6 @@ def configured(environment: Mapping[str, str], arguments: Mapping[str, object]) 
     kinds = discover("copilot_analytics.alerts.channels", "CHANNEL").values()
     found = [kind.configure(environment, arguments) for kind in kinds]
     return [channel for channel in found if channel is not None]
-
-
-@dataclass
-class _Lane:
-    """How one channel is doing."""
-
-    channel: Channel
-    floor: Severity
-    due: float = float("-inf")
-    failures: int = 0
-    parked: str = ""
-    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +117,7 @@ class Delivery:
         self._draw = draw
         self._notices: list[str] = []
         self._lanes = {
-            channel.name: _Lane(channel, floors.get(channel.name, Severity.INFO))
+            channel.name: Lane(channel, floors.get(channel.name, Severity.INFO))
             for channel in channels
         }
         for channel in channels:
@@ -178,6 +164,8 @@ class Delivery:
         """
         sent = 0
         for lane in self._lanes.values():
+            if lane.revives(now):
+                self._ledger.try_again(lane.channel.ledger_name, now)
             if lane.parked or now < lane.due:
                 continue
             try:
@@ -231,18 +219,18 @@ class Delivery:
                 return Progress(sent, step.undelivered, tuple(notices))
             sleep(min(max(min(waiting) - now, 0.05), max(stop - now, 0.0)))
 
-    def _owes(self, lane: _Lane, held: Mapping[str, float], now: float) -> bool:
+    def _owes(self, lane: Lane, held: Mapping[str, float], now: float) -> bool:
         """Tell whether a channel owes more than what must make no sound yet."""
         is_held = lane.channel.name in held
         return not is_held or self._ledger.waiting(lane.channel.ledger_name, now) > 0
 
-    def _is_farewell_of_another(self, lane: _Lane, message: Message) -> bool:
+    def _is_farewell_of_another(self, lane: Lane, message: Message) -> bool:
         """Tell whether a message ends a watch whose terminal was closed: the run has a new one."""
         if not lane.channel.is_private or message.kind != "farewell":
             return False
         return not self._ledger.is_queued_here(message.id, lane.channel.ledger_name)
 
-    def _without_farewells(self, lane: _Lane, entries: list[Entry], now: float) -> list[Entry]:
+    def _without_farewells(self, lane: Lane, entries: list[Entry], now: float) -> list[Entry]:
         """Leave out the farewells of other watches, but not what only they tell."""
         left = []
         for entry in entries:
@@ -255,7 +243,7 @@ class Delivery:
                 self._ledger.bury([entry.message.id], name, now, "the run is watched again")
         return left
 
-    def _hold(self, lane: _Lane, message: Message, now: float) -> bool:
+    def _hold(self, lane: Lane, message: Message, now: float) -> bool:
         """Keep a message that must make no sound from a channel that cannot help it.
 
         By then the first message of a run says nothing any more: it is left out.
@@ -270,7 +258,7 @@ class Delivery:
             self._ledger.release([message.id], name, now, due=until)
         return True
 
-    def _serve(self, lane: _Lane, now: float) -> int:
+    def _serve(self, lane: Lane, now: float) -> int:
         """Send the next message of a channel, or a digest of many."""
         name = lane.channel.ledger_name
         many = not lane.channel.is_private and self._ledger.waiting(name, now) > MOST_SINGLE
@@ -298,7 +286,7 @@ class Delivery:
         self._ledger.release([entry.message.id for entry in entries], name, now)
         return self._send(lane, message, first, now)
 
-    def _send(self, lane: _Lane, message: Message, entry: Entry, now: float) -> int:
+    def _send(self, lane: Lane, message: Message, entry: Entry, now: float) -> int:
         name, place = lane.channel.name, lane.channel.ledger_name
         ids = [entry.message.id]
         try:
@@ -347,23 +335,17 @@ class Delivery:
         if others:
             self._ledger.put([message], [], now, others)
 
-    def _note_success(self, lane: _Lane, receipt: Receipt, now: float) -> None:
-        lane.due = now if lane.channel.is_private else now + PACE_S  # no server to spare
-        if lane.told:
+    def _note_success(self, lane: Lane, receipt: Receipt, now: float) -> None:
+        if lane.failures:
+            self._ledger.try_again(lane.channel.ledger_name, now)
+        if lane.succeed(now):
             self._notices.append(f"{lane.channel.name} works again")
-        lane.failures, lane.told = 0, False
         if receipt.notice:
             self._notices.append(receipt.notice)
 
-    def _pause(self, lane: _Lane, now: float, reason: str, asked_s: float | None) -> float:
+    def _pause(self, lane: Lane, now: float, reason: str, asked_s: float | None) -> float:
         """Let a channel rest; return when it is due again."""
-        lane.failures += 1
-        longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(lane.failures - 1, 20))
-        pause_s = longest_s * self._rng.uniform(0.5, 1.0)
-        # Whoever asks for a pause gets it in full, and a little more.
-        if asked_s is not None:
-            pause_s = max(asked_s + 0.1, pause_s if lane.failures > 1 else 0.0)
-        lane.due = now + max(pause_s, PACE_S)
+        lane.pause(now, self._rng, asked_s)
         if lane.failures >= _TELL_AFTER and not lane.told:
             lane.told = True
             self._notices.append(
@@ -372,7 +354,7 @@ class Delivery:
             )
         return lane.due
 
-    def _figures(self, lane: _Lane, message: Message) -> dict[str, bytes]:
+    def _figures(self, lane: Lane, message: Message) -> dict[str, bytes]:
         if self._draw is None or not lane.channel.takes_figures:
             return {}
         drawn = {}

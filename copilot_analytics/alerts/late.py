@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.alerts._claims import Entry
 
-_LATE_S = 900.0
+_LATE_S = 60.0  # by then the time left that it tells has changed
 _TIME_LEFT = "⏱"  # begins the line that is past first
 
 

@@ -266,6 +266,10 @@ class Ledger(DiskOrMemory):
         """Note that messages could not be sent, and when to try again."""
         self._settle(ids, channel, now, "new", error, due)
 
+    def try_again(self, channel: str, now: float) -> None:
+        """Let what could not be sent be tried at once: the channel works again."""
+        self._write(lambda connection: connection.execute(_quiet.TRY_AGAIN, (channel,)), now)
+
     def release(self, ids: Iterable[str], channel: str, now: float, due: float = 0.0) -> None:
         """Give claimed messages back without having tried to send them, until they are due."""
         rows = [(now, due, name, channel, self.owner) for name in ids]

@@ -173,9 +173,12 @@ class Tiding:
         The event that was told before, None for ``opened``.
     lasted_s
         How long it lasted, None if it still does.
+    times
+        How many times it came and went.
     """
 
     turn: Turn
     event: Event
     about: Event | None = None
     lasted_s: float | None = None
+    times: int = 1

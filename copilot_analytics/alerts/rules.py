@@ -57,6 +57,34 @@ def ends_a_remark(event: Event) -> bool:
     return event.kind == "resolved" and event.severity < Severity.WARNING
 
 
+class Remarks:
+    """Tells which events say nothing new to whoever reads all of them.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> flat = Event("finding", "true_plateau", 9, None, 9, "flat since step 9")
+    >>> over = Event("resolved", "true_plateau", 9, None, 9, "No longer so: flat since step 9")
+    >>> remarks = Remarks()
+    >>> [remarks.hides(event) for event in (flat, over, flat)]
+    [False, True, True]
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+
+    def hides(self, event: Event) -> bool:
+        """Tell whether an event ends a mere remark, or makes it again in the same words."""
+        if event.kind not in {"finding", "resolved"}:
+            return False
+        if ends_a_remark(event):
+            return True
+        before, is_remark = self._said.pop(event.key, None), event.severity < Severity.WARNING
+        if event.kind == "finding":
+            self._said[event.key] = event.text
+        return is_remark and before == event.text
+
+
 def opens(event: Event) -> bool:
     """Tell whether an event begins something that is worth a message.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts._durations import silence_s
 from copilot_analytics.alerts._headlines import headline, reason_below, taken_back
+from copilot_analytics.alerts._order import counted
 from copilot_analytics.alerts._silence import if_it_goes_on, is_silent, may_be_over, unheard
 from copilot_analytics.alerts.advice import (
     Advised,
@@ -103,6 +104,7 @@ def news(tidings: Sequence[Tiding], context: Context, *, digest: bool = False) -
     ✅ OVER AFTER 10 min: It is slow   my_run
     """
     analysis = context.analysis() if context.analysis is not None else None
+    tidings = counted(tidings)
     first = tidings[0]
     name = plain(context.run_name, 80)
     todo = advised(analysis, tidings, context) if analysis is not None else Advised()
@@ -203,7 +205,7 @@ def summary(
         lines = [_state(analysis), *_situation(analysis), *advice(analysis, (), context)]
     lines += _troubles(analysis)
     # The state and the advice are said.
-    for tiding in left:
+    for tiding in counted(left):
         found = _finding(analysis, tiding.event.key)
         title = tiding.event.text if found is None else found.title  # which may count further
         said = any(plain(title) in line for line in lines)
@@ -334,7 +336,8 @@ def _item(tiding: Tiding, urged: str = "", analysis: Analysis | None = None) -> 
     event, about = tiding.event, tiding.about
     is_said = event.kind == "advice" and event.key == urged
     if tiding.turn == "passed":
-        return f"• came and went in {duration(tiding.lasted_s)}: {event.text}"
+        often = f"in {duration(tiding.lasted_s)}" if tiding.times == 1 else f"{tiding.times} times"
+        return f"• came and went {often}: {event.text}"
     if tiding.turn == "withdrawn" and about is not None:
         now = "" if event.kind == "resolved" or is_said else f". {event.text}"
         return f"• ↩️ taken back: {_noun(about)}{now}"

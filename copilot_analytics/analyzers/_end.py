@@ -67,6 +67,11 @@ def planned_place(run: Run) -> float | None:
     return None
 
 
+def _line_gap_in_steps(run: Run) -> float:
+    gaps = np.diff(run.train_log.step[-20:])
+    return median(gaps[gaps > 0]) if np.any(gaps > 0) else 0.0
+
+
 def line_gap(run: Run) -> float:
     """Return the usual distance between training lines, in steps or else in epochs."""
     log = run.train_log
@@ -76,6 +81,34 @@ def line_gap(run: Run) -> float:
     if len(gaps):
         return median(gaps)
     return float(run.meta.log_interval or 0) if in_steps and not run.counts_epochs else 0.0
+
+
+def breaks_off(run: Run) -> bool:
+    """Tell whether a log that tells no plan ends where hardly any plan does.
+
+    That is between two evaluations that came equally far apart so far, or within an epoch of known
+    length where nothing is evaluated.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run()
+    >>> for step in range(10, 450, 10):
+    ...     run.append(Record("train", step=step, line=2 * step))
+    ...     if step % 100 == 0:
+    ...         run.append(Record("eval", step=step, line=2 * step + 1))
+    >>> run.last_step, breaks_off(run)
+    (440, True)
+    """
+    log, per_epoch = run.train_log, run.meta.steps_per_epoch
+    if not len(log) or (len(run.eval_log) and _eval_follows(run)):
+        return False
+    if len(run.eval_log):
+        due = _next_eval(run)
+        return due is not None and int(log.step[-1]) + _line_gap_in_steps(run) < due
+    within = int(log.step[-1]) % per_epoch if per_epoch else 0
+    return 0 < within < (per_epoch or 0) - _line_gap_in_steps(run)
 
 
 def awaits_eval(run: Run) -> bool:

@@ -253,21 +253,17 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
 
     def _decide(self, run: Run, results: Results) -> _Verdict:
         life = results.of(LifecycleAnalyzer)
-        if life.status == "waiting":
-            return _Verdict("none", "no training is logged yet")
-        if life.status == "finished":
-            return _Verdict("none", "the run is over")
+        if life.status in _NOT_NOW:
+            return _Verdict("none", _NOT_NOW[life.status])
         if life.status in {"crashed", "interrupted"}:
             return _Verdict("none", after_failure(run, results, life.status))
         if reached_end(run) != "no":
             return _Verdict("none", "training has come to its planned end")
-        lost_for_good = hopeless(run, results)
-        if lost_for_good is not None:
+        if (lost_for_good := hopeless(run, results)) is not None:
             why, way_back = lost_for_good
             return _Verdict("kill", f"{why}; {way_back}" if way_back else why, core=why)
-        lost = lost_loss(run, results)
-        if lost is not None:
-            return _Verdict("continue", f"{lost}; it is too early to tell whether it recovers")
+        if (lost := lost_loss(run, results)) is not None:
+            return _Verdict("continue", f"{lost}; {_TOO_EARLY_TO_TELL}")
         main, ahead = results.of(MetricAnalyzer), results.of(ForecastAnalyzer)
         if main.name is None:
             why = "no evaluation metric can be judged"
@@ -275,10 +271,13 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if ahead.p_gain is None:
             why = ahead.not_judged[0].why if ahead.not_judged else "there is no forecast yet"
             return _Verdict("continue", f"too early to tell: {why}")
-        drop = results.of(LearningRateAnalyzer).next_drop
-        if drop is not None and results.of(PhaseAnalyzer).current is Phase.PLATEAU:
+        drop, phases = results.of(LearningRateAnalyzer).next_drop, results.of(PhaseAnalyzer)
+        if drop is not None and phases.current is Phase.PLATEAU:
             return _wait(run, drop, f"{main.name} is flat")
-        return replace(self._weigh(run, results, main, ahead), says_chance=True)
+        verdict = replace(self._weigh(run, results, main, ahead), says_chance=True)
+        if phases.current is not Phase.DIVERGING or verdict.advice not in {"continue", "wait"}:
+            return verdict  # otherwise the forecast goes on from a curve that was left
+        return _Verdict("continue", f"{phases.reason}; {_TOO_EARLY_TO_TELL}")
 
     def _weigh(
         self, run: Run, results: Results, main: MainMetric, ahead: MetricForecast
@@ -364,7 +363,9 @@ ANALYZER = StoppingAnalyzer
 
 Advice: TypeAlias = Literal["continue", "wait", "stop", "kill", "none"]
 
+_NOT_NOW = {"waiting": "no training is logged yet", "finished": "the run is over"}
 _SMALL = 0.10
+_TOO_EARLY_TO_TELL = "it is too early to tell whether it recovers"
 _TOO_EARLY = frozenset({Phase.INITIALIZING, Phase.WARMUP, Phase.LEARNING_FAST})
 _URGENCY = {"stop": Severity.WARNING, "kill": Severity.CRITICAL}
 _LATEST_WARM_UP = 0.4

@@ -120,8 +120,15 @@ def why(watched: Watched, now: float) -> str:
         lines.append(phases.reason)
     lines += [f"• {found.title}: {found.evidence[0]}" for found in analysis.findings[:5]]
     if analysis.stop.reason:
-        lines.append(f"advice: {analysis.stop.advice} – {analysis.stop.reason}")
+        lines.append(f"advice: {advised(analysis)} – {analysis.stop.reason}")
     return "\n".join(lines)
+
+
+def advised(analysis: Analysis) -> str:
+    """Return the advice in a word; that to go on says nothing of a run that diverges."""
+    advice = analysis.stop.advice
+    diverges = analysis.phases.current.value == "DIVERGING"
+    return "decide soon" if diverges and advice in {"continue", "wait"} else advice
 
 
 def left(watched: Watched, now: float) -> str:

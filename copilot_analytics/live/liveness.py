@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from copilot_analytics.analyzers._end import breaks_off
 from copilot_analytics.analyzers.lifecycle import LEAST_SILENCE_S, PATIENCE
 from copilot_analytics.records import Block, Item
 from copilot_analytics.stats.finite import quantiles
-from copilot_analytics.wording import duration
+from copilot_analytics.wording import duration, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -295,12 +296,17 @@ def judge_start(
 
 
 def as_said(item: Item, run: Run) -> Item:
-    """Return what a tick means: that the process is gone without a word is a crash."""
+    """Return what a tick means: that the process is gone without a word is a crash.
+
+    Where the plan is unknown it is one between two evaluations, and otherwise perhaps the end.
+    """
     if isinstance(item, Block) or item.kind != "tick" or item.facts.get("verdict") != "crashed":
         return item
-    if run.progress is None or run.progress >= NEAR_THE_END:
-        return replace(item, facts={**item.facts, "final": True, "silence_s": None})
     message = str(item.facts.get("reason") or "its process is gone")
+    if run.progress is None and breaks_off(run):
+        message += f", at {place(run.last_step, run.last_epoch)}"
+    elif run.progress is None or run.progress >= NEAR_THE_END:
+        return replace(item, facts={**item.facts, "final": True, "silence_s": None})
     return replace(item, kind="crash", facts={"message": message, "unsaid": True})
 
 

@@ -157,7 +157,7 @@ def _one(watched: Watched, now: float, sampler: GpuSampler | None) -> Any:
         rows.add_row(harmless(metric.name), Curve(column, text))
     idle = rests and analysis.stop.advice in {"continue", "wait"}
     if analysis.stop.advice != "none" and not idle:
-        reason = harmless(f"{analysis.stop.advice}: {analysis.stop.reason}")
+        reason = harmless(f"{answers.advised(analysis)}: {analysis.stop.reason}")
         rows.add_row("advice", Text(reason, no_wrap=False, overflow="fold"))
     if sampler is not None and sampler.available:
         rows.add_row("devices", harmless(_devices(run)))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Record
 
 _CHUNK = 1 << 16
+_MOST_FAILED = 1 << 20
 _FEW_ROWS = 4  # an epoch of a bar's is told as training and evaluation
 _MOST_S = 2.0
 _MOST_ASKED_FOR = 8
@@ -71,7 +72,7 @@ def has_trained(log: Path) -> bool:
     """Tell whether a log holds a row of training or an evaluation.
 
     One that stands at its end and waits for a next line does not count: the only row of a console
-    may be the bar that was left there when all was over.
+    may be the bar that was left there when all was over. It does where a failure follows it.
 
     Examples
     --------
@@ -79,7 +80,7 @@ def has_trained(log: Path) -> bool:
     >>> has_trained(Path("nowhere.log"))
     False
     """
-    return any(_rows(log))
+    return any(_rows(log)) or _has_failed(log)
 
 
 def is_in_use(directory: Path, age_s: float) -> bool:
@@ -110,6 +111,18 @@ def _rows(log: Path) -> Iterator[Record]:
             for record in records_of(reader.feed(chunk)):
                 if record.kind in {"train", "eval"}:
                     yield record
+
+
+def _has_failed(log: Path) -> bool:
+    """Tell whether a log of few rows ends with a failure, after which no next one comes."""
+    reader, kinds = LogReader(str(log)), set[str]()
+    with suppress(LogError, OSError):
+        if log.stat().st_size > _MOST_FAILED:
+            return False  # so long a log shows its rows, or is none
+        for chunk in read_chunks(log, _CHUNK):
+            kinds |= {record.kind for record in records_of(reader.feed(chunk))}
+        kinds |= {record.kind for record in records_of(reader.close())}
+    return "crash" in kinds and not kinds.isdisjoint({"train", "eval"})
 
 
 def _changed(directory: Path) -> float:

@@ -223,8 +223,8 @@ class Supervisor:
             if was_caught_up or watched.run_key:
                 watched.name = watched.name or name_among(watched, self.runs)
                 for event in events:
-                    watched.recall(event)
-                    self._screen.tell(watched, event)
+                    if watched.recall(event):
+                        self._screen.tell(watched, event)
             if following.caught_up and not goes_on:
                 self._telling.judge(watched, events, now)
             watched.failures = 0
@@ -276,8 +276,8 @@ class Supervisor:
                 events = following.sample(record)
                 self._telling.decide(self.runs[0], [following.log.relative(e) for e in events], now)
                 for event in events:
-                    self.runs[0].recall(event)
-                    self._screen.tell(self.runs[0], event)
+                    if self.runs[0].recall(event):
+                        self._screen.tell(self.runs[0], event)
         except Exception as error:  # noqa: BLE001  # a driver must not end the supervision
             self._screen.note(f"the GPUs are no longer read: {type(error).__name__}: {error}")
             self._sampler = None

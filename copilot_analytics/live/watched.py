@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from copilot_analytics.alerts.policy import Context, Policy
-from copilot_analytics.alerts.rules import ends_a_remark
+from copilot_analytics.alerts.rules import Remarks
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.live.staying import LEAST_S
 
@@ -63,6 +63,8 @@ class Watched:
         The run that the policy is about; empty before it trains.
     recent
         The last events, for the screen.
+    remarks
+        What was shown of what is only worth knowing.
     due
         When the log is looked at next, in seconds since 1970.
     ended_at
@@ -76,6 +78,7 @@ class Watched:
     run_key: str = ""
     name: str = ""
     recent: deque[Event] = field(default_factory=lambda: deque(maxlen=8))
+    remarks: Remarks = field(default_factory=Remarks)
     due: float = 0.0
     ended_at: float | None = None
     failures: int = 0
@@ -104,10 +107,12 @@ class Watched:
             look=DISK.once(),
         )
 
-    def recall(self, event: Event) -> None:
-        """Keep an event among those that the panel shows."""
-        if not ends_a_remark(event):
+    def recall(self, event: Event) -> bool:
+        """Keep an event among those that the panel shows, if it says anything new; tell whether."""
+        is_new = not self.remarks.hides(event)
+        if is_new:
             self.recent.append(event)
+        return is_new
 
     def context_at(self, now: float) -> Context:
         """Return what messages may say of the run, with its silence until now."""

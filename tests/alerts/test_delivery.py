@@ -229,3 +229,68 @@ def test_conversation_that_failed_leaves_no_token_in_the_ledger(tmp_path):
     finally:
         ledger.close()
         bot.close()
+
+
+def test_a_message_that_waits_for_the_network_goes_with_the_first_answer_to_anything(ledger):
+    channel = Scripted(*[Transient("no network")] * 6)
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a", severity=Severity.CRITICAL)
+    go(delivery, channel, 40.0)
+    assert not channel.taken
+    tried = len(channel.tried_at)
+    assert delivery.work(41.0).sent == 0 and len(channel.tried_at) == tried, "it rests"
+    channel.answers += 1  # it answered a question, or took a card
+    channel.script.clear()
+    channel.now = 42.0
+    assert delivery.work(42.0).sent == 1
+    (message,) = channel.taken
+    assert message.title == make_message("a").title
+
+
+def test_what_asked_for_a_pause_gets_it_whatever_else_it_answers(ledger):
+    channel = Scripted(Transient("too many requests", 30.0))
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    delivery.work(0.0)
+    channel.answers += 1
+    go(delivery, channel, 29.0, start=1.0)
+    assert not channel.taken
+    go(delivery, channel, 40.0, start=30.0)
+    assert len(channel.taken) == 1
+
+
+def test_messages_that_fail_where_questions_are_answered_are_tried_ever_more_rarely(ledger):
+    channel = Scripted(*[Transient("500")] * 50)
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    for second in range(120):
+        channel.answers += 1
+        channel.now = float(second)
+        delivery.work(channel.now)
+    assert len(channel.tried_at) < 12
+
+
+def test_a_message_of_a_minute_ago_says_so(ledger):
+    channel = Scripted(*[Transient("no network")] * 7)
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    go(delivery, channel, 300.0)
+    (message,) = channel.taken
+    assert "⌛ this is from " in message.text and "it could not be sent before" in message.text
+
+
+def test_a_card_that_telegram_takes_ends_the_rest_after_a_fall_of_the_network(ledger):
+    bot = FakeBotApi()
+    try:
+        channel = TelegramChannel(TOKEN, CHAT, base=bot.url)
+        delivery = Delivery(ledger, [channel], dice(1))
+        ledger.put([make_message("nan")], [], 0.0, delivery.names)
+        bot.script.extend([Reply(500, raw=b"<html>")] * 5)
+        for now in range(16):
+            delivery.work(float(now))
+        bot.script.clear()
+        assert delivery.work(16.0).sent == 0, "it rests"
+        channel.card("🟢 my_run: running")
+        assert delivery.work(16.5).sent == 1
+    finally:
+        bot.close()

@@ -124,6 +124,20 @@ def test_quiet_hours_become_one_morning_digest(feed):
     assert any("came and went" in line for line in told.body)
 
 
+def test_what_came_and_went_many_times_in_the_night_is_one_line(feed):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    night = 3 * 3600.0
+    for nth in range(11):
+        for kind in ("finding", "resolved"):
+            assert run(policy, [feed(kind, "loss_spike")], night + 300 * nth) == []
+    run(policy, [feed("finding", "slow_data", Severity.WARNING)], night + 5000)
+    (told,) = run(policy, [], 7 * 3600, 7 * 3600 + 60)
+    assert told.title.startswith("📋 MEANWHILE: 2 things")
+    lines = [line for line in told.body if "came and went" in line]
+    assert lines == ["• came and went 11 times: finding loss_spike"]
+    assert len(told.event_ids) == 12
+
+
 def test_critical_passes_in_quiet_hours_and_so_does_its_end(feed):
     policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
     night = 3 * 3600.0

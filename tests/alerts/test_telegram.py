@@ -218,7 +218,7 @@ def test_commands_are_read_once(bot, channel):
     "stranger",
     [
         update(1, "/status", chat={"id": 1}),
-        update(1, "/status", date=999),
+        update(1, "/start", date=999),
         update(1, "/status", forward_origin={"type": "user"}),
         update(1, "/status", forward_date=1),
         update(1, "/status", edit_date=2001),
@@ -233,6 +233,14 @@ def test_strangers_are_ignored_without_a_word(bot, channel, stranger):
     bot.script.append(Reply(200, {"ok": True, "result": [stranger]}))
     assert channel.poll(0.0) == []
     assert bot.sent == []
+
+
+def test_commands_that_nobody_heard_are_named_once_and_not_obeyed(bot, channel):
+    bot.updates = [update(n, text, date=999) for n, text in enumerate(("/mute 1m", "/eta", "hi"))]
+    bot.updates.append(update(3, "/status"))
+    assert [command.name for command in channel.poll(0.0)] == ["status"]
+    assert bot.sent == ["2 commands came before this watch began and went unheard: send again."]
+    assert channel.poll(10.0) == [] and len(bot.sent) == 1
 
 
 def test_only_listed_users_command(bot):

@@ -47,7 +47,7 @@ def test_the_last_evaluation_at_the_planned_end_finishes():
 
 
 def test_what_is_said_after_an_early_stop_does_not_hide_it():
-    stop = Record("end", facts={"reason": "early stopping"})
+    stop = Record("end", facts={"reason": "early stopping", "stopped_early": True})
     done = Record("end", facts={"reason": "the log says that training is done"})
     assert judge([*some(until=0.5), stop, done])[0].stopped_early
     more = Record("train", step=10**6, metrics={"loss": 1.0})

@@ -10,6 +10,7 @@ import sys
 import pytest
 from followed_logs import follow, half, settle, write
 
+from copilot_analytics.findings import Severity
 from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.records import Record
 
@@ -272,3 +273,40 @@ def test_a_silent_evaluation_within_a_bar_without_time_stamps_is_no_stall(tmp_pa
         events += settle(following, clock, 2.0)
     assert len(following.log.run.eval_log) == 3 and following.log.run.last_time is None
     assert not [event for event in events if event.key == "stalled"]
+
+
+def planless(batches):
+    """Return lines of a trainer that says nothing of its plan, a tenth of an epoch each."""
+    lines, at = [], "2026-11-26 14:48:31,639 - trainer - INFO - epoch"
+    for done in range(1, batches + 1):
+        epoch, batch = divmod(done - 1, 4)
+        loss = 0.2 + 2.0 * 0.8 ** (done / 4)
+        lines.append(f"{at} {epoch + 1} | batch {10 * (batch + 1)}/40 | loss {loss:.4f}")
+        if batch == 3:
+            judged = f"val_loss {loss + 0.1:.4f} | val_acc {0.9 - 0.5 * 0.8**epoch:.4f}"
+            lines.append(f"{at} {epoch + 1} done | train_loss {loss:.4f} | {judged}")
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize(("batches", "crashed"), [(50, True), (49, True), (51, False), (52, False)])
+def test_a_process_that_goes_in_the_middle_crashed_though_the_plan_is_unknown(
+    batches, crashed, tmp_path, clock
+):
+    log = tmp_path / "train.log"
+    write(log, planless(batches), clock)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(log)], stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        following = follow(log, clock)
+        settle(following, clock, 5.0)
+        assert following.log.run.progress is None
+        assert following.process.pid == writer.pid
+        writer.kill()
+    events = settle(following, clock, 60.0)
+    told = [(event.key, event.severity) for event in events if event.kind == "status"]
+    assert (("crashed", Severity.CRITICAL) in told) == crashed
+    if crashed:
+        assert (
+            f"process {writer.pid} is gone and the log has no end, at epoch 12." in events[0].text
+        )
+    else:
+        assert following.status in {"unknown", "finished"}

@@ -11,8 +11,9 @@ import time
 import pytest
 
 from copilot_analytics.errors import LogError
-from copilot_analytics.live.choosing import named_logs
+from copilot_analytics.live.choosing import named_logs, shows_training
 from copilot_analytics.live.follow_path import followed_path
+from copilot_analytics.live.run_logs import has_trained
 
 CONFIG = "config: lr=0.1 epochs=9 batch=32\n"
 BAR = "`Trainer.fit` stopped: `max_epochs=9` reached.\n"
@@ -153,3 +154,20 @@ def test_a_console_that_holds_the_bar_of_a_crash_alone_is_not_followed_beside_th
     assert followed_path(tmp_path) == str(rows)
     rows.unlink()
     assert followed_path(tmp_path) == str(console)
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_crash_before_the_second_row_ends_the_wait_for_a_directory(died, tmp_path):
+    log = tmp_path / "train.log"
+    row = "2026-11-26 14:39:08 Epoch 1/10 train_loss 2.0 val_loss 2.3 val_acc 0.5\n"
+    trace = 'Traceback (most recent call last):\n  File "t.py", line 9, in <module>\n    main()\n'
+    log.write_text(f"2026-11-26 14:39:00 building model\n{row}")
+    with log.open("a") as file:
+        file.write(f"{trace}RuntimeError: CUDA error\n" if died else "")
+    notes = []
+    if died:
+        assert named_logs([tmp_path], notes.append, None) == [tmp_path]
+        assert not notes
+    else:
+        assert not has_trained(log), "its second row may show another format"
+    assert shows_training(tmp_path) == died

@@ -289,3 +289,49 @@ def test_a_narrow_table_keeps_the_names_and_states(watched):
     for width in (50, 40):
         rows = drawn([watched] * 2, width=width)
         assert "run_7" in rows and "running" in rows
+
+
+def test_the_panel_does_not_advise_to_go_on_with_a_run_that_diverges(watched, tmp_path):
+    log = tmp_path / "raised.log"
+    rows = []
+    for epoch in range(1, 16):
+        loss, acc = 2.0 * 0.7**epoch + 0.02, 98.0 - 60.0 * 0.7**epoch
+        if epoch > 10:
+            loss, acc = 2.4 + 0.05 * epoch, 9.0 + 0.1 * epoch
+        rows.append(f"Epoch {epoch}/30 Train Loss {loss:.4f} Val Acc {acc:.2f}\n")
+    seen = set()
+    for last in range(9, 16):
+        log.write_text("".join(rows[:last]))
+        following = Following(log)
+        while not following.caught_up:
+            following.step(log.stat().st_mtime)
+        run = Watched(following, Policy(), following.log.run_key, "raised")
+        text = " ".join(drawn([run], width=160).split())
+        advice = run.analysis.stop.advice
+        if " diverging " in text and advice in {"continue", "wait"}:
+            seen.add(advice)
+            assert "decide soon: " in text and "too early to tell whether it recovers" in text
+            assert "P(" not in text.partition("decide soon: ")[2].partition(" │ ")[0]
+            assert "decide soon" in answers.why(run, following.grown_at)
+    assert seen
+
+
+def test_a_remark_in_the_same_words_is_shown_once(watched):
+    watched.recent.clear()
+    flat = Event("finding", "true_plateau", 9, None, 9, "flat since step 9")
+    over = replace(flat, kind="resolved", text="No longer so: flat since step 9")
+    grave = {"severity": Severity.WARNING}
+    shown = [
+        watched.recall(event)
+        for event in (
+            flat,
+            over,
+            flat,
+            replace(flat, text="flat since step 90"),
+            replace(flat, **grave),
+            replace(over, **grave),
+            flat,
+        )
+    ]
+    assert shown == [True, False, False, True, True, True, True]
+    assert len(watched.recent) == 5

@@ -38,7 +38,7 @@ def replay(
     ] = False,
 ) -> None:
     """Show what a live watch would have said, and what its advice would have saved and cost."""
-    from copilot_analytics.alerts.rules import ends_a_remark
+    from copilot_analytics.alerts.rules import Remarks
     from copilot_analytics.analyzers._base import Options
     from copilot_analytics.api import parse_delta, parse_risk
     from copilot_analytics.errors import UsageError
@@ -62,9 +62,10 @@ def replay(
         journals=False if no_journals else journals,
     )
     write = as_line if as_json else as_text
+    remarks = Remarks()
     premise = "" if as_json else f"{PREMISE}:"
     for said in paced(iter(run), factor):
-        if not as_json and said.event is not None and ends_a_remark(said.event):
+        if not as_json and said.event is not None and remarks.hides(said.event):
             continue
         if premise:
             typer.echo(premise)

@@ -72,6 +72,8 @@ class Channel(ABC):
         Whether it ends with the process, as a terminal does.
     address : str
         Where it writes to, e.g. a chat or a URL, but no token; it is never shown or stored.
+    answers : int
+        How many requests of whatever sort the other side has answered as it should.
     """
 
     name: ClassVar[str]
@@ -79,6 +81,7 @@ class Channel(ABC):
     can_be_silent: bool = False
     is_private: ClassVar[bool] = False
     address: str = ""
+    answers: int = 0
 
     @property
     def ledger_name(self) -> str:

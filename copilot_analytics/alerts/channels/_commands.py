@@ -83,7 +83,7 @@ def read(
     """Return the command of an update, None if it holds none that counts.
 
     Only fresh messages that someone wrote in the configured chat count: edited and forwarded
-    ones, those from other chats and those from before `since` are passed over without a word.
+    ones, those from other chats and those from before `since` are passed over.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ apart from news.
 from __future__ import annotations
 
 import html
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from copilot_analytics.alerts.channels import _commands, _http, _telegram_api
@@ -230,7 +231,7 @@ class TelegramChannel(Channel):
             return []
         self._poll_failures = 0
         self._poll_at = now + _LEAST_POLL_S
-        found = []
+        found, missed = [], 0
         for update in updates if isinstance(updates, list) else []:
             number = update.get("update_id") if isinstance(update, dict) else None
             if not isinstance(number, int) or (self._offset is not None and number < self._offset):
@@ -239,6 +240,13 @@ class TelegramChannel(Channel):
             command = _commands.read(update, chat=self.chat, users=self._users, since=self.since)
             if command is not None:
                 found.append(command)
+                continue
+            late = _commands.read(update, chat=self.chat, users=self._users, since=0.0)
+            missed += late is not None and late.name != "help"  # as `/start` is taken
+        if missed:
+            came = "1 command" if missed == 1 else f"{missed} commands"
+            with suppress(ChannelError):  # whoever asked asks again
+                self.reply(f"{came} came before this watch began and went unheard: send again.")
         return found
 
     def _send_text(self, part: str, bold: str, *, silent: bool) -> str:
@@ -281,11 +289,14 @@ class TelegramChannel(Channel):
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
     ) -> Any:
         try:
-            return self._api.call(method, parameters, files)
+            answer = self._api.call(method, parameters, files)
         except _telegram_api.Conflict:
             if method == "getUpdates":
                 raise
             conflict = Transient("Telegram says that another supervisor is at work")
+        else:
+            self.answers += 1
+            return answer
         raise conflict from None
 
 
