@@ -24,12 +24,13 @@ _DAY_S = 86400.0
 
 @dataclass
 class _Standing:
-    """How long a diagnosis has held or failed, what it found, and how urgent that was called."""
+    """How long a diagnosis has held or failed, what it found, and what was told of that."""
 
     finding: Finding | None = None
     active: bool = False
     streak: int = 0
     told: Severity = Severity.INFO
+    title: str = ""
     since: int = 0  # events before it counted
 
 
@@ -186,8 +187,9 @@ class Session:
         if finding is not None and not standing.active:
             standing.since = len(self.events)
         standing.active, standing.streak = finding is not None, 0
-        standing.told = standing.finding.severity
         kept = standing.finding
+        standing.told = kept.severity
+        standing.title = kept.title if standing.active else standing.title  # it may count further
         self.events.append(
             Event(
                 "finding" if standing.active else "resolved",
@@ -195,7 +197,7 @@ class Session:
                 self.run.last_step,
                 record.time if record.time is not None else self.run.last_time,
                 record.line,
-                kept.title,
+                standing.title,
                 kept.severity,
             )
         )

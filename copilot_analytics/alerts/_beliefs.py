@@ -39,6 +39,7 @@ class Subject:
     told_at: dict[str, float] = field(default_factory=dict)
     changes: dict[str, list[float]] = field(default_factory=dict)
     unstable: set[str] = field(default_factory=set)
+    holds: bool = False  # the finding, also where it is only worth knowing
 
 
 class Beliefs:
@@ -152,19 +153,18 @@ class Beliefs:
         subject = self._subjects.setdefault(rules.subject_of(event), Subject())
         truth = subject.truth
         began = opens(event)
+        is_finding, holds = event.kind in {"finding", "resolved"}, event.kind == "finding"
+        if is_finding and holds != subject.holds:
+            subject.holds = holds
+            self._count(subject, event.key, now)
         if truth is None and not began:
             return False
         if truth is not None and began and truth.key == event.key:
             if event.severity <= truth.severity and not rules.adds_to(event, truth):
                 return False
-        else:
+        elif not is_finding:
             for key in {event.key if began else None, truth.key if truth else None} - {None}:
-                times = subject.changes.setdefault(str(key), [])
-                if key in subject.unstable and not 0.0 <= now - times[-1] < self.options.calm_s:
-                    subject.unstable.discard(str(key))
-                    times.clear()
-                times.append(now)
-                del times[: -max(self.options.flap_changes, 1)]
+                self._count(subject, str(key), now)
         if event.kind == "advice" and not (began and truth is not None):
             self._advised_at, self._urged_at = (now if began else None), None
             if began and self._was_told_to_stop:
@@ -172,6 +172,15 @@ class Beliefs:
         subject.truth = event if began else None
         subject.newest = name
         return True
+
+    def _count(self, subject: Subject, key: str, now: float) -> None:
+        """Note that something of a subject came or went."""
+        times = subject.changes.setdefault(key, [])
+        if key in subject.unstable and not 0.0 <= now - times[-1] < self.options.calm_s:
+            subject.unstable.discard(key)
+            times.clear()
+        times.append(now)
+        del times[: -max(self.options.flap_changes, 1)]
 
     @property
     def _was_told_to_stop(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from copilot_analytics.alerts.rules import outranks, trouble_of
+from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from copilot_analytics.alerts._beliefs import Subject
     from copilot_analytics.alerts.message import Tiding
+    from copilot_analytics.alerts.policy import Context
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.events import Event
 
@@ -36,6 +38,14 @@ def is_told_elsewhere(subjects: Mapping[str, Subject], name: str, event: Event) 
         if other.truth is not None or waits:
             return True
     return False
+
+
+def is_void(event: Event, context: Context) -> bool:
+    """Tell whether advice to stop has nothing left to stop: training is through with its plan."""
+    if event.kind != "advice" or context.analysis is None:
+        return False  # what the end of a run makes of it is told with the end
+    analysis = context.analysis()
+    return analysis.stop.advice == "none" and analysis.life.status not in ENDED
 
 
 def goes_on(subjects: Mapping[str, Subject], name: str, told: Event | None) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.which_checkpoint import Look
 
+_SPENT = frozenset({"CONVERGED", "OVERFITTING_RISK"})  # going on as before gains nothing
 _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
@@ -73,7 +74,9 @@ def advised(
     stop, status = analysis.stop, analysis.life.status
     named = {tiding.event.key for tiding in tidings if tiding.turn == "opened"}
     told = [f for f in analysis.findings if f.id in named and f.recommendation]
-    if status in {"crashed", "interrupted", "unknown"}:
+    if status == "unknown":
+        return Advised(_of_an_open_end(analysis, context))
+    if status in {"crashed", "interrupted"}:
         return Advised(_going_on(analysis, context))
     if status == "stalled" and _names_a_cure(analysis):
         return Advised()
@@ -155,6 +158,21 @@ def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
     choices = to_use(analysis, _look(context)).choices
     name = choices[0].path if choices and choices[0].path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."
+
+
+def _of_an_open_end(analysis: Analysis, context: Context | None) -> str:
+    """Say what to use of a run that may have come to its end, and whether going on makes sense."""
+    unlearned = learns_nothing(analysis)
+    if unlearned is not None:
+        return unlearned.recommendation
+    use, phase = checkpoint(analysis, context), analysis.phases.current.value
+    lost = any(found.severity >= Severity.CRITICAL for found in analysis.findings)
+    if lost or not use:
+        return _going_on(analysis, context)
+    spent = analysis.stop.advice in {"stop", "kill"} or phase in _SPENT
+    if spent or analysis.learning_rate.at_floor:
+        return use
+    return f"{use} If it was to train on, resume from {newest(analysis, _look(context))}."
 
 
 def _going_on(analysis: Analysis, context: Context | None) -> str:

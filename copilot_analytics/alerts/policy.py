@@ -15,7 +15,13 @@ from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import BECAME_MORE, Beliefs, Held, Subject
 from copilot_analytics.alerts._durations import between
 from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
-from copilot_analytics.alerts._standing import goes_on, is_in_doubt, is_outranked, is_told_elsewhere
+from copilot_analytics.alerts._standing import (
+    goes_on,
+    is_in_doubt,
+    is_outranked,
+    is_told_elsewhere,
+    is_void,
+)
 from copilot_analytics.alerts.message import (
     Decision,
     Message,
@@ -316,7 +322,7 @@ class Policy(Beliefs):
         elif began and self._flaps(times):
             return Tiding("unstable", event)
         if began:
-            if self._is_cooling(subject, event, now):
+            if self._is_cooling(subject, event, now) or is_void(event, context):
                 return None
             return Tiding("opened", event)
         assert about is not None  # noqa: S101  # a subject without belief was dropped above

@@ -52,6 +52,12 @@ def reached_end(run: Run) -> Literal["no", "train", "yes"]:
     return "yes" if done and not awaits_eval(run) else "train"
 
 
+def reaches_end(run: Run, record: Record) -> bool:
+    """Tell whether a record that its run has not taken yet stands at the planned end."""
+    place = record.kind in {"train", "eval"}
+    return place and _is_end(run, record.step, record.epoch)
+
+
 def planned_place(run: Run) -> float | None:
     """Return the planned end in steps, or in epochs where steps cannot tell."""
     if run.planned_steps is not None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NEWEST = 12
 _ETA_ROWS = 2000
 _FEWEST_ETAS = 3
+_NEARLY_OVER = 1.5  # lines' worth of time: less is left where the next line would be the end
 _LAST_TENTH = 0.9
 _BEGINNING = 0.5  # of what comes before the first evaluation
 _OVERDUE = 2.5  # times as far as the first evaluation
@@ -80,12 +81,16 @@ def printed_eta(run: Run) -> PrintedEta | None:
         return None
     changes = np.diff(eta)
     per_line = float(np.median(-changes))
+    passed = np.diff(log.time[newest][log.segment[newest] == log.segment[-1]])
+    if np.isfinite(passed).all() and np.median(passed) >= 0:
+        # Where it falls faster than time passes it gets better, as at the beginning of a run.
+        per_line = min(per_line, float(np.median(passed)))
     most = float(eta.max())
     starts_again = (changes > 0.5 * most) & (eta[:-1] < 0.2 * most)
     if np.count_nonzero(starts_again) or per_line < 0:
         return None
     left = float(eta[-1])
-    return PrintedEta(left, left <= 2.0 * max(per_line, 1.0))
+    return PrintedEta(left, left < _NEARLY_OVER * max(per_line, 1.0))
 
 
 def eval_steps(run: Run) -> Floats:

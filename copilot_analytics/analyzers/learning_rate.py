@@ -92,6 +92,12 @@ class LearningRate:
     raised: LrRise | None = None
     spent_since: int | None = None
 
+    @property
+    def still_decays(self) -> bool:
+        """Whether it falls to the end of the plan and has more than a little left to fall."""
+        little = bool(self.peak) and self.now is not None and self.now <= _LITTLE * (self.peak or 0)
+        return self.decays_to_end and not self.at_floor and not little
+
 
 class LearningRateAnalyzer(Analyzer[LearningRate]):
     """Follows the learning rate and its schedule.
@@ -347,6 +353,7 @@ FLOOR = 0.011
 """Share of its peak at which a rate is as good as zero."""
 
 _CONTEXT = 5
+_LITTLE = 0.05
 _DROP = math.log(2.0 / 3.0)
 _SMOOTH = 0.2
 _STEADY = 0.2

@@ -51,10 +51,14 @@ class Lifecycle:
         First line of the failure if it crashed.
     line
         Line that shows the status, 0 if none does.
+    not_judged
+        What the log does not tell.
     stopped_early
         Whether the trainer's own patience ended the run.
     out_of_memory
         Whether want of memory made it crash.
+    unsaid
+        Whether nothing says why it crashed: its process is gone.
     """
 
     status: Status
@@ -68,6 +72,7 @@ class Lifecycle:
     not_judged: tuple[NotJudged, ...] = ()
     stopped_early: bool = False
     out_of_memory: bool = False
+    unsaid: bool = False
 
 
 def usual_pause_s(run: Run) -> float:
@@ -134,6 +139,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             gaps,
             end is not None and bool(end.facts.get("stopped_early")),
             crash is not None and bool(crash.facts.get("out_of_memory")),
+            crash is not None and status == "crashed" and "error" not in crash.facts,
         )
         found = []
         if record.kind == "resume":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._costs import costs_of, gains_for_each
 from copilot_analytics.analyzers._dead import at_chance
+from copilot_analytics.analyzers._end import reached_end
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._keepers import Keeper, Saved, keepers, keepers_until
@@ -18,7 +19,7 @@ from copilot_analytics.analyzers._plan import decide_at, little_left
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
-from copilot_analytics.analyzers.learning_rate import LearningRate, LearningRateAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
@@ -258,6 +259,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("none", "the run is over")
         if life.status in {"crashed", "interrupted"}:
             return _Verdict("none", after_failure(run, results, life.status))
+        if reached_end(run) != "no":
+            return _Verdict("none", "training has come to its planned end")
         lost_for_good = hopeless(run, results)
         if lost_for_good is not None:
             why, way_back = lost_for_good
@@ -299,7 +302,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if rate.next_restart is not None:
             where = place(rate.next_restart, run.epoch_of(rate.next_restart))
             return _Verdict("continue", f"{words}; the learning rate restarts about {where}")
-        if rate.decays_to_end and not rate.at_floor and not _nearly_at_floor(rate):
+        if rate.still_decays:
             return _Verdict("continue", f"the learning rate still decays; {words}")
         if little_left(run) and self._now.advice != "stop":
             return _Verdict("continue", f"the run is nearly over; {words}")
@@ -365,7 +368,6 @@ _SMALL = 0.10
 _TOO_EARLY = frozenset({Phase.INITIALIZING, Phase.WARMUP, Phase.LEARNING_FAST})
 _URGENCY = {"stop": Severity.WARNING, "kill": Severity.CRITICAL}
 _LATEST_WARM_UP = 0.4
-_FLOOR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,10 +379,6 @@ class _Verdict:
     gaps: tuple[NotJudged, ...] = ()
     core: str = ""
     says_chance: bool = False
-
-
-def _nearly_at_floor(rate: LearningRate) -> bool:
-    return bool(rate.peak) and rate.now is not None and rate.now <= _FLOOR * (rate.peak or 0.0)
 
 
 def _wait(run: Run, drop: Drop, why: str) -> _Verdict:

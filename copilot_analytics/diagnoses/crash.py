@@ -44,15 +44,25 @@ class Crash(Diagnosis):
         meaning = f"The log ends with this failure at {at}, and nothing was trained after it."
         if not life.line:
             meaning = (
+                f"Its process ended at {at} with this failure, which stands beside the log, and "
+                "nothing was trained after it."
+            )
+        if life.unsaid:
+            meaning = (
                 f"The process is gone at {at} and the log has no end: it was killed, or memory "
                 "ran out; `dmesg` knows."
             )
             todo = todo.replace("Mend the cause", "Find out why (see `dmesg`)")
+        told = f"the run crashed at {at}: {failure}"
+        if not (len(run.train_log) or len(run.eval_log) or run.last_step):
+            told = f"the run crashed before its first step: {failure}"
+            meaning = "No row of training is logged, and this failure is its process's last word."
+            todo = "Mend the cause and start it again."
         return Finding(
             self.name,
             Severity.CRITICAL,
             run.last_step,
-            f"the run crashed at {at}: {failure}",
+            told,
             meaning,
             tuple(evidence),
             todo,

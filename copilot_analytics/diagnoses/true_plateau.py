@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from copilot_analytics.analyzers._foretold import may_drop_soon
 from copilot_analytics.analyzers._judged import judged_series
-from copilot_analytics.analyzers._plan import little_left
+from copilot_analytics.analyzers._plan import little_left, planned_end
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
@@ -119,13 +120,16 @@ def _todo(results: Results, words: str, *, known: bool) -> str:
 def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
     """Tell whether little is left to gain and something to save.
 
-    What a drop of the learning rate brings is waited for first, and so is whether a curve that
-    looks otherwise by now has left the plateau.
+    What a drop of the learning rate brings is waited for first, also one that the drops before it
+    foretell, and so is whether a curve that looks otherwise by now has left the plateau.
     """
     is_leaving = results.of(PhaseAnalyzer).leaning not in {None, Phase.PLATEAU, Phase.CONVERGED}
     if is_leaving or results.of(LifecycleAnalyzer).status == "finished":
         return False
-    if awaits_a_drop(run, results.of(LearningRateAnalyzer), results.of(MetricAnalyzer)):
+    rate = results.of(LearningRateAnalyzer)
+    if awaits_a_drop(run, rate, results.of(MetricAnalyzer)):
+        return False
+    if may_drop_soon([drop.step for drop in rate.drops], run.last_step, planned_end(run)):
         return False
     return ahead.p_gain is not None and ahead.p_gain < _UNLIKELY and not little_left(run)
 

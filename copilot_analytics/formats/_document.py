@@ -73,12 +73,13 @@ class DocumentParser(ByteParser):
         same = sum(1 for _ in takewhile(lambda pair: repr(pair[0]) == repr(pair[1][0]), known))
         # A resume writes its start again; entries that differ from then on are told as news.
         self._told = [entry for entry, _ in entries]
-        if entries and isinstance(document, dict):
-            yield from self._rows.config(self._form.facts(document), entries[0][1])
-        line = 0
+        is_whole = isinstance(document, dict) and bool(document)
+        line = 0 if entries else 1  # a training may be over before it had anything to log
+        if is_whole:
+            yield from self._rows.config(self._form.facts(document), (entries or [({}, 1)])[0][1])
         for entry, line in entries[same:]:
             yield from self._form.read(entry, line, self._rows)
-        if line and isinstance(document, dict):
+        if line and is_whole:
             yield from self._form.end(document, line, self._rows)
 
 

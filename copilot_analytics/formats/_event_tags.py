@@ -92,6 +92,9 @@ class Tags:
     >>> tags = Tags("runs/a/events.out.tfevents.1700000000.host")
     >>> [(tag.name, tag.split) for tag in map(tags.meaning, ["train/loss", "loss", "val/loss"])]
     [('loss', 'train'), ('train/loss', 'train'), ('val/loss', 'val')]
+    >>> tags = Tags("runs/detect/train/events.out.tfevents.1700000000.host")
+    >>> [tags.meaning(tag).split for tag in ("metrics/mAP50(B)", "lr/pg0", "mAP")]
+    ['val', 'train', 'train']
     """
 
     def __init__(self, file: str) -> None:
@@ -129,7 +132,9 @@ class Tags:
         return Tag(name)
 
     def _split_of(self, tag: str) -> Split:
-        split = split_of(tag) or self._split or self._of_folder(tag)
+        # Ultralytics trains into a folder `train`, and tells there what it measured on other data.
+        is_told = tag.startswith("metrics/") and _RESULT.search(tag) is not None
+        split = split_of(tag) or (None if is_told else self._split) or self._of_folder(tag)
         if split is None:
             split = "val" if _RESULT.search(tag) else "train"
         if split == "test" and not self._saw_validation:

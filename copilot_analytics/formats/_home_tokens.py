@@ -17,6 +17,9 @@ NO_PLACE = "".join(
 )
 """Behind a measure ``(10)`` tells over how many it is the mean; behind a place it is the place."""
 
+_GLUED = "epoch Epoch EPOCH iter Iter step Step".split()  # to their number: ``Epoch1/300``
+_BEHIND = "|".join(f"(?<=(?<![A-Za-z_]){word})" for word in _GLUED)
+
 TOKEN = re.compile(
     rf"""(?x)
       (?P<aside>\((?i:[^()\d]{{0,40}}\b(?:last|past|over|window|avg|average|mean|ema|running)\b)
@@ -29,11 +32,13 @@ TOKEN = re.compile(
           (?i:images|samples|examples|reviews|sentences|episodes|games|sequences)(?=\s{{0,3}}[:=]))
     | (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))
     | (?P<number>(?:(?<=[:=])|(?<=[:=]\s)){DECIMAL_COMMA}(?:[eE][+-]?\d{{1,4}})?(?![.,]?\d)
-        | (?:(?<![\w.@])|(?<=[{CHINESE}])|(?<=[Ll]oss))[+-]?(?:
+        | (?:(?<![\w.@])|(?<=[{CHINESE}])|(?<=[Ll]oss)|{_BEHIND})[+-]?(?:
           \d{{1,3}}(?:,\d{{3}}){{1,5}}(?!,?\d)(?:\.\d{{1,30}})?
         | \d{{1,310}}(?:\.\d{{1,30}}|\.(?=[\])]))? | \.\d{{1,30}})(?:[eE][+-]?\d{{1,4}})?)
       (?:(?:st|nd|rd|th)(?!\w)|(?P<unit>%|[A-Za-zµ][\w/%]{{0,20}}))?
-    | (?P<word>[Ll]oss(?=\d{{1,9}}\.\d)|[Tt]op[ -][1-9]\d?[ -](?:err(?:or)?|acc(?:uracy)?)\b
+    | (?P<word>[Ll]oss(?=\d{{1,9}}\.\d)
+        | (?<![\w./-])(?:{"|".join(_GLUED)})(?=\d{{1,9}}(?:[\s/|,:()\]]|$))
+        | [Tt]op[ -][1-9]\d?[ -](?:err(?:or)?|acc(?:uracy)?)\b
         | (?:(?![{CHINESE}])[^\W\d])(?:(?![{CHINESE}])[\w@./+'-]){{0,60}}|[{CHINESE}]{{1,60}})
     | (?P<mark>[\[\](){{}}|,;:=/\t<>—–→│{FULL_WIDTH}-]|[ ]{{2,20}})
     """

@@ -294,12 +294,14 @@ def places_of(fields: Iterable[str], columns: int) -> dict[int, int] | None:
     """Return the columns of the cells of a row; None if it is none of a table so wide.
 
     A row may lack its last cell. Where more cells than columns are there, blank ones between the
-    numbers are no cells: people align columns by several tabs.
+    others are no cells: people align columns by several tabs, and Flair writes one too many.
 
     Examples
     --------
     >>> places_of(["0|4||", "2|4||"], 2), places_of(["0|1||"], 2), places_of(["0|3||"], 2)
     ({0: 0, 2: 1}, {0: 0}, None)
+    >>> places_of(["0|4|||0|3", "3|4|||2|3"], 3)
+    {0: 0, 3: 2}
     """
     keys = [key_of(name) for name in fields]
     filled = sorted({key.cell for key in keys})
@@ -307,6 +309,8 @@ def places_of(fields: Iterable[str], columns: int) -> dict[int, int] | None:
         return {cell: cell for cell in filled}
     if keys and keys[0].cells > columns == len(filled):
         return {cell: place for place, cell in enumerate(filled)}
+    if keys and keys[0].cells > columns == keys[0].told:
+        return {key.cell: key.place for key in keys}
     return None
 
 

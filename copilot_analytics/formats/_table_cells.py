@@ -67,17 +67,21 @@ class CellKey(NamedTuple):
         stamp.
     split
         The part of the data that another cell of the line names, ``""`` if none does.
+    place, told
+        Number of its cell and how many there are, blank cells left out; -1 where none is blank.
     """
 
     cell: int
     cells: int
     part: str
     split: str
+    place: int = -1
+    told: int = -1
 
     @property
     def name(self) -> str:
         """The name of the field."""
-        return "|".join(map(str, self))
+        return "|".join(map(str, self if self.told >= 0 else self[:4]))
 
 
 def key_of(name: str) -> CellKey:
@@ -85,11 +89,11 @@ def key_of(name: str) -> CellKey:
 
     Examples
     --------
-    >>> key_of(CellKey(3, 12, "", "val").name)
-    CellKey(cell=3, cells=12, part='', split='val')
+    >>> key_of(CellKey(3, 12, "", "val", 2, 11).name)
+    CellKey(cell=3, cells=12, part='', split='val', place=2, told=11)
     """
-    cell, cells, part, split = name.split("|")
-    return CellKey(int(cell), int(cells), part, split)
+    cell, cells, part, split, *others = name.split("|")
+    return CellKey(int(cell), int(cells), part, split, *map(int, others))
 
 
 _RULES = ("|", "\u2502", "\u2503", "\u2551")  # rich and others draw boxes around their tables
@@ -210,8 +214,14 @@ def _read(line: str) -> _Row | None:
     cells = cells_of(line, mark)
     split = _split_of(cells)
     row = _Row([], {})
+    told = sum(1 for cell in cells if cell.text)
+    place = -1
     for number, (start, text) in enumerate(cells):
         key = CellKey(number, len(cells), "", split)
+        if text:
+            place += 1
+        if told < len(cells):
+            key = key._replace(place=place, told=told)
         plain = _PLAIN.fullmatch(text) or _STAMP.fullmatch(text) or _SAID.fullmatch(text)
         if plain is not None:
             for group, found in plain.groupdict().items():

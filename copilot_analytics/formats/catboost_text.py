@@ -64,13 +64,13 @@ class CatBoostText(BoostingFormat):
         Pattern(
             "train",
             re.compile(
-                rf"(?:^|\s)(?P<step>\d{{1,9}}):(?:\s{{1,4}}learn: (?P<learn>{NUMBER}))?"
-                rf"(?:\s{{1,4}}test: (?P<test>{NUMBER}))?"
-                rf"(?:\s{{1,4}}test1: (?P<test1>{NUMBER}))?"
-                rf"(?:\s{{1,4}}best: (?P<best>{NUMBER}) \(\d{{1,9}}\))?"
-                r"\s{1,4}total: (?:(?P<total_h>\d{1,6})h ?)?(?:(?P<total_m>\d{1,2})m ?)?"
+                rf"(?:^|\s)(?P<step>\d{{1,9}}):(?:\s{{1,12}}learn: (?P<learn>{NUMBER}))?"
+                rf"(?:\s{{1,12}}test: (?P<test>{NUMBER}))?"
+                rf"(?:\s{{1,12}}test1: (?P<test1>{NUMBER}))?"
+                rf"(?:\s{{1,12}}best: (?P<best>{NUMBER}) \(\d{{1,9}}\))?"
+                r"\s{1,12}total: (?:(?P<total_h>\d{1,6})h ?)?(?:(?P<total_m>\d{1,2})m ?)?"
                 r"(?:(?P<total_s>\d{1,6}(?:\.\d{1,6})?)s|(?P<total_ms>\d{1,6}(?:\.\d{1,6})?)ms|\d{1,6}(?:\.\d{1,6})?us)?"
-                r"\s{1,4}remaining: (?:(?P<eta_h>\d{1,6})h ?)?(?:(?P<eta_m>\d{1,2})m ?)?"
+                r"\s{1,12}remaining: (?:(?P<eta_h>\d{1,6})h ?)?(?:(?P<eta_m>\d{1,2})m ?)?"
                 r"(?:(?P<eta_s>\d{1,6}(?:\.\d{1,6})?)s|\d{1,6}(?:\.\d{1,6})?[mu]s)?\s*$"
             ),
         ),
@@ -102,6 +102,15 @@ class CatBoostText(BoostingFormat):
                 Record("train", 10, metrics={"learn": 0.75}, line=2),
                 Record("eval", 10, metrics={"test": 0.5}, line=2),
                 Record("config", facts={"save_best": "test", "save_best_direction": "max"}, line=2),
+            ),
+        ),
+        Sample(  # copied from a terminal, where blanks stand for tabs
+            "7:      learn: 0.5      test: 0.25 best: 0.375 (3)      total: 50ms   remaining: 5s\n",
+            (
+                Record("config", facts={"step_unit": "tree"}, line=1),
+                Record("train", 7, metrics={"learn": 0.5}, line=1),
+                Record("eval", 7, metrics={"test": 0.25}, line=1),
+                Record("config", facts={"save_best": "test", "save_best_direction": "max"}, line=1),
             ),
         ),
     )

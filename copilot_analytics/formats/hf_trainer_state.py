@@ -134,6 +134,20 @@ class HFTrainerState(DocumentFormat):
                 Record("end", 20, line=5),
             ),
         ),
+        Sample(  # shorter than its first report
+            """{
+  "global_step": 8,
+  "is_hyper_param_search": false,
+  "log_history": [],
+  "max_steps": 8,
+  "num_train_epochs": 2
+}
+""",
+            (
+                Record("config", facts={"planned_steps": 8, "planned_epochs": 2}, line=1),
+                Record("end", 8, line=1),
+            ),
+        ),
     )
 
 

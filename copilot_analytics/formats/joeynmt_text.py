@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, ClassVar
 
 from copilot_analytics.formats._base import Sample, judges_each_line
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import COLON_PAIRS
-from copilot_analytics.formats._rows import Naming
-from copilot_analytics.formats._statements import Pattern, StatementFormat
+from copilot_analytics.formats._rows import Naming, RowReader
+from copilot_analytics.formats._statements import Pattern, StatementFormat, StatementParser
 from copilot_analytics.records import Record
+from copilot_analytics.schema import direction_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _TRAINING = re.compile(
     r"(?P<key>Batch Loss|Batch Acc|Lr|Tokens per Sec|Learning Rate):"
@@ -24,6 +26,61 @@ _VALIDATIONS = re.compile(
     r"^Steps:\s{1,4}(?P<step>\d{1,12})\t(?P<rest>(?:[\w-]{1,20}:\s{1,12}\S{1,30}\t){1,12}?)"
     r"LR:\s{1,12}\S{1,30}(?:\t\*?)?\s*$"
 )
+_SAME_AS_OTHERS = ("ppl", "loss", "acc")  # the least telling last
+
+
+class StarredMetric:
+    """Learns by which metric the best validations of ``validations.txt`` have their star.
+
+    Examples
+    --------
+    >>> stars = StarredMetric()
+    >>> stars.see({"loss": 4.5, "acc": 0.25}, is_best=True)
+    >>> stars.see({"loss": 3.5, "acc": 0.20}, is_best=True)
+    'loss'
+    """
+
+    def __init__(self) -> None:
+        self._best: dict[str, float] = {}
+        self._fitting: list[str] | None = None
+
+    def see(self, results: dict[str, float], *, is_best: bool) -> str | None:
+        """Take the next validation; return the metric that fits all stars where others do not."""
+        signed = {
+            name: -number if direction_of(name)[0] == "max" else number
+            for name, number in results.items()
+        }
+        if self._fitting is None:
+            self._fitting = sorted(signed, key=_rank)
+        better = {name for name, n in signed.items() if n < self._best.get(name, math.inf)}
+        self._best |= {name: signed[name] for name in better}
+        stays = better if is_best else signed.keys() - better
+        self._fitting = [name for name in self._fitting if name in stays]
+        told = bool(self._fitting) and len(self._fitting) < len(self._best)
+        return self._fitting[0] if told else None
+
+
+def _rank(name: str) -> int:
+    lower = name.lower()
+    return _SAME_AS_OTHERS.index(lower) + 1 if lower in _SAME_AS_OTHERS else 0
+
+
+class JoeyNMTParser(StatementParser):
+    """Learns from the stars of validations which metric chooses the checkpoint."""
+
+    def __init__(self, patterns: tuple[Pattern, ...], rows: RowReader, naming: Naming) -> None:
+        super().__init__(patterns, rows, naming)
+        self._stars = StarredMetric()
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read a line that is no training."""
+        records = list(super().parse(line, number))
+        if not _VALIDATIONS.search(line):
+            return records
+        results = {name: n for record in records for name, n in record.metrics.items()}
+        chosen = self._stars.see(results, is_best=line.rstrip().endswith("*"))
+        facts = {} if chosen is None else {"save_best": chosen}
+        return [*records, *self._rows.config(facts, number)]
 
 
 class JoeyNMTText(StatementFormat):
@@ -137,7 +194,22 @@ loss:   4.50, ppl:  20.25, acc:   0.25, generation: 9.5000[sec], evaluation: 0.5
                 Record("eval", 200, metrics={"Loss": 800.5, "PPL": 80.25, "bleu": 1.25}, line=2),
             ),
         ),
+        Sample(
+            "Steps: 100\tloss: 4.50\tacc: 0.25\tppl: 90.25\tLR: 0.00030000\t*\n"
+            "Steps: 200\tloss: 4.25\tacc: 0.20\tppl: 70.25\tLR: 0.00030000\t*\n"
+            "Steps: 300\tloss: 4.50\tacc: 0.50\tppl: 90.50\tLR: 0.00030000\t\n",
+            (
+                Record("eval", 100, metrics={"loss": 4.5, "acc": 0.25, "ppl": 90.25}, line=1),
+                Record("eval", 200, metrics={"loss": 4.25, "acc": 0.2, "ppl": 70.25}, line=2),
+                Record("config", facts={"save_best": "ppl"}, line=2),
+                Record("eval", 300, metrics={"loss": 4.5, "acc": 0.5, "ppl": 90.5}, line=3),
+            ),
+        ),
     )
+
+    def parser(self, file: str) -> JoeyNMTParser:
+        """Return a fresh parser for a log."""
+        return JoeyNMTParser(self.patterns, RowReader(file, self.axis(), self.naming), self.naming)
 
     @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:

@@ -1,7 +1,11 @@
-"""The ``:::MLLOG`` lines of MLPerf training, in whatever else a benchmark prints."""
+"""The ``:::MLLOG`` lines of MLPerf training, in whatever else a benchmark prints.
+
+Its first rounds wrote ``:::MLPv0.5.0 resnet 1543000000.5 (train.py:7) eval_accuracy: {...}``.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +31,10 @@ _TRAINING = frozenset({"tracked_stats", "train_loss"})
 _STEPS = ("step_num", "step", "iteration", "train_step")
 _EPOCHS = ("epoch_num", "epoch", "epoch_count")
 _SAMPLES = ("samples_count", "samples_num")
+_EARLY = re.compile(
+    r":::MLPv0\.\d{1,2}\.\d{1,2} (?P<benchmark>[\w-]{1,40}) (?P<seconds>\d{9,11}(?:\.\d{1,9})?)"
+    r" \([^()\n]{1,400}\) (?P<key>\w{1,60})(?:: (?P<value>[^\n]{1,2000}))?\s*$"
+)
 
 
 class MLPerfText(JsonTextFormat):
@@ -42,6 +50,10 @@ class MLPerfText(JsonTextFormat):
     def is_own(self, statement: Json) -> bool:
         """Tell whether an object names an event."""
         return "event_type" in statement and "key" in statement
+
+    def object_in(self, line: str) -> Json | None:
+        """Return the event of a line, also of the first rounds; None if it has none."""
+        return super().object_in(line) or _early_event(line)
 
     def read(
         self, statement: Json, time: Mapping[str, float], number: int, rows: RowReader
@@ -103,7 +115,41 @@ class MLPerfText(JsonTextFormat):
 """,
             (Record("train", 7, None, 1700000060.5, {"loss": 2.5}, line=1),),
         ),
+        Sample(
+            """\
+:::MLPv0.5.0 toy 1543000000.5 (train.py:7) run_start
+:::MLPv0.5.0 toy 1543000060.5 (train.py:9) eval_accuracy: {"epoch": 4, "value": 0.25}
+:::MLPv0.5.0 toy 1543000090.5 (train.py:12) run_stop: {"success": true}
+""",
+            (
+                Record("config", facts={"time_is_utc": True}, line=2),
+                Record("config", facts={"step_unit": "epoch"}, line=2),
+                Record("eval", 4, 4.0, 1543000060.5, {"eval_accuracy": 0.25}, {"split": "val"}, 2),
+                Record("end", None, None, 1543000090.5, line=3),
+            ),
+        ),
     )
+
+
+def _early_event(line: str) -> Json | None:
+    """Return an event of the rounds before ``:::MLLOG`` as those after them write it."""
+    found = _EARLY.search(line) if ":::MLPv0" in line else None
+    if found is None:
+        return None
+    try:
+        held = json.loads(found["value"] or "null")
+    except (ValueError, RecursionError):
+        held = found["value"]
+    about: Json = held if isinstance(held, dict) else {"value": held}
+    if isinstance(about.get("success"), bool):
+        about = {**about, "status": "success" if about["success"] else "aborted"}
+    return {
+        "event_type": "",
+        "key": found["key"],
+        "value": about.get("value"),
+        "time_ms": 1000 * float(found["seconds"]),
+        "metadata": about,
+    }
 
 
 def _place(about: Json) -> tuple[int | None, float | None, dict[str, Any]]:

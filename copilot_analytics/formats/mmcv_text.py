@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from copilot_analytics.formats._base import Field, LogFormat, Sample
 from copilot_analytics.formats._numbers import IS_NUMBER, NUMBER
 from copilot_analytics.formats._openmmlab import (
@@ -22,10 +24,11 @@ from copilot_analytics.formats._openmmlab import (
     metric_fields,
     metrics_of,
 )
+from copilot_analytics.formats._splits import MEASURED_AFTER
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 _STAMP = re.compile(
@@ -86,6 +89,10 @@ def _is_training(pairs: Sequence[Pair]) -> bool:
     return any(pair.key == "time" or "loss" in pair.key for pair in pairs)
 
 
+def _is_result(field: Field) -> bool:
+    return field.name[0] != "#" and MEASURED_AFTER.search(field.name) is not None
+
+
 class MMCVTextParser(TextParser):
     """Reads a text log of mmcv."""
 
@@ -94,7 +101,26 @@ class MMCVTextParser(TextParser):
     stamp_names = _STAMP_NAMES
 
     def fields(self, line: str) -> Sequence[Field] | None:
-        """Tell where the numbers of a training line stand."""
+        """Tell where the numbers of a training line stand, unless it tells results as well."""
+        fields = self._row(line)
+        return None if fields is None or any(map(_is_result, fields)) else fields
+
+    def parse(self, line: str, number: int) -> Iterable[Record]:
+        """Read any other line; runners that log a last partial interval add the results to it."""
+        fields = self._row(line)
+        if fields is None:
+            return super().parse(line, number)
+        results = {f.name: float(line[f.start : f.end]) for f in fields if _is_result(f)}
+        rest = (field for field in fields if not _is_result(field))
+        columns = {f.name: np.array([float(line[f.start : f.end])]) for f in rest}
+        (row,) = self.block(columns, np.array([number])).records()
+        facts = {"split": "val"}
+        result = self._record(
+            "eval", row.step, row.epoch, row.time, number, metrics=results, facts=facts
+        )
+        return [row, result]
+
+    def _row(self, line: str) -> Sequence[Field] | None:
         if ("Epoch [" not in line and "Iter [" not in line) or len(line) > LONGEST_LINE:
             return None
         stamp = self.stamp(line)
@@ -309,6 +335,20 @@ lr_critic: 2.000e-04, eta: 0:01:00, time: 0.100, data_time: 0.001, loss_g: -0.50
                     line=2,
                 ),
                 Record("eval", 100, None, None, {"mIoU": 0.25}, {"split": "val"}, 3),
+            ),
+        ),
+        Sample(
+            """\
+2021-05-05 10:00:10,000 - toy - INFO - Epoch [1][10/15]\tlr: 1.000e-04, eta: 0:00:01, \
+time: 0.500, data_time: 0.001, loss: 1.5000
+2021-05-05 10:00:12,000 - toy - INFO - Epoch [1][15/15]\tlr: 1.000e-04, eta: 0:00:00, \
+time: 0.500, data_time: 0.001, loss: 1.2500, AP50: 0.5000, mAP: 0.2500
+""",
+            (
+                Record("train", 10, 10 / 15, metrics={"loss": 1.5}, line=1),
+                Record("train", 15, 1.0, metrics={"loss": 1.25, "lr": 1e-4}, line=2),
+                Record("eval", 15, 1.0, None, {"AP50": 0.5, "mAP": 0.25}, {"split": "val"}, 2),
+                Record("config", facts={"steps_per_epoch": 15}),
             ),
         ),
     )

@@ -73,7 +73,7 @@ class Courier:
     Attributes
     ----------
     commands : deque
-        Pairs of a chat and a command, to be answered by whoever knows the runs.
+        Pairs of a chat and a command, to be answered by whoever knows the runs, and then taken.
     notices : deque of str
         What the user should be told on the screen.
     ledger : Ledger
@@ -104,6 +104,7 @@ class Courier:
         self._beat_failed = False
         self._jobs: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
         self._drawings: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
+        self._sends = False  # messages that are due before any figure
         self._card_text = self._card_place = ""
         self._card_shown = ""
         self._card_at = float("-inf")
@@ -216,7 +217,7 @@ class Courier:
                 self.notices.append(f"sending failed: unexpected {type(error).__name__}")
                 busy = False
             least, most = _PAUSE_S
-            if self._drawings and not self.commands:
+            if self._drawings and not (self.commands or self._sends):
                 self._do(self._drawings.popleft())
             elif busy:
                 self._stop.wait(least)
@@ -240,7 +241,11 @@ class Courier:
         self._do_jobs()
         self._update_cards()
         self._beat()
-        return done is not None and bool(set(done.undelivered) - set(self._delivery.held(now)))
+        if done is None:
+            return False
+        owed = set(done.undelivered) - set(self._delivery.held(now))
+        self._sends = bool(owed - {*self._delivery.failing, *self._delivery.parked})
+        return bool(owed)
 
     def _do_jobs(self) -> None:
         while self._jobs:

@@ -19,9 +19,10 @@ from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.liveness import Pauses, Silence, gaps_of, judge_silence, judge_start
 from copilot_analytics.live.next_start import NextStart
 from copilot_analytics.live.pieces import Began, Bytes
-from copilot_analytics.live.quiet_logs import is_of_the_past, tick_after
+from copilot_analytics.live.quiet_logs import has_said_all, is_of_the_past, tick_after
 from copilot_analytics.live.rewriting import Rereading
 from copilot_analytics.live.sibling_logs import ENDINGS, SiblingLogs
+from copilot_analytics.live.staying import Staying
 from copilot_analytics.live.steady_clock import SleepMeter
 from copilot_analytics.live.tail import Tailer
 from copilot_analytics.live.trainer_states import told_session
@@ -115,7 +116,7 @@ class Following:
         make = partial(make, log_format=log_format, journals=journals)
         self._reading = Rereading(make, self._go_to, log_format, clock)
         self._writer, self._wall = WriterSearch(pid, writers), wall
-        self._next = NextStart(self.source, writers)
+        self._next, self.staying = NextStart(self.source, writers), Staying(writers)
         self._slept_s = SleepMeter(clock)
         self._tailer = Tailer(self.source, clock=clock, resume=place_of(first), lean=lean)
         self._next_look_s = _FIRST_LOOK_S
@@ -313,11 +314,14 @@ class Following:
         self.log.catch_up()
         self.caught_up = True
         self._pauses.evals_before = len(self.log.run.eval_log)
-        self._check_metric()
+        if self.log.run.metric_names or self.status in ENDED:
+            MetricAnalyzer(self._options).insist(self.log.run)  # one that is asked for is logged
         self._writer.look(self._place, now)
         self._ask_siblings(now)
         if self.silence_s(now) >= _FIRST_LOOK_S:
             self._ask_siblings(now, at_rest=True)
+        if has_said_all(self.log, self.silence_s(now), self.process):
+            self.log.settle(is_over=False)
         past = is_of_the_past(self.log.run, self.silence_s(now), self.process)
         if past and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
             self.log.settle()
@@ -329,11 +333,6 @@ class Following:
         if not self.log.run_key or self.status in ENDED:
             return []
         return self._siblings.ask(self.log, self._place, now, at_rest=at_rest)
-
-    def _check_metric(self) -> None:
-        """Complain at once about a metric that was asked for and is not among those logged."""
-        if self.log.run.metric_names or self.status in ENDED:
-            MetricAnalyzer(self._options).insist(self.log.run)
 
     def _judge(self, now: float) -> list[Event]:
         silence_s = self.silence_s(now)
@@ -368,8 +367,9 @@ class Following:
         events = [] if calm and self._lean else self._ask_siblings(now, at_rest=True)
         if self.status in ENDED:
             return events
-        unheard = self.process.state == "unknown" and silence_s > self.silence.limit_s
-        if verdict == "crashed" or unheard:
+        if verdict == "crashed" or has_said_all(
+            self.log, silence_s, self.process, self.silence.limit_s
+        ):
             events += self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events

@@ -25,13 +25,15 @@ Verdict: TypeAlias = Literal["running", "evaluating", "buffered", "stalled", "cr
 NEAR_THE_END = 0.995
 """From this progress on a run has come to its end: its last line may be one short of the plan."""
 
+SETTLE_S = 15.0
+"""So long the last lines of a process that has ended may take to come."""
+
 _UNSEEN_S = 1800.0
 _UNSEEN = {
     "start": "how long it takes to start is unknown",
     "eval": "no evaluation was seen yet",
 }
 _NETWORK_S = 90.0
-_SETTLE_S = 15.0
 _FEWEST_GAPS = 3
 _LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 _BUSY_PCT = 10.0
@@ -221,7 +223,7 @@ def judge_silence(
         return Silence("unknown", ("the log says that training has finished",), limit_s)
     if last_kind == "crash":
         return Silence("crashed", ("the log ends with a failure",), limit_s)
-    settled = age_s >= _SETTLE_S + (_NETWORK_S if network else 0.0)
+    settled = age_s >= SETTLE_S + (_NETWORK_S if network else 0.0)
     ended = _of_process(process, settled=settled)
     if ended is not None:
         return Silence(ended[0], (ended[1],), limit_s)
@@ -280,7 +282,7 @@ def judge_start(
     >>> judge_start(60, ProcessState("alive", 7), Path("train2.log"), was_held=True) is None
     True
     """
-    settled = age_s >= _SETTLE_S + (_NETWORK_S if network else 0.0)
+    settled = age_s >= SETTLE_S + (_NETWORK_S if network else 0.0)
     ended = process.state in {"gone", "zombie"}
     if process.state == "unknown" and process.pid is None:
         ended = age_s > (LEAST_SILENCE_S if was_held and not network else _UNSEEN_S)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import stat
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.analyzers._end import reached_end, reaches_end
 from copilot_analytics.analyzers.lifecycle import patience_s
 from copilot_analytics.errors import LogError
+from copilot_analytics.live.liveness import SETTLE_S
 from copilot_analytics.live.processes import process_of
-from copilot_analytics.records import Record
+from copilot_analytics.records import Record, records_of
 from copilot_analytics.wording import tells_year
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from copilot_analytics.live.log_session import LogSession
     from copilot_analytics.live.processes import ProcessState
     from copilot_analytics.run import Run
 
@@ -45,6 +49,48 @@ def is_of_the_past(run: Run, silence_s: float, process: ProcessState) -> bool:
     """
     over_s = _OVER_S if run.last_time is not None else _OVER_WITHOUT_STAMPS_S
     return silence_s > over_s and process.state != "alive"
+
+
+def has_said_all(
+    log: LogSession, silence_s: float, process: ProcessState, limit_s: float = math.inf
+) -> bool:
+    r"""Tell whether nothing more is waited for from a log that no process is known to write.
+
+    So it is after a silence longer than is usual; where training has come to its planned end,
+    already once a process that has just ended would have written its last lines. The last frame of
+    a bar, which tells the last evaluation, has no next one that shows it to be the last.
+
+    Parameters
+    ----------
+    log
+        The log.
+    silence_s
+        Seconds since the log grew.
+    process
+        What is known of its process.
+    limit_s
+        How long a silence is usual.
+
+    Examples
+    --------
+    >>> from copilot_analytics.live.processes import ProcessState
+    >>> from copilot_analytics.live.log_session import LogSession
+    >>> log = LogSession("train.log")
+    >>> lines = [b"Epoch %d/30 loss %.2f\n" % (n, 1.0 / n) for n in range(1, 31)]
+    >>> for part in (lines[:29], lines[29:]):
+    ...     _ = log.feed(b"".join(part))
+    ...     print(has_said_all(log, 20.0, ProcessState()))
+    False
+    True
+    """
+    if process.state in {"alive", "stopped"}:
+        return False
+    if process.state == "unknown" and silence_s > limit_s:
+        return True
+    if silence_s < SETTLE_S or not log.run_key:
+        return False
+    waiting = records_of(log.reader.settle())
+    return reached_end(log.run) != "no" or any(reaches_end(log.run, one) for one in waiting)
 
 
 def silence_of(log: Path, run: Run, now: float) -> float | None:

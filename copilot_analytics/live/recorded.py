@@ -16,16 +16,16 @@ from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.resumes import rotated_before, starts_of
 from copilot_analytics.live.settled import said_beside
 from copilot_analytics.live.trainer_states import TrainerStates, telling
-from copilot_analytics.reading.beside import joined
+from copilot_analytics.reading.beside import Beside, joined, words_beside
 from copilot_analytics.reading.detect import format_named
-from copilot_analytics.reading.run_folders import STATE, find_run, logs_beside
+from copilot_analytics.reading.run_folders import find_run, logs_beside
+from copilot_analytics.reading.saved_states import STATE
 from copilot_analytics.reading.sources import explained, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from copilot_analytics.analyzers._base import Options
-    from copilot_analytics.reading.beside import Beside
     from copilot_analytics.records import Item
     from copilot_analytics.run import Run
 
@@ -99,6 +99,8 @@ def recorded(
             logs = logs_beside(log)
             rotated = rotated if len(logs) == 1 else []  # which hold what came before themselves
             log, beside = joined(logs)
+        else:
+            beside = Beside(words=words_beside([log]))
     folder = file = None
     launch = 0
     if journals is None:

@@ -13,7 +13,13 @@ from copilot_analytics.live.processes import Writers, process_of
 from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.reading.beside import joined
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.run_folders import find_run, is_saved_state, logs_beside, logs_within
+from copilot_analytics.reading.run_folders import (
+    find_run,
+    is_event_file,
+    logs_beside,
+    logs_within,
+)
+from copilot_analytics.reading.saved_states import STATE
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.records import records_of
 
@@ -34,7 +40,8 @@ def log_in(directory: Path) -> Path:
 
     What a program printed may hold no line of training, which it writes to another log: the
     console of Lightning beside its ``metrics.csv``, or no more than the bar that stood there when
-    it crashed. A report joins both; one is followed.
+    it crashed. A report joins both; one is followed: not event files where another log says the
+    same, as in a report.
 
     Parameters
     ----------
@@ -48,15 +55,15 @@ def log_in(directory: Path) -> Path:
     """
     log = find_run(directory)
     rows = len(list(itertools.islice(_rows(log), _FEW_ROWS)))
-    saved = is_saved_state(log)  # with a checkpoint, after what is printed of its evaluation
-    if rows >= _FEW_ROWS and not saved:
+    saved = log.name == STATE  # with a checkpoint, after what is printed of its evaluation
+    if rows >= _FEW_ROWS and not saved and not is_event_file(log):
         return log
     since = log.stat().st_mtime - TOGETHER_S
     others = logs_within(directory) if saved else logs_beside(log)[1:]
     others = [one for one in others if one.stat().st_mtime >= since]
     trained = [log] if rows else []
     trained += [one for one in others if has_trained(one)]
-    trained = [one for one in trained if not is_saved_state(one)]  # nothing is added to one
+    trained = [one for one in trained if one.name != STATE]  # nothing is added to one
     return joined(trained)[0] if trained else log
 
 

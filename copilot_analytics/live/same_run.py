@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import CopilotError
-from copilot_analytics.reading.beside import Digest
+from copilot_analytics.reading.digests import Digest
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.reading.sources import read_chunks
 

@@ -9,17 +9,21 @@ they can have an answer, because to read them costs as much as to read the log i
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.live.trainer_states import TrainerStates
-from copilot_analytics.reading.beside import Beside, Digest, near, title
+from copilot_analytics.reading.beside import Beside
+from copilot_analytics.reading.digests import Digest, near, title
+from copilot_analytics.reading.last_words import last_words
 from copilot_analytics.reading.launches import LaunchFilter
-from copilot_analytics.reading.run_folders import SORTING, STATE, is_named_like_a_log
+from copilot_analytics.reading.run_folders import folders_of, format_of, is_named_like_a_log
+from copilot_analytics.reading.saved_states import STATE
 from copilot_analytics.reading.settings import stated_plan
+from copilot_analytics.reading.streams import REST_S, streams_of
 from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:
@@ -28,12 +32,10 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.live.log_session import LogSession
 
-_VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a folder for its name
 _MOST_ENTRIES = 200
 _MOST_SIBLINGS = 4  # more are the logs of other runs
 _MOST_BYTES = 8 << 20
 _MOST_BYTES_LEAN = 256 << 10
-_REST_S = 5.0  # so long a process takes at most from its last row to its last word and back
 _LOOK_S = (60.0, 600.0)
 _PLAN = frozenset({"config"})
 ENDINGS = frozenset({"crash", "end"})
@@ -165,10 +167,17 @@ class SiblingLogs:
     ) -> list[Said]:
         others = _others(log)
         new = [one for one in others if self._may_answer(log, one, most, rests_at)]
+        printed = streams_of([log]) if kinds >= ENDINGS else []
+        said = [
+            Said(replace(word, line=0), path.name)
+            for path in printed  # also in a crowd: their names tell whose they are
+            if path in new or self._may_answer(log, path, most, rests_at)
+            if format_of(path) is None
+            for word in last_words(path)
+        ]
         main = _digest(log, most) if new else None
         if main is None:
-            return []
-        said: list[Said] = []
+            return said
         for path in new:
             other = _digest(path, most)
             if other is None or not _is_of_the_run(main, other, alone=len(others) == 1):
@@ -189,7 +198,7 @@ class SiblingLogs:
             return False
         rests = rests_at is not None
         if rests_at is not None:
-            since, until = own.st_mtime - _REST_S, rests_at - _REST_S
+            since, until = own.st_mtime - REST_S, rests_at - REST_S
             if not since <= status.st_mtime <= until:
                 return False
         signs = status.st_size, status.st_mtime_ns, own.st_size, own.st_mtime_ns
@@ -207,15 +216,9 @@ def _others(log: Path) -> list[Path]:
     There are none if there are so many that they are logs of other runs.
     """
     found: list[Path] = []
-    folder = log.parent
-    folders = [folder]
-    if _VERSION.fullmatch(folder.name):
-        folders += [folder.parent, folder.parent.parent]
-    while folders[-1].name.lower() in SORTING:
-        folders.append(folders[-1].parent)
     try:
         since = log.stat().st_mtime - TOGETHER_S
-        for one in dict.fromkeys(folders):
+        for one in folders_of(log):
             for path in islice(one.iterdir(), _MOST_ENTRIES):
                 if not is_named_like_a_log(str(path)) or path == log or not path.is_file():
                     continue

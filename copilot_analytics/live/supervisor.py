@@ -308,8 +308,11 @@ class Supervisor:
 
     def _answer(self, now: float) -> None:
         while self._courier.commands:
-            chat, command = self._courier.commands.popleft()
-            obey(chat, command, self.runs, now, self._courier, self._draw_log)
+            chat, command = self._courier.commands[0]
+            try:
+                obey(chat, command, self.runs, now, self._courier, self._draw_log)
+            finally:
+                self._courier.commands.popleft()  # no figure is drawn before it is answered
 
     def _deliver(self, now: float) -> None:
         self._say(self._courier.notices)

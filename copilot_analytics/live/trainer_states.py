@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot_analytics.live.log_session import LogSession
-from copilot_analytics.reading.beside import Beside, Digest
-from copilot_analytics.reading.run_folders import saved_state
+from copilot_analytics.reading.beside import Beside
+from copilot_analytics.reading.digests import Digest
+from copilot_analytics.reading.saved_states import saved_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

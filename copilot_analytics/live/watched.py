@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import ends_a_remark
 from copilot_analytics.analysis import Analysis
+from copilot_analytics.live.staying import LEAST_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from copilot_analytics.events import Event
     from copilot_analytics.live.following import Following
 
-_LINGER_S = (10.0, 600.0)
 _GRIDS_S = (5.0, 0.5, 0.1)  # logs are looked at together: to wake up takes longer than a look
 _LOOKS_PER_S = 100.0  # at many logs, however fast they grow
 _MOST_APART_S = 5.0
@@ -80,6 +80,7 @@ class Watched:
     ended_at: float | None = None
     failures: int = 0
     given_up: bool = False
+    stays: bool = False  # said why it is still watched after its end
     begins_here: bool = False  # the run began under supervision: all of it is news
     met_at: float | None = None
 
@@ -141,15 +142,23 @@ class Watched:
             Seconds since 1970.
         linger_s
             How long to go on after the run has ended; None means 10 s after one that finished
-            and 10 min after others, which may be resumed.
+            and 10 min after others, which may be resumed, or that say that further parts follow,
+            and in any case as long as a process holds the log open for writing.
         """
         if self.given_up:
             return True
         if self.ended_at is None:
+            self.stays = False
             return False
-        if linger_s is None:
-            linger_s = _LINGER_S[0] if self.following.status == "finished" else _LINGER_S[1]
-        return now - self.ended_at >= linger_s
+        if linger_s is not None:
+            return now - self.ended_at >= linger_s
+        following, ended_s = self.following, now - self.ended_at
+        finished, place = following.status == "finished", following.file or following.path
+        why = following.staying.reason(place, now, ended_s, has_finished=finished)
+        if why and finished and ended_s >= LEAST_S and not self.stays:
+            self.stays = True
+            following.notices.append(f"{following.path}: the run is over, but {why}: watching on")
+        return not why
 
     @property
     def outcome(self) -> int:

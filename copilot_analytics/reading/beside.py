@@ -7,151 +7,35 @@ one run if their values agree where both have them, or else if they came equally
 
 from __future__ import annotations
 
-import math
 import re
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from copilot_analytics.errors import CopilotError
 from copilot_analytics.formats._splits import split_of
-from copilot_analytics.reading.parsing import LogReader
+from copilot_analytics.reading.digests import Digest, title
+from copilot_analytics.reading.last_words import last_words
 from copilot_analytics.reading.settings import stated_plan
-from copilot_analytics.reading.sources import read_chunks
+from copilot_analytics.reading.streams import streams_of
 from copilot_analytics.records import Block, Item, Record, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from copilot_analytics.records import Floats
+    from copilot_analytics.records import Floats, Ints
 
 RICHER = 1.2
 """So many times the values make another log of a run the main one."""
 
-_MOST_COMPARED = 1000  # rows whose values are compared, and all evaluations
-_AGREE = 2e-3  # relative: printed digits
-_MOST_APART = 0.05  # of the steps
-_TORN = 0.01  # of the values that one log says are no numbers, as blanks may be written
+_EVENTS = "tfevents"
+_EPISODES = "sb3_monitor"  # a row for each, of which the others tell means
+_MOST_ELSE = 3  # times the values, of measures that only event files hold
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
-_KINDS = frozenset({"checkpoint", "crash", "end", "resume"})
-_WRAPPING = re.compile(r"^(train|val|valid|validation|eval|test)[_/.]|[^a-z0-9]")
-
-
-@dataclass
-class Digest:
-    """What one log of a run holds.
-
-    Parameters
-    ----------
-    path
-        The log.
-    items
-        All that it says.
-    """
-
-    path: Path
-    items: list[Item]
-    values: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-    points: dict[tuple[str, float], float] = field(default_factory=dict)
-    first_step: int | None = None
-    last_step: int = 0
-    last_epoch: float = 0.0
-    spacing: int = 0
-    stamps: list[tuple[int, float]] = field(default_factory=list)
-    _rows: int = 0
-
-    @classmethod
-    def of(cls, path: Path) -> Digest | None:
-        """Read a log; None if it holds no training."""
-        reader = LogReader(str(path))
-        try:
-            items = [item for chunk in read_chunks(path) for item in reader.feed(chunk)]
-            items += reader.close()
-        except CopilotError:
-            return None
-        found = cls.holding(path, items)
-        return found if found.values else None
-
-    @classmethod
-    def holding(cls, path: Path, items: list[Item]) -> Digest:
-        """Return the digest of what a log says."""
-        found = cls(path, items)
-        for item in items:
-            found._add(item)
-        return found
-
-    def as_evaluation(self, split: str) -> Digest:
-        """Return it with the rows taken for evaluations on a part of the data."""
-        items: list[Item] = []
-        for item in self.items:
-            for record in records_of([item]):
-                if record.kind == "train":
-                    record = replace(record, kind="eval", facts={"split": split})
-                items.append(record)
-        return Digest.holding(self.path, items)
-
-    @property
-    def unit(self) -> str:
-        """What its steps count."""
-        return str(self.facts.get("step_unit", "iteration"))
-
-    def is_of_the_run_of(self, other: Digest) -> bool:
-        """Tell whether two logs are of one run."""
-        common = self.points.keys() & other.points.keys()
-        if common:
-            pairs = [(self.points[key], other.points[key]) for key in common]
-            torn = sum(math.isfinite(one) != math.isfinite(another) for one, another in pairs)
-            if torn > _TORN * len(common):  # of two runs from one seed, one turned NaN
-                return False
-            return sum(near(one, another) for one, another in pairs) >= 0.8 * len(common)
-        if self.unit == other.unit and self.last_step and other.last_step:
-            longest = max(self.last_step, other.last_step)
-            apart = max(_MOST_APART * longest, self.spacing, other.spacing, 1)
-            return abs(self.last_step - other.last_step) <= apart
-        return abs(self.last_epoch - other.last_epoch) <= 1.0
-
-    def _add(self, item: Item) -> None:
-        if isinstance(item, Record) and item.kind == "config":
-            self.facts.update(item.facts)
-        if isinstance(item, Record):
-            if item.kind in {"train", "eval"}:
-                self._add_row(item)
-            return
-        known = max(_MOST_COMPARED - self._rows, 0)
-        for record in item[:known].records():
-            self._add_row(record)
-        rest = item[known:]
-        self._rows += len(item)
-        if len(rest):
-            self.values += len(rest) * len(rest.metrics)
-            self.names |= {f"train {title(name)}" for name in rest.metrics}
-            self.last_step = max(self.last_step, int(rest.step.max()))
-            self.last_epoch = max(self.last_epoch, float(np.nan_to_num(rest.epoch).max()))
-            timed = np.isfinite(rest.time)
-            pairs = zip(rest.step[timed].tolist(), rest.time[timed].tolist(), strict=True)
-            self.stamps += pairs
-
-    def _add_row(self, row: Record) -> None:
-        self.values += len(row.metrics)
-        if row.step is not None:
-            self.first_step = row.step if self.first_step is None else self.first_step
-            if row.step > self.last_step:
-                self.spacing, self.last_step = row.step - self.last_step, row.step
-            if row.time is not None:
-                self.stamps.append((row.step, row.time))
-        if row.epoch is not None:
-            self.last_epoch = max(self.last_epoch, row.epoch)
-        place = row.epoch if self.unit == "epoch" or row.step is None else float(row.step)
-        for name, number in row.metrics.items():
-            kind = f"{row.kind} {title(name)}"
-            self.names.add(kind)
-            if place is not None:
-                self.points[kind, place] = number
+_ENDS = frozenset({"crash", "end"})
+_KINDS = _ENDS | {"checkpoint", "resume"}
 
 
 class Beside:
@@ -165,6 +49,9 @@ class Beside:
         The other logs of its run.
     plan
         What the settings beside them state of the plan.
+    words
+        How the run died, as a file without training tells; where a log tells how it ended, that
+        counts.
 
     Attributes
     ----------
@@ -185,21 +72,32 @@ class Beside:
         main: Digest | None = None,
         others: Sequence[Digest] = (),
         plan: Mapping[str, Any] | None = None,
+        words: Sequence[Record] = (),
     ) -> None:
         self.names = frozenset(other.path.name for other in others)
         self.states_plan = bool(plan)
         self._waiting: deque[tuple[float, Record]] = deque()
         self._stamps: tuple[Floats, Floats] | None = None
+        self._words = [replace(word, line=0) for word in words]
+        self._is_over = False
         facts: dict[str, Any] = dict(plan or {})
         if main is None:
             self._first = Record("config", facts=facts) if facts else None
             return
+        timed = [one for one in others if len(one.stamps) > 1 and one.unit == main.unit]
+        clock = max(
+            [main, *timed],
+            key=lambda one: (one.tells_date, bool(one.stamps), one is main, len(one.stamps)),
+        )
+        if clock is not main:
+            known = np.array(sorted(set(clock.stamps)), dtype=np.float64)
+            self._stamps = known[:, 0], known[:, 1]
         for other in others:
             facts = {**other.facts, **facts}
-            if not main.stamps and len(other.stamps) > 1 and other.unit == main.unit:
-                known = np.array(sorted(set(other.stamps)), dtype=np.float64)
-                self._stamps = known[:, 0], known[:, 1]
-            self._waiting += _additions(main, other)
+            added = _additions(main, other)
+            if other is not clock and not other.shares_clock_of(clock):
+                added = ((at, replace(record, time=None)) for at, record in added)
+            self._waiting += added
         self._waiting = deque(sorted(self._waiting, key=lambda pair: pair[0]))
         new = {
             name: fact
@@ -214,11 +112,13 @@ class Beside:
             first, self._first = self._first, None
             yield first
         if isinstance(item, Block):
-            yield from self._see_block(self._stamped(item))
+            self._is_over = False
+            yield from self._see_block(replace(item, time=self._times(item.step, item.time)))
         else:
+            self._is_over = item.kind in _ENDS or (self._is_over and item.kind != "train")
             if item.step is not None:
                 yield from self._due(item.step)
-            yield item
+            yield from self._with_more(self._stamped(item))
 
     def told(self, kinds: Collection[str]) -> Iterator[Record]:
         """Yield all records of some kinds that the other logs add, in their order."""
@@ -229,7 +129,22 @@ class Beside:
         """Yield what comes after the last item of the main log."""
         left, self._waiting = self._waiting, deque()
         for _, record in left:
+            self._is_over = self._is_over or record.kind in _ENDS
             yield record
+        words, self._words = self._words, []
+        yield from () if self._is_over else words
+
+    def _with_more(self, record: Record) -> Iterator[Record]:
+        """Yield a record; what other logs add to an evaluation is of the same one."""
+        apart: list[Record] = []
+        while record.kind == "eval" and self._waiting and self._waiting[0][0] == record.step:
+            more = self._waiting.popleft()[1]
+            if more.kind == "eval" and more.facts.get("split") == record.facts.get("split"):
+                record = replace(record, metrics={**more.metrics, **record.metrics})
+            else:
+                apart.append(more)
+        yield record
+        yield from apart
 
     def _see_block(self, block: Block) -> Iterator[Item]:
         start = 0
@@ -249,12 +164,20 @@ class Beside:
         while self._waiting and self._waiting[0][0] < step:
             yield self._waiting.popleft()[1]
 
-    def _stamped(self, block: Block) -> Block:
-        if self._stamps is None or np.isfinite(block.time).any():
-            return block
+    def _stamped(self, record: Record) -> Record:
+        if self._stamps is None or record.kind not in {"train", "eval"}:
+            return record
+        known = np.nan
+        if record.step is not None and record.kind == "train":  # an evaluation is over later
+            known = float(self._times(np.array([record.step]), np.array([np.nan]))[0])
+        return replace(record, time=known if np.isfinite(known) else None)
+
+    def _times(self, step: Ints, time: Floats) -> Floats:
+        """Return when steps were done: as the log that tells dates says, where another does not."""
+        if self._stamps is None:
+            return time
         steps, times = self._stamps
-        time = np.interp(block.step, steps, times, left=np.nan, right=np.nan)
-        return replace(block, time=time)
+        return np.interp(step, steps, times, left=np.nan, right=np.nan)
 
 
 def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
@@ -268,23 +191,55 @@ def joined(paths: Sequence[Path]) -> tuple[Path, Beside]:
     Returns
     -------
     path : Path
-        The richest log of that run; the preferred one unless another holds a fifth more values.
+        The richest log of that run; the preferred one unless another holds a fifth more values,
+        or as many as event files do.
     beside : Beside
         To be woven into its items.
     """
     plan = stated_plan(paths[0].parent)
     if len(paths) < 2:
-        return paths[0], Beside(plan=plan)
+        return paths[0], Beside(plan=plan, words=words_beside(paths))
     digests = [digest for path in paths if (digest := Digest.of(path)) is not None]
     if not digests or digests[0].path != paths[0]:
-        return paths[0], Beside(plan=plan)
+        return paths[0], Beside(plan=plan, words=words_beside(paths[:1]))
     digests = _by_split(digests)
     preferred = digests[0]
-    same = [one for one in digests if one is preferred or one.is_of_the_run_of(preferred)]
+    same = [one for one in digests if one is preferred or _belongs(one, preferred)]
     main = max(same, key=lambda one: one.values)
     if main.values < RICHER * preferred.values:
         main = preferred
-    return main.path, Beside(main, [one for one in same if one is not main], plan)
+    main = next((one for one in same if _is_as_good(one, main)), main)
+    others = [one for one in same if one is not main]
+    return main.path, Beside(main, others, plan, words_beside([one.path for one in same]))
+
+
+def _belongs(log: Digest, preferred: Digest) -> bool:
+    """Tell whether a log is of the run and speaks of it, and not of the episodes it played."""
+    return log.facts.get("log_format") != _EPISODES and log.is_of_the_run_of(preferred)
+
+
+def _is_as_good(log: Digest, events: Digest) -> bool:
+    """Tell whether a log says what event files say, which do not tell what their steps count.
+
+    A run of epochs writes the number of the epoch there, and what it evaluates at its end one
+    further on.
+    """
+    if events.facts.get("log_format") != _EVENTS or log.facts.get("log_format") == _EVENTS:
+        return False
+    common = log.names & events.names
+    own, its = (sum(name in common for name, _ in one.points) for one in (log, events))
+    return RICHER * own >= its > 0 and _MOST_ELSE * log.values >= events.values
+
+
+def words_beside(logs: Collection[Path]) -> list[Record]:
+    """Return how a run died, as what its process printed beside its logs tells.
+
+    Parameters
+    ----------
+    logs
+        The logs of the run.
+    """
+    return [word for path in streams_of(logs) for word in last_words(path)]
 
 
 def _by_split(digests: list[Digest]) -> list[Digest]:
@@ -320,11 +275,12 @@ def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
         if record.kind in _KINDS:
             yield (np.inf if step is None else float(step)), _placed(record, other)
         elif record.kind in {"train", "eval"}:
+            early = step is not None and step < (main.first_step or 0)
+            known = {name: f"{record.kind} {title(name)}" for name in record.metrics}
             missing = {
-                name: number
+                main.spelled.get(known[name], name): number
                 for name, number in record.metrics.items()
-                if f"{record.kind} {title(name)}" not in main.names
-                or (step is not None and step < (main.first_step or 0))
+                if early or known[name] not in main.names
             }
             same_axis = other.unit == main.unit and step is not None
             if missing and (same_axis or record.kind == "eval"):
@@ -343,27 +299,3 @@ def _step_of(main: Digest, record: Record) -> float:
     if record.epoch is None or not per_epoch:
         return np.inf
     return float(record.epoch) * float(per_epoch)
-
-
-def title(name: str) -> str:
-    """Return a metric without what names its split, as another log may call it.
-
-    Examples
-    --------
-    >>> title("val/acc_top1"), title("Acc top1")
-    ('acctop1', 'acctop1')
-    """
-    return _WRAPPING.sub("", name.lower())
-
-
-def near(one: float, other: float) -> bool:
-    """Tell whether two numbers are one, printed with more and fewer digits.
-
-    Examples
-    --------
-    >>> near(0.874, 0.87406), near(0.87, float("nan"))
-    (True, False)
-    """
-    if not (math.isfinite(one) and math.isfinite(other)):
-        return not (math.isfinite(one) or math.isfinite(other))
-    return abs(one - other) <= _AGREE * max(abs(one), abs(other)) + 1e-4

@@ -33,6 +33,9 @@ _CONTROL_SEQUENCE = re.compile(
     | [\x00-\x08\x0e-\x1f\x7f]                                # backspaces and the like
     """
 )
+# Of the pairs of GB2312, those of rows 16 to 87 are Chinese characters.
+_CHINESE = re.compile(rb"[\xb0-\xf7][\xa1-\xfe]")
+_GB2312 = re.compile(rb"(?:[\0-\x7f]++|[\xa1-\xa9][\xa1-\xfe]|[\xb0-\xf7][\xa1-\xfe])*+")
 _ANY_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\udc9b]")
 
 
@@ -103,11 +106,38 @@ def clean(raw: bytes) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def _in_utf8(lines: Lines) -> Lines:
+    """Return lines with those in GBK as UTF-8; each is told by itself, so that no cut matters."""
+    try:
+        if lines.text.isascii() or lines.text.decode():
+            return lines
+    except UnicodeDecodeError:
+        pass
+    texts = [_from_gbk(raw) for raw in lines.text.split(b"\n")[:-1]]
+    ends = np.cumsum(np.array([len(text) + 1 for text in texts], dtype=np.int64)) - 1
+    return Lines(b"\n".join([*texts, b""]), ends, lines.numbers)
+
+
+def _from_gbk(raw: bytes) -> bytes:
+    """Return a line as UTF-8 if it is no UTF-8 and all that is not ASCII in it are pairs of GB2312.
+
+    Those are the characters in use, and full stops and brackets of full width.
+    """
+    if not _CHINESE.search(raw):
+        return raw
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("gb2312", "replace").encode() if _GB2312.fullmatch(raw) else raw
+    return raw
+
+
 class LineSplitter:
     r"""Cuts chunks of bytes into complete lines.
 
     Lines end at ``\n``, ``\r\n`` and ``\r``. A mark of the byte order is taken off, and UTF-16
-    with one is decoded; NUL bytes are dropped. Where the chunks are cut never matters.
+    with one is decoded; so is a line of Chinese in GBK. NUL bytes are dropped. Where the chunks are
+    cut never matters.
 
     Parameters
     ----------
@@ -144,12 +174,12 @@ class LineSplitter:
         """Take the next bytes; return the lines that they complete."""
         if self._head is not None:
             chunk = self._without_mark(self._head + chunk)
-        return self._split(self._decoded(chunk))
+        return _in_utf8(self._split(self._decoded(chunk)))
 
     def close(self) -> Lines:
         """Return the last line if no line end follows it."""
         held, self._head = self._head or b"", None
-        tail = self._split(self._decoded(held, final=True))
+        tail = _in_utf8(self._split(self._decoded(held, final=True)))
         if self._skipping:
             self._skipping = False
             self.too_long += 1
@@ -158,7 +188,7 @@ class LineSplitter:
         text = tail.text + bytes(self._carry) + b"\n"
         self._carry.clear()
         ends = np.append(tail.ends, len(text) - 1)
-        return Lines(text, ends, np.append(tail.numbers, self.line))
+        return _in_utf8(Lines(text, ends, np.append(tail.numbers, self.line)))
 
     def _without_mark(self, head: bytes) -> bytes:
         """Look for a mark of the byte order; hold the first bytes while they may become one."""

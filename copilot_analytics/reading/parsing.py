@@ -11,6 +11,7 @@ from copilot_analytics.formats._base import ByteParser, LineParser, LogFormat
 from copilot_analytics.reading.byte_logs import ByteDetector, ByteReader
 from copilot_analytics.reading.crashes import CrashWatcher
 from copilot_analytics.reading.detect import Detection, Detector, format_named, known_formats
+from copilot_analytics.reading.last_words import failure_of
 from copilot_analytics.reading.lines import Lines, LineSplitter
 from copilot_analytics.reading.objects import ObjectReader
 from copilot_analytics.reading.replicas import ReplicaFilter
@@ -391,6 +392,5 @@ class LogReader:
         crashes += watcher.close()
         if not crashes:
             return ""
-        line, said = crashes[-1].line, crashes[-1].facts
-        text = f"{said['error']}: {said['message']}" if said["message"] else said["error"]
-        return f" The process died before it trained, at line {line}: {text}."
+        died = crashes[-1]
+        return f" The process died before it trained, at line {died.line}: {failure_of(died)}."

@@ -1,9 +1,12 @@
-"""Follows one of several processes whose output Ray or torchrun puts into one log.
+"""Follows one of several processes whose output Ray, MPI or torchrun puts into one log.
 
-Each line begins with ``(train_fn pid=71)``, or with ``[rank1]:`` or ``[default1]:``. The ranks of
-one training print the same lines, the trials of a search print lines that look the same: read as
-one training, either would be a muddle. Of lines that look the same but for their numbers, those of
-one process are left in.
+With Ray each line begins with ``(train_fn pid=71)``. The ranks of one training print the same
+lines, the trials of a search print lines that look the same: read as one training, either would be
+a muddle. Of lines that look the same but for their numbers, those of one process are left in.
+
+With ``mpirun --tag-output``, and so with Horovod, each begins with ``[1,0]<stdout>:``, with
+``torchrun --tee`` with ``[default0]:``, and with PyTorch what a rank says of a failure with
+``[rank0]:``. The tag is taken off, and all its processes are ranks of one training.
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ import numpy as np
 
 from copilot_analytics.reading.lines import Lines
 
-_MARKS = (b" pid=", b"[rank", b"[default")
+_MARK, _TAG_MARKS = b" pid=", (b"]<std", b"[default", b"[rank")
+_TAG = re.compile(
+    rb"^\[(?:(?:\d{1,4},)?(?P<mpi>\d{1,6})\]<std(?:out|err|diag)>:|default(?P<torch>\d{1,6})\]:"
+    rb"|rank(?P<rank>\d{1,6})\]: ?)"
+)
+_RANKS = b""  # the task of all ranks
 _PREFIX = re.compile(
     rb"^(?:\x1b\[[\d;]{0,12}m)?\((?P<task>[^\x1b\n]{1,100}) pid=(?P<pid>\d{1,10})"
     rb"(?:, ip=[\w.:]{1,40})?\)"
-    rb"|^\[(?P<of_ranks>rank|default)(?P<rank>\d{1,5})\]:"
 )
-_FIRST = (b"(", b"[", b"\x1b")
 _NUMBER = re.compile(rb"(?<![A-Za-z_])(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|nan|inf)")
 _NO_LETTERS = re.compile(rb"[^A-Za-z_]+")
 _LONGEST_LOOK = 300
@@ -63,29 +69,32 @@ class ReplicaFilter:
 
     def see(self, lines: Lines) -> Lines:
         """Take complete lines; return them with those of other processes blank."""
-        if not any(mark in lines.text for mark in _MARKS):
+        if not any(mark in lines.text for mark in (_MARK, *_TAG_MARKS)):
             return lines
         raw = lines.text.split(b"\n")[: lines.size]
-        kept = [line if self._is_followed(line) else b"" for line in raw]
+        kept = [self._said(line) for line in raw]
         if kept == raw:
             return lines
         ends = np.cumsum(np.array([len(line) + 1 for line in kept], dtype=np.int64)) - 1
         return Lines(b"\n".join(kept) + b"\n", ends, lines.numbers)
 
-    def _is_followed(self, line: bytes) -> bool:
-        prefix = _PREFIX.match(line) if line[:1] in _FIRST else None
+    def _said(self, line: bytes) -> bytes:
+        """Return what a line says to who follows one process, nothing if another prints it."""
+        tag = _TAG.match(line)
+        if tag is not None:
+            rest, rank = line[tag.end() :], tag["mpi"] or tag["torch"] or tag["rank"]
+            return rest if self._is_followed(_RANKS, rank, rest) else b""
+        prefix = _PREFIX.match(line) if _MARK in line else None
         if prefix is None:
-            return True
-        said = line[prefix.end() : prefix.end() + _LONGEST_LOOK]
-        look, numbers = _NUMBER.subn(b"", said)
-        if not numbers:
-            return True
-        words = _NO_LETTERS.sub(b" ", look)
-        if prefix["task"] is None:
-            return self._takes(prefix["of_ranks"], prefix["rank"], words, may_begin=False)
-        return self._takes(prefix["task"], prefix["pid"], words)
+            return line
+        rest = line[prefix.end() :]
+        return line if self._is_followed(prefix["task"], prefix["pid"], rest) else b""
 
-    def _takes(self, task: bytes, process: bytes, words: bytes, *, may_begin: bool = True) -> bool:
+    def _is_followed(self, task: bytes, process: bytes, said: bytes) -> bool:
+        look, numbers = _NUMBER.subn(b"", said[:_LONGEST_LOOK])
+        return not numbers or self._takes(task, process, _NO_LETTERS.sub(b" ", look))
+
+    def _takes(self, task: bytes, process: bytes, words: bytes) -> bool:
         look = self._looks.get((task, words))
         if look is None:
             if len(self._looks) < _MOST_LOOKS:
@@ -103,7 +112,7 @@ class ReplicaFilter:
         is_new = process not in look.others
         look.others.add(process)
         if process != self._followed.setdefault(task, look.owner):
-            begins = may_begin and is_new and look.lines >= _ESTABLISHED
+            begins = task != _RANKS and is_new and look.lines >= _ESTABLISHED
             if look is not self._main[task] or not (begins or look.silence >= _SILENT):
                 return False
             self._followed[task] = process

@@ -17,7 +17,9 @@ from copilot_analytics.errors import (
     UnreadableLogError,
 )
 from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.last_words import failure_of, last_words
 from copilot_analytics.reading.recognise import recognise
+from copilot_analytics.reading.saved_states import STATE, is_saved_state, saved_state, states_of
 from copilot_analytics.reading.sources import explained, read_chunks
 
 if TYPE_CHECKING:
@@ -44,9 +46,8 @@ SORTING = frozenset(
     "vis_data tf_logs tensorboard tb tb_logs logs log events summaries train training validation"
     " valid val eval test".split()
 )
-_CHECKPOINT = re.compile(r"checkpoint-(\d{1,9})")
-STATE = "trainer_state.json"
-"""What the Trainer of Hugging Face saves with each checkpoint."""
+_VERSION = re.compile(r"version_\d{1,9}")  # of a logger of Lightning, below a folder for its name
+_AT_ONCE_S = 60.0  # a process prints and logs the same
 _TWIN_S = 3600.0  # a text log and its JSON twin are written together
 
 
@@ -98,7 +99,9 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
     for candidate in found[:_MOST_JUDGED]:
         refusal = _why_no_log(Path(candidate.path), formats)
         if refusal is None:
-            return Path(_twin(candidate, found, formats).path)
+            own = _own_log(candidate, found, directory, formats)
+            own = own or _growing_log(candidate, found, formats)
+            return Path((own or _twin(candidate, found, formats)).path)
         refusals.append(f"{os.path.relpath(candidate.path, directory)} ({refusal})")
     tried = ", ".join(refusals[:8]) + (", ..." if len(refusals) > 8 else "")
     msg = (
@@ -124,6 +127,24 @@ def logs_within(directory: Path) -> list[Path]:
     return [Path(one.path) for one in sorted(_candidates(directory), reverse=True)]
 
 
+def folders_of(log: Path) -> list[Path]:
+    """Return the folders in which the run of a log may keep others: its own, and what it lies in.
+
+    Folders that only sort the logs of a run are gone up from.
+
+    Examples
+    --------
+    >>> [str(folder) for folder in folders_of(Path("a/tb_logs/version_0/metrics.csv"))]
+    ['a/tb_logs/version_0', 'a/tb_logs', 'a']
+    """
+    folders = [log.parent]
+    if _VERSION.fullmatch(folders[0].name):
+        folders += [log.parent.parent, log.parent.parent.parent]
+    while folders[-1].name.lower() in SORTING or (len(folders) == 1 and _stamp_of(log.parent.name)):
+        folders.append(folders[-1].parent)
+    return list(dict.fromkeys(folders))
+
+
 def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) -> list[Path]:
     """Return a log and the others that its run may have left, the log itself first.
 
@@ -141,10 +162,10 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
         Formats that count as logs, by name; None takes all that are installed.
     """
     formats = known_formats() if formats is None else formats
-    own = _format_of(log, formats)
+    own = format_of(log, formats)
     folder = log.parent.parent if log.parent.name.lower() in SORTING else log.parent
     stamp = _stamp_of(log.parent.name)
-    found = [log, *_trainer_states(log)]
+    found = [log, *states_of(log), *(_consoles_above(log, formats) if stamp else ())]
     for candidate in sorted(_candidates(folder), reverse=True)[:_MOST_JUDGED]:
         path = Path(candidate.path)
         inner = path.parent.relative_to(folder).parts
@@ -154,10 +175,26 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
             continue
         if is_saved_state(path) and path != saved_state(path.parent.parent):
             continue  # of a checkpoint before the last one
-        form = _format_of(path, formats)
+        form = format_of(path, formats)
         if form is not None and (own is None or formats[form].twin_of != own):
             found.append(path)
     return found
+
+
+def _consoles_above(log: Path, formats: Mapping[str, LogFormat]) -> list[Path]:
+    """Return the logs above a stamped folder that were written to together with the one in it."""
+    try:
+        ended = log.stat().st_mtime
+        near = [
+            path
+            for path in log.parent.parent.iterdir()
+            if _kind_of(path.name) == "text"
+            and not _stamp_of(path.name)
+            and abs(path.stat().st_mtime - ended) <= _AT_ONCE_S
+        ]
+    except OSError:
+        return []
+    return [path for path in sorted(near)[:_MOST_BESIDE] if format_of(path, formats) is not None]
 
 
 def _is_earlier_start(log: Path, newer: Path) -> bool:
@@ -169,58 +206,60 @@ def _is_earlier_start(log: Path, newer: Path) -> bool:
     return log.name == newer.name and log.parent != newer.parent and not folders & SORTING
 
 
-def _trainer_states(log: Path) -> list[Path]:
-    """Return the state of the Trainer that wrote event files or a checkpoint, its newest one."""
-    at = log.resolve()
-    if at.parent.parent.name == "runs":
-        folder = at.parent.parent.parent
-    elif _CHECKPOINT.fullmatch(at.parent.name) and at.name == STATE:
-        folder = at.parent.parent
-    else:
-        return []
-    newest = saved_state(folder)
-    return [newest] if newest is not None and newest != at else []
-
-
-def saved_state(folder: Path) -> Path | None:
-    """Return the newest state that the Trainer of Hugging Face saved in a folder; None if none.
-
-    It is kept with each checkpoint, and in the folder itself once the training is over.
+def format_of(path: Path, formats: Mapping[str, LogFormat] | None = None) -> str | None:
+    """Return the name of the format of a log by its first lines; None if it is none of these.
 
     Examples
     --------
-    >>> saved_state(Path("no/such/folder")) is None
+    >>> format_of(Path("no/such.log")) is None
     True
     """
-    try:
-        if (folder / STATE).is_file():
-            return folder / STATE
-        saved = [
-            (int(found[1]), path)
-            for path in folder.iterdir()
-            if (found := _CHECKPOINT.fullmatch(path.name)) and (path / STATE).is_file()
-        ]
-    except OSError:
-        return None
-    return max(saved)[1] / STATE if saved else None
-
-
-def is_saved_state(path: Path) -> bool:
-    """Tell whether a file is the state that the Trainer saved with a checkpoint.
-
-    Examples
-    --------
-    >>> is_saved_state(Path("out/checkpoint-80/trainer_state.json"))
-    True
-    """
-    return path.name == STATE and _CHECKPOINT.fullmatch(path.parent.name) is not None
-
-
-def _format_of(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
+    formats = known_formats() if formats is None else formats
     try:
         return recognise(read_chunks(path, 1 << 18), formats)
     except LogError:
         return None
+
+
+def _own_log(
+    console: _Found, found: list[_Found], directory: Path, formats: Mapping[str, LogFormat]
+) -> _Found | None:
+    """Return the log in a stamped folder of which a text above it is the console.
+
+    A trainer stamps its log with its start; the console ends with the run, and so looks newer.
+    """
+    folder = Path(console.path).parent
+    if not console.is_text or _is_stamped(Path(console.path), directory):
+        return None
+    for other in found:
+        path = Path(other.path)
+        if (
+            other.is_text
+            and folder in path.parents
+            and abs(other.modified - console.modified) <= _AT_ONCE_S
+            and _is_stamped(path, directory)
+            and _why_no_log(path, formats) is None
+        ):
+            return other
+    return None
+
+
+def _growing_log(
+    state: _Found, found: list[_Found], formats: Mapping[str, LogFormat]
+) -> _Found | None:
+    """Return the log that grew until a checkpoint was saved, if `state` was saved with one."""
+    if not is_saved_state(Path(state.path)):
+        return None
+    for other in found:
+        path = Path(other.path)
+        is_near = 0.0 <= state.modified - other.modified <= _TWIN_S
+        if path.name != STATE and is_near and _why_no_log(path, formats) is None:
+            return other
+    return None
+
+
+def _is_stamped(path: Path, directory: Path) -> bool:
+    return any(_stamp_of(name) for name in (directory.resolve().name, *path.parts))
 
 
 def _twin(candidate: _Found, found: list[_Found], formats: Mapping[str, LogFormat]) -> _Found:
@@ -290,6 +329,17 @@ def is_named_like_a_log(path: str) -> bool:
     return _kind_of(Path(path).name) is not None
 
 
+def is_event_file(path: Path) -> bool:
+    """Tell whether a file is named as TensorBoard names its own.
+
+    Examples
+    --------
+    >>> is_event_file(Path("runs/a/events.out.tfevents.1700000000.host"))
+    True
+    """
+    return path.name.startswith(_EVENTS)
+
+
 def _kind_of(name: str) -> str | None:
     stem = name.lower().removesuffix(".gz")
     ending = Path(stem).suffix
@@ -306,4 +356,7 @@ def _why_no_log(path: Path, formats: Mapping[str, LogFormat]) -> str | None:
         return "unreadable"
     except LogError:
         return "empty"
-    return None if found is not None else "no known format"
+    if found is not None:
+        return None
+    died = last_words(path) if path.suffix.lower() in _TEXT_ENDINGS else []
+    return f"no training, but {failure_of(died[-1])}" if died else "no known format"

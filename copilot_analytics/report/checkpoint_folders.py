@@ -14,7 +14,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.events import ENDED
-from copilot_analytics.reading.run_folders import STATE
+from copilot_analytics.reading.saved_states import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +31,8 @@ _BY_STEP = re.compile(
     r"^(?:\w{1,40}?[_-])?(?:global_?)?(?:step|iter|iteration)s?[_-]?(?P<step>\d{1,9})"
     r"(?:\.(?:pth?|ckpt|bin|safetensors|tar|pkl|npz|h5|keras|pdparams))+$"
 )
+# Stable-Baselines3 saves `rl_model_12000_steps.zip`.
+_BY_STEPS_DONE = re.compile(r"^\w{1,40}?_(?P<step>\d{1,12})_steps\.zip$")
 _VERSION = re.compile(r"version_\d{1,6}")
 _LOGS = (".log", ".out", ".err")
 _NO_CHECKPOINTS = frozenset(
@@ -175,7 +177,7 @@ def _as_checkpoint(entry: os.DirEntry[str]) -> _File | None:
     if not name.isprintable() or "`" in name:
         return None
     hf = _HF.match(name)
-    match = hf or _LIGHTNING.match(name) or _BY_STEP.match(name)
+    match = hf or _LIGHTNING.match(name) or _BY_STEP.match(name) or _BY_STEPS_DONE.match(name)
     if match is None:
         return None
     groups = match.groupdict()

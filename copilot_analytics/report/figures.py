@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +13,7 @@ import numpy as np
 from copilot_analytics.wording import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -43,6 +47,21 @@ _MARK_STYLES = {
     "crash": (ORANGE, "solid"),
 }
 _DPI = 140
+_EAST_ASIAN = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+)
 
 
 def draw_loss(data: LossFigure) -> Figure:
@@ -160,8 +179,33 @@ def draw_series(data: SeriesFigure) -> Figure:
 
 
 def to_png(figure: Figure, path: Any) -> None:
-    """Write a figure to a file or stream; equal figures give equal bytes."""
-    figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
+    """Write a figure to a file or stream; equal figures give equal bytes on one machine.
+
+    Names in Chinese, Japanese or Korean are drawn if a font for them is installed.
+    """
+    from matplotlib.text import Text
+
+    texts = [one for one in figure.findobj(Text) if _EAST_ASIAN.search(one.get_text())]
+    for text in texts:
+        text.set_fontfamily(["DejaVu Sans", *_east_asian_fonts()])
+    with _without_glyph_warnings():
+        figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+@lru_cache(maxsize=1)
+def _east_asian_fonts() -> tuple[str, ...]:
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _FONTS if name in installed)
+
+
+@contextmanager
+def _without_glyph_warnings() -> Iterator[None]:
+    """Say nothing of characters without a font: nobody who reads a log can mend that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def new_figure(height: float) -> Figure:
@@ -196,7 +240,9 @@ def legend_above(figure: Figure, handles: list[Artist] | None = None) -> None:
             handles=handles, loc="outside upper left", ncols=columns, fontsize=9, frameon=False,
             columnspacing=1.2,
         )  # fmt: skip
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        with _without_glyph_warnings():
+            fits = legend.get_window_extent().width <= figure.bbox.width
+        if columns == 1 or fits:
             return
         legend.remove()
 

@@ -27,7 +27,9 @@ _NO_NAME = re.compile(
     r"[\d_\-.:]*(\dT\d[\d_\-.:]*)?|scalars|None|console|train(ing)?|logs?|outputs?|std(out|err)|nohup|vis_data"
     r"|work_dirs?|runs?|experiments?|results?|lightning_logs|version_\d+|metrics|history"
     r"|trainer_(state|log)|checkpoint[-_]\d+|tensorboard|tb|events\.out\.tfevents.*|progress"
-    r"|tmp|root|home|data|content|kaggle|working|workspace",
+    r"|tmp|root|home|data|content|kaggle|working|workspace"
+    # folders of Ultralytics' tasks, of what wandb keeps, and of a launcher's attempts
+    r"|detect|segment|classify|pose|obb|files|attempt_\d+|[\da-f]{8}-[\da-f]{4}-[\da-f-]{22}\w*",
     re.IGNORECASE,
 )
 _BADGES = {"critical": "🔴", "warning": "🟠", "info": "🔵"}
@@ -82,6 +84,11 @@ def name_at(path: str, own: str = "") -> str:
     --------
     >>> name_at("/data/runs/t/train.log"), name_at("/data/cars/20240131T093000/output/train.log")
     ('t', 'cars')
+    >>> (
+    ...     name_at("/data/birds/runs/detect/train/results.csv"),
+    ...     name_at("/b/wandb/run-3/files/output.log"),
+    ... )
+    ('birds', 'run-3')
     """
     parts = re.split(r"[/\\]", os.path.abspath(path) if path else "")  # noqa: PTH100
     candidates = [_ENDING.sub("", name) for name in (own, *reversed(parts))]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from copilot_analytics.analyzers.stopping import CheckpointChoice
     from copilot_analytics.findings import Finding
     from copilot_analytics.report.which_checkpoint import Look, Usable
+    from copilot_analytics.run import Run
 
 _SAID_ABOVE = {"the run is over", "the run was interrupted", "the run crashed"}
 _STATES = {
@@ -77,7 +78,7 @@ def actions(analysis: Analysis) -> list[str]:
         lines.append(f"**{_IF_IT_RUNS.get(status, known)}.** {sentence(stop.reason)}.")
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
-    elif status in {"crashed", "interrupted"}:
+    elif status in {"crashed", "interrupted"} and _has_begun(analysis.run):
         last = newest(analysis, look)
         named = last if last == LAST else f"`{last}`, {LAST}"
         lines.append(f"To go on, resume from {named}.")
@@ -111,7 +112,10 @@ def _what_happened(analysis: Analysis) -> str:
     text = _STATES[life.status]
     if life.status == "waiting":
         return text + "."
-    text += f" after {extent(run)}" if life.status != "finished" else f": {extent(run)}"
+    if not _has_begun(run):
+        text += " before it logged a step"
+    else:
+        text += f" after {extent(run)}" if life.status != "finished" else f": {extent(run)}"
     if life.active_s:
         text += f" in {duration(life.active_s)}"
     if life.status == "crashed" and life.error:
@@ -127,6 +131,10 @@ def _what_happened(analysis: Analysis) -> str:
         if len(series.value):
             text += f"; {run.loss_names[0]} {number(series.value[0])} → {number(series.value[-1])}"
     return text + "."
+
+
+def _has_begun(run: Run) -> bool:
+    return bool(len(run.train_log) or len(run.eval_log) or run.last_step)
 
 
 def _and_others(analysis: Analysis) -> str:

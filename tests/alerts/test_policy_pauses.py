@@ -46,6 +46,30 @@ def test_flapping_is_named_once_then_silence_until_calm(policy, feed):
     assert told.kind in {"resolved", "withdrawn"}
 
 
+def test_what_came_and_went_while_it_was_only_worth_knowing_is_unstable_at_once(policy, feed):
+    """A level return is a plateau and none in turn, now worth a warning and now not."""
+    graver, lesser, titles = Severity.WARNING, Severity.INFO, []
+    steps = [
+        ("finding", graver, 0), ("resolved", graver, 20), ("finding", lesser, 300),
+        ("resolved", lesser, 400), ("finding", graver, 700), ("resolved", graver, 840),
+        ("finding", graver, 900),
+    ]  # fmt: skip
+    for kind, severity, at in steps:
+        event = feed(kind, "true_plateau", severity)
+        titles += [one.title for one in run(policy, [event], at, at + (60 if at >= 700 else 15))]
+    (title,) = titles
+    assert title.startswith("🔁 UNSTABLE")
+
+
+def test_what_becomes_graver_has_not_come_twice(policy, feed):
+    titles = []
+    for nth, severity in enumerate((Severity.INFO, Severity.WARNING, Severity.CRITICAL)):
+        event = feed("finding", "loss_spike", severity)
+        titles += [one.title for one in run(policy, [event], nth, nth + 0.5)]
+    titles += [one.title for one in run(policy, [feed("resolved", "loss_spike")], 100, 160)]
+    assert titles and not any("UNSTABLE" in title for title in titles)
+
+
 def test_flapping_anew_after_calm_is_named_anew(policy, feed):
     titles, now = [], 0.0
     for _ in range(2):

@@ -313,6 +313,24 @@ def test_the_eta_that_the_log_prints_tells_whether_it_ended_in_time():
     assert cut.reason.endswith("expected 1 min 50 s more")
 
 
+def test_an_eta_that_still_gets_better_says_nothing_of_the_end():
+    etas = [54_000.0, 31_000.0, 23_000.0, 15_500.0]  # while ten seconds a row pass
+    rows = [
+        Record("train", step=row, time=10.0 * row, metrics={"eta_s": eta}, line=row)
+        for row, eta in enumerate(etas, start=1)
+    ]
+    life, _ = judge(rows)
+    assert life.status == "interrupted"
+    assert life.reason.endswith("expected 4 h 18 min more")
+
+
+def test_an_eta_of_two_rows_more_is_no_end():
+    cut, _ = judge(unplanned(18, 1, eta_s=lambda row: float(round(1.75 * (20 - row)))))
+    assert cut.status == "interrupted"
+    done, _ = judge(unplanned(20, 1, eta_s=lambda row: float(round(1.75 * (20 - row)))))
+    assert done.status == "finished"
+
+
 def test_an_eta_that_starts_again_with_each_epoch_says_nothing_of_the_end():
     life, _ = judge(unplanned(38, 4, eta_s=lambda row: 10.0 * (10 - row % 10)))
     assert life.status == "unknown"

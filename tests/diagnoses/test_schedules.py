@@ -105,9 +105,22 @@ def test_what_a_drop_brings_is_waited_for_before_a_plateau_is_told() -> None:
     steps = run.eval_series(run.metric_names[0]).step
     for after, severity in ((1, Severity.INFO), (2, Severity.INFO), (3, Severity.WARNING)):
         drop = LrDrop(int(steps[-1 - after]), None, 9, 0.1, 0.01)
-        finding = plateau(TRUE_PLATEAU, rate=LearningRate(drops=(drop,)), run=run, main=main)
+        early = LrDrop(int(steps[0]), None, 3, 1.0, 0.1)  # no two drops foretell a third
+        rate = LearningRate(drops=(early, drop))
+        finding = plateau(TRUE_PLATEAU, rate=rate, run=run, main=main)
         assert finding is not None and finding.severity is severity
         assert finding.step == max(drop.step, SPAN.from_step)
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.3, Severity.INFO), (0.2, Severity.WARNING)])
+def test_a_drop_that_those_before_it_foretell_is_waited_for(
+    share: float, severity: Severity
+) -> None:
+    run = half_way()
+    drop = LrDrop(round(share * run.last_step / 0.5), None, 9, 0.1, 0.01)
+    main = replace(MAIN, name=run.metric_names[0])
+    finding = plateau(TRUE_PLATEAU, rate=LearningRate(drops=(drop,)), run=run, main=main)
+    assert finding is not None and finding.severity is severity
 
 
 @pytest.mark.parametrize(

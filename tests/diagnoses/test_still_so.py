@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from simulated_runs import found
 
+from copilot_analytics.diagnoses._base import Diagnosis
 from copilot_analytics.engine import Session
+from copilot_analytics.findings import Evidence, Finding, Severity
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -124,3 +126,28 @@ def test_a_best_long_ago_is_over_when_a_better_value_comes() -> None:
         lambda e: overfitting(e) if e < 28 else {"val_acc": 0.75},
     )  # fmt: skip
     assert told(session, "best_long_ago") == ["finding", "resolved"]
+
+
+def test_the_end_of_a_finding_is_told_in_the_words_of_its_beginning() -> None:
+    """Its title may count from elsewhere by then: a plateau from the newest drop of the rate."""
+
+    class Flat(Diagnosis):
+        name = "flat"
+        since = "epoch 54"
+        holds_for = 1
+
+        def check(self, run, results):
+            if run.last_step > 3:
+                return None
+            evidence = (Evidence("loss", "1.0"),)
+            return Finding(
+                "flat", Severity.WARNING, 1, f"flat since {self.since}", "", evidence, ""
+            )
+
+    rule = Flat()
+    session = Session(analyzers=(), diagnoses=(rule,))
+    for step in range(1, 6):
+        rule.since = "epoch 54" if step < 3 else "epoch 60"
+        session.update(Record("train", step, metrics={"loss": 1.0}, line=step))
+    texts = [event.text for event in session.events if event.key == "flat"]
+    assert texts == ["flat since epoch 54", "No longer so: flat since epoch 54"]

@@ -273,3 +273,21 @@ def test_what_sums_up_many_rows_of_an_epoch_ends_it() -> None:
 def test_rows_of_an_epoch_that_stand_apart_are_not_many_of_it() -> None:
     told = points(read(repeated("Epoch:", between="model saved\n")), "train")
     assert {step for step, _ in told} == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "planned"),
+    [
+        ("Epoch{0}/30", 12, 30),
+        ("Train|Epoch{0}/30|", 12, 30),
+        ("epoch{0}:", 12, None),
+        ("[Iter{0}00]", 1200, None),
+        ("EPOCH{0} Step{0}0,", 120, None),
+    ],
+)
+def test_a_counter_may_be_glued_to_its_number(place: str, step: int, planned: int | None) -> None:
+    text = "".join(f"{place.format(n)} loss: {3 - n / 10:.3f}\n" for n in range(1, 13))
+    records = read(text)
+    rows = points(records, "train")
+    assert (len(rows), rows[-1][0], rows[-1][1]["loss"]) == (12, step, 1.8)
+    assert facts(records).get("planned_epochs") == planned

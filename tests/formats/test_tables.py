@@ -54,6 +54,22 @@ def test_odd_cells_are_read_however_the_bytes_are_cut(size: int) -> None:
     assert run.first_time == 1704103200.25
 
 
+FLAIR = """\
+EPOCH\tTIMESTAMP\tTRAIN_LOSS\tTRAIN_F-SCORE\tDEV_LOSS\tDEV_F-SCORE\tTEST_LOSS\tTEST_F-SCORE
+0\t10:00:01\t0.5\t\t_\t0.75\t0.625\t_\t0.5
+1\t10:00:04\t0.25\t\t_\t0.5\t0.875\t_\t0.75
+2\t10:00:07\t0.125\t\t_\t0.375\t0.9375\t_\t0.8125
+"""
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_blank_cell_too_many_is_no_cell(size: int) -> None:
+    run = Run.from_records(_read(FLAIR, size, "loss.tsv"))
+    assert run.train_series("TRAIN_LOSS").value.tolist() == [0.5, 0.25, 0.125]
+    assert run.eval_series("DEV_F-SCORE").value.tolist() == [0.625, 0.875, 0.9375]
+    assert run.eval_series("DEV_LOSS").value.tolist() == [0.75, 0.5, 0.375]
+
+
 def test_semicolons_let_commas_be_decimal() -> None:
     run = _run("step;loss\n10;1,234\n20;0,5\n30;0,25\n")
     assert run.train_series("loss").value.tolist() == [1.234, 0.5, 0.25]

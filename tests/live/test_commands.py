@@ -104,7 +104,7 @@ def test_critical_news_and_answers_go_out_between_photos(watch, ledger):
     pigeon, order = watch.pigeon, []
     news = Message("ab12", "", "", "news", Severity.CRITICAL, "a crash")
     thread, _ = in_thread(watch)
-    wait_for(lambda: len(pigeon.sent) == 4)  # a crash and three runs that begin
+    wait_for(lambda: len(pigeon.sent) == 4, 60.0)  # a crash and three runs that begin
 
     def draw(watched, name):
         if not order.count("photo"):
@@ -118,8 +118,8 @@ def test_critical_news_and_answers_go_out_between_photos(watch, ledger):
     pigeon.reply = lambda text: order.append("eta" if "⏱" in text else "left out") or reply(text)
     watch._draw_log = draw
     pigeon.asked = [Command("plot")]
-    wait_for(lambda: order.count("photo") == 6, 30.0)
+    wait_for(lambda: order.count("photo") == 6, 60.0)
     watch.stop()
     thread.join(30.0)
     assert order[:2] == ["left out", "photo"]
-    assert order.index("a crash") < order.index("eta") < 6
+    assert {*order[2:4]} == {"a crash", "eta"}

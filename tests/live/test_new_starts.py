@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
+from event_files import scalars
 from supervised import Pigeon, passes, supervisor
 
 from copilot_analytics.api import analyze
 from copilot_analytics.live.follow_resumes import ResumedLogs
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.new_starts import NewStarts, new_starts
+from copilot_analytics.live.recorded import recorded
 from copilot_analytics.live.run_logs import log_in
-from copilot_analytics.reading.run_folders import logs_beside
+from copilot_analytics.reading.run_folders import find_run, logs_beside
 
 
 def table(first, last, loss=2.0):
@@ -138,3 +141,20 @@ def test_a_new_start_from_the_same_seed_is_not_taken_for_the_one_before_it(tmp_p
     for split in ("train", "val"):
         start(tmp_path / "split" / split, table(0, 20))
     assert len(logs_beside(tmp_path / "split" / "train" / "metrics.csv")) == 2
+
+
+def test_event_files_give_way_to_the_table_that_says_the_same(tmp_path):
+    log = tmp_path / "train" / "results.csv"
+    log.parent.mkdir()
+    rows = [f"{n},{3 / n:.5f},{1 - 1 / n:.5f}" for n in range(1, 30)]
+    log.write_text("\n".join(["epoch,train/box_loss,metrics/mAP50-95(B)", *rows]) + "\n")
+    events = log.with_name("events.out.tfevents.1.a")
+    tags = [(n, "train/box_loss", 3 / n) for n in range(1, 30)]
+    events.write_bytes(
+        scalars(tags + [(n, "metrics/mAP50-95(B)", 1 - 1 / n) for n in range(1, 31)])
+    )
+    os.utime(log, (9000, 9000))
+    os.utime(events, (9001, 9001))
+    assert find_run(tmp_path) == events
+    assert log_in(tmp_path) == log
+    assert log_in(tmp_path) == Path(recorded(tmp_path, journals=False).path)

@@ -23,6 +23,7 @@ from copilot_analytics.live.drawing import draw_apart
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.panel import PanelScreen, _progress
 from copilot_analytics.live.processes import ProcessState
+from copilot_analytics.live.quiet_logs import tick_after
 from copilot_analytics.live.screen import (
     PlainScreen,
     clock,
@@ -99,7 +100,7 @@ def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):
     following = watched.following
     assert " left (80 %" in answers.status(watched, following.grown_at)
     now = following.grown_at + 4000.0
-    following.log.add(following._tick({"silence_s": 4000.0, "verdict": "stalled"}))
+    following.log.add(tick_after(following.log.run, {"silence_s": 4000.0, "verdict": "stalled"}))
     assert following.status == "stalled"
     text = drawn([watched])
     assert "time left" not in text and "continue" not in text
@@ -110,7 +111,7 @@ def test_a_run_at_rest_shows_since_when_and_no_time_left(watched):
     assert answers.eta(watched, now).count("would be left if it went on") == 1
     row = next(line for line in drawn([watched] * 2).splitlines() if "stalled" in line)
     assert " s " not in row and " min" not in row
-    following.log.add(following._tick({"final": True}))
+    following.log.add(tick_after(following.log.run, {"final": True}))
     assert following.status == "interrupted" and "silent for" in answers.status(watched, now)
 
 

@@ -103,6 +103,22 @@ def test_a_replay_of_the_folder_tells_once_what_the_journal_holds_too(tmp_path, 
         assert Path(replay.log.path) == trainer.log
 
 
+@pytest.mark.parametrize("crowd", [0, 9])
+def test_a_traceback_in_a_file_without_training_is_the_crash(crowd, tmp_path, clock):
+    trainer = Trainer(tmp_path / "run", clock, console="stderr.txt")
+    for number in range(crowd):
+        trainer.say("{}", trainer.log.with_name(f"settings_{number}.json"))
+    trainer.train(4)
+    trainer.console.write_text("")
+    following = follow(trainer.log, clock)
+    settle(following, clock, 10)
+    assert following.status == "running"
+    trainer.say(TRACEBACK)
+    settle(following, clock, 60)
+    assert following.status == "crashed" and "CUDA out of memory" in _text(following, "crashed")
+    following.close()
+
+
 def _text(following, key):
     return next(event.text for event in following.log.run_events if event.key == key)
 

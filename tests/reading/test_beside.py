@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
 from event_files import scalars
 
 from copilot_analytics.reading.beside import Beside, joined
-from copilot_analytics.reading.run_folders import logs_beside
+from copilot_analytics.reading.run_folders import find_run, logs_beside
 from copilot_analytics.run import Run
 
 
@@ -237,3 +238,130 @@ def test_the_table_of_the_validation_may_hold_more(tmp_path):
     other = per_split(tmp_path, "val_log.csv", 0.1, "epoch,loss,f1")
     run = read(*joined([per_split(tmp_path, "train_log.csv", 0.0), other]))
     assert set(run.eval_log.metric_names) == {"loss", "f1"}
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 8 * 3600.0, 57 * 365.25 * 86400.0])
+def test_times_of_another_clock_are_left_out(tmp_path, offset_s):
+    """A console may print no year, and event files count in the time of the world."""
+    text = console(tmp_path, every=1, crash=False)
+    start = read(text, Beside()).first_time
+    rows = [(step, "val/acc", step / 1000) for step in range(200)]
+    events = tmp_path / "events.out.tfevents.1.a"
+    events.write_bytes(scalars(rows, start=start - offset_s - 1.0))
+    run = read(*joined([text, events]))
+    assert run.eval_series("val/acc").step.tolist()[:3] == [0, 1, 2]
+    assert run.last_time - run.first_time == pytest.approx(199.0)
+    timed = [one.time is not None for one in run.records if one.kind == "eval"]
+    assert all(timed) if not offset_s else not any(timed)
+
+
+def test_a_console_above_a_stamped_folder_is_of_the_run_in_it(tmp_path):
+    old, new = tmp_path / "20300101_000000", tmp_path / "20300101_090000"
+    for folder in (old, new):
+        folder.mkdir()
+        console(folder, crash=False, offset=0.3 * (folder is old))
+    log = new / "train.log"
+    printed = tmp_path / "nohup.out"
+    printed.write_text(console(tmp_path, offset=0.0).read_text())
+    (tmp_path / "train.log").unlink()
+    assert find_run(tmp_path) == log
+    assert logs_beside(log) == [log, printed]
+    run = read(*joined(logs_beside(log)))
+    assert [one.facts["error"] for one in run.records if one.kind == "crash"] == ["ValueError"]
+    os.utime(printed, (5000, 5000))
+    assert logs_beside(log) == [log], "it was written by another start"
+
+
+def epochs_console(folder, epochs=12):
+    """A console that names evaluations by their epoch, and tells no time."""
+    path = folder / "train.log"
+    path.write_text(
+        "".join(
+            f"Epoch {n}/{epochs} - loss: {3 / n:.6f} - val_loss: {3.2 / n:.6f}\n"
+            for n in range(1, epochs + 1)
+        )
+    )
+    return path
+
+
+def epochs_events(folder, epochs):
+    rows = [
+        row
+        for n in range(1, epochs + 1)
+        for row in (
+            (n, "loss", 3 / n),
+            (n, "val/loss", 3.2 / n),
+        )
+    ]
+    path = folder / "events.out.tfevents.1.a"
+    path.write_bytes(scalars(rows))
+    return path
+
+
+def test_a_log_is_preferred_to_event_files_that_say_the_same(tmp_path):
+    """They do not tell what a step counts, and may hold an evaluation after the last epoch."""
+    text, events = epochs_console(tmp_path), epochs_events(tmp_path, 13)
+    main, beside = joined([events, text])
+    assert main == text
+    run = read(main, beside)
+    assert run.meta.planned_epochs == 12 and run.counts_epochs and len(run.eval_log) == 12
+    dense = tmp_path / "events.out.tfevents.2.a"
+    dense.write_bytes(scalars([(n, "loss", 3 / n) for n in range(1, 400)]))
+    assert joined([dense, text])[0] == dense, "which holds more rows"
+
+
+def test_measures_that_another_log_adds_make_no_further_evaluation(tmp_path):
+    text, events = table(tmp_path), tmp_path / "events.out.tfevents.1.a"
+    rows = [(s, tag, 0.5 + s / 1000) for s in range(49, 200, 50) for tag in ("val/acc", "val/f1")]
+    events.write_bytes(scalars(rows))
+    run = read(*joined([text, events]))
+    assert run.eval_series("val_acc").step.tolist() == [49, 99, 149, 199]
+    assert run.eval_series("val/f1").step.tolist() == [49, 99, 149, 199]
+    assert len(run.eval_log) == 4
+
+
+def test_the_time_since_the_start_gives_way_to_the_date(tmp_path):
+    text = tmp_path / "train.log"
+    text.write_text(
+        "".join(
+            f"Epoch {n}: 100%|###| 20/20 [00:00<00:00, 99.0it/s, v_num=0, train_loss={3 / n:.4f}]\n"
+            for n in range(1, 30)
+        )
+    )
+    events = tmp_path / "events.out.tfevents.1.a"
+    events.write_bytes(scalars([(20 * n + 19, "train_loss", 3 / n) for n in range(1, 30)]))
+    main, beside = joined([text, events])
+    assert main == text
+    run = read(main, beside)
+    assert run.last_time - run.first_time == pytest.approx(28.0, abs=2.0)
+    assert run.first_time >= 1.7e9
+
+
+def test_rows_before_the_first_one_are_of_the_same_series(tmp_path):
+    """A console begins later than a table, and may call the loss otherwise."""
+    text = tmp_path / "train.log"
+    rows = [f"iter {step}: loss {5 / (1 + step):.5f}, time 10.00ms\n" for step in range(20, 400, 2)]
+    text.write_text("".join(rows))
+    csv = tmp_path / "metrics.csv"
+    found = [f"{step},{5 / (1 + step):.6f}" for step in range(0, 400, 10)]
+    csv.write_text("\n".join(["step,train_loss", *found]) + "\n")
+    main, beside = joined([text, csv])
+    assert main == text
+    run = read(main, beside)
+    assert run.train_series("loss").step.tolist() == [0, 10, *range(20, 400, 2)]
+    assert run.loss_names == ("loss",)
+
+
+def test_episodes_are_no_evaluations_of_the_run_beside_them(tmp_path):
+    csv = tmp_path / "progress.csv"
+    rows = [f"{n * 100},{20 + n},{30 + n if n % 5 == 0 else ''}" for n in range(1, 41)]
+    head = "time/total_timesteps,rollout/ep_rew_mean,eval/mean_reward"
+    csv.write_text("\n".join([head, *rows]) + "\n")
+    monitor = tmp_path / "monitor.csv"
+    played = [f"{20.0 + n},20,{n}.5" for n in range(1, 201)]
+    header = '#{"t_start": 1700000000.0, "env_id": "Pole"}'
+    monitor.write_text("\n".join([header, "r,l,t", *played]) + "\n")
+    main, beside = joined([csv, monitor])
+    assert main == csv
+    assert len(read(main, beside).eval_log) == len(read(csv, Beside()).eval_log)
+    assert joined([monitor])[0] == monitor

@@ -94,3 +94,25 @@ def test_it_can_be_pickled_anywhere():
         splitter = pickle.loads(pickle.dumps(splitter))  # noqa: S301  # our own bytes
         lines += splitter.feed(content[i : i + 1]).cleaned()
     assert lines == [(1, "aé"), (2, "b")]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_chinese_in_gbk_is_read_wherever_it_is_cut(size):
+    text = "第1轮 训练损失: 0.5、最佳\nplain\n\n第2轮 训练损失: 0.4"
+    raw, splitter = text.encode("gbk"), LineSplitter()
+    found = [
+        line
+        for start in range(0, len(raw), size)
+        for _, line in splitter.feed(raw[start : start + size]).cleaned()
+    ]
+    found += [line for _, line in splitter.close().cleaned()]
+    assert found == text.split("\n")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"caf\xe9 loss 0.5", b"1 \xff\xfe\xfd", "损失 0.5".encode() + b"\xff", b"50 \xb0 C"]
+)
+def test_what_is_no_chinese_stays_as_it_is(raw):
+    splitter = LineSplitter()
+    ((_, line),) = splitter.feed(raw + b"\n").cleaned()
+    assert line == raw.decode("utf-8", "replace")

@@ -106,9 +106,49 @@ def test_of_ranks_whose_losses_differ_the_first_is_followed(prefix: str) -> None
 def test_a_rank_that_is_behind_is_not_followed() -> None:
     ahead = [f"[rank0]: step: {step} loss: {3 - step / 10}\n" for step in range(1, 9)]
     behind = [f"[rank1]: step: {step} loss: {4 - step / 10}\n" for step in range(1, 9)]
-    assert kept("".join([*ahead, *behind])) == [line.rstrip() for line in ahead]
+    said = [line.rstrip().removeprefix("[rank0]: ") for line in ahead]
+    assert kept("".join([*ahead, *behind])) == said
 
 
 def test_what_only_one_rank_prints_is_left_in() -> None:
     text = "[rank3]: step: 1 loss: 2.5\n[rank0]: saved 3 files\n[rank3]: step: 2 loss: 2.25\n"
-    assert kept(text) == text.splitlines()
+    assert kept(text) == [line.partition(": ")[2] for line in text.splitlines()]
+
+
+def tagged(rank: int, said: str, stream: str = "stdout") -> str:
+    return f"[1,{rank}]<{stream}>:{said}\n"
+
+
+@pytest.mark.parametrize("size", [1 << 20, 11])
+def test_of_ranks_that_mpirun_tags_one_is_read_without_its_tag(size: int) -> None:
+    text = "".join(
+        tagged(
+            rank, f"Epoch {epoch}/9 train loss: {2 / (epoch + rank):.4f} val acc: {epoch + rank}"
+        )
+        for epoch in range(1, 10)
+        for rank in ((0, 1, 2) if epoch % 2 else (2, 0, 1))
+    )
+    points, launches = trained(text, size)
+    assert points == [(epoch, round(2 / epoch, 4)) for epoch in range(1, 10)]
+    assert launches == 0
+
+
+def test_a_rank_that_begins_to_print_late_begins_no_training() -> None:
+    text = "".join(tagged(0, f"Epoch {epoch}/9 train loss: {epoch}.5") for epoch in range(1, 8))
+    text += "".join(tagged(1, f"Epoch {epoch}/9 train loss: {epoch}.25") for epoch in range(1, 8))
+    assert kept(text) == [f"Epoch {epoch}/9 train loss: {epoch}.5" for epoch in range(1, 8)]
+
+
+def test_what_a_single_rank_says_is_left_in() -> None:
+    text = tagged(1, "Using TensorFlow backend.", "stderr") + "[7]<stderr>:loaded 3 weights\n"
+    assert kept(text) == ["Using TensorFlow backend.", "loaded 3 weights"]
+
+
+def test_tags_of_torchrun_are_taken_off_too() -> None:
+    text = "".join(
+        f"[default{rank}]:{{'loss': 1.{rank}, 'learning_rate': 0.1, 'epoch': {epoch}}}\n"
+        for epoch in range(1, 4)
+        for rank in (1, 0)
+    )
+    said = [f"{{'loss': 1.1, 'learning_rate': 0.1, 'epoch': {epoch}}}" for epoch in (1, 2, 3)]
+    assert kept(text) == said

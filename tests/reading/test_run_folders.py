@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -94,3 +95,19 @@ def test_what_was_tried_is_told(tmp_path):
         found(tmp_path)
     for part in ("a.log (no known format)", "b.log (empty)", "c.txt (unreadable)", "--log-format"):
         assert part in str(error.value)
+
+
+def test_the_log_that_grows_is_preferred_to_what_is_saved_with_a_checkpoint(tmp_path):
+    rows = [{"loss": 2.0 / n, "epoch": n / 9, "step": n} for n in range(1, 9)]
+    console = tmp_path / "console.log"
+    console.write_text(
+        "".join(f"{{'loss': {2.0 / n:.4f}, 'epoch': {n / 9}}}\n" for n in range(1, 9))
+    )
+    state = tmp_path / "out" / "checkpoint-8" / "trainer_state.json"
+    state.parent.mkdir(parents=True)
+    document = {"log_history": rows, "global_step": 8, "epoch": 0.9, "max_steps": 90}
+    state.write_text(json.dumps(document, indent=2))
+    for at, newest in ((9030, console), (9000 + 7200, state)):
+        os.utime(console, (9000, 9000))
+        os.utime(state, (at, at))
+        assert find_run(tmp_path) == newest

@@ -112,6 +112,7 @@ def test_the_one_that_lightning_kept_is_named_from_the_folder_of_the_run(tmp_pat
         ),
         (("model-epoch=9.ckpt", "last.ckpt"), "model-epoch=9.ckpt"),
         (("step_400.pt", "step_480.pt"), "step_400.pt"),
+        (("rl_model_400_steps.zip", "rl_model_480_steps.zip"), "rl_model_400_steps.zip"),
         (("ckpt_iter_000400.pth", "ckpt_iter_000480.pth"), "ckpt_iter_000400.pth"),
         (
             ("epoch=9-step=800.ckpt", "epoch=10-step=880.ckpt"),

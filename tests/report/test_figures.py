@@ -177,3 +177,11 @@ def test_the_same_analysis_gives_the_same_bytes(analysis: Analysis) -> None:
         return stream.getvalue()
 
     assert png() == png()
+
+
+def test_names_in_chinese_are_drawn_without_warnings() -> None:
+    records = [Record("train", step=k, metrics={"训练损失": 3 / k}, line=k) for k in range(1, 40)]
+    drawn = dataclasses.replace(make_analysis(make_run()), run=Run.from_records(records))
+    stream = io.BytesIO()
+    to_png(draw_loss(loss_figure(drawn)), stream)
+    assert stream.getvalue().startswith(b"\x89PNG")
