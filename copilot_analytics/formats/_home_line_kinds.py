@@ -69,7 +69,8 @@ _END = re.compile(
     r"|(?:[\w\uac00-\ud7a3]{1,20}\s){0,3}(?:학습|훈련)(?:이|을)?\s?(?:완료|종료)|学習(?:が)?(?:完了|終了)"
     r"|обучение (?:завершено|окончено)"
     r"|早停(?:触发|机制触发)|触发早停"
-    r"|environment solved in \d)"
+    r"|environment solved in \d|(?:environment |task |problem )?solved!"
+    r"|end of training\b\W{0,3}(?:\||$))"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
@@ -130,7 +131,7 @@ def end_of(message: str) -> dict[str, Any]:
     >>> end_of("Early stopping at 9 "), end_of("Training complete")
     ({'reason': 'Early stopping at 9', 'stopped_early': True}, {'reason': 'Training complete'})
     """
-    facts: dict[str, Any] = {"reason": message.strip()}
+    facts: dict[str, Any] = {"reason": message.strip(" \t|")}
     if _OUT_OF_PATIENCE.match(said_in(message)):
         facts["stopped_early"] = True
     return facts
