@@ -198,9 +198,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         """Tell whether the log said that it stops early, and has not trained since."""
         if self._end is None or self._end[1:] != (len(run.train_log), run.last_step):
             return False
-        facts = self._end[0].facts
-        stopped = str(facts.get("reason", "")).startswith("early stopping")
-        return stopped or bool(facts.get("stopped_early"))
+        return bool(self._end[0].facts.get("stopped_early"))
 
     def _follow_time(self, run: Run, record: Record) -> None:
         log = run.train_log

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Sample
 from copilot_analytics.formats._pairs import COLON_PAIRS
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern, StatementFormat
@@ -46,7 +46,7 @@ class ESPnet2Text(StatementFormat):
         Pattern(
             "end",
             re.compile(r"\[Early stopping\].*The training was stopped at \d{1,9} ?epoch"),
-            facts={"reason": "early stopping"},
+            facts=OUT_OF_PATIENCE,
         ),
         Pattern(
             "end",

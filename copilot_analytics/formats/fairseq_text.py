@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Name, Naming, RowReader
 from copilot_analytics.formats._statements import Pattern, StatementFormat, StatementParser
@@ -137,7 +137,7 @@ class FairseqText(StatementFormat):
         Pattern(
             "end",
             re.compile(r"\bearly stop since valid performance hasn't improved"),
-            facts={"reason": "early stopping"},
+            facts=OUT_OF_PATIENCE,
         ),
         Pattern(
             "end",

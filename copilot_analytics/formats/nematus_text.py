@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern, StatementFormat
@@ -43,7 +43,7 @@ class NematusText(StatementFormat):
         Pattern(
             "end",
             re.compile(r"\bEarly Stop!"),
-            facts={"reason": "early stopping"},
+            facts=OUT_OF_PATIENCE,
         ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (

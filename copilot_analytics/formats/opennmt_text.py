@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming
 from copilot_analytics.formats._statements import Pattern, StatementFormat
@@ -47,7 +47,7 @@ class OpenNMTText(StatementFormat):
         Pattern(
             "end",
             re.compile(r"\bTraining finished after not improving\. Early Stop!"),
-            facts={"reason": "early stopping"},
+            facts=OUT_OF_PATIENCE,
         ),
     )
     samples: ClassVar[tuple[Sample, ...]] = (
@@ -69,7 +69,7 @@ sents: 3000; bsz: 300/ 200/10; 3000/3200 tok/s; 60 sec;
                 Record("eval", 100, metrics={"perplexity": 700.25}, line=3),
                 Record("eval", 100, metrics={"accuracy": 7.25}, line=4),
                 Record("checkpoint", facts={"path": "toy_step_100.pt"}, line=5),
-                Record("end", facts={"reason": "early stopping"}, line=6),
+                Record("end", facts=OUT_OF_PATIENCE, line=6),
             ),
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from copilot_analytics.formats._base import Sample
+from copilot_analytics.formats._base import OUT_OF_PATIENCE, Sample
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._pairs import COLON_PAIRS
 from copilot_analytics.formats._rows import Naming
@@ -45,7 +45,7 @@ class SockeyeText(StatementFormat):
         Pattern(
             "end",
             re.compile(r"\bMaximum number of not improved checkpoints \(\d{1,9}\) reached"),
-            facts={"reason": "early stopping"},
+            facts=OUT_OF_PATIENCE,
         ),
         Pattern(
             "end",
