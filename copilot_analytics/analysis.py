@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from copilot_analytics.analyzers._fold_results import FoldResult
     from copilot_analytics.engine import Session
     from copilot_analytics.events import Event
     from copilot_analytics.findings import Finding, NotJudged
@@ -49,6 +50,8 @@ class Analysis:
         How many earlier runs the same log holds.
     others
         Answers of further analyzers, by name.
+    folds
+        What became of each fold of a cross-validation that the same log holds, this run last.
     """
 
     run: Run
@@ -66,6 +69,7 @@ class Analysis:
     not_judged: tuple[NotJudged, ...]
     earlier_runs: int
     others: dict[str, Any]
+    folds: tuple[FoldResult, ...] = ()
 
     @classmethod
     def of(cls, session: Session) -> Analysis:
@@ -87,6 +91,7 @@ class Analysis:
             not_judged=tuple(session.not_judged),
             earlier_runs=len(session.earlier_runs),
             others=results.by_name(),
+            folds=tuple(session.folds),
         )
 
     def __getitem__(self, name: str) -> Any:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from copilot_analytics.analyzers._base import Analyzer, Fold, Options, Results
+from copilot_analytics.analyzers._fold_results import FoldResult, result_of_fold
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.diagnoses._worse import gives_way
 from copilot_analytics.events import OUTDONE, OVER, Event
 from copilot_analytics.findings import Severity
@@ -80,6 +82,7 @@ class Session:
         self._standing: dict[str, _Standing] = {}
         self._judged_run = self._fold.run
         self._waited_until: float | None = None
+        self._ended_folds: list[FoldResult] = []
         self.events: list[Event] = []
 
     @property
@@ -91,6 +94,12 @@ class Session:
     def earlier_runs(self) -> list[Run]:
         """Runs that the log held before its last launch."""
         return self._fold.earlier
+
+    @property
+    def folds(self) -> list[FoldResult]:
+        """What became of each fold that the log holds, the one that goes on last."""
+        last = self._fold_result() if self._ended_folds else None
+        return [*self._ended_folds, last] if last is not None else list(self._ended_folds)
 
     @property
     def results(self) -> Results:
@@ -117,7 +126,20 @@ class Session:
             self._waited_until = None
         elif item.kind == "tick" and item.time is not None:
             self._waited_until = item.time
-        self._fold.update(item)
+        if isinstance(item, Record) and item.kind == "launch":
+            self._put_aside(item)
+        else:
+            self._fold.update(item)
+
+    def _put_aside(self, launch: Record) -> None:
+        """Begin another run, and keep what became of the one before if it was a fold."""
+        ended, result = self.run, self._fold_result()
+        self._fold.update(launch)
+        if result is not None and self.run is not ended:
+            self._ended_folds.append(result)
+
+    def _fold_result(self) -> FoldResult | None:
+        return result_of_fold(self.run, self.results.by_name().get(MetricAnalyzer.name))
 
     def close(self, *, silence_s: float | None = None) -> None:
         """Say that the log ends here.

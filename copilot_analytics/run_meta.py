@@ -44,6 +44,7 @@ class RunMeta:
     gpu_name: str | None = None
     seed: int | None = None
     work_dir: str | None = None
+    fold: int | None = None
     time_is_utc: bool = False
     eval_samples: int | None = None
     notes: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "gpu_name",
         "seed",
         "work_dir",
+        "fold",  # number of the fold of a cross-validation that the run is
         "time_is_utc",
         "eval_samples",  # examples that every evaluation is of; 0 if they differ in size
     ),

@@ -19,6 +19,7 @@ from copilot_analytics.alerts.advice import (
     would_have_saved,
 )
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
+from copilot_analytics.analyzers._fold_results import folds_in_words
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 from copilot_analytics.wording import begun, duration, in_words, number, plural
@@ -219,6 +220,8 @@ def _ended(
 ) -> Words:
     """Write how a run ended and which checkpoint to use."""
     lines = [_state(analysis), *_situation(analysis)]
+    folds = folds_in_words(analysis.folds)
+    lines += [begun(folds)] if folds else []
     if analysis.life.status == "finished":
         unlearned = learns_nothing(analysis)
         first = checkpoint(analysis, context) if unlearned is None else unlearned.recommendation

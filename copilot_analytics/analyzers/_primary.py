@@ -69,6 +69,8 @@ _RANGE = re.compile(r"0?\.?5\d?[-:]0?\.?95")
 _ONE_THRESHOLD = re.compile(r"m?ap[_@]?(?:\d{2}|0?\.\d{1,2})$")
 _OVERALL = re.compile(r"(^|[._/\-@ ])(mean|macro|avg|average|overall|total|all|m(?=iou|dice|acc))")
 _EXTREME = re.compile(r"(?<![a-z])(max|min)(?![a-z])")
+_OF_ONE_EPISODE = re.compile(r"^(?:last|latest|current|episode|ep)_")
+_MEAN_HEAD = re.compile(r"^(?:mean|avg|average|running|moving_average|moving_avg)_")
 _MEAN_OF = re.compile(r"(?P<head>\S{1,60}[_\- ])(mean|macro|avg|average|overall)", re.IGNORECASE)
 UNRANKED = 60
 
@@ -99,6 +101,8 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         part += 1
     if _EXTREME.search(key) and _means_of(key) & {re.sub(r"\s+", "_", n.lower()) for n in names}:
         part += 1
+    if is_a_return(name) and _is_of_one_episode(key, names):
+        part += 1
     if tail.endswith("_reward") and any(other.strip().lower() == "reward" for other in names):
         part += 1
     if "kitti" in key and "overall" not in key:
@@ -113,6 +117,15 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
         if pattern.search(tail) or (tail != key and pattern.search(key)):
             return rank, part, place
     return UNRANKED, part, place
+
+
+def _is_of_one_episode(key: str, names: Sequence[str]) -> bool:
+    """Tell whether a return is that of the last episode, and the mean of several stands by it."""
+    if not _OF_ONE_EPISODE.match(key):
+        return False
+    plain = _OF_ONE_EPISODE.sub("", key)
+    means = (o for o in (re.sub(r"\s+", "_", n.lower()) for n in names) if _MEAN_HEAD.match(o))
+    return any(_OF_ONE_EPISODE.sub("", _MEAN_HEAD.sub("", mean)) == plain for mean in means)
 
 
 def _without_range(key: str) -> str:

@@ -120,7 +120,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         names_cause = record.kind == "crash" and self._is_in_the_dark(run)
         if record.kind == "crash" and not self._was_stopped(run):
             self._crash = (record, len(run.train_log), len(run.eval_log))
-        elif record.kind == "end" and not self._gave_up(run):
+        elif record.kind == "end" and not self._gave_up(run) and not self._was_stopped(run):
             self._end = (record, len(run.train_log), run.last_step)
         self._follow_time(run, record)
         before = self._now
@@ -189,6 +189,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         crash, trained, judged = self._crash
         if len(run.train_log) < trained or len(run.eval_log) < judged:
             return False
+        if _ending(crash)[0] == "interrupted":
+            judged = len(run.eval_log)  # what is left of the run may be tested yet
         if len(run.train_log) + len(run.eval_log) > trained + judged + _MOST_HELD:
             return False
         lines = (*run.train_log.line[trained:].tolist(), *run.eval_log.line[judged:].tolist())

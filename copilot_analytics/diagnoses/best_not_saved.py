@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from copilot_analytics.analyzers._base import Results
     from copilot_analytics.run import Run
 
+_FEWEST = 2
+
 
 class BestNotSaved(Diagnosis):
     """Checkpoints are saved, but not where the metric was best, nor where it ties."""
@@ -37,8 +39,8 @@ class BestNotSaved(Diagnosis):
             return None
         steps = [(saved_at(run, saved), saved) for saved in run.checkpoints[-200:]]
         known = [(step, saved) for step, saved in steps if step is not None]
-        if not known:
-            return None
+        if len({step for step, _ in known}) < _FEWEST:
+            return None  # what is saved in the end, or when it is interrupted, tells of no others
         near, saved = min(known, key=lambda pair: abs(pair[0] - (main.best_step or 0)))
         known_margin = main.tie_margin is not None
         margin = difference_text(main.tie_margin or 0.0, main.scale) if known_margin else "unknown"

@@ -107,6 +107,14 @@ class Axis:
         """Take that the first epoch has at least so many iterations, although no line said so."""
         self._length.of_inner(np.array([1.0]), np.array([length]))
 
+    def is_at(self, epoch: float) -> bool:
+        """Tell whether a line that names an epoch speaks of the one that goes on.
+
+        Some scripts count from 0 in their rows and from 1 in what they say beside them.
+        """
+        named = epoch - (self._epoch_base or 0)
+        return self._epochs_done is not None and named - self._epochs_done in {0.0, 1.0}
+
     def end(self, epoch: Floats) -> Floats:
         """Take rows that sum up epochs, as printed; return the epochs done at their ends."""
         self._done(epoch[:1])

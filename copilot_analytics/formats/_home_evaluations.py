@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_row_fields import number_of, numbers_of
-from copilot_analytics.formats._home_vocabulary import is_bookkeeping, split_in
+from copilot_analytics.formats._home_vocabulary import base_of, is_bookkeeping, split_in
 from copilot_analytics.records import Block
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _RUNNING = ("#run", "#inner", "#sample", "#count")
 _NO_PLACE = frozenset({*_RUNNING, "#run_of", "#inner_of", "#sample_of", "#count_of"})
 _NEARLY_ALL = 0.9
 _OFTEN = 3
+_FEWEST_DIGITS = 3  # behind the point, of numbers that agree by no chance
 
 
 @dataclass(slots=True)
@@ -147,20 +148,27 @@ class Evaluations:
             if self._chain == 1 or numbers[counter] >= _NEARLY_ALL * total:
                 yield from self.release()
 
-    def chosen_by(self, numbers: set[float]) -> str | None:
+    def chosen_by(self, called: str, printed: Sequence[float]) -> str | None:
         """Return the measure by which checkpoints are kept, the first time that it is certain.
 
         Parameters
         ----------
-        numbers
-            What a line prints that speaks of the best result: the latest of that measure.
+        called
+            What a line that speaks of the best result calls the measure; it may be empty.
+        printed
+            What it prints: the latest of that measure.
         """
         if self._held is not None and self._chain == 1:
             self._note(self._held)
-        names = [name for name, number in self._latest.items() if number in numbers]
-        if self._chosen_by is not None or len(names) != 1:
+        if self._chosen_by is not None:
             return None
-        self._chosen_by = names[0]
+        plain = base_of(called)
+        told = (
+            [name for name, number in self._latest.items() if number in printed],
+            [name for name in self._latest if plain and base_of(name) == plain],
+            [n for n, latest in self._latest.items() if any(_rounds(latest, p) for p in printed)],
+        )
+        self._chosen_by = next((names[0] for names in told if len(names) == 1), None)
         return self._chosen_by
 
     def learn(self, items: Sequence[Item]) -> None:
@@ -234,6 +242,12 @@ class Evaluations:
             numbers["#step"] = count
         for split, metrics in result.metrics.items():
             yield from self._rows.reader.evaluation({**numbers, **metrics}, result.line, split)
+
+
+def _rounds(one: float, other: float) -> bool:
+    """Tell whether two numbers are the same one, printed with more and with fewer digits."""
+    digits = min(len(repr(number).partition(".")[2]) for number in (one, other))
+    return digits >= _FEWEST_DIGITS and round(one, digits) == round(other, digits)
 
 
 def _plain(name: str) -> str:

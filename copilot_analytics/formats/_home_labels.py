@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_tokens import LINKING
+from copilot_analytics.formats._home_vocabulary import is_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6}(?:,|\s:\s)\s{0,12}\d{1,9}\s?\]")
 _OF_WHAT = re.compile(r"(?i)(?<=[a-z])\s(?:of|for)\s(?:the|our|this)\s(?:\w{1,20}\s?){1,2}$")
+_ENDS_A_NAME = re.compile(r"[)\]]\s{0,3}[:=]")
 _MOST_WORDS = 6
 _LONGEST = 60
+
+MEANS = frozenset({"avg", "average", "mean"})
+"""What people call the mean of what was played, without a word for the score."""
 
 
 def are_linking(words: Sequence[str]) -> bool:
@@ -68,3 +73,30 @@ def is_pair(line: str, start: int) -> bool:
     [True, True, False]
     """
     return _EPOCH_PAIR.match(line, line.rfind("[", 0, start)) is not None
+
+
+def is_of_a_name(line: str, words: Sequence[str], span: tuple[int, int], *, plays: bool) -> bool:
+    """Tell whether a number stands in brackets between the name of a measure and its value.
+
+    Parameters
+    ----------
+    line
+        The line.
+    words
+        The words before the number.
+    span
+        Where it begins and ends.
+    plays
+        Whether the line counts what is played, so that ``Avg`` is a measure.
+
+    Examples
+    --------
+    >>> is_of_a_name("Avg Reward (100): 4.2", ["Avg", "Reward"], (12, 15), plays=False)
+    True
+    >>> is_of_a_name("loss (0.5) acc 1", ["loss"], (6, 9), plays=False)
+    False
+    """
+    start, end = span
+    name = " ".join(words)
+    is_measure = is_quality(name) or (plays and name.lower() in MEANS)
+    return is_measure and line[start - 1] in "([" and _ENDS_A_NAME.match(line, end) is not None

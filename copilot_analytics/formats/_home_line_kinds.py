@@ -46,9 +46,15 @@ FINAL = re.compile(
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
     r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
-_OUT_OF_PATIENCE = re.compile(r"(?i)\W*(?:early[ -]stopp|stopping since\b)")
+_OUT_OF_PATIENCE = re.compile(
+    r"(?i)\W*(?:early[ -]?stopp|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
+    r"|no improvement\b)"
+)
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
+    r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
+    r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
     r"(?:successfully\s)?(?:completed?|finished|done|ended|over)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?(?:training|optimi[sz]ation)\b"
@@ -63,7 +69,8 @@ _END = re.compile(
     r"|(?:[\w\uac00-\ud7a3]{1,20}\s){0,3}(?:학습|훈련)(?:이|을)?\s?(?:완료|종료)|学習(?:が)?(?:完了|終了)"
     r"|обучение (?:завершено|окончено)"
     r"|早停(?:触发|机制触发)|触发早停"
-    r"|environment solved in \d)"
+    r"|environment solved in \d|(?:environment |task |problem )?solved!"
+    r"|end of training\b\W{0,3}(?:\||$))"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
@@ -73,7 +80,6 @@ _OF_ENDS = tuple(
 )
 _LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}")
 _LOGGER = re.compile(r"^[\w.]{1,60}\s{1,4}[|-]\s{1,4}")
-DECIMAL = re.compile(r"(?<![\w.])-?\d{1,20}\.\d{1,20}(?![\w.])")
 
 
 @lru_cache(maxsize=2048)  # asked of a line for its numbers, and again for what else it says
@@ -125,7 +131,7 @@ def end_of(message: str) -> dict[str, Any]:
     >>> end_of("Early stopping at 9 "), end_of("Training complete")
     ({'reason': 'Early stopping at 9', 'stopped_early': True}, {'reason': 'Training complete'})
     """
-    facts: dict[str, Any] = {"reason": message.strip()}
+    facts: dict[str, Any] = {"reason": message.strip(" \t|")}
     if _OUT_OF_PATIENCE.match(said_in(message)):
         facts["stopped_early"] = True
     return facts

@@ -39,11 +39,10 @@ from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
 from copilot_analytics.formats._home_bare_splits import tells_splits
 from copilot_analytics.formats._home_bars import Frame, read_frame
-from copilot_analytics.formats._home_checkpoints import saved_checkpoint
+from copilot_analytics.formats._home_checkpoints import best_told, is_newest, saved_checkpoint
 from copilot_analytics.formats._home_choice import stated_choice
 from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
-    DECIMAL,
     FINAL,
     OF_FOLD,
     OF_SAMPLE,
@@ -296,16 +295,16 @@ class HomeTextParser(LineParser):
         saved = saved_checkpoint(message) if self._has_begun else None
         if saved is None:
             return
-        is_told = "best_metric" in saved or OF_THE_BEST.search(line) is None
         yield from self._evaluations.release()
-        step = self._rows.axis.last_step if is_told else None
+        step = self._rows.axis.last_step if is_newest(line, saved, self._rows.axis) else None
+        saved.pop("epoch", None)
         yield self._rows.reader.record("checkpoint", number, step=step or None, facts=saved)
 
     def _choice(self, line: str, number: int) -> Iterator[Item]:
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
-        if OF_THE_BEST.search(line):
-            printed = {float(text) for text in DECIMAL.findall(line)}
-            chosen = self._evaluations.chosen_by(printed)
+        told = best_told(line)
+        if told is not None:
+            chosen = self._evaluations.chosen_by(*told)
             if chosen is not None:
                 yield from self._rows.reader.config({"save_best": chosen}, number)
 

@@ -115,3 +115,28 @@ def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
         of_all = joined & _OF_ALL and not measured_at(words)  # "total reward in episode 3 is 9"
         return None if of_all else "#count"
     return "#run" if last in SAMPLES else None
+
+
+def boxes(line: str, start: int, words: Sequence[str]) -> bool:
+    """Tell whether words in a bracket name what comes behind it: ``[loss] 0.31``.
+
+    Parameters
+    ----------
+    line
+        The line.
+    start
+        Where the first of the words begins.
+    words
+        What stands between the brackets.
+
+    Examples
+    --------
+    >>> boxes("[loss] 0.31", 1, ["loss"]), boxes("[rank0]: loss", 1, ["rank0"])
+    (True, False)
+    """
+    if not words or line[start - 1 : start] not in "[【":
+        return False
+    name = " ".join(words)
+    if any(letter.isdigit() for letter in name):
+        return False  # "[rank0]: "
+    return place_of(words, whole=True, again=False) is not None or is_quality(name)

@@ -39,8 +39,23 @@ _FOR_ROUNDS = re.compile(
 # An engine of ignite that evaluates says that it runs for one epoch, each time.
 _ONE_PASS = re.compile(r"Engine run starting with max_epochs=1\b")
 _SENTENCE = re.compile(
-    r"(?i)\btrain(?:ing)?\b[^\d\n]{0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}(?:meta\s)?"
-    r"(?P<unit>epoch|step|iteration|update)"
+    r"(?i)\btrain(?:ing)?\b(?:[^\d\n]|(?<=[\w-])\d){0,40}?\bfor\s{1,3}(?P<number>\d{1,9})\s{1,3}"
+    r"(?:meta\s)?(?P<unit>epoch|step|iteration|update)"
+)
+# "Starting training: 60 epochs", which no other words make a part of the training or a rhythm.
+_COUNTED = re.compile(
+    r"""(?xi)
+    (?:^|[^\w\s]\s{0,4}|\b(?:INFO|DEBUG|WARNING)\s{1,4})
+    (?:(?:start(?:ing|ed)?|begin(?:ning)?|running|will|now)\s{1,3}(?:to\s|the\s|model\s){0,2})?
+    train(?:ing)?\b
+    (?:(?!\b(?:every|each|per|warm\w{0,4}|after|interval|patience|last|from|until|over|took|for|in|at
+        |complete\w?|completed|finished|done|left|remaining|resum\w{0,4}|more|valid\w{0,6}|eval\w{0,6}
+        |epoch|step|loss|log\w{0,4}|sav\w{0,3}|set|data\w{0,6})\b)
+        [^\d\n]){0,30}?
+    (?<=[\s(:=])(?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})\s{1,2}(?:train(?:ing)?\s)?
+    (?P<unit>epoch|step|iteration|update)s\b
+    (?!\s?/|\s{1,2}(?:per|each|an?|remaining|left|done|ago|of)\b)
+    """
 )
 # Of all options of argparse, ``epoch`` is how many; elsewhere it is where training stands.
 _OPTION = re.compile(r"(?<=Namespace\()(?:[^\n]{0,20000}?[\s,])??epoch=(?P<number>\d{1,9})(?=[,)])")
@@ -67,6 +82,10 @@ def stated_plan(line: str) -> dict[str, int]:
     {}
     >>> stated_plan("Starting training for 5 epoch(s)")
     {'planned_epochs': 5}
+    >>> stated_plan("Starting training: 60 epochs, batch size 32")
+    {'planned_epochs': 60}
+    >>> stated_plan("Training validates every 5 epochs"), stated_plan("Training took 5 epochs")
+    ({}, {})
     >>> stated_plan("Starting training..., iters: 600")
     {'planned_steps': 600}
     """
@@ -85,10 +104,11 @@ def stated_plan(line: str) -> dict[str, int]:
     option = _OPTION.search(line) if "Namespace(" in line else None
     if option is not None and int(option["number"]):
         plan.setdefault("planned_epochs", int(option["number"]))
-    said = _SENTENCE.search(line) or _HEADING.search(line)
-    if said is not None and int(said["number"]):
+    said = _SENTENCE.search(line) or _HEADING.search(line) or _COUNTED.search(line)
+    number = int(said["number"].replace(",", "")) if said else 0
+    if said is not None and number:
         unit = "planned_epochs" if said["unit"].lower() == "epoch" else "planned_steps"
-        plan.setdefault(unit, int(said["number"]))
+        plan.setdefault(unit, number)
     return plan
 
 

@@ -25,7 +25,9 @@ TOKEN = re.compile(
       (?P<aside>\((?i:[^()\d]{{0,40}}\b(?:last|past|over|window|avg|average|mean|ema|running)\b)
           [^()\d]{{0,40}}\d{{1,9}}(?:\.\d{{1,9}})?[^()\d]{{0,20}}\)(?=\s{{0,3}}[:=])
         | (?<=[A-Za-z])(?i:{NO_PLACE})\(\d{{1,9}}\)(?=\s{{0,3}}[:=])
-        | \((?i:last\s|over\s)?\d{{1,9}}\s(?i:episodes?|eps|games|steps|iters?|runs)\)(?=[\s:=])
+        | \((?i:last\s|over\s)?\d{{1,9}}\s(?i:episodes?|eps?|games|steps|iters?|runs)\)(?=[\s:=])
+        | \[(?i:last|past|over)\s\d{{1,9}}(?:\s(?i:episodes?|eps?|games|steps|iters?|runs))?\]
+          (?=[\s:=])
         | \b(?i:on|over|of)\s(?:(?i:the|all)\s){{0,2}}\d{{1,9}}\s(?:\w{{1,20}}\s){{0,2}}
           (?i:images|samples|examples|reviews|sentences|episodes|games|sequences)(?=\s{{0,3}}[:=]))
     | (?P<clock>(?<![\w.:])\d{{1,4}}(?::[0-5]\d){{1,3}}(?:[.,]\d{{1,9}})?(?![\w:]))

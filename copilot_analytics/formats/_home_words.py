@@ -13,10 +13,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_bare_splits import tells_both
-from copilot_analytics.formats._home_labels import are_linking, label_of
+from copilot_analytics.formats._home_labels import MEANS, are_linking, is_of_a_name, label_of
 from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
 from copilot_analytics.formats._home_places import (
     MEASURED_AT,
+    boxes,
     measured_at,
     names_an_epoch,
     ordinal_place,
@@ -65,7 +66,6 @@ LONGEST_LINE = 8_000
 
 _ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_MEANS = frozenset({"avg", "average", "mean"})
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})")
 
 
@@ -206,7 +206,7 @@ class _Scan:
         elif mark in ")]}":
             if self._words and self._opened:
                 self._end += self.line[self._end : self._end + 1] == mark
-            elif mark == "]" and self._is_boxed_name():
+            elif mark == "]" and not self._bound and boxes(self.line, self._start, self._words):
                 self._loose = True
             else:
                 self._leave()
@@ -216,15 +216,6 @@ class _Scan:
             return
         elif mark not in "/<>":
             self._leave()
-
-    def _is_boxed_name(self) -> bool:
-        """Tell whether the words since a bracket name what comes behind it: ``[loss] 0.31``."""
-        if not self._words or self._bound or self.line[self._start - 1 : self._start] not in "[【":
-            return False
-        name = " ".join(self._words)
-        if any(letter.isdigit() for letter in name):
-            return False  # "[rank0]: "
-        return place_of(self._words, whole=True, again=False) is not None or is_quality(name)
 
     def _leave(self) -> None:
         """Take the words so far for what stands before names, and look for a split in them."""
@@ -248,6 +239,14 @@ class _Scan:
     def _number(self, token: re.Match[str]) -> None:
         start = token.start("number")
         text, unit = token["number"], token["unit"] or ""
+        asks = self._opened and not self._bound
+        if asks and is_of_a_name(self.line, self._words, (start, token.end()), plays=self._plays):
+            named = canonical(label_of(self.line, self._words, self._start, self._end))
+            if any(metric.name == named for metric in self.reading.metrics):
+                self._end = token.end() + 1  # "Recall (10): 0.3, Recall (20): 0.4"
+            else:
+                self._spare(start, token.end())
+            return
         factor = 1.0
         if unit in _SCALES:
             factor, unit = _SCALES[unit], ""
@@ -331,7 +330,7 @@ class _Scan:
         return opens and self._last == "#count_of" and len(words) == 1 and not self.reading.metrics
 
     def _metric(self, name: str, parts: tuple[Number, ...], *, whole: bool) -> str | None:
-        if self._plays and name.lower() in _MEANS:
+        if self._plays and name.lower() in MEANS:
             name = f"{name} score"  # "Episode 100  Avg: 12.5"
         title = canonical(name)
         is_sum = name.lower() == "total" and (

@@ -33,7 +33,6 @@ _PATTERNS = (
     ),
     Pattern("eval", re.compile(r"(?:^|\s)DEV\s{1,2}: (?P<rest>.*)$"), _PAIRS),
     Pattern("config", re.compile(r'- max_epochs: "(?P<planned_epochs>\d{1,7})"')),
-    Pattern("end", re.compile(r"Exiting from training early"), facts={"reason": "interrupted"}),
     Pattern(
         "end",
         re.compile(r"\b(?P<reason>learning rate too small - quitting training|Testing using \w+ )"),

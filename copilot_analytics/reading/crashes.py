@@ -11,6 +11,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from copilot_analytics.formats._home_line_kinds import said_in
+from copilot_analytics.formats._stamps import find_stamp
 from copilot_analytics.records import Record
 
 if TYPE_CHECKING:
@@ -91,6 +93,23 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
         None,
     ),
 )
+# What people let a script print when they press Ctrl-C; flair "exits from training early".
+_BY_HAND = re.compile(
+    r"(?i)(?:\^C)?\W{0,9}(?:"
+    r"(?:the\s|model\s){0,2}training\s(?:(?:was|is|has|been|got|loop|manually)\s){0,3}"
+    r"(?:interrupted\b|(?:stopped|aborted)\sby\s(?:the\s)?user\b)"
+    r"|(?:interrupted|stopped|aborted|cancell?ed|terminated)\sby\s(?:the\s)?"
+    r"(?:user|keyboard|hand|ctrl|sigint)\b"
+    r"|interrupted(?:\s?[!.,:;]|\sat\s(?:epoch|step|iter)|\s*$)"
+    r"|user\s(?:interrupt(?:ed|ion)?|abort(?:ed)?)\b|keyboard\s?interrupt(?:ed|ion)?\b"
+    r"|(?:received|caught|got)\s(?:an?\s)?(?:keyboard\s?interrupt|ctrl\W{1,3}c|sigint)\b"
+    r"|ctrl\W{1,3}c\s(?:was\s)?(?:pressed|caught|received|detected)\b"
+    r"|exiting from training early\b)"
+    r"(?!.{0,200}(?:exception|error|out of memory|early.?stop|handler|\bto (?:stop|quit)))"
+)
+_OF_HAND = tuple(
+    "nterrupt|NTERRUPT|by user|by the user|User abort|trl|TRL|SIGINT|training early".split("|")
+)
 _ANY_LAST_WORD = re.compile("|".join(f"(?:{words.pattern})" for words, _, _ in _LAST_WORDS))
 _ENDED_WELL = re.compile(
     r"\[20[^\]]{1,40}\] \[INFO\] \[launch\.py:\d{1,6}:main\] Process \d{1,9} exits successfully"
@@ -168,6 +187,10 @@ class CrashWatcher:
             if _ENDED_WELL.match(line):
                 facts = {"reason": "the process ended without an error"}
                 yield Record("end", facts=facts, line=number, file=self._file)
+            elif any(word in line for word in _OF_HAND):
+                message = said_in(line[find_stamp(line).message :]).strip()
+                if _BY_HAND.match(message):
+                    yield from self._crash("KeyboardInterrupt", message, number)
             return
         for pattern, error, signal in _LAST_WORDS:
             found = pattern.match(line)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _HEADER_FACTS = frozenset(
     {
         "name",
+        "fold",
         "framework",
         "gpus",
         "gpu_name",
@@ -57,6 +58,7 @@ class LaunchFilter:
         self._log_facts: dict[str, Any] = {}
         self._facts: dict[str, Any] = {}
         self._since_row: dict[str, Any] = {}  # facts that stand above a header, if one follows
+        self._folds: set[int] = set()  # that began so far
         self._resumed = False
         self._crashed = False
         self._ended = False
@@ -73,7 +75,8 @@ class LaunchFilter:
         if isinstance(item, Block):
             yield from self._see_block(item)
         elif item.kind == "train":
-            yield from self._before_training(item.step, item.epoch, item.line, item.file)
+            if not self._is_late(item.line):
+                yield from self._before_training(item.step, item.epoch, item.line, item.file)
             self._note(item.step, item.epoch)
             yield item
         else:
@@ -119,7 +122,7 @@ class LaunchFilter:
             if self._rows and not self._held and again:
                 self._held.append(record)
                 return
-        if not self._held or self._is_late_crash(record):
+        if not self._held or self._is_late_crash(record) or self._is_late(record.line):
             self._learn(record)
             yield record
             return
@@ -145,6 +148,11 @@ class LaunchFilter:
         first = self._held[0]
         return isinstance(first, Record) and record.kind == "crash" and record.line < first.line
 
+    def _is_late(self, line: int) -> bool:
+        """Tell whether a line stands above the header of a fold, and was held by its parser."""
+        told = [item for item in self._held if isinstance(item, Record) and "fold" in item.facts]
+        return bool(told) and 0 < line < told[0].line
+
     def _see_block(self, block: Block) -> Iterator[Item]:
         steps = block.step
         count = len(steps)
@@ -164,8 +172,9 @@ class LaunchFilter:
     def _see_rising(self, block: Block) -> Iterator[Item]:
         """Take a block in which only the first row can begin a run."""
         first, first_epoch = int(block.step[0]), _known(float(block.epoch[0]))
-        if self._held or self._why_new(first, first_epoch) is not None:
-            line = int(block.line[0])
+        line = int(block.line[0])
+        late = self._is_late(line)
+        if not late and (self._held or self._why_new(first, first_epoch) is not None):
             yield from self._before_training(first, first_epoch, line, block.file)
         else:
             self._resumed = self._crashed = self._ended = False
@@ -185,11 +194,14 @@ class LaunchFilter:
         self, step: int | None, epoch: float | None, line: int, file: str
     ) -> Iterator[Item]:
         """Yield a launch if training begins anew with this line, then what was held back."""
-        reason = self._why_new(step, epoch)
+        next_fold = self._why_fold()
+        reason = next_fold or self._why_new(step, epoch)
         held, self._held = self._held, []
         if reason is not None:
             at = next((item.line for item in held if isinstance(item, Record)), line) or line
-            facts = {**(self._since_row if held else self._facts), **self._log_facts}
+            is_told_anew = held and not next_fold  # a script states its plan once for all folds
+            facts = {**(self._since_row if is_told_anew else self._facts), **self._log_facts}
+            facts.pop("fold", None)  # what is held names that of the new run
             self._forget_run()
             self._facts = dict(facts)
             yield Record("launch", facts={"reason": reason}, line=at, file=file)
@@ -236,6 +248,14 @@ class LaunchFilter:
             return None
         return f"the header is printed again and {where}" if again else where
 
+    def _why_fold(self) -> str | None:
+        """Tell whether a header that is held names a fold that has not begun before."""
+        held = (item.facts for item in self._held if isinstance(item, Record))
+        told = [facts["fold"] for facts in held if "fold" in facts]
+        if not told or not self._rows or self._resumed or told[-1] in self._folds:
+            return None
+        return f"fold {told[-1]} begins"
+
     def _is_beginning(self, step: int, epoch: float | None) -> bool:
         """Tell whether a step is where this log begins its runs, and not the middle of one."""
         first = self._first or 0
@@ -279,11 +299,15 @@ class LaunchFilter:
     def _learn(self, item: Item) -> None:
         if isinstance(item, Record) and item.kind == "config":
             self._facts.update(item.facts)
+            if "fold" in item.facts:
+                self._folds.add(item.facts["fold"])
             self._since_row.update(item.facts)
 
     def _release(self) -> Iterator[Item]:
         held, self._held = self._held, []
         for item in held:
+            if isinstance(item, Record) and item.kind == "config" and "fold" in item.facts:
+                continue  # it never trained
             self._learn(item)
             yield item
         self._since_row = {}

@@ -78,6 +78,11 @@ class Lines(NamedTuple):
         start = int(self.starts[count])
         return Lines(self.text[start:], self.ends[count:] - start, self.numbers[count:])
 
+    def before(self, count: int) -> Lines:
+        """Return the first `count` lines."""
+        end = int(self.ends[count - 1]) + 1 if count else 0
+        return Lines(self.text[:end], self.ends[:count], self.numbers[:count])
+
     def cleaned(self) -> Iterator[tuple[int, str]]:
         """Yield number and characters of each line."""
         for number, raw in zip(self.numbers.tolist(), self.text.split(b"\n"), strict=False):

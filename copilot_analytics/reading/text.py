@@ -9,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.reading.commands import commanded_plan
 from copilot_analytics.reading.crashes import CrashWatcher
+from copilot_analytics.reading.folds import FoldHeaders
 from copilot_analytics.reading.gathering import BLANK, Gathered, Names, Reader
 from copilot_analytics.reading.layouts import MASK, Codes, LayoutCache, rows_of
 from copilot_analytics.reading.lines import Lines, clean
@@ -45,12 +46,22 @@ class TextReader(Reader):
         super().__init__(parser, file)
         self._cache = LayoutCache()
         self._crashes = CrashWatcher(file)
+        self._folds = FoldHeaders()
         self._before = b""  # the end of the last line
         self._file = file
         self._has_trained = False
 
     def read(self, lines: Lines) -> list[Item]:
-        """Return what complete lines say."""
+        """Return what complete lines say; where a fold begins, that comes before its line."""
+        items: list[Item] = []
+        done = 0
+        for place, fold in self._folds.beginnings(lines):
+            items += self._read(lines.before(place).after(done))
+            number, done = int(lines.numbers[place]), place
+            items.append(Record("config", facts={"fold": fold}, line=number, file=self._file))
+        return [*items, *self._read(lines.after(done) if done else lines)]
+
+    def _read(self, lines: Lines) -> list[Item]:
         batch = _Batch(lines, self._parser, self._cache)
         if lines.size:
             self._before = lines.text[

@@ -331,7 +331,11 @@ def _plan(analysis: Analysis) -> str:
         rows.append(("optimizer", escaped(meta.optimizer), ""))
     segments = "none" if life.segments <= 1 else str(life.segments - 1)
     rows.append(("resumes", "", segments))
-    if analysis.earlier_runs:
+    for one in analysis.folds:
+        metric = f"best {escaped(one.metric)}" if one.metric else ""
+        known = f"{metric} {number(one.best)}" if one.best is not None else ""
+        rows.append((f"fold {one.fold}", "", ", then ".join(filter(None, (known, one.lost)))))
+    if analysis.earlier_runs and not analysis.folds:
         rows.append(("earlier launches in this log", "", f"{analysis.earlier_runs}, not judged"))
     return _section("Plan and course", _table(("", "planned", "so far"), rows))
 

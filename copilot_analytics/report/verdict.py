@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_analytics.analyzers._fold_results import folds_in_words
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.findings import LAST, Severity
@@ -44,8 +45,10 @@ _IF_IT_RUNS = {
 
 
 def verdict(analysis: Analysis) -> str:
-    """Say in two sentences what happened and what it means."""
-    return f"{_what_happened(analysis)} {_what_it_means(analysis)}"
+    """Say in two sentences what happened and what it means, and in one what of other folds."""
+    folds = folds_in_words(analysis.folds)
+    of_all = f" {sentence(folds)}. All else is of fold {analysis.run.meta.fold}." if folds else ""
+    return f"{_what_happened(analysis)} {_what_it_means(analysis)}{of_all}"
 
 
 def headline(analysis: Analysis) -> str:

@@ -7,6 +7,7 @@ from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer, at_eval
 from copilot_analytics.api import iter_items
 from copilot_analytics.engine import Session
+from copilot_analytics.formats._base import OUT_OF_PATIENCE
 from copilot_analytics.records import Record
 from copilot_analytics.run import Run
 
@@ -47,7 +48,7 @@ def test_the_last_evaluation_at_the_planned_end_finishes():
 
 
 def test_what_is_said_after_an_early_stop_does_not_hide_it():
-    stop = Record("end", facts={"reason": "early stopping", "stopped_early": True})
+    stop = Record("end", facts=OUT_OF_PATIENCE)
     done = Record("end", facts={"reason": "the log says that training is done"})
     assert judge([*some(until=0.5), stop, done])[0].stopped_early
     more = Record("train", step=10**6, metrics={"loss": 1.0})

@@ -292,6 +292,9 @@ def test_boxes_that_are_never_scored_yield_to_masks():
     [
         ("rollout/ep_rew_mean eval/mean_ep_length eval/mean_reward", "eval/mean_reward"),
         ("episode_reward_max episode_reward_mean", "episode_reward_mean"),
+        ("last_reward average_reward", "average_reward"),
+        ("episode_return mean_episode_return", "mean_episode_return"),
+        ("reward distance_reward", "reward"),
         ("recall@10 ndcg@10 precision@10", "ndcg@10"),
     ],
 )

@@ -38,6 +38,34 @@ def test_how_many_a_mean_is_of_is_not_its_value(over: str) -> None:
     assert values == [{float(f"3{e}.5"), float(f"2{e}.25"), float(f"0.{e}")} for e in range(1, 9)]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Avg Reward (100):",
+        "Average Score (last 100):",
+        "Mean reward (100 ep) =",
+        "Mean Return [100]:",
+        "Avg return [last 100 episodes]:",
+        "Avg (100):",
+    ],
+)
+def test_how_many_episodes_a_return_is_the_mean_of_is_not_its_value(name: str) -> None:
+    text = "".join(f"Episode {e}/9  {name} 45{e}.25  Epsilon: 0.9{e}\n" for e in range(1, 9))
+    told = [list(row.values()) for _, row in points(read(text), "eval")]
+    assert told == [[450 + e + 0.25] for e in range(1, 9)]
+
+
+def test_measures_of_the_first_k_are_told_apart_by_k() -> None:
+    text = "".join(
+        f"Epoch {e} loss: 0.{9 - e}1 val Recall (10): 0.3{e}, val Recall (20): 0.4{e}\n"
+        for e in range(1, 6)
+    )
+    told = [row for _, row in points(read(text), "eval")]
+    assert told == [
+        {"val Recall": float(f"0.3{e}"), "val Recall (20)": float(f"0.4{e}")} for e in range(1, 6)
+    ]
+
+
 def test_losses_below_the_line_of_an_episode_stand_at_it() -> None:
     text = "".join(
         f"Episode {e}0 | Reward: {e}7.5\n   Training: Actor Loss=0.0{e}, Critic Loss=0.4{e}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from copilot_analytics import analyze
 from copilot_analytics.formats.home_text import FORMAT
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Record, records_of
@@ -95,3 +96,46 @@ def test_planned_episodes_are_steps_where_rows_count_them(
 ) -> None:
     text = setting + "\n" + "".join(row.format(e=e) + "\n" for e in range(1, 9))
     assert facts_of(read(text, size=size)).get("planned_steps") == planned
+
+
+@pytest.mark.parametrize(
+    ("said", "plan"),
+    [
+        ("Starting training: 60 epochs, batch size 32", {"planned_epochs": 60}),
+        (
+            "2031-05-01 10:00:00,000 - me - INFO - Training ResNet-18 for 60 epochs on cuda:0",
+            {"planned_epochs": 60},
+        ),
+        ("Beginning training (60 epochs)", {"planned_epochs": 60}),
+        ("Training model: 60 epochs, 37 batches/epoch", {"planned_epochs": 60}),
+        ("Total epochs: 60", {"planned_epochs": 60}),
+        ("num_epochs = 60", {"planned_epochs": 60}),
+        ("number of parameters: 12.44M, max_steps=2000", {"planned_steps": 2000}),
+        ("Train for 10000 iterations", {"planned_steps": 10_000}),
+        ("Start training: 2,000 steps", {"planned_steps": 2000}),
+        ("Training data: 600 steps per epoch", {}),
+        ("Training set: 500 steps", {}),
+        ("Training checkpoint every 10 epochs", {}),
+        ("Training warmup: 5 epochs", {}),
+        ("Training took 5 epochs", {}),
+    ],
+)
+def test_the_words_with_which_training_begins_state_its_length(said: str, plan: dict) -> None:
+    rows = "".join(
+        f"epoch {e} | batch {b}/37 | loss 0.{9 - e}{b}\n" for e in range(1, 5) for b in (10, 20, 30)
+    )
+    told = facts_of(read(f"{said}\n{rows}"))
+    assert {name: told[name] for name in told if name.startswith("planned")} == plan
+
+
+def test_a_plan_in_epochs_is_what_progress_is_told_in(tmp_path) -> None:
+    rows = "".join(
+        f"epoch {e} | batch {b}/37 | loss 0.{900 - 10 * e - b}\n"
+        + (f"epoch {e} done | val_loss 0.9{60 - e}\n" if b == 30 else "")
+        for e in range(1, 15)
+        for b in (10, 20, 30)
+    )
+    log = tmp_path / "train.log"
+    log.write_text(f"Starting training: 60 epochs, batch size 32\n{rows}")
+    life = analyze(log, now=9e9).life
+    assert (life.status, life.reason) == ("interrupted", "the log ends at epoch 14 of 60 epochs")

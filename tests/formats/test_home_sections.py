@@ -201,3 +201,24 @@ def test_german_words_of_tables() -> None:
 def test_words_joined_by_capitals_tell_an_agent() -> None:
     text = "Episode,TotalReward,Epsilon\n" + "".join(f"{e},-{9 - e},0.9{e}\n" for e in range(1, 9))
     assert points(read(text), "eval")[-1] == (8, {"TotalReward": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("| End of training | test loss  4.85 | test ppl   127.40", "End of training | test loss"),
+        ("Solved! Running reward is now 475.6 and the last episode runs to 500 steps!", "Solved!"),
+        ("Training complete in 12m 3s", "Training complete in 12m 3s"),
+        ("Done training", "Done training"),
+        ("Finished Training", "Finished Training"),
+    ],
+)
+def test_the_last_words_of_well_known_examples_finish_a_run(said: str, reason: str) -> None:
+    text = "".join(
+        f"| epoch   {e} |   200/400 batches | lr 20.00 | loss  6.{9 - e}2 | ppl   61{9 - e}.97\n"
+        f"| end of epoch   {e} | time: 34.20s | valid loss  5.{9 - e}2 | valid ppl   31{9 - e}.5\n"
+        for e in range(1, 6)
+    )
+    records = read(text + said + "\n")
+    assert [r.facts["reason"].startswith(reason) for r in records if r.kind == "end"] == [True]
+    assert len(points(records, "eval")) == 5
