@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copilot_analytics.analyzers._course import recent
 from copilot_analytics.analyzers._dead import dead_run
-from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer
 from copilot_analytics.wording import duration, place, share
@@ -21,6 +22,7 @@ _NAN_ROWS = 5
 _LOST_ROWS = 20
 _LOST_SHARE = 0.02
 _MOST_ROWS = 400
+_ON_ITS_WAY = 0.1  # of what it had risen
 
 
 def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
@@ -33,7 +35,7 @@ def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
         needed = _NAN_ROWS
         if health.state != "nan":
             needed = min(max(_LOST_ROWS, int(_LOST_SHARE * len(log))), _MOST_ROWS)
-        if rows < needed:
+        if rows < needed or (health.state == "exploded" and _comes_back(run, health, rows)):
             return None
         shown = {
             "nan": "is not finite",
@@ -51,6 +53,17 @@ def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
         guess = f"guessing among {run.meta.num_classes} classes ({dead.chance:.4g})"
         return f"the loss is {dead.now:.4g} after {dead.rows} records, which is {guess}", ""
     return None
+
+
+def _comes_back(run: Run, health: Divergence, rows: int) -> bool:
+    """Tell whether a loss that exploded is on its way back, as after a harder stage began."""
+    value = recent(run.train_log, health.column, len(run.train_log) - rows).value
+    value = value[np.isfinite(value)]
+    if health.before is None or len(value) < 2:
+        return False
+    earlier, later = np.array_split(value, 2)
+    fell = float(np.median(earlier) - np.median(later))
+    return fell > _ON_ITS_WAY * (float(np.median(earlier)) - health.before) > 0.0
 
 
 def lost_loss(run: Run, results: Results) -> str | None:

@@ -109,6 +109,22 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     )
 
 
+def return_is_down(run: Run, main: MainMetric) -> bool:
+    """Tell whether the newest returns of an agent all lost half of what was gained.
+
+    That may be a dip, or the beginning of a collapse: in either case the run is not level.
+    """
+    if main.name is None or main.n < 2 * _EPISODES or not is_a_return(main.name):
+        return False
+    value = judged_series(run, main.name).value
+    better = value if main.direction == "max" else -value
+    level = np.convolve(better[:-_DIP], np.full(_EPISODES, 1.0 / _EPISODES), "valid")
+    gained = float(level.max() - level[0])
+    noise = float(np.std(np.diff(better[: int(np.argmax(level)) + _EPISODES])))
+    lost = float(level.max() - better[-_DIP:].max())
+    return gained > _GAINED * noise / math.sqrt(_EPISODES) and lost > _LOST * gained
+
+
 def loss_is_lost_too(run: Run, column: str, good_step: int) -> bool:
     """Tell whether most of what the training loss had gained by a step is lost since then.
 
@@ -133,6 +149,7 @@ def loss_is_lost_too(run: Run, column: str, good_step: int) -> bool:
 # Evaluations in a row that make a level, or a collapse; for returns, and their share of all so far.
 _NEWEST = 3
 _EPISODES = 20
+_DIP = 5
 _LONG = 0.15
 _FEWEST = 6
 _LOST = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -93,10 +94,11 @@ def _long_rise(
     found = left, best, now, seen == "improving"
     if seen in {"unknown", "improving"} and progress < 0.1 * abs(float(levels[0])):
         return None
-    # What was evaluated before the rise knows nothing of it.
-    asked = seen if _evaluated_since(run, results, int(course.step[at])) else "unknown"
+    if not already and _weight_rose(run, _row(run, course, first_row, at)):
+        return None
     with_the_rate = not already and _rate_rose(run, _row(run, course, first_row, at))
-    if _stays_up(value, levels, lowest, asked) and not with_the_rate:
+    stays = not with_the_rate and _stays_up(value, levels, lowest)
+    if stays and _is_lost_since(run, results, int(course.step[left])):
         return left, best, now, False
     if not already and not with_the_rate and _climbs_away(value, best, progress, seen):
         return found
@@ -126,23 +128,24 @@ def _climbs_away(value: Floats, best: float, progress: float, seen: _Seen) -> bo
     return above and _out_of_order(value[-points:]) <= most
 
 
-def _stays_up(value: Floats, levels: Floats, lowest: int, seen: _Seen) -> bool:
+def _stays_up(value: Floats, levels: Floats, lowest: int) -> bool:
     """Tell whether a loss that had fallen left its best level far behind and stands still up there.
 
     A language model that diverges settles where it knows word frequencies and no more: below twice
-    its best loss and with no slope left, so neither an explosion nor a trend shows it. The noise is
-    that of the time before, since the fall itself must not count.
+    its best loss and with no slope left, so neither an explosion nor a trend shows it. One that
+    falls again is on its way back, as after a harder stage began. The noise is that of the time
+    before, since the fall itself must not count.
     """
     newest, best = value[-_STAYS:], float(levels[lowest])
     progress = float(levels[0]) - best
-    if seen not in _STAYS_SHARE or lowest + _LEVEL > len(value) - _STAYS:
-        return False
-    if progress <= _FELL * abs(float(levels[0])):
+    if lowest + _LEVEL > len(value) - _STAYS or progress <= _FELL * abs(float(levels[0])):
         return False
     noise = difference_noise(value[max(lowest + _LEVEL - _BEFORE, 0) : lowest + _LEVEL])
     lost = float(newest.mean()) - best
-    far = lost > _STAYS_SHARE[seen] * max(progress, abs(best))
-    return far and float(newest.min()) > best + _FAR * noise
+    earlier, later = np.split(newest, 2)
+    if float(earlier.mean() - later.mean()) > _ON_ITS_WAY * lost:
+        return False
+    return lost > _STAYS_SHARE * progress and float(newest.min()) > best + _FAR * noise
 
 
 def _out_of_order(value: Floats) -> int:
@@ -152,12 +155,19 @@ def _out_of_order(value: Floats) -> int:
 
 def _rate_rose(run: Run, since_row: int) -> bool:
     """Tell whether the learning rate is higher than it was; a cyclic one takes the loss with it."""
-    log = run.train_log
-    name = next((n for n in ("lr", "base_lr") if n in log.metric_names), None)
-    if name is None:
-        return False
-    rates = recent(log, name, since_row).value
-    return len(rates) > 1 and bool(rates[-1] > 1.01 * rates[0])
+    name = next((n for n in ("lr", "base_lr") if n in run.train_log.metric_names), None)
+    return name is not None and _rose(run, name, since_row)
+
+
+def _weight_rose(run: Run, since_row: int) -> bool:
+    """Tell whether a term of the loss weighs more than it did, as while its weight is warmed up."""
+    names = run.train_log.metric_names
+    return any(_rose(run, n, since_row) for n in names if _WEIGHT.search(n.lower()))
+
+
+def _rose(run: Run, name: str, since_row: int) -> bool:
+    values = recent(run.train_log, name, since_row).value
+    return len(values) > 1 and bool(values[-1] > 1.01 * values[0])
 
 
 def _short_rise(
@@ -188,6 +198,9 @@ def _short_rise(
     return at, best, float(value[-1]), despite
 
 
+_WEIGHT = re.compile(
+    r"(^|[_/. ])(beta|anneal\w{0,20}|lambda\w{0,20}|(kl|reg|adv)_?(w|weight|coeff?))$"
+)
 _FEWEST = 40
 _LEVEL = 5
 _FEWEST_AT_ALL = 7
@@ -205,14 +218,29 @@ _MOST_OUT_OF_ORDER: dict[_Seen, tuple[int, int]] = {"unknown": (8, 4), "lost": (
 _STAYS = 10
 _BEFORE = 20
 _FELL = 0.25
-# What a loss that stays up must have lost, of its progress and beside its best level.
-_STAYS_SHARE: dict[_Seen, float] = {"unknown": 0.35, "worse": 0.25, "lost": 0.2}
+# What a loss that stays up must have lost of its progress, and of that must not win back meanwhile.
+_STAYS_SHARE = 0.35
+_ON_ITS_WAY = 0.1
 _METRIC_LOST = 0.2
 
 
-def _evaluated_since(run: Run, results: Results, step: int) -> bool:
-    name = results.of(MetricAnalyzer).name
-    return name is not None and bool(judged_series(run, name).step[-1] > step)
+def _is_lost_since(run: Run, results: Results, step: int) -> bool:
+    """Tell whether each evaluation since a step lies far below the best before it.
+
+    True also if there was none since then, or none before to compare with.
+    """
+    main = results.of(MetricAnalyzer)
+    if main.name is None:
+        return True
+    at, value, *_ = judged_series(run, main.name)
+    better = value if main.direction == "max" else -value
+    before, since = better[at <= step], better[at > step]
+    if not len(before) or not len(since):
+        return True
+    gained = float(before.max() - before[0])
+    noise = difference_noise(before) if len(before) > _NEWEST else 0.0
+    lost = float(before.max() - since.max())
+    return lost > max(_FAR * noise, 2.0 * main.delta, _METRIC_LOST * gained)
 
 
 def _evaluations(run: Run, results: Results, since_step: int) -> _Seen:

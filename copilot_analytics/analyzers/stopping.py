@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._end import reached_end
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._keepers import Keeper, Saved, keepers, keepers_until
+from copilot_analytics.analyzers._metric_collapse import return_is_down
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import decide_at, little_left
@@ -268,6 +269,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         if main.name is None:
             why = "no evaluation metric can be judged"
             return _Verdict("none", why, gaps=(NotJudged("stop advice", why),))
+        if return_is_down(run, main):
+            return _Verdict("continue", f"{main.name} is far below its best; {_TOO_EARLY_TO_TELL}")
         if ahead.p_gain is None:
             why = ahead.not_judged[0].why if ahead.not_judged else "there is no forecast yet"
             return _Verdict("continue", f"too early to tell: {why}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from copilot_analytics.analyzers._foretold import may_drop_soon
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._metric_collapse import return_is_down
 from copilot_analytics.analyzers._plan import little_left, planned_end
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
@@ -127,7 +128,8 @@ def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
     if is_leaving or results.of(LifecycleAnalyzer).status == "finished":
         return False
     rate = results.of(LearningRateAnalyzer)
-    if awaits_a_drop(run, rate, results.of(MetricAnalyzer)):
+    main = results.of(MetricAnalyzer)
+    if awaits_a_drop(run, rate, main) or return_is_down(run, main):
         return False
     if may_drop_soon([drop.step for drop in rate.drops], run.last_step, planned_end(run)):
         return False
