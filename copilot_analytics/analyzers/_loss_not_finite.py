@@ -33,7 +33,8 @@ class NonFiniteLoss:
     recovered
         Whether the loss was not finite for a while and is finite again.
     now
-        Where the loss stopped being finite; None while it is.
+        Where the loss stopped being finite; None while it is, and for a stretch that is no longer
+        than those that it recovered from.
     level
         The newest loss that was not finite: NaN or an infinity.
     """
@@ -41,8 +42,10 @@ class NonFiniteLoss:
     def __init__(self) -> None:
         self.not_finite = 0
         self.recovered = False
-        self.now: Onset | None = None
         self.level = math.nan
+        self._stretch: Onset | None = None
+        self._last_bad = 0  # row
+        self._longest = 0  # rows of a stretch that it recovered from
         self._finite_run = 0
         self._zeros = 0
         self._zeros_since: tuple[int, int] | None = None
@@ -50,10 +53,21 @@ class NonFiniteLoss:
 
     def begin_segment(self) -> None:
         """Take a resume as a recovery."""
-        if self.now is not None:
+        if self._stretch is not None:
             self.recovered = True
-        self.now, self._finite_run = None, 0
+        self._stretch, self._longest, self._finite_run = None, 0, 0
         self._zeros, self._zeros_since, self._grad_nans = 0, None, 0
+
+    @property
+    def now(self) -> Onset | None:
+        """Where the loss stopped being finite, as above.
+
+        Batches that are NaN again and again, and whose update the trainer left out, do no harm.
+        """
+        if self._stretch is None or not self._longest:
+            return self._stretch
+        rows = self._last_bad - self._stretch.row + 1
+        return self._stretch if rows >= max(2 * self._longest, _IN_A_ROW) else None
 
     @property
     def zeros_since(self) -> tuple[int, int] | None:
@@ -70,8 +84,8 @@ class NonFiniteLoss:
     ) -> None:
         """Note non-finite losses and exact zeros among the rows from `first_row` on."""
         log = run.train_log
-        if self.now is not None and log.superseded[self.now.row]:
-            self.now, self.recovered = None, True  # its step was written again
+        if self._stretch is not None and log.superseded[self._stretch.row]:
+            self._stretch, self.recovered = None, True  # its step was written again
         new = recent(log, column, first_row)
         if not len(new.row):
             return
@@ -80,20 +94,27 @@ class NonFiniteLoss:
         current = new.row >= segment_row
         bad_rows = np.flatnonzero(bad & current)
         if len(bad_rows):
-            goes_on = self.now is not None and self._finite_run + bad_rows[0] < _FINITE_AGAIN
+            goes_on = self._stretch is not None and self._finite_run + bad_rows[0] < _FINITE_AGAIN
             # A stretch ends only after some finite losses in a row.
-            starts = bad_rows[1:][np.diff(bad_rows) > _FINITE_AGAIN].tolist()
-            if not goes_on:
-                starts = [int(bad_rows[0]), *starts]
-            if starts:
-                self.recovered = self.recovered or self.now is not None or len(starts) > 1
-                self.now = _onset_at(run, column, int(new.row[starts[-1]]))
+            cuts = np.flatnonzero(np.diff(bad_rows) > _FINITE_AGAIN) + 1
+            stretches = np.split(bad_rows, cuts)
+            if goes_on:
+                self._last_bad = int(new.row[stretches[0][-1]])
+                stretches = stretches[1:]
+            if stretches:
+                self.recovered = self.recovered or self._stretch is not None or len(stretches) > 1
+                self._recover()
+                spans = [int(new.row[one[-1]] - new.row[one[0]]) + 1 for one in stretches[:-1]]
+                self._longest = max([self._longest, *spans])
+                self._stretch = _onset_at(run, column, int(new.row[stretches[-1][0]]))
+                self._last_bad = int(new.row[bad_rows[-1]])
             self.level = float(new.value[bad_rows[-1]])
             self._finite_run = len(bad) - 1 - int(bad_rows[-1])
         else:
             self._finite_run += len(bad)
-        if self.now is not None and self._finite_run >= _FINITE_AGAIN:
-            self.now, self.recovered = None, True
+        if self._stretch is not None and self._finite_run >= _FINITE_AGAIN:
+            self._recover()
+            self.recovered = True
         self._follow_zeros(run, new, column, first_level)
         if "grad_norm" in log.metric_names:
             grad = recent(log, "grad_norm", first_row).value
@@ -101,6 +122,11 @@ class NonFiniteLoss:
             self._grad_nans = (
                 self._grad_nans + len(grad) if not len(good) else len(grad) - 1 - int(good[-1])
             )
+
+    def _recover(self) -> None:
+        if self._stretch is not None:
+            self._longest = max(self._longest, self._last_bad - self._stretch.row + 1)
+            self._stretch = None
 
     def _follow_zeros(self, run: Run, new: Recent, column: str, first_level: float) -> None:
         other = np.flatnonzero(new.value != 0.0)

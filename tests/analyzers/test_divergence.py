@@ -7,8 +7,10 @@ import pytest
 from made_up_runs import falling, growing, made_up, rising
 
 from copilot_analytics.analyzers._base import Fold
+from copilot_analytics.analyzers._loss_not_finite import NonFiniteLoss
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.records import Record
+from copilot_analytics.run import Run
 
 
 def judge(losses, name="loss", **columns):
@@ -250,3 +252,22 @@ def test_without_a_loss_it_is_not_judged():
     fold = Fold([DivergenceAnalyzer])
     fold.update(Record("train", step=1, metrics={"acc": 1.0}))
     assert fold.results.of(DivergenceAnalyzer).not_judged
+
+
+@pytest.mark.parametrize("size", [1, 4, 20])
+def test_batches_that_are_nan_now_and_then_are_told_once(size):
+    """The first is news at once; later ones once they last longer than what it recovered from."""
+    losses = [1.0] * 400
+    for place in (100, 101, 160, 161, 220, 300):
+        losses[place] = math.nan
+    losses[380:] = [math.nan] * 20
+    run, watched, told = Run(), NonFiniteLoss(), []
+    for number, loss in enumerate(losses, 1):
+        run.append(Record("train", step=number, metrics={"loss": loss}))
+        if number % size == 0:
+            watched.follow(run, "loss", number - size, 0, 1.0)
+            told += [] if watched.now is None else [number]
+    assert watched.not_finite == 26
+    assert watched.now is not None and watched.now.step == 381
+    assert told[-1] == 400 and (told[0] == 101 if size == 1 else told[0] <= 400)
+    assert not [number for number in told if 120 < number < 385]
