@@ -19,7 +19,6 @@ from copilot_analytics.alerts.advice import (
     would_have_saved,
 )
 from copilot_analytics.alerts.rules import ALERTING_ADVICE, trouble_of
-from copilot_analytics.analyzers._fold_results import folds_in_words
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Finding, Severity
 from copilot_analytics.wording import begun, duration, in_words, number, plural
@@ -219,6 +218,8 @@ def _ended(
     name: str, analysis: Analysis, context: Context, urged_s: tuple[float, float] | None = None
 ) -> Words:
     """Write how a run ended and which checkpoint to use."""
+    from copilot_analytics.analyzers._fold_results import folds_in_words
+
     lines = [_state(analysis), *_situation(analysis)]
     folds = folds_in_words(analysis.folds)
     lines += [begun(folds)] if folds else []
