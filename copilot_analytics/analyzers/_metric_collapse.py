@@ -109,6 +109,13 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     )
 
 
+def got_better_since(run: Run, main: MainMetric, step: int) -> bool:
+    """Tell whether an evaluation after a step is better than all up to it."""
+    if main.name is None or main.best_step is None or main.best_step <= step:
+        return False
+    return bool((judged_series(run, main.name).step <= step).any())
+
+
 def return_is_down(run: Run, main: MainMetric) -> bool:
     """Tell whether the newest returns of an agent all lost half of what was gained.
 

@@ -19,11 +19,12 @@ from copilot_analytics.analyzers._losses import names_of_losses, need_not_fall
 from copilot_analytics.analyzers._metric_collapse import (
     Collapse,
     collapse,
+    got_better_since,
     loss_is_lost_too,
 )
 from copilot_analytics.analyzers._slow_rise import SlowRise, slow_rise
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
-from copilot_analytics.analyzers.metric import MetricAnalyzer
+from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
 from copilot_analytics.findings import NotJudged
 from copilot_analytics.stats.spikes import Baseline
 
@@ -147,7 +148,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
         if fresh or record.kind == "eval":
             self._judge_slow_rise(run, results)
         self._rows = len(log)
-        self._now = self._state(run, column)
+        self._now = self._state(run, column, results.of(MetricAnalyzer))
         if self._now.state == "healthy":
             self._now = self._collapsed(run, results, self._now)
         return ()
@@ -234,7 +235,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             before=found.best,
         )
 
-    def _state(self, run: Run, column: str) -> Divergence:
+    def _state(self, run: Run, column: str, main: MainMetric) -> Divergence:
         broken = self._non_finite
         general = Divergence(
             column=column,
@@ -277,6 +278,20 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                 level=math.nan,
             )
         gone = self._explosion.now
+        if gone is not None and got_better_since(run, main, gone.step):
+            # Harder examples or another scale from there on: the evaluations know better.
+            newest = recent(run.train_log, column, len(run.train_log) - _MEAN_OF).value
+            return replace(
+                general,
+                climbs=True,
+                despite_evals=True,
+                since_step=gone.step,
+                since_line=gone.line,
+                last_good_step=gone.last_good,
+                level=float(np.mean(newest)),
+                threshold=gone.usual,
+                averaged=len(newest),
+            )
         if gone is not None:
             newest = recent(run.train_log, column, len(run.train_log) - 50).value[-RUN:]
             return replace(
@@ -312,6 +327,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
 ANALYZER = DivergenceAnalyzer
 
 _SHORTEST = 3
+_MEAN_OF = 50
 
 
 def _step_before(run: Run, step: int) -> int | None:

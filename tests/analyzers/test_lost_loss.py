@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from copilot_analytics import Record
+from copilot_analytics import Record, Session
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 
 LOST_AT = 660
 
@@ -78,3 +79,75 @@ def test_a_loss_that_settles_higher_while_evaluations_still_improve_is_healthy()
                 Record("eval", record.step, metrics=score, line=record.step, facts={"split": "val"})
             )
     assert told(records) == [("healthy", 0)]
+
+
+def advised(records):
+    """Return the advice and the states of the loss on the way."""
+    advice, states, session = set(), set(), Session()
+    for record in records:
+        session.update(record)
+        advice.add(session.results.of(StoppingAnalyzer).advice)
+        states.add(session.results.of(DivergenceAnalyzer).state)
+    return advice, states
+
+
+def staged(score, *, height, left, seed=0, steps=4000):
+    """A loss that jumps at half of the run, as where a harder stage begins, and falls again."""
+    noise = np.random.default_rng(seed)
+    yield Record("config", facts={"planned_steps": steps})
+    for step in range(10, steps + 1, 10):
+        done = step / steps
+        loss = 0.3 + 2.5 * math.exp(-12 * done)
+        if done > 0.5:
+            loss += height * (left + (1 - left) * math.exp(-8 * (done - 0.5)))
+        loss *= 1 + 0.02 * noise.normal()
+        yield Record("train", step=step, metrics={"loss": loss}, line=step)
+        if step % 100 == 0:
+            result = {"val_acc": score(done) + 0.002 * noise.normal()}
+            yield Record("eval", step=step, metrics=result, line=step, facts={"split": "val"})
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_jump_from_which_the_loss_falls_again_is_no_reason_to_kill(seed):
+    def dips(done):
+        return 0.9 - 0.8 * math.exp(-9 * done) - (0.3 * math.exp(-9 * (done - 0.5)) * (done > 0.5))
+
+    advice, states = advised(staged(dips, height=3.0, left=0.1, seed=seed))
+    assert "exploded" in states and "kill" not in advice
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_jump_after_which_the_metric_is_better_than_ever_is_over(seed):
+    changes = told(staged(lambda done: 0.4 + 0.4 * done, height=3.0, left=0.9, seed=seed))
+    assert [state for state, _ in changes] == ["healthy", "exploded", "healthy"]
+    assert changes[-1][1] <= 2300
+    assert "kill" not in advised(staged(lambda done: 0.4 + 0.4 * done, height=3.0, left=0.9))[0]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_jump_that_stays_with_a_metric_that_is_lost_is_to_be_killed(seed):
+    def lost(done):
+        return 0.8 - 0.7 * math.exp(-9 * done) if done <= 0.5 else 0.1
+
+    assert "kill" in advised(staged(lost, height=3.0, left=1.0, seed=seed))[0]
+
+
+def test_a_loss_of_which_a_term_weighs_more_and_more_may_rise():
+    records = []
+    for epoch in range(1, 101):
+        beta = min(epoch / 60, 1.0)
+        fit = 95 + 45 * math.exp(-epoch / 4)
+        losses = {"loss": fit + 30 * beta, "recon": fit, "kl": 30.0, "beta": beta}
+        records.append(Record("train", step=epoch, metrics=losses, line=epoch))
+    assert told(records) == [("healthy", 0)]
+    plain = [
+        Record("train", r.step, metrics={"loss": r.metrics["loss"]}, line=r.line) for r in records
+    ]
+    assert told(plain) != [("healthy", 0)]
+
+
+def test_strong_augmentation_from_half_way_on_is_no_divergence_once_the_metric_is_level():
+    def level_at_its_best(done):
+        return 0.92 - 0.8 * math.exp(-9 * done) + 0.01 * (done > 0.5)
+
+    assert told(staged(level_at_its_best, height=0.35, left=1.0)) == [("healthy", 0)]
