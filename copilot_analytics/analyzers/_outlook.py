@@ -218,8 +218,8 @@ class _Judge:
             return self._with(self._meanwhile(), words, evidence)
         words = in_words(Phase.PLATEAU)
         if gain is not None and gain.grows and not gain.worth:
-            more = difference_text(gain.ahead, self.main.scale)
-            words += f"; at that pace {more} until the end, less than {self.main.delta_text}"
+            ahead = difference_text(gain.ahead, self.main.scale)
+            words += f"; at that pace {ahead} until the end, less than {self.main.delta_text}"
         drop = self.rate.next_drop
         if drop is not None:
             words = f"{words}; flat, but the learning rate drops at "

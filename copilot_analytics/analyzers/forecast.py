@@ -218,6 +218,15 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 delta=main.delta,
                 not_judged=(NotJudged("forecast", why),),
             )
+        if main.direction == "max" and not value.any():
+            why = f"{main.name} was 0 in every evaluation so far, so nothing tells when it begins"
+            return MetricForecast(
+                main.name,
+                planned,
+                planned is not None,
+                delta=main.delta,
+                not_judged=(NotJudged("forecast", why),),
+            )
         step, value, only_best = _newest(step, value, main.direction)
         horizon = planned if planned is not None else int(2 * step[-1])
         # A share below 0 stands for something else, such as "not measured".

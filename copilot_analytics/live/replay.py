@@ -217,7 +217,13 @@ class Replay:
     def _balance(self) -> Balance:
         advised, run = self._advised, self.log.run
         if advised is None or advised.run is not run:
-            return Balance(None, "No advice to stop was given.")
+            thought_of = any(
+                event.kind == "advice" and event.key in {"stop", "kill"}
+                for event in self.log.session.events
+            )
+            text = "No message advised to stop"
+            text += "; what the lines say of it did not last until one." if thought_of else "."
+            return Balance(None, text)
         at = place(advised.step, run.epoch_of(advised.step))
         if run.last_step <= advised.step:
             text = f"Advice to {advised.advice} was given at {at}; the log does not show what"

@@ -88,6 +88,12 @@ def test_two_evaluations_are_too_few() -> None:
     assert "2 evaluations" in found.not_judged[0].why
 
 
+def test_a_metric_that_was_0_all_along_tells_nothing_of_when_it_begins() -> None:
+    found = forecast_of(evals([0.0] * 12))
+    assert found.p_gain is None and "0 in every evaluation" in found.not_judged[0].why
+    assert forecast_of(evals([*[0.0] * 12, 0.1])).p_gain is not None
+
+
 def test_nothing_is_left_at_the_end() -> None:
     found = forecast_of(evals(rising(30)))
     assert (found.p_gain, found.expected_gain) == (0.0, 0.0)
