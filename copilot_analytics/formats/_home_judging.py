@@ -11,8 +11,9 @@ from copilot_analytics.formats._returns import IN_WORDS
 JUDGING = re.compile(
     IN_WORDS.pattern
     + r"|^(?:hr|ndcg|mrr|hits?|r|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
+    + r"|^m[aA]P(?:@?[\d.:]{1,9})?$|^(?i:knn)[-_ ]?(?i:acc)\w{0,6}$"
 )
-"""What ranks, translates or generates is judged on held-out data, whatever line tells it."""
+"""What ranks, detects, translates or generates is judged on held-out data, whatever line says it."""
 
 _OFTEN = 4  # rows without the measure before the first one with it
 

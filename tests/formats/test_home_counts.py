@@ -291,3 +291,11 @@ def test_a_counter_may_be_glued_to_its_number(place: str, step: int, planned: in
     rows = points(records, "train")
     assert (len(rows), rows[-1][0], rows[-1][1]["loss"]) == (12, step, 1.8)
     assert facts(records).get("planned_epochs") == planned
+
+
+@pytest.mark.parametrize("name", ["mAP", "mAP@0.5", "knn_acc", "ndcg"])
+def test_what_is_never_measured_on_a_batch_is_an_evaluation_beside_the_loss(name: str) -> None:
+    text = "".join(f"Epoch {e}/9 loss 2.{9 - e} {name} 0.{e}5 lr 1.0e-3\n" for e in range(1, 10))
+    records = read(text)
+    assert [m for _, m in points(records, "eval")][-1] == {name: 0.95}
+    assert all(set(m) <= {"loss", "lr"} for _, m in points(records, "train"))
