@@ -21,6 +21,8 @@ LOST = frozenset({"nan", "exploded"})
 _NAN_ROWS = 5
 _LOST_ROWS = 20
 _LOST_SHARE = 0.02
+_RISEN_SHARE = 0.1
+_FAR = 1.5
 _MOST_ROWS = 400
 _ON_ITS_WAY = 0.1  # of what it had risen
 
@@ -28,18 +30,23 @@ _ON_ITS_WAY = 0.1  # of what it had risen
 def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
     """Say why the run cannot recover, and where to go back to if that is known; None if it can."""
     health = results.of(DivergenceAnalyzer)
-    if health.state in {"nan", "exploded", "masked"} and health.since_step is not None:
+    lost = health.state in {"nan", "exploded", "masked"} or _rose_far(health)
+    if lost and health.since_step is not None:
         log = run.train_log
         newest = log.step[-_MOST_ROWS:]
         rows = int(np.count_nonzero(newest >= health.since_step))
         needed = _NAN_ROWS
         if health.state != "nan":
-            needed = min(max(_LOST_ROWS, int(_LOST_SHARE * len(log))), _MOST_ROWS)
-        if rows < needed or (health.state == "exploded" and _comes_back(run, health, rows)):
+            share_of_all = _RISEN_SHARE if health.state == "rising" else _LOST_SHARE
+            needed = min(max(_LOST_ROWS, int(share_of_all * len(log))), _MOST_ROWS)
+        if rows < needed or (
+            health.state in {"exploded", "rising"} and _comes_back(run, health, rows)
+        ):
             return None
         shown = {
             "nan": "is not finite",
             "exploded": f"exploded to {health.level or 0.0:.4g}",
+            "rising": f"rose to {health.level or 0.0:.4g} and stays up",
             "masked": "shows what a filtered NaN looks like",
         }[health.state]
         since = place(health.since_step, run.epoch_of(health.since_step))
@@ -59,11 +66,19 @@ def _comes_back(run: Run, health: Divergence, rows: int) -> bool:
     """Tell whether a loss that exploded is on its way back, as after a harder stage began."""
     value = recent(run.train_log, health.column, len(run.train_log) - rows).value
     value = value[np.isfinite(value)]
-    if health.before is None or len(value) < 2:
+    before = health.threshold if health.state == "rising" else health.before
+    if before is None or len(value) < 2:
         return False
     earlier, later = np.array_split(value, 2)
     fell = float(np.median(earlier) - np.median(later))
-    return fell > _ON_ITS_WAY * (float(np.median(earlier)) - health.before) > 0.0
+    return fell > _ON_ITS_WAY * (float(np.median(earlier)) - before) > 0.0
+
+
+def _rose_far(health: Divergence) -> bool:
+    """Tell whether a loss that rises without recovery is half as high again as at its best."""
+    if health.state != "rising" or health.level is None or health.threshold is None:
+        return False
+    return health.level > _FAR * health.threshold > 0.0
 
 
 def lost_loss(run: Run, results: Results) -> str | None:

@@ -13,7 +13,7 @@ JUDGING = re.compile(
     + r"|^(?:hr|ndcg|mrr|hits?|r|recall|precision)@\d{1,4}$|^(?:hr|ndcg|mrr|fid|bleu)$"
     + r"|^m[aA]P(?:@?[\d.:]{1,9})?$|^(?i:knn)[-_ ]?(?i:acc)\w{0,6}$"
 )
-"""What ranks, detects, translates or generates is judged on held-out data, whatever line says it."""
+"""What ranks, detects, translates or generates is judged on held-out data, on whatever line."""
 
 _OFTEN = 4  # rows without the measure before the first one with it
 
