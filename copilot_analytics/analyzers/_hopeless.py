@@ -8,9 +8,11 @@ import numpy as np
 
 from copilot_analytics.analyzers._course import recent
 from copilot_analytics.analyzers._dead import dead_run
+from copilot_analytics.analyzers._plan import eval_spacing
 from copilot_analytics.analyzers.divergence import Divergence, DivergenceAnalyzer
 from copilot_analytics.analyzers.eta import EtaAnalyzer
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer
+from copilot_analytics.analyzers.metric import MetricAnalyzer
 from copilot_analytics.wording import duration, place, share
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _LOST_ROWS = 20
 _LOST_SHARE = 0.02
 _RISEN_SHARE = 0.1
 _FAR = 1.5
+_OVERDUE = 1.5
 _MOST_ROWS = 400
 _ON_ITS_WAY = 0.1  # of what it had risen
 
@@ -39,9 +42,10 @@ def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
         if health.state != "nan":
             share_of_all = _RISEN_SHARE if health.state == "rising" else _LOST_SHARE
             needed = min(max(_LOST_ROWS, int(share_of_all * len(log))), _MOST_ROWS)
-        if rows < needed or (
-            health.state in {"exploded", "rising"} and _comes_back(run, health, rows)
-        ):
+        if rows < needed:
+            return None
+        may_be_well = _comes_back(run, health, rows) or _awaits_evaluation(run, results, health)
+        if health.state in {"exploded", "rising"} and may_be_well:
             return None
         shown = {
             "nan": "is not finite",
@@ -72,6 +76,14 @@ def _comes_back(run: Run, health: Divergence, rows: int) -> bool:
     earlier, later = np.array_split(value, 2)
     fell = float(np.median(earlier) - np.median(later))
     return fell > _ON_ITS_WAY * (float(np.median(earlier)) - before) > 0.0
+
+
+def _awaits_evaluation(run: Run, results: Results, health: Divergence) -> bool:
+    """Tell whether the first evaluation since a jump is still to come, and is due."""
+    main, spacing, since = results.of(MetricAnalyzer), eval_spacing(run), health.since_step or 0
+    if main.last_step is None or spacing is None or main.last_step > since:
+        return False
+    return run.last_step <= main.last_step + _OVERDUE * spacing
 
 
 def _rose_far(health: Divergence) -> bool:

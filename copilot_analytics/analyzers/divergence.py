@@ -278,22 +278,25 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                 level=math.nan,
             )
         gone = self._explosion.now
-        if gone is not None and got_better_since(run, main, gone.step):
-            # Harder examples or another scale from there on: the evaluations know better.
-            newest = recent(run.train_log, column, len(run.train_log) - _MEAN_OF).value
-            return replace(
-                general,
-                climbs=True,
-                despite_evals=True,
-                since_step=gone.step,
-                since_line=gone.line,
-                last_good_step=gone.last_good,
-                level=float(np.mean(newest)),
-                threshold=gone.usual,
-                averaged=len(newest),
-            )
         if gone is not None:
-            newest = recent(run.train_log, column, len(run.train_log) - 50).value[-RUN:]
+            # Evaluations use averaged weights or other data, so they notice late what is lost.
+            first = max(gone.row, len(run.train_log) - 50)
+            far = recent(run.train_log, column, first).value
+            least = BEYOND_EXCUSE * gone.usual
+            excused = got_better_since(run, main, gone.step) and float(np.median(far)) <= least
+            if excused:
+                return replace(
+                    general,
+                    climbs=True,
+                    despite_evals=True,
+                    since_step=gone.step,
+                    since_line=gone.line,
+                    last_good_step=gone.last_good,
+                    level=float(np.mean(far)),
+                    threshold=gone.usual,
+                    averaged=len(far),
+                )
+            newest = far[-RUN:]
             return replace(
                 general,
                 state="exploded",
@@ -327,7 +330,6 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
 ANALYZER = DivergenceAnalyzer
 
 _SHORTEST = 3
-_MEAN_OF = 50
 
 
 def _step_before(run: Run, step: int) -> int | None:
