@@ -16,6 +16,20 @@ UNLIKE = 1.05
 FAR = 1e6
 """A horizon of so many times the last step may be one in another unit."""
 DROP_AHEAD = "a drop of the learning rate lies ahead: it allows for a late gain"
+_BEHIND = "a drop of the learning rate lies behind: its jump is not carried on, and it expects less"
+OF_THE_RATE = {
+    "before": DROP_AHEAD,
+    "held": (
+        "the learning rate, constant so far, is to decay to near zero: such runs often end better "
+        "than they look before, and it allows for a late gain"
+    ),
+    "dropped": _BEHIND,
+    "settled": _BEHIND,
+    "unseen": (
+        "a drop of the learning rate lies behind, with too few evaluations before it to tell what "
+        "it brought: the schedule changes nothing"
+    ),
+}
 
 
 def notes_of(
@@ -50,8 +64,13 @@ def notes_of(
             "few known runs look like this one: the intervals are "
             f"{100.0 * (stretch - 1.0):.0f} % wider"
         )
-    if where.stage == "before":
-        notes.append(DROP_AHEAD)
+    if where.stage == "decaying":
+        notes.append(
+            f"the learning rate has decayed to {100.0 * where.left:.2g} % of its peak: it expects "
+            "less gain, and the interval is narrower"
+        )
+    elif where.stage in OF_THE_RATE:
+        notes.append(OF_THE_RATE[where.stage])
     if ignored:
         are, were = ("is", "was") if ignored == 1 else ("are", "were")
         notes.append(f"{plural(ignored, 'evaluation')} that {are} not finite {were} left out")
