@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
     from copilot_analytics.run_meta import RunMeta
     from copilot_analytics.schedule import Schedule, Stage
-    from copilot_analytics.stats.forecast import forecast
+    from copilot_analytics.stats.forecast import Forecast, forecast
 
 _HOMES = {
     "analysis": ("Analysis",),
@@ -108,7 +108,7 @@ _HOMES = {
     "run": ("Run",),
     "run_meta": ("RunMeta",),
     "schedule": ("Schedule", "Stage"),
-    "stats.forecast": ("forecast",),
+    "stats.forecast": ("Forecast", "forecast"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -127,6 +127,7 @@ __all__ = [
     "Event",
     "Evidence",
     "Finding",
+    "Forecast",
     "ForecastAnalyzer",
     "JsonParser",
     "JsonRowsFormat",

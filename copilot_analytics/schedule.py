@@ -27,6 +27,8 @@ StageKind: TypeAlias = Literal[
 ]
 Unit: TypeAlias = Literal["step", "epoch"]
 
+_NEAR_ZERO = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -169,6 +171,28 @@ class Schedule:
             if end is None or planned_steps is None or end >= 0.95 * planned_steps:
                 return stage
         return None
+
+    def cool_down(self, planned_steps: int, steps_per_epoch: float | None) -> int | None:
+        """Return the step where a constant rate begins to decay to near zero, None if none does.
+
+        A decay right behind the warm-up is none: the rate was never constant.
+
+        Examples
+        --------
+        >>> cool = Stage("linear", "step", begin=800, end=1000, final_factor=0.0)
+        >>> Schedule((Stage("constant", "step", end=800), cool)).cool_down(1000, None)
+        800
+        >>> Schedule((Stage("cosine", "step", end=1000, final_factor=0.0),)).cool_down(1000, None)
+        """
+        stage = self.gradual(planned_steps, steps_per_epoch)
+        if stage is None or stage.kind not in {"linear", "cosine", "poly"}:
+            return None
+        if any(other.kind not in {"warmup", "constant"} for other in self.stages if other != stage):
+            return None
+        begin = _to_step(stage.begin, stage.unit, steps_per_epoch)
+        warm = self.warmup_end(steps_per_epoch) or 0
+        near_zero = stage.final_factor is not None and stage.final_factor <= _NEAR_ZERO
+        return begin if begin is not None and begin > 2 * warm and near_zero else None
 
     def __str__(self) -> str:
         """Return the schedule in a few words."""

@@ -314,8 +314,9 @@ def _relative_rate(
 ) -> Callable[[Floats], Floats] | None:
     """Return the rate by steps, over its peak: its step-wise drops, or the rest of a smooth decay.
 
-    Of a decay only what is left of the peak counts: it is drawn as the power of the rest of the
-    steps that meets the rate now.
+    A decay that a constant rate has still before it is drawn as a line: that it comes is what
+    counts. Of one that has begun only what is left of the peak counts: it is drawn as the power of
+    the rest of the steps that meets the rate now.
     """
     schedule = run.meta.schedule
     per_epoch = epoch_length(run.train_log, run.steps_per_epoch)
@@ -329,6 +330,9 @@ def _relative_rate(
             [np.where(steps > at, factor, 1.0) for at, factor in drops], axis=0
         )
     first, last = float(seen[0]), float(seen[-1])
+    cool = None if schedule is None else schedule.cool_down(round(horizon), per_epoch)
+    if cool is not None and last <= cool < horizon and run.planned_steps and not rate.warming_up:
+        return lambda steps: np.clip((horizon - steps) / (horizon - cool), 0.0, 1.0)
     if not (rate.decays_to_end and rate.now and rate.peak) or rate.warming_up or horizon <= last:
         return None
     # A rate is held to be at its peak though it lies above it by a digit.

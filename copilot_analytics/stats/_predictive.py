@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from copilot_analytics.stats._forecast_input import one_number
 from copilot_analytics.stats.finite import as_floats
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class FanTable:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is ahead of a run; every answer comes from the same simulated rests.
+    """What is ahead of a run: its end and its best, and the simulated rests between.
 
     Attributes
     ----------
@@ -219,8 +220,9 @@ class Forecast:
         Raises
         ------
         ValueError
-            If `delta` is negative or not finite.
+            If `delta` is negative, not finite or not one number.
         """
+        delta = one_number("delta", delta, "a gain in the metric's units, or a share with relative")
         if not (math.isfinite(delta) and delta >= 0.0):
             raise ValueError(f"delta is {delta}; give a gain of 0 or more")
         gain = delta * abs(self.best_so_far) if relative else delta
@@ -263,6 +265,7 @@ class Forecast:
         ValueError
             If `hours` is not above 0.
         """
+        hours = one_number("hours", hours, "what the rest of the run costs")
         if not (math.isfinite(hours) and hours > 0.0):
             raise ValueError(f"hours is {hours}; give what the rest of the run costs, above 0")
         return self.expected_gain / hours

@@ -7,7 +7,12 @@ forecast that knows nothing of it in 15 of 100 cases instead of 10. After a drop
 newest values is carried on: within six evaluations a gain of δ was said with 0.5 and came with
 0.2 to 0.35, one of 4 δ with 0.3 to 0.4 and came with 0.05 to 0.1. Late in a smooth decay little is
 still learned: with a tenth to a fifth of the peak rate, a gain of 4 δ was said with 0.3 to 0.5 and
-came with 0.0 to 0.4; with less than a tenth, with 0.2 and never in networks.
+came with 0.0 to 0.4; with less than a tenth, with 0.2 and never in networks. Before a constant rate
+decays to near zero, a forecast that knows nothing of it is too modest: of 208 runs of
+modded-nanoGPT the 80 % interval at 40 and 60 % holds 70 and 84 %, and all others end better. With
+the allowance for a first drop, which was not fitted to them, it holds 94 and 97 %, and the CRPS
+falls by a twentieth. Their schedules are not in the curves: a cool-down over the last 28 % is
+assumed.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
     from copilot_analytics.stats.finite import FloatArray
 
 RateSchedule: TypeAlias = "Callable[[float], float] | tuple[ArrayLike, ArrayLike]"
-Stage: TypeAlias = Literal["before", "dropped", "settled", "decaying", "none"]
+Stage: TypeAlias = Literal["before", "dropped", "settled", "unseen", "held", "decaying", "none"]
 
 DROP = float(np.log(1.8))
 """Fall of the logarithm of the rate between two evaluations that may be a step: usual ones divide
@@ -34,8 +39,10 @@ ISOLATED = 0.25
 """A step stands alone: the rate moves less than this share of it before and after."""
 SETTLED_AFTER = 6
 """Evaluations after a drop in which its jump still stands out among the newest values."""
+FEWEST_BEFORE = 3
+"""Evaluations before a drop without which nobody sees whether the metric jumped at it."""
 UPWARD = 1.3
-"""Before a first drop: stretch of the upper half."""
+"""Before a first drop, or a decay that has not begun: stretch of the upper half."""
 JUMP_IS_OVER = {"dropped": -0.2, "settled": -0.1}
 """After a drop: shift of the end, in units of the forecast's scale."""
 GAIN_IS_OVER = {"dropped": (-0.3, 0.5), "settled": (-0.2, 0.7)}
@@ -45,6 +52,10 @@ DECAYED = 0.6
 NARROWER, KEPT, SPENT = 0.8, 0.7, 0.35
 """In a decay: width of the end; share kept of each gain, which falls with the root of the rate
 once less than `SPENT` of the peak would allow for less."""
+SAME = 1e-6
+"""Share of its peak within which a rate is constant: a cosine falls more in three evaluations."""
+GONE = 0.1
+"""Share of its peak below which a rate has decayed to near zero."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,10 @@ class Standing:
 
     Attributes
     ----------
-    stage : {"before", "dropped", "settled", "decaying", "none"}
-        Before a first step-wise drop; few or many evaluations after the last one; in a smooth
-        decay; or where nothing is known to follow.
+    stage : {"before", "dropped", "settled", "unseen", "held", "decaying", "none"}
+        Before a first step-wise drop; few or many evaluations after the last one, or after one
+        with too few before it to see its jump; at a constant rate that will decay to near zero;
+        in a smooth decay; or where nothing is known to follow.
     left : float
         The rate now over its peak.
     """
@@ -122,6 +134,8 @@ def standing(past: FloatArray, future: FloatArray) -> Standing:
     'dropped'
     >>> standing(np.linspace(1.0, 0.3, 8), np.linspace(0.2, 0.0, 3))
     Standing(stage='decaying', left=0.3)
+    >>> standing(np.ones(8), np.array([1.0, 1.0, 0.7, 0.3, 0.0])).stage
+    'held'
     """
     rate = np.concatenate((past, future))
     top = float(rate.max())
@@ -135,15 +149,31 @@ def standing(past: FloatArray, future: FloatArray) -> Standing:
     behind = drops[drops < past.size - 1]
     left = float(past[-1] / max(float(past.max()), 1e-300))
     if not drops.size:
+        if _held(past, top) and _decays(future, top):
+            return Standing("held", left)
         falling = _falls(past) and (not future.size or future.max() <= past[-1] * (1.0 + 1e-9))
         return Standing("decaying", left) if falling and left < DECAYED else NOWHERE
     if not behind.size:
         return Standing("before", left)
     if past[-1] > 1.2 * past[int(behind[-1]) + 1]:
         return NOWHERE
+    if behind[-1] + 1 < FEWEST_BEFORE:
+        return Standing("unseen", left)
     # After a first drop the later ones bring little.
     since = past.size - 1 - int(behind[-1])
     return Standing("dropped" if since <= SETTLED_AFTER else "settled", left)
+
+
+def _held(past: FloatArray, top: float) -> bool:
+    """Tell whether the newest rates are all at the peak."""
+    newest = past[-max(past.size // 3, 3) :]
+    return bool(newest.size >= 3 and (newest >= (1.0 - SAME) * top).all())
+
+
+def _decays(future: FloatArray, top: float) -> bool:
+    """Tell whether the rate falls to near zero, over more than the last evaluation."""
+    falls = (np.diff(future) <= 0.0).all() and (future < (1.0 - SAME) * top).sum() >= 2
+    return bool(falls and future[-1] <= GONE * top)
 
 
 def _falls(past: FloatArray) -> bool:
@@ -164,7 +194,7 @@ def adjusted(quantiles: FloatArray, scale: float, at: Standing) -> FloatArray:
     at : Standing
         Where the run stands in its schedule.
     """
-    if at.stage == "none":
+    if at.stage in {"none", "unseen"}:
         return quantiles
     if at.stage in JUMP_IS_OVER:
         return np.asarray(quantiles + JUMP_IS_OVER[at.stage] * scale)

@@ -11,75 +11,32 @@ from copilot_analytics.errors import NotEnoughPoints
 from copilot_analytics.stats._blend import MIDDLES, blended
 from copilot_analytics.stats._features import Situation, describe
 from copilot_analytics.stats._fitted import Priors, shipped_priors
+from copilot_analytics.stats._forecast_input import (
+    fewest_points,
+    last_step,
+    limits_of,
+    one_curve,
+    positive,
+)
+from copilot_analytics.stats._forecast_notes import DROP_AHEAD, notes_of
 from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, smallest_step
 from copilot_analytics.stats._paths import blocks_ahead, draw
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats._rests import Rests
-from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, Standing, rates, standing
+from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, rates, standing
 from copilot_analytics.stats.finite import as_floats, median
-from copilot_analytics.wording import plural
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from copilot_analytics.stats.finite import FloatArray
 
-__all__ = ["Direction", "FanTable", "Forecast", "Predictive", "forecast"]
+__all__ = ["DROP_AHEAD", "Direction", "FanTable", "Forecast", "Predictive", "forecast"]
 
-FEW = 6
-DROP_AHEAD = "a drop of the learning rate lies ahead: it allows for a late gain"
 HARDLY = 0.05
 """Share of the first gap between evaluations: what came before is no training worth the name."""
-ROUNDING = 1e-6
-"""Share of its size by which a value may lie beyond its bounds: single precision rounds so."""
 STILL = 1e-5
 """Share of a value that has not moved at all within which it stays the same."""
-UNLIKE = 1.05
-"""Widening that is worth a word."""
-
-
-def _checked(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[FloatArray, FloatArray]:
-    if direction not in ("min", "max"):
-        raise ValueError(f"direction is {direction!r}; give 'min' or 'max'")
-    for name, given in (("steps", steps), ("values", values)):
-        if np.iscomplexobj(given):
-            raise ValueError(f"{name} are complex; give real numbers")
-    across, shape = np.asarray(steps, dtype=np.float64), np.shape(values)
-    if len(shape) > 1 and shape[0] != math.prod(shape):
-        raise ValueError(f"values has shape {shape}; give one curve")
-    up = as_floats(values)
-    if across.ndim != 1 or across.size != up.size:
-        raise ValueError(f"steps has shape {across.shape} for {up.size} values; give one a value")
-    if not np.isfinite(across).all():
-        raise ValueError("steps must be finite; leave out evaluations whose step is unknown")
-    if (across[1:] <= across[:-1]).any():
-        raise ValueError("steps must increase; sort them, and keep one value of a repeated step")
-    return across, up
-
-
-def _limits(
-    bounds: tuple[float | None, float | None] | None, up: FloatArray
-) -> tuple[float, float]:
-    """Return the bounds as numbers, infinite where there is none."""
-    try:
-        low, high = (None, None) if bounds is None else bounds
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"bounds are {bounds!r}; give the smallest and the largest possible value, or None for "
-            "one that there is not"
-        ) from None
-    below = -math.inf if low is None else float(low)
-    above = math.inf if high is None else float(high)
-    if not below < above:
-        raise ValueError(f"bounds are {bounds}; give the smaller first")
-    smallest, largest = float(up.min()), float(up.max())
-    slack = ROUNDING * max(abs(smallest), abs(largest))
-    if smallest < below - slack or largest > above + slack:
-        raise ValueError(
-            f"values go from {smallest:g} to {largest:g}, beyond the bounds {bounds}; give bounds "
-            "in the same units (a metric in per cent has 0 and 100), or none"
-        )
-    return below, above
 
 
 def _floor(fit: FloatArray, *, is_log: bool) -> float:
@@ -200,7 +157,8 @@ def forecast(
     values : array_like, shape (n,)
         The metric in its own units. NaN and infinities are left out and counted.
     horizon : float
-        Last step of the run, or of the look-ahead. Not beyond the last step: nothing remains.
+        Last step of the run, or of the look-ahead. Not beyond the last step: nothing remains;
+        before a tenth of it: an error, as it must be in another unit.
     direction : {"min", "max"}
         Which is better.
     bounds : (float or None, float or None), optional
@@ -225,9 +183,10 @@ def forecast(
         at least that of rounding to it. Default: found where values come again.
     schedule : callable or (past, future), optional
         The learning rate, in any unit: a function of the step, or arrays of shapes (n,) and (m,)
-        at `steps` and `future_steps`. A forecast that knows of a step-wise drop ahead allows for
-        a late gain, does not go on with the jump of one that is over, and expects little more of
-        a rate that has all but decayed.
+        at `steps` and `future_steps`. A forecast that knows of a step-wise drop ahead, or of a
+        decay of a constant rate to near zero, allows for a late gain. It does not go on with the
+        jump of a drop that is over, if three evaluations came before it, and expects little more
+        of a rate that has all but decayed. The notes say which of these it did.
 
     Returns
     -------
@@ -240,8 +199,8 @@ def forecast(
     NotEnoughPoints
         If fewer than `min_points` evaluations are finite.
     ValueError
-        If lengths differ, steps do not increase, values lie beyond the bounds, or direction,
-        bounds, horizon, noise, resolution or schedule make no sense.
+        If lengths differ, steps do not increase or are dates, values lie beyond the bounds, or
+        direction, bounds, horizon, min_points, noise, resolution or schedule make no sense.
 
     References
     ----------
@@ -261,23 +220,20 @@ def forecast(
     >>> ahead.p_gain(0.001) > 0.8 > 0.2 > ahead.p_gain(0.1)
     True
     """
-    across, up = _checked(steps, values, direction)
+    across, up = one_curve(steps, values, direction)
+    needed = fewest_points(min_points)
     finite = np.isfinite(up)
     ignored = int(up.size - finite.sum())
     given, across, up = across, across[finite], up[finite]
-    needed = max(int(min_points), 3)
     if up.size < needed:
         raise NotEnoughPoints(
             f"a forecast needs {needed} finite evaluations and there are {up.size}; "
             "wait for more of them"
         )
-    if not math.isfinite(horizon):
-        raise ValueError(f"horizon is {horizon}; give the last step of the run")
-    limits = _limits(bounds, up)
-    if noise is not None and not (math.isfinite(noise) and noise > 0.0):
-        raise ValueError(f"noise is {noise}; give the standard deviation of one evaluation")
-    if resolution is not None and not (math.isfinite(resolution) and resolution > 0.0):
-        raise ValueError(f"resolution is {resolution}; give the smallest step of the metric")
+    horizon = last_step(horizon, across)
+    limits = limits_of(bounds, up)
+    noise = positive("noise", noise, "the standard deviation of one evaluation")
+    resolution = positive("resolution", resolution, "the smallest step of the metric")
     last = float(across[-1])
     best = float(up.max() if direction == "max" else up.min())
     planned = planned_steps(across, horizon, future_steps)
@@ -327,7 +283,7 @@ def forecast(
         level_now=now,
         n_used=up.size,
         n_ignored=ignored,
-        notes=_notes(situation, ignored, found.stretch, where),
+        notes=notes_of(situation, (last, float(planned[-1])), ignored, found.stretch, where),
         seen_steps=across,
         seen_values=up,
         _rests=Rests(draws, final_u, way, scale, at),
@@ -369,22 +325,3 @@ def planned_steps(
     planned = last + gap * np.arange(1, count + 1)
     planned[-1] = horizon
     return np.asarray(planned)
-
-
-def _notes(situation: Situation, ignored: int, stretch: float, where: Standing) -> tuple[str, ...]:
-    notes = []
-    if situation.n < FEW:
-        notes.append(f"few evaluations ({situation.n}): what other runs did decides the forecast")
-    if situation.prefix.now < 0.05:
-        notes.append("less than 5 % of the way is done: expect little of this forecast")
-    if stretch > UNLIKE:
-        notes.append(
-            "few known runs look like this one: the intervals are "
-            f"{100.0 * (stretch - 1.0):.0f} % wider"
-        )
-    if where.stage == "before":
-        notes.append(DROP_AHEAD)
-    if ignored:
-        are, were = ("is", "was") if ignored == 1 else ("are", "were")
-        notes.append(f"{plural(ignored, 'evaluation')} that {are} not finite {were} left out")
-    return tuple(notes)

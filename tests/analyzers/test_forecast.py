@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,7 +116,8 @@ def test_a_drop_ahead_is_named() -> None:
     for record in Simulated().records():
         if record.step is not None and record.step > 1200 and record.step <= 2700:
             fold.update(record)
-    assert not any("drop" in note for note in fold.results.of(ForecastAnalyzer).notes)
+    (note,) = (note for note in fold.results.of(ForecastAnalyzer).notes if "drop" in note)
+    assert "lies behind" in note
 
 
 def test_a_smooth_decay_needs_no_word() -> None:
@@ -134,6 +136,38 @@ def test_a_drop_ahead_leaves_more_room_above() -> None:
     assert knows.final.high > blind.final.high
     assert knows.p_gain >= blind.p_gain
     assert any("at step 2,000" in note for note in knows.notes)
+
+
+def test_a_declared_decay_that_has_not_begun_leaves_more_room_above() -> None:
+    def first_half(*stages: Stage) -> MetricForecast:
+        config = Record("config", facts={"schedule": Schedule(stages)} if stages else {})
+        return forecast_of([config, *evals(rising(15))])
+
+    constant = Stage("constant", "step", end=2000)
+    cool = Stage("linear", "step", begin=2000, end=3000, final_factor=0.0)
+    blind, knows = first_half(), first_half(constant, cool)
+    assert knows.final.high > blind.final.high
+    assert any("often end better" in note for note in knows.notes)
+    for stages in (
+        (constant, replace(cool, final_factor=0.5)),
+        (Stage("warmup", "step", end=500), Stage("cosine", "step", begin=500, final_factor=0.0)),
+        (constant, Stage("other", "step")),
+    ):
+        other = first_half(*stages)
+        assert other.final == blind.final, stages
+        assert not any("often end better" in note for note in other.notes)
+
+
+def test_a_drop_before_which_there_was_little_to_see_changes_nothing() -> None:
+    def first_half(*milestones: int) -> MetricForecast:
+        drops = Schedule((Stage("multistep", "step", milestones=milestones, gamma=0.1),))
+        config = Record("config", facts={"schedule": drops} if milestones else {})
+        return forecast_of([config, *evals(rising(5))])
+
+    blind, early = first_half(), first_half(100)
+    assert (early.final, early.p_gain) == (blind.final, blind.p_gain)
+    assert any("too few evaluations before it" in note for note in early.notes)
+    assert first_half(300).p_gain < blind.p_gain
 
 
 def test_late_in_a_smooth_decay_that_the_log_shows_little_more_is_expected() -> None:

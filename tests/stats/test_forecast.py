@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import numpy as np
 import pytest
@@ -150,6 +151,22 @@ def test_fewer_than_three_points_are_refused_in_words(values):
         ({"bounds": (0, 1, 2)}, "smallest and the largest possible"),
         ({"values": [1.0, 20.0, 30.0, 35.0], "bounds": (0, 1)}, "from 1 to 35, beyond .*per cent"),
         ({"values": [-0.1, 0.2, 0.3, 0.4], "bounds": (0, None)}, "beyond the bounds"),
+        ({"horizon": "100"}, "horizon is '100'; give one number: the last step"),
+        ({"horizon": None}, "horizon is None; give one number"),
+        ({"horizon": [9, 10]}, "give one number"),
+        ({"horizon": 0.3}, "0.3 lies far before the last step 4; .* the same unit"),
+        ({"noise": "a"}, "noise is 'a'; give one number: the standard deviation"),
+        ({"noise": -1.0}, "give the standard deviation"),
+        ({"resolution": "fine"}, "give one number: the smallest step"),
+        ({"min_points": 1}, "min_points is 1; give 3 or more"),
+        ({"min_points": math.nan}, "give 3 or more"),
+        ({"min_points": "few"}, "give one number: the fewest"),
+        (
+            {"steps": np.arange("2026-01-01", "2026-01-05", dtype="datetime64[D]")},
+            "steps are dates or times; .* seconds since the start",
+        ),
+        ({"steps": [date(2026, 1, day) for day in (1, 2, 3, 4)]}, "steps are not all numbers"),
+        ({"steps": ["a", "b", "c", "d"]}, "steps are not all numbers"),
     ],
 )
 def test_misuse_is_refused(change, words):
@@ -197,6 +214,26 @@ def test_a_negative_delta_is_refused():
         forecast(steps, values, horizon=2000, direction="max").p_gain(-0.1)
 
 
+@pytest.mark.parametrize("delta", ["0.5pt", [0.01, 0.1], np.array([0.01, 0.1]), None])
+def test_a_delta_that_is_not_one_number_is_refused(delta):
+    ahead = forecast(*learning(10), horizon=2000, direction="max")
+    with pytest.raises(ValueError, match="give one number: a gain in the metric's units"):
+        ahead.p_gain(delta)
+    assert ahead.p_gain(np.float32(0.25)) == ahead.p_gain(np.array(0.25)) == ahead.p_gain(0.25)
+
+
+def test_a_horizon_far_beyond_the_steps_is_told():
+    steps, values = learning(10)
+    epochs = steps / steps[0]
+    plain, told = (
+        forecast(epochs, values, horizon=end, direction="max", future_steps=[end]).notes
+        for end in (0.9e7, 1.1e7)
+    )
+    assert not any("unit" in note for note in plain)
+    (note,) = (note for note in told if "unit" in note)
+    assert note.startswith("the horizon is 1,100,000 times the last step")
+
+
 def test_nothing_remains_at_or_before_the_last_step():
     steps, values = learning(10)
     done = forecast(steps, values, horizon=steps[-1], direction="max")
@@ -205,6 +242,8 @@ def test_nothing_remains_at_or_before_the_last_step():
     assert done.p_gain(0.0) == 0.0
     assert done.n_ahead == 0
     assert "nothing remains" in done.notes[0]
+    passed = forecast(steps, values, horizon=0.2 * steps[-1], direction="max")
+    assert passed.notes == done.notes
 
 
 def test_planned_evaluations_count():

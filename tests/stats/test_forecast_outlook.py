@@ -57,6 +57,90 @@ def test_the_jump_of_a_drop_is_not_carried_on():
     assert not any("lies ahead" in note for note in knows.notes)
 
 
+def cool_down(begin: float, end: float = 4000.0):
+    """The rate of a trapezoid: constant, then a line to zero."""
+    return lambda now: min(1.0, max(end - now, 0.0) / (end - begin))
+
+
+@pytest.mark.parametrize("begin", [2000.0, 2500.0, 3500.0])
+def test_a_decay_that_a_constant_rate_has_before_it_allows_for_a_late_gain(begin):
+    blind, knows = with_rate(None), with_rate(cool_down(begin))
+    up = [a.final.quantile(0.9) - a.final.median for a in (blind, knows)]
+    assert up[1] > 1.2 * up[0]
+    low = [a.final.quantile(0.1) for a in (blind, knows)]
+    assert low[1] == pytest.approx(low[0], abs=0.1 * up[0])
+    assert knows.p_gain(0.06) > blind.p_gain(0.06)
+    (note,) = set(knows.notes) - set(blind.notes)
+    assert "constant so far" in note
+    assert "often end better" in note
+
+
+@pytest.mark.parametrize(
+    "future",
+    [
+        np.ones(20),
+        np.linspace(1.0, 0.3, 20),
+        np.append(np.ones(19), 0.0),
+        np.concatenate((np.linspace(1.0, 0.0, 10), np.linspace(1.0, 0.0, 10))),
+    ],
+    ids=["constant", "to a third", "at the last evaluation", "restart"],
+)
+def test_a_constant_rate_without_a_decay_to_near_zero_changes_nothing(future):
+    assert standing(np.ones(20), future) == Standing()
+
+
+def test_a_cool_down_must_come_after_a_constant_rate():
+    warming = np.append(np.linspace(0.1, 0.9, 9), 1.0)
+    assert standing(warming, np.linspace(1.0, 0.0, 20)) == Standing()
+    cosine = 0.5 * (1.0 + np.cos(np.pi * np.arange(1, 101) / 100))
+    assert standing(cosine[:3], cosine[3:]) == Standing()
+    assert standing(np.append(warming, np.ones(6)), np.linspace(1.0, 0.0, 20)).stage == "held"
+
+
+@pytest.mark.parametrize("before", [1, 2])
+@pytest.mark.parametrize("after", [2, 10])
+def test_a_drop_with_too_few_evaluations_before_it_changes_nothing(before, after):
+    values = curve()[: before + after]
+    answers = [
+        forecast(
+            SEEN[: values.size],
+            values,
+            horizon=4000,
+            direction="max",
+            future_steps=AHEAD,
+            schedule=rate,
+        )
+        for rate in (None, drop_at(before * 100.0))
+    ]
+    levels = np.linspace(0.01, 0.99, 21)
+    blind, knows = (found.final.quantile(levels) for found in answers)
+    assert np.array_equal(blind, knows)
+    assert answers[0].p_gain(0.01) == answers[1].p_gain(0.01)
+    (note,) = set(answers[1].notes) - set(answers[0].notes)
+    assert "too few evaluations before it" in note
+
+
+def test_a_drop_with_three_evaluations_before_it_is_over():
+    assert standing(np.array([1.0] * 3 + [0.1] * 2), np.full(5, 0.1)).stage == "dropped"
+    assert standing(np.array([1.0] * 2 + [0.1] * 3), np.full(5, 0.1)).stage == "unseen"
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (drop_at(1700), "lies behind: its jump is not carried on"),
+        (drop_at(1000), "lies behind: its jump is not carried on"),
+        (lambda step: (1.0 - step / 4001.0) ** 2, "decayed to 26 % of its peak"),
+    ],
+    ids=["just dropped", "settled", "decayed"],
+)
+def test_a_schedule_that_lowers_the_answer_is_told(rate, words):
+    blind, knows = with_rate(None), with_rate(rate)
+    assert knows.p_gain(0.01) < blind.p_gain(0.01)
+    (note,) = set(knows.notes) - set(blind.notes)
+    assert words in note
+
+
 @pytest.mark.parametrize(
     "rate",
     [
