@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
 from copilot_analytics.analyzers._end import awaits_eval, eval_every, line_gap, reached_end
+from copilot_analytics.analyzers._failures import ending_of, failure_in_words
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import printed_eta
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
@@ -134,7 +135,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             run.last_time,
             self._active_s(),
             max(len(self._segments), 1),
-            None if crash is None else _failure(crash),
+            None if crash is None else failure_in_words(crash),
             line,
             gaps,
             end is not None and bool(end.facts.get("stopped_early")),
@@ -176,7 +177,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
     def _was_stopped(self, run: Run) -> bool:
         """Tell whether the run was stopped here: what fails after that fails because of it."""
         crash = self._crash
-        return crash is not None and self._is_last(run) and _ending(crash[0])[0] == "interrupted"
+        return crash is not None and self._is_last(run) and ending_of(crash[0])[0] == "interrupted"
 
     def _is_last(self, run: Run) -> bool:
         """Tell whether nothing was logged behind the crash.
@@ -189,7 +190,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         crash, trained, judged = self._crash
         if len(run.train_log) < trained or len(run.eval_log) < judged:
             return False
-        if _ending(crash)[0] == "interrupted":
+        if ending_of(crash)[0] == "interrupted":
             judged = len(run.eval_log)  # what is left of the run may be tested yet
         if len(run.train_log) + len(run.eval_log) > trained + judged + _MOST_HELD:
             return False
@@ -242,7 +243,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             why = end.facts.get("reason") or "the log says that training has finished"
             return "finished", str(why), end.line, ()
         if self._crash is not None and self._is_last(run):
-            return (*_ending(self._crash[0]), ())
+            return (*ending_of(self._crash[0]), ())
         if not said:
             return "waiting", "no training is logged yet", 0, ()
         line = run.last.line if run.last is not None else 0
@@ -315,47 +316,6 @@ _URGENCY = {
     "unknown": Severity.WARNING,
 }
 _ROWS_PER_EVAL, _FEWEST_EVALS = 20, 2
-_LONGEST_FAILURE = 160
-_STOPPED = ("keyboardinterrupt", "sigterm", "sigint", "sigkill", "cancelled", "preempt")
-
-
-def _failure(record: Record) -> str:
-    facts = record.facts
-    named = [] if facts.get("error") == "traceback" else ["error"]  # no error was named
-    parts = [str(facts[key]) for key in (*named, "message") if facts.get(key)]
-    text = ": ".join(parts) or (f"signal {facts['signal']}" if facts.get("signal") else "")
-    if facts.get("out_of_memory") and not text.startswith("out of memory"):
-        return _brief(f"out of memory: {text}" if text else "out of memory")
-    return _brief(text or "the process failed")
-
-
-def _brief(text: str) -> str:
-    """Cut a long message of an error after its last sentence, or else word, that is short enough.
-
-    Examples
-    --------
-    >>> _brief("ValueError: " + "no " * 99)[-7:]
-    'no no …'
-    >>> _brief("KeyError: 'x'")
-    "KeyError: 'x'"
-    """
-    if len(text) <= _LONGEST_FAILURE:
-        return text
-    cut = text[: _LONGEST_FAILURE - 1]
-    sentence, word = cut.rfind(". "), cut.rfind(" ")
-    if sentence >= _LONGEST_FAILURE // 2:
-        return cut[: sentence + 1]
-    return f"{cut[:word] if word > 0 else cut} …"
-
-
-def _ending(record: Record) -> tuple[Status, str, int]:
-    failure = _failure(record)
-    told = f"{failure} {record.facts.get('signal') or ''}".lower()
-    if any(word in told for word in _STOPPED) and not record.facts.get("out_of_memory"):
-        by_hand = "keyboardinterrupt" in told or "sigint" in told
-        how = "by hand (Ctrl-C)" if by_hand else failure
-        return "interrupted", f"it was stopped{' ' if by_hand else ': '}{how}", record.line
-    return "crashed", failure, 0 if record.facts.get("unsaid") else record.line
 
 
 def _resumed(record: Record) -> str:
