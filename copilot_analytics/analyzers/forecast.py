@@ -209,23 +209,19 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
                 made_at_step=main.last_step,
                 notes=("the planned end is reached",),
             )
+        too_early = ""
         if len(value) < _FEWEST:
-            why = f"{plural(len(value), 'evaluation')} of {_FEWEST} needed so far"
+            too_early = f"{plural(len(value), 'evaluation')} of {_FEWEST} needed so far"
+        elif main.direction == "max" and not value.any():
+            too_early = f"{main.name} was 0 in every evaluation so far"
+            too_early += ", so nothing tells when it begins"
+        if too_early:
             return MetricForecast(
                 main.name,
                 planned,
                 planned is not None,
                 delta=main.delta,
-                not_judged=(NotJudged("forecast", why),),
-            )
-        if main.direction == "max" and not value.any():
-            why = f"{main.name} was 0 in every evaluation so far, so nothing tells when it begins"
-            return MetricForecast(
-                main.name,
-                planned,
-                planned is not None,
-                delta=main.delta,
-                not_judged=(NotJudged("forecast", why),),
+                not_judged=(NotJudged("forecast", too_early),),
             )
         step, value, only_best = _newest(step, value, main.direction)
         horizon = planned if planned is not None else int(2 * step[-1])
