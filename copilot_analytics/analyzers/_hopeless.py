@@ -44,8 +44,9 @@ def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
             needed = min(max(_LOST_ROWS, int(share_of_all * len(log))), _MOST_ROWS)
         if rows < needed:
             return None
-        may_be_well = _comes_back(run, health, rows) or _awaits_evaluation(run, results, health)
-        if health.state in {"exploded", "rising"} and may_be_well:
+        if health.state in {"exploded", "rising"} and (
+            _comes_back(run, health, rows) or _awaits_evaluation(run, results, health)
+        ):
             return None
         shown = {
             "nan": "is not finite",

@@ -279,12 +279,11 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             )
         gone = self._explosion.now
         if gone is not None:
+            first = max(gone.row, len(run.train_log) - _MOST_SINCE)
+            since = recent(run.train_log, column, first).value
             # Evaluations use averaged weights or other data, so they notice late what is lost.
-            first = max(gone.row, len(run.train_log) - 50)
-            far = recent(run.train_log, column, first).value
-            least = BEYOND_EXCUSE * gone.usual
-            excused = got_better_since(run, main, gone.step) and float(np.median(far)) <= least
-            if excused:
+            near = float(np.median(since)) <= BEYOND_EXCUSE * gone.usual
+            if near and got_better_since(run, main, gone.step):
                 return replace(
                     general,
                     climbs=True,
@@ -292,18 +291,17 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                     since_step=gone.step,
                     since_line=gone.line,
                     last_good_step=gone.last_good,
-                    level=float(np.mean(far)),
+                    level=float(np.mean(since)),
                     threshold=gone.usual,
-                    averaged=len(far),
+                    averaged=len(since),
                 )
-            newest = far[-RUN:]
             return replace(
                 general,
                 state="exploded",
                 since_step=gone.step,
                 since_line=gone.line,
                 last_good_step=gone.last_good,
-                level=float(np.median(newest)),
+                level=float(np.median(since[-RUN:])),
                 threshold=gone.threshold,
                 before=gone.usual if math.isfinite(gone.usual) else None,
                 peak=gone.peak,
@@ -330,6 +328,7 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
 ANALYZER = DivergenceAnalyzer
 
 _SHORTEST = 3
+_MOST_SINCE = 50
 
 
 def _step_before(run: Run, step: int) -> int | None:

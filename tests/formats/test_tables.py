@@ -14,7 +14,6 @@ from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.formats._table_counters import counters_of
 from copilot_analytics.formats.home_table import FORMAT as HOME_TABLE
 from copilot_analytics.formats.lightning_csv import FORMAT as LIGHTNING
-from copilot_analytics.formats.long_table import FORMAT as LONG_TABLE
 from copilot_analytics.formats.rl_progress import FORMAT as RL_PROGRESS
 from copilot_analytics.formats.tensorboard_csv import FORMAT as TENSORBOARD
 from copilot_analytics.formats.ultralytics_txt import FORMAT as RESULTS_TXT
@@ -326,29 +325,6 @@ def test_the_lines_before_a_table_are_understood_once():
         for line in lines:
             detector.see(line)
     assert growing[0] < 1.5 * once[0]
-
-
-def test_a_long_table_is_read_whichever_way_it_is_sorted() -> None:
-    by_metric = [
-        ("10", "loss", "0.5"),
-        ("20", "loss", "0.25"),
-        ("10", "acc", "0.1"),
-        ("20", "acc", "0.2"),
-    ]
-    for rows in (by_metric, sorted(by_metric)):
-        text = "step,metric,value\n" + "".join(",".join(row) + "\n" for row in rows)
-        parser = LONG_TABLE.parser("a.csv")
-        items = [i for n, line in enumerate(text.splitlines(), 1) for i in parser.parse(line, n)]
-        trained = [i for i in [*items, *parser.close()] if i.kind == "train"]
-        assert [(r.step, dict(r.metrics)) for r in trained] == [
-            (10, {"loss": 0.5, "acc": 0.1}),
-            (20, {"loss": 0.25, "acc": 0.2}),
-        ]
-
-
-def test_a_long_table_of_anything_else_is_not_claimed() -> None:
-    rows = "".join(f"{s},gdp,{s}.5\n{s},inflation,0.{s}\n" for s in range(1, 9))
-    assert LONG_TABLE.confidence(["step,metric,value", *rows.splitlines()]) == 0.0
 
 
 def test_epochs_of_lightning_are_counted_as_done() -> None:
