@@ -176,7 +176,7 @@ class LogReader:
         """
         if self._reader is not None or self._byte_reader is not None:
             return []
-        ended = copy.deepcopy(self, {id(self._formats): self._formats})
+        ended = self._copied()
         try:
             ended._conclude()
             items = ended._read_held()
@@ -233,8 +233,13 @@ class LogReader:
         """
         if self._reader is None and self._byte_reader is None:
             return []
-        ended = copy.deepcopy(self, {id(self._formats): self._formats})
+        ended = self._copied()
         return ended._counted(ended._last_words())
+
+    def _copied(self) -> LogReader:
+        """Return a reader that goes on by itself, without a copy of what no line changes."""
+        shared = [self._formats, self.detection, *([self._detector] if self.is_settled else [])]
+        return copy.deepcopy(self, {id(one): one for one in shared})
 
     def _last_words(self) -> list[Item]:
         items = self._feed(self._unwrapper.close())
@@ -261,8 +266,8 @@ class LogReader:
         self._refuse_a_quotation()
         too_long = self.stats.too_long
         if too_long:
-            note = f"left out: {plural(too_long, 'line')} of more than 1 MiB"
-            items.append(Record("config", facts={"note": note}, file=self._file))
+            facts = {"note": f"left out: {plural(too_long, 'line')} of more than 1 MiB"}
+            items.append(Record("config", facts=facts, file=self._file))
         return items
 
     def _look(self, lines: Lines, *, final: bool = False) -> None:
@@ -340,12 +345,11 @@ class LogReader:
         return kept
 
     def _refuse_a_wrong_choice(self) -> None:
-        asked = self.detection is not None and self.detection.why == "as asked for"
-        if asked and not self._records:
-            assert self.detection is not None  # noqa: S101  # for the type checker
+        asked = self.detection
+        if asked is not None and asked.why == "as asked for" and not self._records:
             read = plural(self.stats.lines, "line")
             msg = (
-                f"{self._file}, read as {self.detection.format}, holds no training "
+                f"{self._file}, read as {asked.format}, holds no training "
                 f"({read} read). Leave out --log-format to let its content decide"
             )
             raise NotATrainingLogError(msg)
