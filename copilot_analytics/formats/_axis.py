@@ -60,6 +60,9 @@ class Axis:
         Step of the last training line, 0 before the first.
     per_epoch : int or None
         Steps of an epoch, None while unknown.
+    is_measured : bool
+        Whether lines that count on showed for certain how long an epoch is; until then rows are
+        to be placed an epoch at a time.
     facts : dict
         What lines state of the plan, as facts of a ``config`` record.
 
@@ -93,7 +96,9 @@ class Axis:
         self._counts_inner = False
         self._is_evaluated = False  # whether any result was told
         self._counts_epochs_only = False
-        self._counts_steps = False
+        self._counts_steps = self._counts_on = False
+        self._within = np.nan  # epochs done before the one in which lines count on
+        self.is_measured = False
         self._shift = 0.0  # of the steps, where epochs before had another length
 
     def enter(self, epoch: float, epochs: float | None = None) -> None:
@@ -121,10 +126,22 @@ class Axis:
         ended: Floats = epoch - (self._epoch_base or 0) + 1
         return ended
 
-    def count_on(self) -> None:
-        """Take back that lines count iterations of their epoch: their counter goes on and on."""
+    def count_on(self, epoch: float, steps: Floats) -> None:
+        """Take back that lines count iterations of their epoch: their counter goes on and on.
+
+        Parameters
+        ----------
+        epoch
+            The epoch as printed that was misread, NaN if its lines stood above any header.
+        steps
+            Updates done at lines of it.
+        """
         self._counts_inner, self._length, self.per_epoch = False, EpochLength(), None
         self.facts.pop("steps_per_epoch", None)
+        self._counts_on = True
+        if epoch == epoch:
+            self._within = self._done(np.array([epoch]))
+            self._length.of_global(np.full(len(steps), self._within + 1), steps)
 
     def count_within(self) -> None:
         """Take back that lines count nothing but epochs: each has many lines."""
@@ -150,6 +167,8 @@ class Axis:
             epoch = np.where(np.isnan(epoch), done, epoch)
             if "#progress" not in columns and {"#inner", "#inner_of"} <= columns.keys():
                 epoch = done + np.minimum(columns["#inner"] / columns["#inner_of"], 1.0)
+            elif "#progress" not in columns and self._counts_on and "#epoch" in columns:
+                epoch = self._place_within(step, done)
             elif "#progress" not in columns and self.per_epoch is not None:
                 epoch = np.clip(step / self.per_epoch, done, done + 1)
         elif "#inner" in columns or "#sample" in columns:
@@ -272,6 +291,30 @@ class Axis:
         self._apart = float(apart[apart > 0][-1]) if (apart > 0).any() else self._apart
         self._inner = float(inner[-1])
         return step, epoch
+
+    def _place_within(self, step: Ints, done: Floats) -> Floats:
+        """Return the epoch of rows of one epoch, whose steps go on and on.
+
+        How long an epoch is, the first line of the next one tells.
+        """
+        if not self.is_measured and done[0] != self._within:
+            length, since = self._length, [self._within, done[0]]
+            known = slice(0 if since[0] == since[0] else 1, None)
+            steps = np.array([self.last_step, step[0]], dtype=np.float64)
+            length.of_global(np.array(since)[known] + 1, steps[known])
+            self._within = float(done[0])
+            planned, epochs = (
+                self.facts.get("planned_steps", 0),
+                self.facts.get("planned_epochs", 1),
+            )
+            if planned % epochs == 0 and length.may_be(planned // epochs):
+                length.settle(planned // epochs)
+            if length.closed:
+                self.per_epoch = self.facts["steps_per_epoch"] = length.length
+                self.facts["steps_per_epoch_exact"] = self.is_measured = length.exact
+        if self.per_epoch is None:
+            return done
+        return np.clip(step / self.per_epoch, done, done + 1)
 
     def _place_ends(self, epochs: Floats) -> tuple[Ints, Floats]:
         """Place lines that sum an epoch up."""

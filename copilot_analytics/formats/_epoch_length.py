@@ -72,6 +72,18 @@ class EpochLength:
         from_the_start = self.first_epoch is not None and self.first_epoch <= 1
         return self.length > 0 and (self.closed or from_the_start)
 
+    def may_be(self, length: int) -> bool:
+        """Tell whether lines that count from the start of the training bear a length out.
+
+        Examples
+        --------
+        >>> length = EpochLength()
+        >>> _ = length.of_global(np.array([1.0, 1.0, 2.0]), np.array([10.0, 20.0, 30.0]))
+        >>> length.may_be(25), length.may_be(40)
+        (True, False)
+        """
+        return self.closed and self.low <= length <= self._high
+
     def of_inner(self, epoch: Floats, inner: Floats) -> tuple[Ints, Floats]:
         """Return step and progress of lines that count iterations from the start of the epoch.
 
@@ -153,33 +165,3 @@ class EpochLength:
         closed: NDArray[np.bool_] = np.logical_or.accumulate((epoch > before) | self.closed)
         self._epoch, self.closed = float(epoch[-1]), bool(closed[-1])
         return closed
-
-
-class EpochStarts:
-    """Learns how long an epoch is where lines name it and count steps of the training.
-
-    Examples
-    --------
-    >>> starts = EpochStarts()
-    >>> starts.note(np.array([1.0, 1.0, 2.0, 3.0]), np.array([5.0, 10.0, 15.0, 25.0]))
-    >>> starts.length
-    10
-    """
-
-    def __init__(self) -> None:
-        self._epoch = np.nan
-        self._step = 0
-        self._lengths: list[int] = []
-
-    def note(self, epochs: Floats, steps: Floats) -> None:
-        """Take the epochs of some rows and their steps."""
-        for row in np.flatnonzero(np.diff(epochs, prepend=self._epoch) != 0.0).tolist():
-            if epochs[row] == self._epoch + 1:
-                self._lengths.append(int(steps[row]) - self._step)
-            self._epoch, self._step = float(epochs[row]), int(steps[row])
-
-    @property
-    def length(self) -> int | None:
-        """Steps of an epoch, None unless the first rows of three epochs are equally far apart."""
-        found = set(self._lengths)
-        return self._lengths[0] if len(self._lengths) > 1 and len(found) == 1 else None

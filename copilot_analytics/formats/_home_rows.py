@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._axis import Axis
-from copilot_analytics.formats._epoch_length import EpochStarts
+from copilot_analytics.formats._home_counter import StepCounter
 from copilot_analytics.formats._home_judging import JUDGING, RareMeasures
 from copilot_analytics.formats._home_passes import Passes
 from copilot_analytics.formats._home_repeats import Repeats
@@ -24,7 +24,7 @@ from copilot_analytics.formats._home_within import RowsWithin
 from copilot_analytics.formats._rows import Naming, RowReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
@@ -69,12 +69,9 @@ class HomeRows:
         self.axis = Axis()
         self.reader = RowReader(file, self.axis, HomeNaming(evaluations=JUDGING))
         self.has_rows = self.says_where = False  # whether anything said where training stands
-        self._counts: str | None = None  # "inner" or "step" once told
+        self._counter = StepCounter(self.axis)
         self._has_inner = self._strong = False
-        self._count_base = self._last_count = 0.0
-        self._count_epoch: float | None = None
         self._furthest = 0.0  # count of a row of its own, which may be all result
-        self._starts = EpochStarts()
         self._fine_names: set[str] = set()
         self._loss_shapes: set[tuple[str, ...]] = set()
         self.repeats = Repeats()
@@ -94,8 +91,7 @@ class HomeRows:
     @property
     def counts_inner(self) -> bool:
         """Whether rows count iterations of their epoch."""
-        undecided = self._counts is None and self._count_epoch is not None
-        return self._counts == "inner" or self._has_inner or undecided
+        return self._counter.counts_inner or self._has_inner
 
     @property
     def knows_training(self) -> bool:
@@ -110,7 +106,7 @@ class HomeRows:
     @property
     def counts_on(self) -> bool:
         """Whether rows name their epoch and count steps of the training all the same."""
-        return self._counts == "step"
+        return self._counter.counts == "step"
 
     def placed(self, columns: Mapping[str, Floats], lines: Ints) -> Iterator[Item]:
         """Yield rows that say where they are."""
@@ -263,10 +259,6 @@ class HomeRows:
 
     def learned(self) -> Iterator[Item]:
         """Yield what the rows showed of the length of an epoch."""
-        length = self._starts.length
-        if length is not None:
-            facts = {"steps_per_epoch": length, "steps_per_epoch_exact": True}
-            yield from self.reader.config(facts, 0)
         yield from self.reader.learned()
 
     def flush(self) -> Iterator[Item]:
@@ -359,37 +351,19 @@ class HomeRows:
         if "#epoch" not in columns:
             columns["#epoch"] = self._epoch_below(lines)
         self._note_names(shape)
-        row = 0  # the first that is decided
-        if self._counts is None:
-            epochs, counts = columns["#epoch"].tolist(), columns["#count"].tolist()
-            if self._count_epoch is None and self._furthest:
-                # Rows before the first header counted too: that goes on, or begins again.
-                self._count_epoch, self._last_count = np.nan, self._furthest
-                self._count_base = self._free_base or 0.0
-            elif self._count_epoch is None:
-                self._count_epoch = epochs[0]
-                self._count_base = 1.0 if counts[0] == 0 else 0.0
-                self._last_count = counts[0]
-            row = self._undecided(epochs, counts)
-        for low, high, kind in ((0, row, "inner"), (row, len(lines), self._counts or "inner")):
-            if high > low:
-                part = {name: column[low:high] for name, column in columns.items()}
-                if kind == "step":
-                    self.axis.count_on()
-                    self._starts.note(part["#epoch"], part["#count"])
-                    part["#count"] = part["#count"] + self._count_base
-                    if "#count_of" in part and part["#count"][0] > part["#count_of"][0]:
-                        part["#inner_of"] = part.pop("#count_of")  # "[50/44]" in the second epoch
-                yield from self.reader.rows(renamed(part, kind), lines[low:high])
-
-    def _undecided(self, epochs: Sequence[float], counts: Sequence[float]) -> int:
-        """Return how many rows come before the one that tells what is counted."""
-        for row, (epoch, count) in enumerate(zip(epochs, counts, strict=True)):
-            if epoch != self._count_epoch:
-                self._counts = "step" if count > self._last_count else "inner"
-                return row
-            self._last_count = count
-        return len(counts)
+        if self._furthest:
+            self._counter.go_on_from(self._furthest, self._free_base or 0.0)
+        row = self._counter.see(columns["#epoch"], columns["#count"])
+        if not self.counts_on:
+            row = len(lines)
+        if row:
+            first = {name: column[:row] for name, column in columns.items()}
+            yield from self.reader.rows(renamed(first, "inner"), lines[:row])
+        if row < len(lines):
+            rest = {name: column[row:] for name, column in columns.items()}
+            for done, part in self._counter.counted_on(rest):
+                at = lines[row + done :][: len(part["#count"])]
+                yield from self.reader.rows(renamed(part, "step"), at)
 
     def _note_names(self, shape: tuple[str, ...]) -> None:
         self._fine_names.update(name for name in shape if not is_bookkeeping(name))

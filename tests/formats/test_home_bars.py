@@ -7,6 +7,7 @@ from home_logs import points, read
 
 from copilot_analytics.formats.home_table import FORMAT as HOME_TABLE
 from copilot_analytics.formats.home_text import FORMAT
+from copilot_analytics.run import Run
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,36 @@ def test_steps_that_go_on_tell_the_length_of_an_epoch() -> None:
         for e in range(1, 6)
         for s in (20, 40)
     )
-    assert read(text)[-1].facts == {"steps_per_epoch": 40, "steps_per_epoch_exact": True}
+    records = read(text)
+    assert [r.epoch for r in records if r.kind == "train"][2:] == [1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]
+    known = {name: fact for r in records for name, fact in r.facts.items()}
+    assert known["steps_per_epoch"] == 40
+    assert known["steps_per_epoch_exact"]
+
+
+@pytest.mark.parametrize(
+    "plan", [("epoch {}/8 iter {}/160", True), ("epoch {} | step {}/160", False)]
+)
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_total_beside_steps_that_go_on_is_that_of_the_training(
+    plan: tuple[str, bool], base: int
+) -> None:
+    form, tells_epochs = plan
+    text = ""
+    for epoch in range(base, 5 + base):
+        for row in range(4):
+            step = (epoch - base) * 20 + row * 5 + 5 * base
+            text += form.format(epoch, step) + f" loss 2.{99 - step}\n"
+        text += f"eval epoch {epoch}: loss 2.{epoch} top1 {20 + epoch}.5\n"
+    records = read(text)
+    assert read(text, range(40, len(text), 37)) == records
+    run = Run.from_records(records)
+    assert (run.planned_steps, run.steps_per_epoch) == (160, 20)
+    assert run.meta.planned_epochs == (8 if tells_epochs else None)
+    first = 5.0 if base else 1.0
+    assert run.train["step"].tolist() == [first + 5 * n for n in range(20)]
+    assert run.train["epoch"].tolist()[4:] == [(first + 5 * n) / 20 for n in range(4, 20)]
+    assert run.eval["epoch"].tolist()[1:] == [2.0, 3.0, 4.0, 5.0]
 
 
 def test_a_cost_of_epochs_is_measured_by_a_training_alone() -> None:
