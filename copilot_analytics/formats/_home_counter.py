@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._axis import Axis
     from copilot_analytics.records import Floats
 
+_PAIR = frozenset({"#epoch", "#epochs", "#inner", "#inner_of"})
+_AS_COUNT = {"#inner": "#count", "#inner_of": "#count_of"}
+_FEWEST_EPOCHS, _FEWEST_OF_AN_EPOCH = 2, 2
+
 
 class StepCounter:
     """Learns from the first change of the epoch what a step counts.
@@ -40,11 +44,25 @@ class StepCounter:
         self._axis = axis
         self._epoch: float | None = None
         self._base = self._first = self._last = 0.0
+        self._each: float | None = None  # steps of an epoch, if a pair may be of the training
 
     @property
     def counts_inner(self) -> bool:
         """Whether rows count steps of the epoch, as far as is known."""
         return self._epoch is not None and self.counts != "step"
+
+    def unsettled(self, columns: dict[str, Floats]) -> dict[str, Floats]:
+        """Return rows with their ``[20/600]`` as a count that may be of the training.
+
+        It may where the total can be shared out among the planned epochs.
+        """
+        if not columns.keys() >= _PAIR or {"#count", "#step"} & columns.keys():
+            return columns
+        each, rest = divmod(columns["#inner_of"][0], columns["#epochs"][0])
+        if rest or each < _FEWEST_OF_AN_EPOCH or columns["#epochs"][0] < _FEWEST_EPOCHS:
+            return columns
+        self._each = each
+        return {_AS_COUNT.get(name, name): column for name, column in columns.items()}
 
     def go_on_from(self, count: float, base: float) -> None:
         """Take how far rows counted that stood above any epoch: that goes on, or begins again."""
@@ -61,7 +79,12 @@ class StepCounter:
             self._first = self._last = float(counts[0])
         for row, (epoch, count) in enumerate(zip(epochs.tolist(), counts.tolist(), strict=True)):
             if epoch != self._epoch:
-                self.counts = "step" if count > self._last else "inner"
+                goes_on = (
+                    self._last < count
+                    if self._each is None
+                    else (self._last + self._base <= self._each < count + self._base)
+                )
+                self.counts = "step" if goes_on else "inner"
                 if self.counts == "step":
                     seen = np.array([self._first, self._last]) + self._base
                     self._axis.count_on(self._epoch, seen)

@@ -145,6 +145,7 @@ class HomeRows:
         self.has_rows = True
         if any(is_loss(name) for name in shape):
             self._loss_shapes.add(shape)
+        columns = self._counter.unsettled(columns)
         if "#count" in columns:
             yield from self._counted(columns, lines)
             return
