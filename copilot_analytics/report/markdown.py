@@ -11,7 +11,7 @@ from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.looking_back import rows_in_words, tally
 from copilot_analytics.report.verdict import actions, chance, headline, per_gpu_hour, verdict
 from copilot_analytics.report.which_checkpoint import DISK, recommendation
-from copilot_analytics.report.wording import defused, escaped, extent, place
+from copilot_analytics.report.wording import defused, escaped, extent, place, step_noun
 from copilot_analytics.wording import duration, moment, number, plural, share
 
 if TYPE_CHECKING:
@@ -308,9 +308,9 @@ def _plan(analysis: Analysis) -> str:
     if meta.planned_epochs:
         planned = f"{meta.planned_epochs} epochs"
         if steps and not run.counts_epochs:
-            planned += f" ({steps:,} steps)"
+            planned += f" ({steps:,} {step_noun(run)}s)"
     elif steps:
-        planned = f"{steps:,} steps"
+        planned = f"{steps:,} {step_noun(run)}s"
     rows = [("length", planned, extent(run))]
     interval = meta.val_interval
     evals = str(len(run.eval_log))

@@ -20,6 +20,8 @@ _ACTIVE = re.compile(r"[<>\[\]|]")
 # An underscore inside a word is no markup.
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|#!]|(?<![^\W_])_|_(?![^\W_])")
 
+_NO_MEASURE = frozenset({"line", "sample"})
+_COUNTED = frozenset({"image", "sample", "timestep", "tree"})
 
 _IS = {
     "INITIALIZING": "cannot be judged yet",
@@ -122,9 +124,16 @@ def extent(run: Run) -> str:
     >>> records = [Record("config", facts={"step_unit": "line"})]
     >>> extent(Run.from_records([*records, Record("train", step=60, epoch=1.5)]))
     '1.5 epochs'
+
+    Neither are examples, where epochs say it as well.
+
+    >>> records = [Record("config", facts={"step_unit": "sample"})]
+    >>> extent(Run.from_records([*records, Record("train", step=60000, epoch=1.0)]))
+    '1 epoch'
     """
     epoch, planned = run.last_epoch, run.meta.planned_epochs
-    tells_steps = run.last_step and not run.counts_epochs and run.meta.step_unit != "line"
+    tells_steps = run.last_step and not run.counts_epochs
+    tells_steps = tells_steps and run.meta.step_unit not in _NO_MEASURE
     if epoch is not None and (planned or not tells_steps):
         done = epochs(epoch)
         if planned and epoch > planned + 0.5:
@@ -134,8 +143,22 @@ def extent(run: Run) -> str:
         return f"{done} epoch" + ("" if done == "1" else "s")
     if run.last_step:
         steps = run.planned_steps
-        return f"{run.last_step:,} of {steps:,} steps" if steps else plural(run.last_step, "step")
+        noun = step_noun(run)
+        return f"{run.last_step:,} of {steps:,} {noun}s" if steps else plural(run.last_step, noun)
     return "nothing yet"
+
+
+def step_noun(run: Run) -> str:
+    """Return what the steps of a run are called.
+
+    Examples
+    --------
+    >>> from copilot_analytics import Record
+    >>> from copilot_analytics.run import Run
+    >>> step_noun(Run.from_records([Record("config", facts={"step_unit": "sample"})]))
+    'sample'
+    """
+    return run.meta.step_unit if run.meta.step_unit in _COUNTED else "step"
 
 
 def defused(text: str) -> str:
