@@ -52,6 +52,26 @@ def reached_end(run: Run) -> Literal["no", "train", "yes"]:
     return "yes" if done and not awaits_eval(run) else "train"
 
 
+def lacks_nothing(run: Run) -> bool:
+    """Tell whether a log that goes on no more is that of a finished run.
+
+    No further training line was due before the planned end, and no evaluation at it.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> facts = {"planned_epochs": 3, "steps_per_epoch": 20}
+    >>> run = Run.from_records([Record("config", facts=facts)])
+    >>> for step in (1, 11, 21, 31, 41, 51):  # of 60, as printed every ten steps
+    ...     run.append(Record("train", step=step, line=step))
+    >>> reached_end(run), lacks_nothing(run)
+    ('train', True)
+    """
+    reached = reached_end(run)
+    return reached == "yes" or (reached == "train" and not awaits_eval(run))
+
+
 def reaches_end(run: Run, record: Record) -> bool:
     """Tell whether a record that its run has not taken yet stands at the planned end."""
     place = record.kind in {"train", "eval"}

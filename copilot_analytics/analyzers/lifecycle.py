@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from copilot_analytics.analyzers._base import Analyzer, Options, Results
-from copilot_analytics.analyzers._end import awaits_eval, eval_every, line_gap, reached_end
+from copilot_analytics.analyzers._end import (
+    eval_every,
+    lacks_nothing,
+    line_gap,
+    reached_end,
+)
 from copilot_analytics.analyzers._failures import ending_of, failure_in_words
 from copilot_analytics.analyzers._news import news
 from copilot_analytics.analyzers._plan import printed_eta
@@ -252,7 +257,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         planned = _planned(run)
         if planned is not None:
             done = reached_end(run)
-            if done == "yes" or (done == "train" and over and not awaits_eval(run)):
+            if done == "yes" or (over and lacks_nothing(run)):
                 return "finished", f"it reached the planned {planned}", line, ()
             if over:
                 if done == "train":
@@ -267,7 +272,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         if silence is not None and record.facts.get("process") == "stopped":
             return "stalled", str(record.facts.get("reason") or "its process is stopped"), line, ()
         if silence is not None:
-            return (*self._judge_silence(run, float(silence), line), ())
+            lives = record.facts.get("process") == "alive"
+            return (*self._judge_silence(run, float(silence), line, lives=lives), ())
         return "running", f"at {_reached(run)}", line, ()
 
     def _ending_without_plan(
@@ -290,7 +296,9 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             why += ", but the learning rate is at its floor"
         return "unknown", why, line, gap
 
-    def _judge_silence(self, run: Run, silence_s: float, line: int) -> tuple[Status, str, int]:
+    def _judge_silence(
+        self, run: Run, silence_s: float, line: int, *, lives: bool
+    ) -> tuple[Status, str, int]:
         evaluating = at_eval(run)
         limit_s = patience_s(run)
         if evaluating:
@@ -298,6 +306,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             longest_s = max(self._eval_waits, default=0.0)
             limit_s = max(limit_s, unseen_s, PATIENCE * longest_s)
         if silence_s > limit_s:
+            if not lives and lacks_nothing(run):
+                return "finished", f"it reached the planned {_planned(run)}", line
             why = f"silent for {duration(silence_s)}, over {duration(limit_s)}, at {_reached(run)}"
             return "stalled", why, line
         if evaluating:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from copilot_analytics.analyzers._end import breaks_off
+from copilot_analytics.analyzers._end import breaks_off, lacks_nothing
 from copilot_analytics.analyzers.lifecycle import LEAST_SILENCE_S, PATIENCE
 from copilot_analytics.records import Block, Item
 from copilot_analytics.stats.finite import quantiles
@@ -305,7 +305,7 @@ def as_said(item: Item, run: Run) -> Item:
     message = str(item.facts.get("reason") or "its process is gone")
     if run.progress is None and breaks_off(run):
         message += f", at {place(run.last_step, run.last_epoch)}"
-    elif run.progress is None or run.progress >= NEAR_THE_END:
+    elif run.progress is None or run.progress >= NEAR_THE_END or lacks_nothing(run):
         return replace(item, facts={**item.facts, "final": True, "silence_s": None})
     return replace(item, kind="crash", facts={"message": message, "unsaid": True})
 

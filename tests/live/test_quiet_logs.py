@@ -13,7 +13,7 @@ from copilot_analytics.events import Event
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.processes import ProcessState
-from copilot_analytics.live.quiet_logs import has_said_all
+from copilot_analytics.live.quiet_logs import has_said_all, tick_after
 
 EPOCHS, BATCHES = 30, 5
 STOP = Event("advice", "stop", 9, None, 9, "stop: it is flat", Severity.WARNING)
@@ -78,3 +78,28 @@ def test_advice_to_stop_that_waited_is_not_told_of_training_that_is_done():
     assert analysis.life.status == "running", "the last evaluation may still come"
     assert analysis.stop.advice == "none" and "planned end" in analysis.stop.reason
     assert told == [["🛑 TIME TO STOP   my_run"], []]
+
+
+def game(epochs: int, rows: int = 2) -> bytes:
+    """Return the log of a game of 12 epochs of 20 batches, each tenth of which says something."""
+    lines = [
+        f"[{e}/12][{i}/20]\tLoss_D: 0.{e}{i:02}\tLoss_G: 2.{e}{i:02}\n"
+        for e in range(epochs)
+        for i in (0, 10)
+    ]
+    return "".join(lines[: 2 * epochs - 2 + rows]).encode()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rows", "status"), [(12, 2, "finished"), (12, 1, "crashed"), (9, 2, "crashed")]
+)
+@pytest.mark.parametrize(
+    "silence", [{"verdict": "crashed", "process": "gone"}, {"process": "unknown"}]
+)
+def test_a_run_is_over_where_no_further_line_is_due(epochs, rows, status, silence):
+    log = LogSession("train.log")
+    log.feed(game(epochs, rows))
+    log.add(tick_after(log.run, {"silence_s": 3600.0, "verdict": "stalled", **silence}))
+    if status == "crashed" and silence["process"] == "unknown":
+        status = "stalled"
+    assert Analysis.of(log.session).life.status == status
