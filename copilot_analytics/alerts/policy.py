@@ -269,6 +269,7 @@ class Policy(Beliefs):
             analysis = context.analysis()
             context = replace(context, analysis=lambda: analysis)
             ready = [pair for pair in ready if not is_in_doubt(pair[1], analysis)]
+            late = late and (bool(self._passed) or any(held.quiet for held, _ in ready))
         if not ready and not late:
             return []
         ready = without_doubles(sorted(ready, key=lambda pair: order_of(pair[1])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -192,11 +193,12 @@ class Supervisor:
             if now < watched.due or time.monotonic() > until:
                 break  # the others come first in the next pass
             if not watched.given_up:
-                self._step(watched, now)
+                self._try(watched, partial(self._step, watched, now))
+                watched.rest(now, len(self.runs))
         if self._is_due("policy", now, _POLICY_S):
             for watched in self.runs:
                 if watched.run_key:
-                    self._telling.decide(watched, [], now)
+                    self._try(watched, partial(self._telling.decide, watched, [], now))
         self._sample(now)
         self._look_for_more(now)
         self._look_for_another(now)
@@ -211,37 +213,41 @@ class Supervisor:
 
     def _step(self, watched: Watched, now: float) -> None:
         following = watched.following
+        was_caught_up = following.caught_up
+        events = following.step(now)
+        self._say(following.notices)
+        # That a run goes on after its end comes before what it has done since.
+        goes_on = following.caught_up and bool(events) and watched.policy.end_is_told
+        if goes_on:
+            self._telling.judge(watched, events, now)
+            self._deliver(now)
+        if was_caught_up or watched.run_key:
+            watched.name = watched.name or name_among(watched, self.runs)
+            for event in events:
+                if watched.recall(event):
+                    self._screen.tell(watched, event)
+        if following.caught_up and not goes_on:
+            self._telling.judge(watched, events, now)
+        watched.failures = 0
+        self._expect_training(watched, now)
+
+    def _try(self, watched: Watched, act: Callable[[], None]) -> None:
+        """Do something for one run; what fails there must not take the others with it."""
         try:
-            was_caught_up = following.caught_up
-            events = following.step(now)
-            self._say(following.notices)
-            # That a run goes on after its end comes before what it has done since.
-            goes_on = following.caught_up and bool(events) and watched.policy.end_is_told
-            if goes_on:
-                self._telling.judge(watched, events, now)
-                self._deliver(now)
-            if was_caught_up or watched.run_key:
-                watched.name = watched.name or name_among(watched, self.runs)
-                for event in events:
-                    if watched.recall(event):
-                        self._screen.tell(watched, event)
-            if following.caught_up and not goes_on:
-                self._telling.judge(watched, events, now)
-            watched.failures = 0
-            self._expect_training(watched, now)
+            act()
         except UsageError as error:
             self._misuse = error
             self._give_up(watched, str(error))
         except CopilotError as error:
             self._fail(watched, str(error))
-        except Exception as error:  # noqa: BLE001  # one log must not take the others with it
+        except Exception as error:  # noqa: BLE001  # the others go on
             self._fail(watched, f"internal error: {type(error).__name__}: {error}")
-        watched.rest(now, len(self.runs))
 
     def _fail(self, watched: Watched, reason: str) -> None:
         watched.failures += 1
-        if watched.failures in {1, _TOO_MANY_FAILURES}:
+        if watched.failures == _TOO_MANY_FAILURES or reason != watched.complaint:
             self._screen.note(f"{watched.following.path}: {reason}")
+        watched.complaint = reason
         if watched.failures >= _TOO_MANY_FAILURES:
             self._give_up(watched, "given up; the others go on")
 

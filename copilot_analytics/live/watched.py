@@ -71,6 +71,8 @@ class Watched:
         When the run was seen to have ended; None while it goes on.
     failures
         Internal errors in a row.
+    complaint
+        What the last of them was.
     """
 
     following: Following
@@ -82,6 +84,7 @@ class Watched:
     due: float = 0.0
     ended_at: float | None = None
     failures: int = 0
+    complaint: str = ""
     given_up: bool = False
     stays: bool = False  # said why it is still watched after its end
     begins_here: bool = False  # the run began under supervision: all of it is news

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -122,6 +123,19 @@ def test_quiet_hours_become_one_morning_digest(feed):
     (told,) = run(policy, [], 7 * 3600 - 1, 7 * 3600, 7 * 3600 + 60)
     assert told.kind == "digest" and len(told.event_ids) == 3
     assert any("came and went" in line for line in told.body)
+
+
+def test_a_night_of_which_only_what_is_in_doubt_is_left_has_no_digest_yet(feed, monkeypatch):
+    policy = Policy(PolicyOptions(quiet=QuietHours.parse("23:00-07:00")))
+    doubt = {"is": True}
+    monkeypatch.setattr("copilot_analytics.alerts.policy.is_in_doubt", lambda *_: doubt["is"])
+    context = replace(CONTEXT, analysis=lambda: None)
+    policy.step([feed("finding", "loss_spike")], 3 * 3600.0, context)
+    assert policy.step([], 3 * 3600.0 + 60, context) == []
+    assert policy.step([], 7 * 3600.0, context) == []
+    doubt["is"] = False
+    (told,) = policy.step([], 7 * 3600.0 + 60, replace(context, analysis=None))
+    assert told.kind == "digest" and len(told.event_ids) == 1
 
 
 def test_what_came_and_went_many_times_in_the_night_is_one_line(feed):

@@ -129,6 +129,22 @@ def test_a_log_that_breaks_the_code_does_not_take_the_others_with_it(ledger, hal
     passes(watch, lambda: watch.runs[0].following.status == "finished")
 
 
+def test_a_decision_that_fails_does_not_take_the_others_with_it(ledger, half_log, monkeypatch):
+    log, rest = half_log
+    other = log.with_name("other.log")
+    other.write_bytes(log.read_bytes().replace(b"Epoch(train)", b"Epoch(train) "))
+    watch = supervisor(ledger, [log, other])
+    passes(watch, lambda: all(watched.run_key for watched in watch.runs))
+    monkeypatch.setattr(watch.runs[1].policy, "step", lambda *_: 1 / 0)
+    for _ in range(3):
+        watch._next.pop("policy", None)
+        watch.pass_once()
+    assert sum("ZeroDivisionError" in note for note in watch._screen.notes) == 1
+    with log.open("ab") as file:
+        file.write(rest)
+    passes(watch, lambda: watch.runs[0].following.status == "finished")
+
+
 def test_a_log_that_does_not_appear_in_time_is_given_up_and_the_other_goes_on(ledger, half_log):
     log, rest = half_log
     watch = supervisor(ledger, [log, log.with_name("other.log")], wait_s=0.5)
