@@ -72,6 +72,23 @@ def test_rules_stop_where_their_definitions_say() -> None:
 
 
 @pytest.mark.usefixtures("bench")
+def test_the_fit_takes_prefixes_of_curves_with_and_without_bounds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import forecast_prefixes
+
+    monkeypatch.setenv("COPILOT_SHARED", str(tmp_path))
+    monkeypatch.setattr(forecast_prefixes, "load_small", list)
+    accuracy = curve(0.9 - 0.5 * np.arange(1, 41) ** -0.5)
+    reward = curve(100.0 - 50.0 * np.arange(1, 41) ** -0.5)
+    found = forecast_prefixes.training([accuracy, reward])
+    assert {one.case.curve.source for one in found} == {"one"}
+    assert {one.scale.high for one in found} == {1.0, np.inf}
+    assert any(one.changed for one in found) and not all(one.changed for one in found)
+    assert all(np.isfinite(one.mean).all() and one.log_evidence.size for one in found)
+
+
+@pytest.mark.usefixtures("bench")
 def test_what_a_stop_saves_and_loses_is_a_mean_over_sources() -> None:
     from stop_scores import at_saving, score
 
