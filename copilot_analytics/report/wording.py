@@ -66,15 +66,16 @@ def phase_of(analysis: Analysis) -> str:
     """Say in which phase a run is or ended, as it follows "it".
 
     What ended with its loss still falling still improved only if the metric did, if there is one.
-    A run that is held to improve because a gain is likely is not said to do so while neither shows.
+    One that goes on is not said to improve by what its loss does, or a forecast expects, alone.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
     if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
         return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"
-    if not ended and metric_is_level(analysis) and not _loss_falls(analysis):
-        return "shows no gain worth having of late"
+    if not ended and metric_is_level(analysis):
+        loss_alone = "improves in its training loss alone"
+        return loss_alone if _loss_falls(analysis) else "shows no gain worth having of late"
     if ended and phase in _STILL and metric_is_lost(analysis):
         return "ended past its best"
     return phase_in_words(phase.value, ended=ended)
