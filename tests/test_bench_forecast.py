@@ -89,6 +89,19 @@ def test_the_fit_takes_prefixes_of_curves_with_and_without_bounds(
 
 
 @pytest.mark.usefixtures("bench")
+def test_scores_are_printed_by_source_and_share_of_the_run(capsys: pytest.CaptureFixture) -> None:
+    from forecast_scores import print_crossed
+
+    one = {"crps forecast": 0.25, "cov80 forecast": 1.0}
+    late = {"crps forecast": 0.125, "cov80 forecast": 0.0}
+    print_crossed({("a", 0.1): [one], ("a", 0.8): [late, one], ("b", 0.1): [one]}, ["a", "b"])
+    told = capsys.readouterr().out.splitlines()
+    at = told.index(next(line for line in told if line.startswith("CRPS, forecast")))
+    assert told[at + 1].split() == ["a", "0.250", "-", "-", "-", "0.188"]
+    assert told[at + 2].split() == ["b", "0.250", "-", "-", "-", "-"]
+
+
+@pytest.mark.usefixtures("bench")
 def test_what_a_stop_saves_and_loses_is_a_mean_over_sources() -> None:
     from stop_scores import at_saving, score
 
