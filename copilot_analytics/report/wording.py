@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics import wording
+from copilot_analytics.analyzers._loss_fall import LossFall
 from copilot_analytics.analyzers._metric_gain import Gain
 from copilot_analytics.analyzers._phase_kinds import IMPROVING, Phase
 from copilot_analytics.events import ENDED
@@ -67,12 +68,16 @@ def phase_of(analysis: Analysis) -> str:
     """Say in which phase a run is or ended, as it follows "it".
 
     What ended with its loss still falling still improved only if the metric did, if there is one.
+    One that goes on is not said to improve by what its loss does, or a forecast expects, alone.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
     if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
         return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"
+    if not ended and metric_is_level(analysis):
+        loss_alone = "improves in its training loss alone"
+        return loss_alone if _loss_falls(analysis) else "shows no gain worth having of late"
     if ended and phase in _STILL and metric_is_lost(analysis):
         return "ended past its best"
     return phase_in_words(phase.value, ended=ended)
@@ -85,6 +90,10 @@ def metric_is_level(analysis: Analysis) -> bool:
         return False
     gain = Gain.of(analysis.run, analysis.metric, analysis.learning_rate, phase)
     return gain is not None and not (gain.grows and gain.worth)
+
+
+def _loss_falls(analysis: Analysis) -> bool:
+    return LossFall.of(analysis.run, analysis["trend"], metric_is_flat=True).falls
 
 
 def metric_is_lost(analysis: Analysis) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -157,6 +158,32 @@ def test_labels_do_not_overlap(analysis: Analysis) -> None:
     for i, box in enumerate(boxes):
         for other in boxes[i + 1 :]:
             assert not box.overlaps(other)
+
+
+def test_a_wild_interval_does_not_flatten_the_metric(analysis: Analysis) -> None:
+    tame = metric_figure(analysis)
+    assert tame is not None
+    wild = (float(tame.x[3]), 0.01, float(tame.value.max()), 60.0)
+    low, high = draw_metric(dataclasses.replace(tame, past=(wild,))).axes[0].get_ylim()
+    seen = np.concatenate([tame.value, tame.fan[2]])
+    assert low < seen.min() and high > tame.fan.max(), "what is near is shown whole"
+    assert high - low < 6 * np.ptp(seen)
+
+
+@pytest.mark.parametrize("lowest", [2e-3, 1e-3, 1e-9])
+def test_labels_of_the_learning_rate_do_not_overlap(analysis: Analysis, lowest: float) -> None:
+    data = loss_figure(analysis)
+    x = np.arange(60.0)
+    rate = thin_curve(x, lowest + 0.05 * np.cos(x / 40.0) ** 2, "learning rate")
+    figure = draw_loss(dataclasses.replace(data, rate=rate))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    axis = figure.axes[1].yaxis
+    low, high = figure.axes[1].get_ylim()
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    shown = [t.label1 for t in ticks if t.label1.get_text() and low <= t.get_loc() <= high]
+    boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.y0)
+    assert len(boxes) >= 2 and all(a.y1 < b.y0 for a, b in itertools.pairwise(boxes))
 
 
 def test_a_legend_of_many_entries_is_not_cut_off(analysis: Analysis) -> None:

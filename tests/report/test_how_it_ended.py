@@ -13,6 +13,7 @@ from copilot_analytics.alerts.wording import summary
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.engine import Session
+from copilot_analytics.events import ENDED
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import records_of
 from copilot_analytics.report.verdict import headline, verdict
@@ -42,8 +43,33 @@ def ended(metric, phase=Phase.STABLE_CONVERGENCE):
     return replace(analysis, phases=replace(analysis.phases, current=phase, reason=reason))
 
 
+def going(loss, metric):
+    """Return the analysis of a run at six tenths of its plan that is held to improve steadily."""
+    made = Simulated(epochs=40, schedule="", warmup=False, noise=0.002, loss=loss, metric=metric)
+    records, session = list(made.records()), Session()
+    for record in records[: int(0.6 * len(records))]:
+        session.update(record)
+    analysis = Analysis.of(session)
+    assert analysis.life.status not in ENDED
+    return replace(
+        analysis, phases=replace(analysis.phases, current=Phase.STABLE_CONVERGENCE, reason="why")
+    )
+
+
 def told(analysis):
     return verdict(analysis), summary(Context("key", "my_run", lambda: analysis)).body[0]
+
+
+def test_a_run_is_said_to_improve_only_by_what_improves():
+    def flat(share):
+        return 0.5 + 2.0 * math.exp(-40.0 * share)
+
+    def falling(share):
+        return 2.0 * 0.05**share
+
+    assert "It shows no gain worth having of late: why" in verdict(going(flat, level))
+    assert "It improves in its training loss alone: why" in verdict(going(falling, level))
+    assert "It improves steadily: why" in verdict(going(flat, growing))
 
 
 @pytest.mark.parametrize("phase", [Phase.STABLE_CONVERGENCE, Phase.LEARNING_FAST])
