@@ -24,8 +24,8 @@ class Collapse(NamedTuple):
     first, best, fallen, last
         Evaluations: the first, the best, the first one after the fall and the newest.
     best_step, good_step, since_step, last_step
-        Steps of the best, of the last one before the fall, of the first one after it and of the
-        newest.
+        Steps of the best, of the last one that had lost little, of the first one after the fall
+        and of the newest.
     level, now, averaged
         Means of the best and of the newest evaluations, and of how many each is.
     since_line, line
@@ -89,6 +89,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     if lost <= max(_LOST * (best - first), sigmas * noise, 2.0 * main.delta):
         return None
     fell = int(np.flatnonzero(best - better <= _LOST * lost)[-1])
+    well = int(np.flatnonzero(best - better[: fell + 1] <= _STILL_WELL * lost)[-1])
     sign = 1.0 if main.direction == "max" else -1.0
     top = at + int(np.argmax(better[at : at + width]))
     return Collapse(
@@ -97,7 +98,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
         float(value[fell + 1]),
         float(value[-1]),
         int(step[top]),
-        int(step[fell]),
+        int(step[well]),
         int(step[fell + 1]),
         int(step[-1]),
         sign * best,

@@ -282,7 +282,8 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             return False
         progress = run.progress
         early = progress is None or progress < _LATEST_WARM_UP
-        return early and self._stands.rise is None and self._rising(run)
+        stood = self._stands.rows >= max(_ROWS_OF_A_STAND, _STAND * len(run.train_log))
+        return early and not stood and self._stands.rise is None and self._rising(run)
 
     def _rising(self, run: Run) -> bool:
         """Tell whether the rate has only risen so far, and still does."""
@@ -363,6 +364,7 @@ _STAIR = 1.5  # the steps of a linear decay are equal, those of a cosine or a po
 _RISES_OVER = 6
 _EPOCHS_OF_WARM_UP = 2
 _MOST_DROPS = 200
+_ROWS_OF_A_STAND, _STAND = 8, 0.1  # of a rate that stood first: a warm-up begins with the run
 _LATEST_WARM_UP = 0.45
 _ALMOST_DONE = 0.97
 _LOW = 0.2
