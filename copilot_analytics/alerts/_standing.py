@@ -80,10 +80,11 @@ def is_in_doubt(tiding: Tiding, analysis: Analysis) -> bool:
 
 
 def _told_to_stop(subjects: Mapping[str, Subject]) -> bool:
-    advice = subjects.get("advice")
-    if advice is None or advice.truth is None or advice.belief is None:
-        return False
-    return advice.belief.key in ALERTING_ADVICE
+    told = [one.belief for one in subjects.values() if one.truth and one.belief]
+    return any(
+        trouble_of(event) == "dead" or (event.kind == "advice" and event.key in ALERTING_ADVICE)
+        for event in told
+    )
 
 
 def _is_no_less(one: Event | None, event: Event) -> bool:

@@ -52,6 +52,11 @@ def test_a_plateau_that_comes_with_the_advice_to_stop_is_its_reason(policy, feed
     assert run(policy, [feed("phase", "CONVERGED")], 2000, 2040) == []
 
 
+def test_what_learns_nothing_has_not_converged(policy, feed):
+    run(policy, [feed("finding", "dead_agent")], 0, 40)
+    assert run(policy, [feed("phase", "CONVERGED")], 2000, 2040) == []
+
+
 def test_advice_to_stop_is_news_after_a_plateau(policy, feed):
     run(policy, [feed("finding", "true_plateau")], 0, 40)
     (told,) = run(policy, [feed("advice", "stop", Severity.WARNING)], 2000, 2040)

@@ -116,3 +116,30 @@ def test_a_return_that_wanders_is_neither_lost_nor_unstable_nor_to_be_stopped_ea
     assert not [title for _, title in titles if any(word in title for word in words)]
     assert sum("PLATEAU" in title for _, title in titles) <= 2
     assert all(step > 200 * 500 for step, title in titles if "STOP" in title)
+
+
+def dead(kinds, records):
+    return [told for told in kinds if told in {f.id for f in found(records).findings}]
+
+
+@pytest.mark.parametrize("level", [20.0, -1200.0, 0.0])
+def test_an_agent_whose_return_never_moves_learns_nothing(level):
+    records = list(agent(lambda _episode: level, episodes=300))
+    if level <= 0.0:
+        noise = np.random.default_rng(1)
+        records = [Record("config", facts={"planned_steps": PLANNED})]
+        records += [
+            Record("eval", step, metrics={"Reward": level * (1 + 0.1 * noise.normal())}, line=step)
+            for step in range(1, 301)
+        ]
+    assert dead(["dead_agent"], records) and not dead(["dead_agent"], records[:150])
+
+
+def test_without_a_plan_an_agent_is_given_three_hundred_evaluations():
+    records = list(rolling(RETURNS["level from the start"], 1, episodes=3600))
+    assert dead(["dead_agent"], records) and not dead(["dead_agent"], records[:290])
+
+
+@pytest.mark.parametrize("kind", ["level after a rise", "rises late"])
+def test_an_agent_that_learned_once_does_not_learn_nothing(kind):
+    assert not dead(["dead_agent"], rolling(RETURNS[kind], 0, episodes=3300))
