@@ -41,6 +41,10 @@ _ENDED = {
     "DIVERGING": "ended diverging",
     "CONVERGED": "had converged when it ended",
 }
+_UNTIL_LATELY = {
+    "LEARNING_FAST": "learned fast until lately",
+    "STABLE_CONVERGENCE": "improved until lately",
+}
 _STILL = (Phase.CONVERGED, Phase.PLATEAU)
 
 
@@ -65,6 +69,7 @@ def phase_of(analysis: Analysis) -> str:
     """Say in which phase a run is or ended, as it follows "it".
 
     What ended with its loss still falling still improved only if the metric did, if there is one.
+    A phase that improves is left on evidence, so that its newest evaluations may tell of none.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
     if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
@@ -73,7 +78,19 @@ def phase_of(analysis: Analysis) -> str:
         return f"ended with no gain in {analysis.metric.name} worth having"
     if ended and phase in _STILL and metric_is_lost(analysis):
         return "ended past its best"
+    if not ended and _tells_of_a_loss(analysis):
+        return _UNTIL_LATELY[phase.value]
     return phase_in_words(phase.value, ended=ended)
+
+
+def _tells_of_a_loss(analysis: Analysis) -> bool:
+    """Tell whether what is said first of a phase that improves is that the metric got worse."""
+    metric, phase = analysis.metric, analysis.phases.current
+    leads = metric.name is not None and analysis.phases.reason.startswith(metric.name)
+    if phase not in IMPROVING or not leads:
+        return False
+    gain = Gain.of(analysis.run, metric, analysis.learning_rate, phase)
+    return gain is not None and gain.gained < 0.0
 
 
 def metric_is_level(analysis: Analysis) -> bool:
