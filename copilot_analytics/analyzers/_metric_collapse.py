@@ -9,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._course import recent
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._level_return import wander
 from copilot_analytics.analyzers._primary import is_a_return
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     if main.noise is not None and at >= 1:
         # The fall itself must not count as noise.
         noise = min(noise, float(np.std(np.diff(better[: at + width]))))
+    if returns:
+        noise = max(noise, wander(better[: at + width], width))
     newest = better[-width:]
     lost = best - float(newest.max())
     if best - first <= max(_GAINED * noise, 2.0 * main.delta):
@@ -128,7 +131,8 @@ def return_is_down(run: Run, main: MainMetric) -> bool:
     better = value if main.direction == "max" else -value
     level = np.convolve(better[:-_DIP], np.full(_EPISODES, 1.0 / _EPISODES), "valid")
     gained = float(level.max() - level[0])
-    noise = float(np.std(np.diff(better[: int(np.argmax(level)) + _EPISODES])))
+    until = better[: int(np.argmax(level)) + _EPISODES]
+    noise = max(float(np.std(np.diff(until))), wander(until, _EPISODES))
     lost = float(level.max() - better[-_DIP:].max())
     return gained > _GAINED * noise / math.sqrt(_EPISODES) and lost > _LOST * gained
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._keepers import ranked
+from copilot_analytics.analyzers.stopping import CheckpointChoice
 from copilot_analytics.events import ENDED
 from copilot_analytics.reading.saved_states import STATE
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from copilot_analytics.analysis import Analysis
-    from copilot_analytics.analyzers.stopping import CheckpointChoice
 
 _HF = re.compile(r"^checkpoint-(?P<step>\d{1,9})$")
 # Lightning counts epochs from 0, and names the metrics that its user wants named.
@@ -56,11 +57,14 @@ class CheckpointFolder:
         Steps of choices of which none is there, although later ones are, or the run is over.
     newest
         Name of the newest checkpoint; empty if no folder is known.
+    best
+        The one there whose evaluation was the best, whether it is to be used or not.
     """
 
     by_step: dict[int, str]
     missing: frozenset[int]
     newest: str
+    best: CheckpointChoice | None = None
 
     def named(self, choices: Iterable[CheckpointChoice]) -> tuple[CheckpointChoice, ...]:
         """Return the choices, those that are on disk by their names."""
@@ -131,7 +135,16 @@ def checkpoint_folder(analysis: Analysis) -> CheckpointFolder:
     missing = frozenset(
         step for step, kept in saved.items() if kept is None and (is_over or step + near < last)
     )
-    return CheckpointFolder(by_step, missing, _name(log, files[-1].path))
+    best = next(
+        (
+            CheckpointChoice(tie.step, tie.epoch, tie.value, _name(log, there.path), best=False)
+            for tie in ranked(run, analysis.metric, analysis.good_until)
+            if (there := _saved_at(files, tie.step, tie.epoch, near)) is not None
+            and _is_of_run(there, files, tie.value)
+        ),
+        None,
+    )
+    return CheckpointFolder(by_step, missing, _name(log, files[-1].path), best)
 
 
 def _folders(log: Path) -> dict[Path, list[_File]]:

@@ -44,6 +44,10 @@ _ENDED = {
     "DIVERGING": "ended diverging",
     "CONVERGED": "had converged when it ended",
 }
+_UNTIL_LATELY = {
+    "LEARNING_FAST": "learned fast until lately",
+    "STABLE_CONVERGENCE": "improved until lately",
+}
 _STILL = (Phase.CONVERGED, Phase.PLATEAU)
 
 
@@ -69,6 +73,7 @@ def phase_of(analysis: Analysis) -> str:
 
     What ended with its loss still falling still improved only if the metric did, if there is one.
     One that goes on is not said to improve by what its loss does, or a forecast expects, alone.
+    A phase that improves is left on evidence, so that its newest evaluations may tell of none.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
     if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
@@ -76,11 +81,24 @@ def phase_of(analysis: Analysis) -> str:
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"
     if not ended and metric_is_level(analysis):
-        loss_alone = "improves in its training loss alone"
-        return loss_alone if _loss_falls(analysis) else "shows no gain worth having of late"
+        if _loss_falls(analysis):
+            return "improves in its training loss alone"
+        if _tells_of_a_loss(analysis):
+            return _UNTIL_LATELY[phase.value]
+        return "shows no gain worth having of late"
     if ended and phase in _STILL and metric_is_lost(analysis):
         return "ended past its best"
     return phase_in_words(phase.value, ended=ended)
+
+
+def _tells_of_a_loss(analysis: Analysis) -> bool:
+    """Tell whether what is said first of a phase that improves is that the metric got worse."""
+    metric, phase = analysis.metric, analysis.phases.current
+    leads = metric.name is not None and analysis.phases.reason.startswith(metric.name)
+    if phase not in IMPROVING or not leads:
+        return False
+    gain = Gain.of(analysis.run, metric, analysis.learning_rate, phase)
+    return gain is not None and gain.gained < 0.0
 
 
 def metric_is_level(analysis: Analysis) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from made_runs import make_analysis, make_run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from copilot_analytics import analyze
+from copilot_analytics.analyzers.metric import Tie
 from copilot_analytics.records import Record
 from copilot_analytics.report.figure_data import (
     MAX_POINTS,
@@ -212,3 +214,38 @@ def test_names_in_chinese_are_drawn_without_warnings() -> None:
     stream = io.BytesIO()
     to_png(draw_loss(loss_figure(drawn)), stream)
     assert stream.getvalue().startswith(b"\x89PNG")
+
+
+def test_warm_restarts_are_marked_and_stand_in_plan_and_course() -> None:
+    run = Run()
+    run.append(Record("config", facts={"planned_epochs": 6, "steps_per_epoch": 100}))
+    for step in range(10, 601, 10):
+        rate = 0.05 * (1 + math.cos(math.pi * (step % 200) / 200)) + 1e-5
+        metrics = {"loss": 1 + 100 / step, "lr": rate}
+        run.append(Record("train", step, step / 100, metrics=metrics, line=step))
+    analysis = analyze(run, journals=False)
+    marks = [mark.x for mark in loss_figure(analysis).marks if mark.text == "LR restarts"]
+    assert marks == [2.0, 4.0]  # not the last row, of which no cycle is seen
+    assert "restarted at epoch 2, epoch 4; now 0.1" in analysis.to_markdown()
+
+
+@pytest.mark.parametrize(("last", "is_log"), [(0.0, True), (1e-4, True), (0.5, False)])
+def test_a_loss_that_spans_orders_of_magnitude_has_a_logarithmic_axis(
+    last: float, is_log: bool
+) -> None:
+    run = Run()
+    for step in range(1, 101):
+        loss = round(max(3.0 * math.exp(-step / 8), last), 4)
+        run.append(Record("train", step, metrics={"loss": loss}, line=step))
+    figure = loss_figure(analyze(run, journals=False))
+    assert figure.log_scale is is_log
+    assert figure.y_limits is not None and (figure.y_limits[0] > 0 or not is_log)
+
+
+def test_no_mark_of_a_tie_lies_on_another_or_on_the_best(analysis: Analysis) -> None:
+    steps = [7000, 7010, 3000, 3100, 7500]
+    ties = tuple(Tie(step, step / 500, 0.316, 0) for step in steps)
+    main = dataclasses.replace(analysis.metric, ties=ties, best_step=7000)
+    figure = metric_figure(dataclasses.replace(analysis, metric=main))
+    assert figure is not None
+    assert [x for x, _ in figure.ties] == [6.0, 15.0]

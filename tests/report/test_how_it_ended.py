@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from simulated_runs import Simulated
 
@@ -15,7 +16,7 @@ from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.engine import Session
 from copilot_analytics.events import ENDED
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import records_of
+from copilot_analytics.records import Record, records_of
 from copilot_analytics.report.verdict import headline, verdict
 
 
@@ -133,3 +134,21 @@ def test_the_words_of_home_made_logs_for_patience():
     for words, early in (("Early stopping triggered", True), ("Training finished", False)):
         life = read("train.log", "".join(rows) + words + "\n").life
         assert (life.status, life.stopped_early) == ("finished", early)
+
+
+def test_what_improves_does_not_improve_by_a_loss():
+    """Returns fall back for a while in a run that goes on."""
+    session, said = Session(), set()
+    noise = np.random.default_rng(2)
+    for at in range(1, 81):
+        level = 900 * (1 - math.exp(-at / 12)) - 1200 + 40 * math.sin(at / 3)
+        value = {"mean_return": level + 12 * noise.normal()}
+        session.update(Record("eval", 100 * at, time=60.0 * at, metrics=value, line=at))
+        if at < 10:
+            continue
+        text = summary(Context("key", "my_run", lambda: Analysis.of(session)), supervised_on=True)
+        phase, _, reason = text.body[0].partition(": ")
+        said.add((phase, " lost " in reason.partition("; ")[0]))
+    improving = {phase: lost for phase, lost in said if "improve" in phase or "learn" in phase}
+    assert improving == {"It improves steadily": False, "It improved until lately": True}
+    assert len([phase for phase, _ in said if phase in improving]) == len(improving)
