@@ -189,6 +189,12 @@ class Delivery:
                     with suppress(Fatal):  # nobody reads any more; the next message will tell
                         lane.channel.send(message)
 
+    def unpark(self, name: str, now: float) -> None:
+        """Try a channel again that was parked: its chat has taken something else since."""
+        lane = self._lanes.get(name)
+        if lane is not None and lane.unpark(now):
+            self._notices.append(f"{name} is tried again")
+
     def undelivered(self) -> dict[str, int]:
         """Return how many messages each channel still owes."""
         try:
@@ -301,10 +307,11 @@ class Delivery:
             self._notices.append(f"{name}: {error}; the message was left out")
             return 0
         except Fatal as error:
-            lane.parked = str(error)
+            is_news = lane.park(str(error), now)
             self._ledger.give_back(ids, place, now, error=str(error), due=now)
-            self._notices.append(f"{name} is parked: {error}. Its messages are kept.")
-            self._tell_others(name, str(error), now)
+            if is_news:
+                self._notices.append(f"{name} is parked: {error}. Its messages are kept.")
+                self._tell_others(name, str(error), now)
             return 0
         except Exception as error:  # noqa: BLE001  # a channel may come from anyone
             reason = f"unexpected {type(error).__name__}"  # its text might hold a secret
@@ -330,7 +337,10 @@ class Delivery:
             "news",
             Severity.WARNING,
             f"🔕 {parked} is parked",
-            (reason, "Its messages are kept until supervision is started again."),
+            (
+                reason,
+                "Its messages are kept until it works again, or supervision is started again.",
+            ),
         )
         if others:
             self._ledger.put([message], [], now, others)

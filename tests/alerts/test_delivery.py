@@ -99,6 +99,19 @@ def test_fatal_is_told_once_and_the_messages_are_kept(ledger):
     assert len(mended.taken) == 3
 
 
+def test_a_parked_channel_is_tried_again_ever_more_rarely_and_told_once(ledger):
+    channel = Scripted(*[Fatal("kicked")] * 2)
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    notices = list(delivery.work(0.0).notices)
+    for minute in range(1, 40):  # its status card is taken all the while
+        channel.now = 60.0 * minute
+        delivery.unpark("scripted", channel.now)
+        notices += delivery.work(channel.now).notices
+    assert channel.tried_at == [0.0, 600.0, 1800.0] and len(channel.taken) == 1
+    assert sum("kicked" in notice for notice in notices) == 1
+
+
 def test_other_channels_hear_of_a_parked_one(ledger):
     class Other(Scripted):
         name = "other"
