@@ -231,18 +231,21 @@ class Delivery:
         return not is_held or self._ledger.waiting(lane.channel.ledger_name, now) > 0
 
     def _is_farewell_of_another(self, lane: Lane, message: Message) -> bool:
-        """Tell whether a message ends a watch whose terminal was closed: the run has a new one."""
-        if not lane.channel.is_private or message.kind != "farewell":
+        """Tell whether a message ends another watch: by now this one goes on with the run."""
+        if message.kind != "farewell":
             return False
         return not self._ledger.is_queued_here(message.id, lane.channel.ledger_name)
 
     def _without_farewells(self, lane: Lane, entries: list[Entry], now: float) -> list[Entry]:
-        """Leave out the farewells of other watches, but not what only they tell."""
+        """Tell the farewells of other watches as what they are by now: how things stood then.
+
+        A terminal is spared those that tell of no trouble; a chat is promised every message.
+        """
         left = []
         for entry in entries:
             if not self._is_farewell_of_another(lane, entry.message):
                 left.append(entry)
-            elif entry.message.severity > Severity.INFO:
+            elif entry.message.severity > Severity.INFO or not lane.channel.is_private:
                 left.append(replace(entry, message=of_the_last_watch(entry, now), created=now))
             else:
                 name = lane.channel.ledger_name

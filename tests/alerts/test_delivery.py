@@ -50,6 +50,19 @@ def test_the_farewell_to_a_closed_terminal_is_no_news_on_the_next_one(tmp_path):
     ledger.close()
 
 
+def test_a_late_farewell_tells_no_chat_that_nobody_watches(tmp_path):
+    path = tmp_path / "ledger.sqlite3"
+    ended = Ledger(path)
+    fill(ended, ["bye"], kind="farewell", severity=Severity.INFO)
+    ended.close()
+    ledger, channel = Ledger(path), Scripted()
+    ledger.follow("run")
+    go(Delivery(ledger, [channel], dice()), channel, 2010.0, start=2000.0)
+    (told,) = channel.taken
+    assert told.id == "bye" and told.title.startswith("⌛ AT THE END OF THE LAST WATCH, 33 min ago")
+    ledger.close()
+
+
 def test_back_off_grows_with_jitter_to_five_minutes(ledger):
     channel = Scripted(*(Transient("offline") for _ in range(30)))
     delivery = Delivery(ledger, [channel], dice(5))
