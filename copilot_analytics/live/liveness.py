@@ -107,9 +107,9 @@ class Pauses:
         self._rows = len(time)
         if 0 < before < len(time):
             stamped_s = float(time[before] - time[before - 1])
-            if stamped_s < pause_s / 2.0:
+            if 0.0 <= stamped_s < pause_s / 2.0:
                 self.held_back_s = pause_s
-            elif stamped_s <= 2.0 * pause_s:
+            elif pause_s / 2.0 <= stamped_s <= 2.0 * pause_s:
                 self.held_back_s = 0.0
 
     def gaps(self, evals: int) -> dict[str, list[float]]:
