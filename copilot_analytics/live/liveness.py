@@ -37,8 +37,7 @@ _UNSEEN = {
 _NETWORK_S = 90.0
 _FEWEST_GAPS = 3
 _LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
-_BUSY_PCT = 10.0
-_WORKS_PCT = 50.0  # of a core: what waits for data or a lock uses next to nothing
+_BUSY_PCT = 10.0  # of a device; of a core too, since one of many that share it gets no more
 _BUFFERED_FOR = 3.0
 _NEWEST = 2000
 _LAST_BYTES, _LAST_LINES, _LONGEST = 1 << 13, 20, 200
@@ -379,7 +378,7 @@ def _work_of(process: ProcessState, gpu_utilization: float | None) -> tuple[str,
             return "", ""
         hangs = "a collective operation that hangs keeps it busy too"
         return f"the GPU is {gpu_utilization:.0f} % busy", hangs
-    if process.state != "alive" or process.cpu_pct is None or process.cpu_pct < _WORKS_PCT:
+    if process.state != "alive" or process.cpu_pct is None or process.cpu_pct < _BUSY_PCT:
         return "", ""
     hangs = "one that waits in a loop does so too"
     return f"the process uses {process.cpu_pct:.0f} % of a core", hangs

@@ -99,7 +99,7 @@ def test_a_busy_device_speaks_for_a_buffered_log_for_a_while(process):
 
 
 def test_a_busy_process_speaks_for_a_buffered_log_where_no_device_can_be_asked():
-    works, waits = ProcessState("alive", 7, cpu_pct=97.0), ProcessState("alive", 7, cpu_pct=3.0)
+    works, waits = ProcessState("alive", 7, cpu_pct=23.0), ProcessState("alive", 7, cpu_pct=3.0)
     assert verdict(400, works) == "buffered"
     assert verdict(541, works) == "stalled"
     assert verdict(400, works, 0.0) == verdict(400, waits) == "stalled"
