@@ -293,7 +293,7 @@ class Following:
 
     def _grow(self, now: float) -> None:
         if self.caught_up and self.grown_at is not None:
-            self._pauses.add(now - self.grown_at)
+            self._pauses.add(now - self.grown_at, self.log.run)
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FIRST_LOOK_S
@@ -353,6 +353,7 @@ class Following:
             last.kind if last is not None and not self._is_starting else None,
             # Where none seems due one may come all the same: not every plan is in the log.
             evaluation_due=True if at_eval(run) else None,
+            held_back_s=self._pauses.held_back_s,
             network=self._tailer.is_network,
         )
         died = self._died_at_its_start(silence_s)

@@ -37,7 +37,7 @@ _UNSEEN = {
 _NETWORK_S = 90.0
 _FEWEST_GAPS = 3
 _LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
-_BUSY_PCT = 10.0
+_BUSY_PCT = 10.0  # of a device; of a core too, since one of many that share it gets no more
 _BUFFERED_FOR = 3.0
 _NEWEST = 2000
 _LAST_BYTES, _LAST_LINES, _LONGEST = 1 << 13, 20, 200
@@ -78,6 +78,9 @@ class Pauses:
     ----------
     evals_before : int
         Evaluations that the log held before.
+    held_back_s : float
+        For how long the newest lines were held back, as `print` into a file does: it writes once
+        8 kB are full. 0 for lines that come when their time stamps say.
 
     Examples
     --------
@@ -90,11 +93,23 @@ class Pauses:
 
     def __init__(self) -> None:
         self.evals_before = 0
+        self.held_back_s = 0.0
         self._longest: list[float] = []
+        self._rows = 0
 
-    def add(self, pause_s: float) -> None:
-        """Take the seconds from one line to the next."""
+    def add(self, pause_s: float, run: Run | None = None) -> None:
+        """Take the seconds from one arrival to the next, and the run with what has arrived."""
         self._longest = sorted((*self._longest, pause_s))[-_LONGEST_PAUSES:]
+        if run is None:
+            return
+        time, before = run.train_log.time, self._rows
+        self._rows = len(time)
+        if 0 < before < len(time):
+            stamped_s = float(time[before] - time[before - 1])
+            if 0.0 <= stamped_s < pause_s / 2.0:
+                self.held_back_s = pause_s
+            elif pause_s / 2.0 <= stamped_s <= 2.0 * pause_s:
+                self.held_back_s = 0.0
 
     def gaps(self, evals: int) -> dict[str, list[float]]:
         """Return them as `gaps_of` does: which was an evaluation is unknown, only whether any was.
@@ -165,6 +180,7 @@ def judge_silence(
     last_kind: str | None,
     *,
     evaluation_due: bool | None = None,
+    held_back_s: float = 0.0,
     network: bool = False,
 ) -> Silence:
     """Judge how a log that has been silent for a while should be read.
@@ -187,14 +203,16 @@ def judge_silence(
         Kind of the last record; None if the log has said nothing yet.
     evaluation_due
         Whether an evaluation follows where training stands; None if the plan is unknown.
+    held_back_s
+        See `Pauses`: a log whose lines come in blocks may be silent for three times as long.
     network
         Whether the log lies on a network file system, which shows new lines late.
 
     Returns
     -------
     Silence
-        A busy device speaks for a buffered log only up to three times the limit, because a
-        collective operation that hangs keeps a device busy as well.
+        A busy device, or where none can be asked a busy process, speaks for a buffered log only
+        up to three times the limit, because what hangs may keep either busy as well.
 
     References
     ----------
@@ -220,6 +238,11 @@ def judge_silence(
         # It may be an evaluation as well, so the more patient limit counts.
         other = _limit("eval", gaps.get("eval", ()), network=network)
         limit_s, why_limit = max((limit_s, why_limit), other)
+    blocks = (
+        _BUFFERED_FOR * held_back_s,
+        f"its lines come in blocks, {duration(held_back_s)} apart",
+    )
+    limit_s, why_limit = max((limit_s, why_limit), blocks)
     if last_kind == "end":
         return Silence("unknown", ("the log says that training has finished",), limit_s)
     if last_kind == "crash":
@@ -235,11 +258,10 @@ def judge_silence(
     silent = f"silent for {duration(age_s)}, over {duration(limit_s)} ({why_limit})"
     lives = f"process {process.pid} is alive" if process.state == "alive" else process.reason
     lives = lives or "process unknown"
-    if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
-        busy = f"the GPU is {gpu_utilization:.0f} % busy"
-        if age_s <= _BUFFERED_FOR * limit_s:
-            return Silence("buffered", (busy, silent, lives), limit_s)
-        hangs = "a collective operation that hangs keeps it busy too"
+    busy, hangs = _work_of(process, gpu_utilization)
+    if busy and age_s <= _BUFFERED_FOR * limit_s:
+        return Silence("buffered", (busy, silent, lives), limit_s)
+    if busy:
         return Silence("stalled", (silent, f"{busy}, but {hangs}", lives), limit_s)
     if gpu_utilization is not None:
         return Silence(
@@ -347,6 +369,19 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
     if network:
         return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"
     return limit_s, why
+
+
+def _work_of(process: ProcessState, gpu_utilization: float | None) -> tuple[str, str]:
+    """Return what is at work, and why that proves nothing for ever; empty if nothing is known."""
+    if gpu_utilization is not None:
+        if gpu_utilization < _BUSY_PCT:
+            return "", ""
+        hangs = "a collective operation that hangs keeps it busy too"
+        return f"the GPU is {gpu_utilization:.0f} % busy", hangs
+    if process.state != "alive" or process.cpu_pct is None or process.cpu_pct < _BUSY_PCT:
+        return "", ""
+    hangs = "one that waits in a loop does so too"
+    return f"the process uses {process.cpu_pct:.0f} % of a core", hangs
 
 
 def _of_process(process: ProcessState, *, settled: bool) -> tuple[Verdict, str] | None:
