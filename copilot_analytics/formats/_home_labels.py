@@ -6,10 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_tokens import LINKING
-from copilot_analytics.formats._home_vocabulary import is_quality
+from copilot_analytics.formats._home_vocabulary import base_of, is_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from copilot_analytics.formats._home_readings import Metric
+    from copilot_analytics.formats._splits import Split
 
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6}(?:,|\s:\s)\s{0,12}\d{1,9}\s?\]")
@@ -100,3 +103,26 @@ def is_of_a_name(line: str, words: Sequence[str], span: tuple[int, int], *, play
     name = " ".join(words)
     is_measure = is_quality(name) or (plays and name.lower() in MEANS)
     return is_measure and line[start - 1] in "([" and _ENDS_A_NAME.match(line, end) is not None
+
+
+def told_of_split(
+    name: str, split: Split | None, before: Sequence[Metric], topic: str
+) -> str | None:
+    """Return the name of ``valid 0.5`` behind ``Loss: train 0.4`` or ``loss train 0.4``.
+
+    Parameters
+    ----------
+    name
+        The word that stands before the number.
+    split
+        The part of the data that it names.
+    before
+        The measures before it.
+    topic
+        What the line said before that it measures of several splits.
+    """
+    last = before[-1] if before else None
+    if last is not None and last.says_split and last.split != split and not topic:
+        measured = base_of(last.name)
+        return f"{name} {measured}" if is_quality(measured) else None
+    return f"{name} {topic}" if topic else None

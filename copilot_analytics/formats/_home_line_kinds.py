@@ -30,7 +30,7 @@ _TELLING |= {"global", "batch", "num", "total", "l"}
 _ADVERSARIES = frozenset({"g", "d"})  # two networks by their letters, whose losses a line tells
 _RANKED = ("rank", "top", "hit", "r@")
 SECTION = re.compile(
-    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
+    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|in|the|validation|validating|valid"
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )

@@ -17,6 +17,7 @@ measures of an evaluation that no     `_home_judging`
 word calls one
 what makes a line a row               `_home_row_fields`
 measures that only a split names      `_home_bare_splits`
+measures printed twice, by a slash    `_home_pairs`
 where rows stand                      `_home_rows`, `_home_repeats`
 rounds that train for some epochs     `_home_passes`
 many rows of an epoch without a count `_home_within`
@@ -61,6 +62,7 @@ from copilot_analytics.formats._home_row_fields import (
     is_amount,
     is_of_training,
     is_place,
+    is_plain,
     is_played,
     is_row,
     is_terse,
@@ -111,7 +113,7 @@ class HomeTextParser(LineParser):
         if not may_measure(line):
             return None
         reading = read_line(line)
-        if not is_row(reading) and not self._is_plain(line, reading):
+        if not is_row(reading) and not is_plain(line, reading):
             return None
         return [*reading.stamp.fields, *fields_of(reading)]
 
@@ -120,7 +122,13 @@ class HomeTextParser(LineParser):
         row = joined(columns)
         if AXIS.isdisjoint(row):
             return list(self._plain_rows(row, lines))
-        items = [*self._before_row(row), *self._rows.placed(row, lines)]
+        items: list[Item] = []
+        if self._section is not None and self._rows.repeats.is_again(row):
+            items += self._results_of(self._section, row, lines[:1], has_axis=True)
+            row, lines = {name: column[1:] for name, column in row.items()}, lines[1:]
+            self._section = None
+        if len(lines):
+            items += [*self._before_row(row), *self._rows.placed(row, lines)]
         self._evaluations.learn(items)
         return items
 
@@ -156,38 +164,29 @@ class HomeTextParser(LineParser):
         """Whether anything was measured; some logs tell evaluations alone."""
         return self._rows.has_rows or bool(self._evaluations.splits)
 
-    def _is_plain(self, line: str, reading: Reading) -> bool:
-        """Tell whether a line measures the training, does not say where it is, and nothing else."""
-        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
-            return False
-        if reading.is_remark or reading.is_other_rank:
-            return False
-        if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
-            return False
-        if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
-            return False
-        if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
-            return False
-        return not says_the_end(line[reading.stamp.message :])
-
     def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Place what plain lines measured, as `_measures` does one by one."""
         if self._repeats:
             return
         yield from self._bars.end()  # it may tell the split
         split = self._section or self._evaluations.section
-        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
-        if split is not None and not any(split_in(name) == "train" for name in names):
-            for place, number in enumerate(lines.tolist()):
-                told = {name: float(column[place]) for name, column in row.items()}
-                metrics = {name: told.pop(name) for name in names}
-                result = Result(told, {split: metrics}, number)
-                yield from self._placed_result(result)
+        if split is not None and not any(split_in(name) == "train" for name in row):
+            yield from self._results_of(split, row, lines)
             return
         self._bars.are_summed_up()
         yield from self._evaluations.release()
         yield from self._rows.unplaced(row, lines)
+
+    def _results_of(
+        self, split: Split, row: Mapping[str, Floats], lines: Ints, *, has_axis: bool = False
+    ) -> Iterator[Item]:
+        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
+        for place, number in enumerate(lines.tolist()):
+            told = {name: float(column[place]) for name, column in row.items()}
+            metrics = {name: told.pop(name) for name in names}
+            yield from self._placed_result(
+                Result(told, {split: metrics}, number), has_axis=has_axis
+            )
 
     def _sums_up(self, line: str, reading: Reading) -> bool:
         """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""

@@ -74,6 +74,7 @@ class Metric:
     whole: bool  # printed without a decimal point
     bound: bool  # by a colon or an equals sign
     is_count: bool = False  # followed by a slash and how many there are
+    pair: tuple[Number, ...] = ()  # what follows behind a slash, of two measured numbers
 
 
 @dataclass(slots=True)

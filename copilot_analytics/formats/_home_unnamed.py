@@ -129,7 +129,10 @@ class UnnamedNumbers:
             places[total] = bare.parts
             return total
         if last == "metric":
-            self._reading.metrics[-1].is_count = True
+            metric = self._reading.metrics[-1]
+            if not (bare.whole or metric.whole or metric.pair):
+                metric.pair = bare.parts
+            metric.is_count = True
             return "amount"
         return None
 

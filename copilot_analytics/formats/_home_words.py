@@ -13,11 +13,19 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_bare_splits import tells_both
-from copilot_analytics.formats._home_labels import MEANS, are_linking, is_of_a_name, label_of
+from copilot_analytics.formats._home_labels import (
+    MEANS,
+    are_linking,
+    is_of_a_name,
+    label_of,
+    told_of_split,
+)
 from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
+from copilot_analytics.formats._home_pairs import name_pairs
 from copilot_analytics.formats._home_places import (
     MEASURED_AT,
     boxes,
+    count_of_split,
     measured_at,
     names_an_epoch,
     ordinal_place,
@@ -64,7 +72,6 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 8_000
 
-_ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})")
 
@@ -148,6 +155,7 @@ class _Scan:
             if self._unnamed.has_counted:
                 count_epochs(line, reading)
             name_parts_of_data(reading)
+            name_pairs(reading)
         kept = (metric.parts[0].start for metric in reading.metrics)
         first = min(min(kept, default=self._first_metric), end)
         head = line[0 if before else start : first]
@@ -158,7 +166,7 @@ class _Scan:
     def _word(self, token: re.Match[str]) -> None:
         text = token[0].rstrip("./-'")
         plain = text.lower()
-        if plain in _ODD:
+        if plain in {"nan", "inf", "infinity"}:
             start = token.start()
             if start and self.line[start - 1] in "+-":
                 start -= 1
@@ -173,7 +181,7 @@ class _Scan:
             self._forget()
             return
         if not self._words:
-            if self._last in {"#epoch", "#count"} and plain in {"轮", "步"}:
+            if (self._last or "").startswith(("#epoch", "#count")) and plain in {"轮", "步"}:
                 return  # of "第 3 轮"
             if self._last == "metric" and not self._gap and plain in UNITS:
                 self._drop_last()
@@ -268,8 +276,8 @@ class _Scan:
         elif not words:
             bare = Bare(parts, gap, unit, whole, self._last, self._governing)
             role = self._unnamed.place(bare)
-        elif words == ["第"] and whole:
-            role = ordinal_place(self.line[parts[-1].end : parts[-1].end + 8].strip().lower())
+        elif words and words[-1].endswith("第") and whole:
+            role = ordinal_place(self.line[parts[-1].end : parts[-1].end + 16].strip().lower())
             if role is not None:
                 self.reading.places.setdefault(role, parts)
         elif unit in {"", "%", "dB"}:
@@ -320,9 +328,8 @@ class _Scan:
 
     def _counts_t(self, words: list[str], *, whole: bool) -> bool:
         """Tell whether ``t = 100, loss = 0.5`` begins here: there ``t`` counts the updates."""
-        reading = self.reading
-        is_first = not (reading.numbers or reading.metrics or reading.places)
-        return whole and is_first and words == ["t"] and "=" in self._gap
+        is_later = self.reading.numbers or self.reading.metrics or self.reading.places
+        return whole and not is_later and words == ["t"] and "=" in self._gap
 
     def _is_aside(self, words: list[str]) -> bool:
         """Tell whether the words stand alone in a bracket that opens behind a total."""
@@ -343,7 +350,7 @@ class _Scan:
         bare = own is not None and len(self._words) == 1 and split_in("x" + name.lower()) is None
         bare = bare and not is_quality(name)
         if bare and not whole:
-            told = self._told_of_split(name, own)
+            told = told_of_split(name, own, metrics, self._topic)
             if told is not None:
                 name = title = told
                 bare = False
@@ -365,27 +372,22 @@ class _Scan:
         metrics.append(Metric(title, split, own is not None, parts, whole, self._bound or bare))
         return "metric"
 
-    def _told_of_split(self, name: str, split: Split | None) -> str | None:
-        """Return the name of ``valid 0.5`` behind ``Loss: train 0.4`` or ``loss train 0.4``."""
-        last = self.reading.metrics[-1] if self.reading.metrics else None
-        if last is not None and last.says_split and last.split != split and not self._topic:
-            topic = base_of(last.name)
-            return f"{name} {topic}" if is_quality(topic) else None
-        return f"{name} {self._topic}" if self._topic else None
-
     def _count_of_split(
         self, split: Split | None, parts: tuple[Number, ...], *, whole: bool
     ) -> str | None:
-        """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch."""
-        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch.
+
+        ``Train 300: loss 0.5`` counts what only other lines tell.
+        """
+        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()
         first = not self.reading.numbers and not self.reading.metrics and not self.reading.places
-        allowed = {",", "/", "["} if split == "train" else {","}
-        if not whole or not first or follows not in allowed:
+        place = count_of_split(follows, split)
+        if place is None or not whole or not first:
             return None
         self._govern(split)
-        self.reading.places["#epoch"] = parts
-        self._unnamed.counts_splits = True
-        return "#epoch"
+        self.reading.places[place] = parts
+        self._unnamed.counts_splits = place == "#epoch"
+        return place
 
     def _drop_last(self) -> None:
         """Take back a number that turned out to have a unit of time or memory."""

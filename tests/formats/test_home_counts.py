@@ -299,3 +299,32 @@ def test_what_is_never_measured_on_a_batch_is_an_evaluation_beside_the_loss(name
     records = read(text)
     assert [m for _, m in points(records, "eval")][-1] == {name: 0.95}
     assert all(set(m) <= {"loss", "lr"} for _, m in points(records, "train"))
+
+
+@pytest.mark.parametrize(
+    "said", ["第{e}/20轮", "第 {e} / 20 轮训练:", "训练轮次: {e}/20,", "训练轮数 {e}/20 |"]
+)
+def test_rounds_are_epochs_in_chinese(said: str) -> None:
+    text = "".join(f"{said.format(e=e)} 损失: 0.9{e} 准确率: 0.5{e}\n" for e in range(1, 6))
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4, 5]
+    assert facts(records)["planned_epochs"] == 20
+    assert facts(records)["step_unit"] == "epoch"
+
+
+def test_the_name_of_a_split_may_count_its_batches() -> None:
+    text = "".join(
+        f"Epoch {e} begin\n" + "".join(f"Train {i}: loss:0.{e}{i}\n" for i in (100, 200, 300))
+        for e in (1, 2)
+    )
+    records = read(text)
+    assert [row["loss"] for _, row in points(records, "train")][:2] == [0.1100, 0.1200]
+    assert [step for step, _ in points(records, "train")] == [100, 200, 300, 400, 500, 600]
+
+
+def test_rows_of_an_epoch_may_be_equal_by_chance() -> None:
+    losses = ["0.91", "0.85", "0.85", "0.7", "0.7"]
+    text = "".join(f"Epoch {e}/3.. Train Loss {loss}..\n" for e in (1, 2, 3) for loss in losses)
+    assert len(points(read(text), "train")) == 15
+    ranks = "".join(f"Epoch {e}/9 Train Loss 0.5{e}\n" * 2 for e in range(1, 6))
+    assert len(points(read(ranks), "train")) == 5

@@ -222,3 +222,33 @@ def test_the_last_words_of_well_known_examples_finish_a_run(said: str, reason: s
     records = read(text + said + "\n")
     assert [r.facts["reason"].startswith(reason) for r in records if r.kind == "end"] == [True]
     assert len(points(records, "eval")) == 5
+
+
+def test_a_heading_tells_apart_rows_that_look_the_same() -> None:
+    text = "".join(
+        f"epoch: {e}, loss is: 0.5{e}, acc is: 0.6{e}\n"
+        f"testing in eval mode...\n"
+        f"epoch: {e}, loss is: 0.9{e}, acc is: 0.7{e}\n"
+        "back to training\n"
+        for e in range(6)
+    )
+    records = read(text)
+    assert [row["loss"] for _, row in points(records, "train")] == [
+        float(f"0.5{e}") for e in range(6)
+    ]
+    assert [row["acc"] for _, row in points(records, "eval")] == [
+        float(f"0.7{e}") for e in range(6)
+    ]
+
+
+def test_a_heading_without_results_does_not_take_the_next_epoch() -> None:
+    text = "".join(f"epoch: {e}, loss: 0.5{e}\nRunning validation...\n" for e in range(6))
+    records = read(text)
+    assert len(points(records, "train")) == 6
+    assert not points(records, "eval")
+
+
+def test_one_epoch_of_both_parts_of_the_data_is_a_training() -> None:
+    epoch = "Epoch: 01 | Epoch Time: 1m 40s\n\tTrain Loss: 0.223\n\t Val. Loss: 0.124\n"
+    assert FORMAT.confidence(epoch.splitlines()) > 0.5
+    assert FORMAT.confidence(epoch.replace("Train Loss", "Test Acc").splitlines()) < 0.5
