@@ -46,12 +46,16 @@ FINAL = re.compile(
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
     r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
+_TAGS = r"\W*(?:\[[\w .:/-]{1,24}\]\W{0,4}){0,3}"  # "[fold 3][model 5] "
 _OUT_OF_PATIENCE = re.compile(
-    r"(?i)\W*(?:early[ -]?stopp|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
+    rf"(?i){_TAGS}(?:early[ -]?stop|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
     r"|no improvement\b)"
 )
 _END = re.compile(
-    r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    rf"(?i)^{_TAGS}"
+    r"(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    r"|early[ -]?stop(?=\W{0,4}(?:$|no\simprovement|triggered|activated|(?:at|after)\s))"
+    r"|early[ -]?stop\W{1,4}ep(?:och)?\W?\d"
     r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
     r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
@@ -112,6 +116,8 @@ def says_the_end(message: str) -> bool:
     Examples
     --------
     >>> says_the_end("INFO - Training complete."), says_the_end("Early stopping counter: 3 of 9")
+    (True, False)
+    >>> says_the_end("[EARLY STOP] No improvement"), says_the_end("Early stop patience: 9")
     (True, False)
     """
     return may_say_the_end(message) and _END.match(said_in(message)) is not None

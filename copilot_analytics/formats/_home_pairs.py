@@ -34,7 +34,7 @@ def name_pairs(reading: Reading) -> None:
         one, other = (split_in(name.strip(" _-")) for name in re.split("[/|]", both[0]))
         _part(reading, metric, one, other)
     measured = [metric for metric in reading.metrics if is_quality(metric.name)]
-    if told or len(pairs) < _FEWEST or any(not m.pair or m.split for m in measured):
+    if told or len(pairs) < _FEWEST or any(not m.pair or m.split for m in (*measured, *pairs)):
         return
     if any(is_loss(metric.name) for metric in pairs):
         for metric in pairs:

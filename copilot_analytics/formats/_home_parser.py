@@ -349,12 +349,13 @@ class HomeTextParser(LineParser):
             yield from self._result(line, reading, number, split)
             return
         columns = columns_of(line, reading)
-        yield from self._bars.end()
         if is_of_training(measured):
             self._bars.are_summed_up()
         yield from self._evaluations.release()
         sure = "train" in splits and bool(splits & {"val", "test"})
-        yield from self._rows.unplaced(columns, np.array([number]), sure=sure)
+        items = list(self._rows.unplaced(columns, np.array([number]), sure=sure))
+        self._evaluations.learn(items)
+        yield from items
 
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None

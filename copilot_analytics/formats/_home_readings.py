@@ -122,6 +122,11 @@ class Reading:
         """Take the digits of a part of the line for meaningless."""
         self.spare += [found.span() for found in _DIGITS.finditer(line, start, end)]
 
+    def take_back(self, line: str) -> None:
+        """Take the last metric for a number with a unit of time or memory."""
+        for part in self.metrics.pop().parts:
+            self.leave_out(line, part.start, part.end)
+
     @property
     def has_axis(self) -> bool:
         """Whether it says by itself where training stands."""

@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 LONGEST_LINE = 8_000
 
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})")
+_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})(?:/(?P<of>\d{1,5}))?")
 
 
 def read_line(line: str) -> Reading:
@@ -175,8 +175,10 @@ class _Scan:
         self.reading.words += 1
         joined = _EPOCH_IN_WORD.fullmatch(text)
         if joined and not self.reading.numbers and not self.reading.metrics:
-            start = token.start() + joined.start("number")
-            self.reading.places["#epoch"] = (Number(start, token.start() + len(text)),)
+            for name, group in (("#epoch", "number"), ("#epochs", "of")):
+                if joined[group]:
+                    start, end = (token.start() + place for place in joined.span(group))
+                    self.reading.places[name] = (Number(start, end),)
             self._last = "#epoch"
             self._forget()
             return
@@ -184,7 +186,8 @@ class _Scan:
             if (self._last or "").startswith(("#epoch", "#count")) and plain in {"轮", "步"}:
                 return  # of "第 3 轮"
             if self._last == "metric" and not self._gap and plain in UNITS:
-                self._drop_last()
+                self.reading.take_back(self.line)
+                self._last = None
                 return
             if self._last == "timing" and not self._gap.strip() and self._timings.has_unit(plain):
                 return
@@ -315,7 +318,10 @@ class _Scan:
         if again and self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1] == "/":
             places["#epoch"] = places.pop("#count")  # "iteration: 3 step: 100/1043"
         if name in places and self._unnamed.has_counted and not self.reading.metrics:
-            self._unnamed.take_count_for_epochs(parts)  # "[1/99] [Step:100]"
+            if words[-1].lower() in PLAYED:
+                self._unnamed.leave_to_episodes(parts)  # "300/900: episode: 7"
+            else:
+                self._unnamed.take_count_for_epochs(parts)  # "[1/99] [Step:100]"
         if name in places or (name == "#count" and "#step" in places):
             return None
         if name == "#step" and "#count_of" not in places:
@@ -388,13 +394,6 @@ class _Scan:
         self.reading.places[place] = parts
         self._unnamed.counts_splits = place == "#epoch"
         return place
-
-    def _drop_last(self) -> None:
-        """Take back a number that turned out to have a unit of time or memory."""
-        metric = self.reading.metrics.pop()
-        for part in metric.parts:
-            self._spare(part.start, part.end)
-        self._last = None
 
     def _spare(self, start: int, end: int) -> None:
         self.reading.leave_out(self.line, start, end)

@@ -328,3 +328,34 @@ def test_rows_of_an_epoch_may_be_equal_by_chance() -> None:
     assert len(points(read(text), "train")) == 15
     ranks = "".join(f"Epoch {e}/9 Train Loss 0.5{e}\n" * 2 for e in range(1, 6))
     assert len(points(read(ranks), "train")) == 5
+
+
+def test_episodes_behind_a_count_have_many_of_its_steps() -> None:
+    text = "".join(
+        f" {70 * e}/900: episode: {e}, duration: 1.5s, episode reward: {e}.25, loss: 0.{9 - e}\n"
+        for e in range(1, 8)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [70 * e for e in range(1, 8)]
+    assert facts(records)["planned_steps"] == 900
+
+
+def test_what_counts_slower_than_episodes_is_no_epoch() -> None:
+    text = "".join(f"1 of 2 session | Episode: {e} | Reward: {e}.5\n" for e in range(5, 12))
+    records = read(text)
+    assert [step for step, _ in points(records, "eval")] == list(range(5, 12))
+    assert "planned_epochs" not in facts(records)
+
+
+def test_an_epoch_joined_to_its_number_may_tell_the_total() -> None:
+    text = "".join(
+        f"[F3][M5] ep0{e}/50  loss=0.9{e}/0.5{e}  val=0.8{e}/0.6{e}\n" for e in range(1, 7)
+    )
+    records = read(text)
+    assert [row["loss"] for _, row in points(records, "train")] == [
+        float(f"0.9{e}") for e in range(1, 7)
+    ]
+    assert [row for _, row in points(records, "eval")] == [
+        {"val": float(f"0.8{e}")} for e in range(1, 7)
+    ]
+    assert facts(records)["planned_epochs"] == 50

@@ -252,3 +252,12 @@ def test_one_epoch_of_both_parts_of_the_data_is_a_training() -> None:
     epoch = "Epoch: 01 | Epoch Time: 1m 40s\n\tTrain Loss: 0.223\n\t Val. Loss: 0.124\n"
     assert FORMAT.confidence(epoch.splitlines()) > 0.5
     assert FORMAT.confidence(epoch.replace("Train Loss", "Test Acc").splitlines()) < 0.5
+
+
+def test_a_table_below_the_end_does_not_judge_the_training() -> None:
+    text = "".join(
+        f"Epoch {e}/6\nLR: 1e-05\nTrain Loss: 0.9{e}, Val Loss: 0.8{e}\n\n" for e in range(1, 7)
+    )
+    text += "Training finished. Total time: 40.5 seconds\nperson   0.4298\nmIoU     0.5442\n"
+    judged = [row for _, row in points(read(text), "eval")]
+    assert judged == [{"Val Loss": float(f"0.8{e}")} for e in range(1, 7)]
