@@ -82,7 +82,7 @@ _OF_ENDS = tuple(
     "train stop solved done finish optimi conclu termin final complet fertig 训练 早停"
     " 학습 훈련 学習 обуч".split()
 )
-_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}")
+_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)(?::[\w.]{1,60}:|\W{1,5})")
 _LOGGER = re.compile(r"^[\w.]{1,60}\s{1,4}[|-]\s{1,4}")
 
 
@@ -150,6 +150,8 @@ def said_in(message: str) -> str:
     --------
     >>> said_in("INFO:root:Evaluating on valid."), said_in("| INFO | trainer | Done")
     ('Evaluating on valid.', 'Done')
+    >>> said_in("INFO:__main__:Evaluating"), said_in("INFO: Step: 3")
+    ('Evaluating', 'Step: 3')
     """
     *level, said = _LEVEL.split(message)
     said = said.lstrip(" |-:>=*")

@@ -15,7 +15,7 @@ drops of the learning rate            `_home_schedule`
 how many steps other lines name       `_home_totals`
 measures of an evaluation that no     `_home_judging`
 word calls one
-what makes a line a row               `_home_row_fields`
+what makes a line a row               `_home_row_fields`, `_home_plain` if it names no place
 measures that only a split names      `_home_bare_splits`
 measures printed twice, by a slash    `_home_pairs`
 where rows stand                      `_home_rows`, `_home_repeats`
@@ -53,6 +53,7 @@ from copilot_analytics.formats._home_line_kinds import (
     said_in,
     says_the_end,
 )
+from copilot_analytics.formats._home_plain import is_plain
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
@@ -62,7 +63,6 @@ from copilot_analytics.formats._home_row_fields import (
     is_amount,
     is_of_training,
     is_place,
-    is_plain,
     is_played,
     is_row,
     is_terse,

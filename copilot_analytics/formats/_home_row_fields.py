@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.formats._base import Field
-from copilot_analytics.formats._coco import coco_average
-from copilot_analytics.formats._home_line_kinds import OF_FOLD, OF_SAMPLE, says_the_end
-from copilot_analytics.formats._home_vocabulary import OF_THE_BEST, is_bookkeeping, is_loss
+from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_loss
 from copilot_analytics.formats._splits import split_of
 
 if TYPE_CHECKING:
@@ -70,22 +68,6 @@ def is_of_training(metrics: Sequence[Metric]) -> bool:
         is_loss(metric.name) or metric.split == "train" or _OF_A_BATCH.search(metric.name)
         for metric in metrics
     )
-
-
-def is_plain(line: str, reading: Reading) -> bool:
-    """Tell whether a line measures the training, does not say where it is, and nothing else."""
-    measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-    if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
-        return False
-    if reading.is_remark or reading.is_other_rank:
-        return False
-    if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
-        return False
-    if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
-        return False
-    if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
-        return False
-    return not says_the_end(line[reading.stamp.message :])
 
 
 def is_place(line: str, reading: Reading) -> bool:

@@ -261,3 +261,9 @@ def test_a_table_below_the_end_does_not_judge_the_training() -> None:
     text += "Training finished. Total time: 40.5 seconds\nperson   0.4298\nmIoU     0.5442\n"
     judged = [row for _, row in points(read(text), "eval")]
     assert judged == [{"Val Loss": float(f"0.8{e}")} for e in range(1, 7)]
+
+
+def test_what_the_logger_is_called_hides_no_end() -> None:
+    text = "".join(f"INFO:__main__:Epoch {e} | Loss: 0.{9 - e}\n" for e in range(1, 6))
+    text += "INFO:__main__:\u2705 Training completed successfully!\n"
+    assert [record.kind for record in read(text)][-1] == "end"
