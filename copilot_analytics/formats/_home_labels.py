@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._home_readings import Metric
     from copilot_analytics.formats._splits import Split
 
+_QUOTES = re.compile(r"[{}\"]|(?<![^\W\d_])'|'(?![^\W\d_])")  # not the mark of "perte d'epoque"
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6}(?:,|\s:\s)\s{0,12}\d{1,9}\s?\]")
 _OF_WHAT = re.compile(r"(?i)(?<=[a-z])\s(?:of|for)\s(?:the|our|this)\s(?:\w{1,20}\s?){1,2}$")
@@ -58,7 +59,7 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     if not words or len(words) > _MOST_WORDS:
         return ""
     cut = end if len(words) == count else start + len(" ".join(words))
-    text = re.split(r"[{}'\"]", line[start:cut].strip())[-1]
+    text = _QUOTES.split(line[start:cut].strip())[-1]
     if text.count("(") != text.count(")"):
         text = text.rpartition("(")[2]
     text = _OF_WHAT.sub("", text.strip())

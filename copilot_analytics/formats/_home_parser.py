@@ -19,6 +19,7 @@ what makes a line a row               `_home_row_fields`, `_home_plain` if it na
 measures that only a split names      `_home_bare_splits`
 measures printed twice, by a slash    `_home_pairs`
 where rows stand                      `_home_rows`, `_home_repeats`
+what headings say of lines below      `_home_section`
 rounds that train for some epochs     `_home_passes`
 many rows of an epoch without a count `_home_within`
 results and running validations       `_home_evaluations`
@@ -47,13 +48,12 @@ from copilot_analytics.formats._home_line_kinds import (
     FINAL,
     OF_FOLD,
     OF_SAMPLE,
-    SECTION,
     end_of,
     may_measure,
     said_in,
     says_the_end,
 )
-from copilot_analytics.formats._home_plain import is_plain
+from copilot_analytics.formats._home_plain import is_plain, sums_up
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
@@ -72,6 +72,7 @@ from copilot_analytics.formats._home_row_fields import (
 )
 from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._home_schedule import ScheduleSettings
+from copilot_analytics.formats._home_section import Section
 from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
@@ -99,7 +100,7 @@ class HomeTextParser(LineParser):
     def __init__(self, file: str) -> None:
         self._rows = HomeRows(file)
         self._evaluations = Evaluations(self._rows)
-        self._section: Split | None = None
+        self._section = Section()
         self._repeats = False  # whether lines without an axis sum up what was said
         self._bars = BarReader(self._rows, self._evaluations)
         self._is_played = False  # whether the place that was named last is an episode
@@ -123,10 +124,11 @@ class HomeTextParser(LineParser):
         if AXIS.isdisjoint(row):
             return list(self._plain_rows(row, lines))
         items: list[Item] = []
-        if self._section is not None and self._rows.repeats.is_again(row):
-            items += self._results_of(self._section, row, lines[:1], has_axis=True)
+        split = self._section.held_out
+        if split is not None and self._rows.repeats.is_again(row):
+            items += self._results_of(split, row, lines[:1], has_axis=True)
             row, lines = {name: column[1:] for name, column in row.items()}, lines[1:]
-            self._section = None
+            self._section.leave()
         if len(lines):
             items += [*self._before_row(row), *self._rows.placed(row, lines)]
         self._evaluations.learn(items)
@@ -169,13 +171,17 @@ class HomeTextParser(LineParser):
         if self._repeats:
             return
         yield from self._bars.end()  # it may tell the split
-        split = self._section or self._evaluations.section
+        split = self._split_below()
         if split is not None and not any(split_in(name) == "train" for name in row):
             yield from self._results_of(split, row, lines)
             return
         self._bars.are_summed_up()
         yield from self._evaluations.release()
-        yield from self._rows.unplaced(row, lines)
+        yield from self._rows.unplaced(self._section.named(row), lines)
+
+    def _split_below(self) -> Split | None:
+        """Return the split of results that name none."""
+        return None if self._section.trains else self._section.held_out or self._evaluations.section
 
     def _results_of(
         self, split: Split, row: Mapping[str, Floats], lines: Ints, *, has_axis: bool = False
@@ -188,12 +194,6 @@ class HomeTextParser(LineParser):
                 Result(told, {split: metrics}, number), has_axis=has_axis
             )
 
-    def _sums_up(self, line: str, reading: Reading) -> bool:
-        """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
-        if self._rows.header is None or OF_THE_BEST.search(line) or "final" in line.lower():
-            return False
-        return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1
-
     def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
         if "#epoch" in row and self._rows.header is None:
             planned = self._bars.beside(row["#epoch"])
@@ -205,7 +205,8 @@ class HomeTextParser(LineParser):
             yield from self._bars.name_epoch(float(row["#epoch"][0]), sums_up=sums_up)
         yield from self._evaluations.release()
         yield from self._rows.flush()
-        self._section, self._repeats = None, False
+        self._section.leave()
+        self._repeats = False
 
     def _line(self, line: str, number: int) -> Iterator[Item]:
         if not self._rows.has_rows or "Namespace(" in line:
@@ -225,7 +226,8 @@ class HomeTextParser(LineParser):
         message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if self._has_begun and says_the_end(message) and not self._sums_up(line, reading):
+        below = self._rows.header is not None
+        if self._has_begun and says_the_end(message) and not (below and sums_up(line, reading)):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             yield from self._choice(line, number)
@@ -234,7 +236,7 @@ class HomeTextParser(LineParser):
             columns = columns_of(line, reading)
             yield from self._before_row(columns)
             yield from self._rows.placed(columns, np.array([number]))
-        elif reading.qualities or tells_splits(line, reading, below=self._rows.header is not None):
+        elif reading.qualities or tells_splits(line, reading, below=below):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
@@ -256,9 +258,7 @@ class HomeTextParser(LineParser):
             self._rows.repeats.forget()
             return
         said = said_in(message)
-        if SECTION.match(said + " "):
-            split = split_in(said)
-            self._section = split if split in {"val", "test"} else None
+        if self._section.opens(said):
             self._repeats = False
         elif self._has_begun and saved_checkpoint(message) is not None:
             yield from self._saved(line, message, number)
@@ -314,7 +314,7 @@ class HomeTextParser(LineParser):
         if "#run" in places:
             return
         self._repeats = False
-        self._section = reading.split if reading.split in {"val", "test"} else None
+        self._section.take(reading.split)
         if places["#epoch"] != self._rows.header:
             yield from self._bars.end()
             yield from self._bars.head(places["#epoch"])
@@ -341,14 +341,14 @@ class HomeTextParser(LineParser):
         if reading.has_axis or OF_SAMPLE.match(line):
             return
         yield from self._bars.end()  # it may tell the split
-        split = self._section or self._evaluations.section
+        split = self._split_below()
         judges = not is_of_training(measured) or OF_THE_BEST.search(line) is not None
-        if split is None and self._rows.knows_training and judges:
+        if split is None and self._rows.knows_training and judges and not self._section.trains:
             split = "test" if self._evaluations.splits == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
-        columns = columns_of(line, reading)
+        columns = self._section.named(columns_of(line, reading))
         if is_of_training(measured):
             self._bars.are_summed_up()
         yield from self._evaluations.release()

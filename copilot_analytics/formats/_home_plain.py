@@ -27,3 +27,10 @@ def is_plain(line: str, reading: Reading) -> bool:
     if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
         return False
     return not says_the_end(line[reading.stamp.message :])
+
+
+def sums_up(line: str, reading: Reading) -> bool:
+    """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
+    if OF_THE_BEST.search(line) or "final" in line.lower():
+        return False
+    return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1

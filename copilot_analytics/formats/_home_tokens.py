@@ -62,6 +62,9 @@ UNITS = frozenset(
     iters/s examples/s frames/s mb gb kb mib gib mm px hz""".split()
 )
 LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
+TOTAL_BEHIND = frozenset({"of", "von", "de", "di", "sur", "из", "共"})
+"""What stands between a number and how many there are, as in ``Epoch 3 of 9``."""
+
 NOT_THIS_EPOCH = frozenset(
     """warmup warm best from last resume max num per time after until total every save stop
     local inner""".split()

@@ -41,6 +41,7 @@ from copilot_analytics.formats._home_tokens import (
     OTHER_RANK,
     PAIRS,
     TOKEN,
+    TOTAL_BEHIND,
     UNITS,
 )
 from copilot_analytics.formats._home_unnamed import Bare, UnnamedNumbers
@@ -191,7 +192,7 @@ class _Scan:
                 return
             if self._last == "timing" and not self._gap.strip() and self._timings.has_unit(plain):
                 return
-            if plain == "of" and self._last is not None:
+            if plain in TOTAL_BEHIND and self._last is not None:
                 self._gap += "/"
                 return
         elif self._bound or self._loose:

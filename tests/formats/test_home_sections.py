@@ -267,3 +267,23 @@ def test_what_the_logger_is_called_hides_no_end() -> None:
     text = "".join(f"INFO:__main__:Epoch {e} | Loss: 0.{9 - e}\n" for e in range(1, 6))
     text += "INFO:__main__:\u2705 Training completed successfully!\n"
     assert [record.kind for record in read(text)][-1] == "end"
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [("Train:", "Val:"), ("[Train]", "[Validation]"), ("Training...", "Validating...")],
+)
+@pytest.mark.parametrize("measure", ["accuracy", "mAP"])
+def test_measures_below_a_heading_are_those_of_its_split(
+    train: str, val: str, measure: str
+) -> None:
+    text = "".join(
+        f"Epoch {e}/9\n{train}\n  loss: 0.9{e}\n  {measure}: 0.5{e}\n"
+        f"{val}\n  loss: 0.8{e}\n  {measure}: 0.6{e}\n\n"
+        for e in EPOCHS
+    )
+    records = read(text)
+    trained = [value for _, row in points(records, "train") for value in row.values()]
+    judged = [value for _, row in points(records, "eval") for value in row.values()]
+    assert trained == [float(f"0.{part}{e}") for e in EPOCHS for part in (9, 5)]
+    assert judged == [float(f"0.{part}{e}") for e in EPOCHS for part in (8, 6)]
