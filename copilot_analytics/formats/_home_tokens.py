@@ -52,7 +52,7 @@ PAIRS = re.compile(
 )
 """A line of nothing but ``name, number`` pairs, as ``print(name, number, sep=", ")`` writes."""
 ASCII_MARKS = str.maketrans(FULL_WIDTH, ",:;()[],,")
-ANY_RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?\d{1,5}(?:[\]):]|\s?\|)", re.IGNORECASE)
+ANY_RANK = re.compile(r"\W{0,3}(?:rank|default|gpu)[ :=_]?\d{1,5}(?:[\]):]|\s?\|)", re.IGNORECASE)
 OTHER_RANK = re.compile(ANY_RANK.pattern.replace(r"\d{1,5}", r"[1-9]\d{0,4}"), re.IGNORECASE)
 LEVELS = frozenset({"INFO", "DEBUG", "NOTICE", "TRACE"})
 LEVEL = re.compile(r"^\W{0,5}DEBUG\b")

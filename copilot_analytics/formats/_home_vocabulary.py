@@ -39,12 +39,14 @@ METRICS = frozenset(
     objective rmsle msle nrmse nmse wape smse pearson spearman srcc plcc kendall ccc gini brier rel
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
     퍼플렉서티 パープレキシティ перплексия лосс
-    perda pérdida perdida perte verlust потери 손실 損失 acurácia acuracia precisão precisión
-    precision exactitud genauigkeit точность 정확도 recompensa récompense belohnung 보상
+    perda pérdida perdida perdita perte verlust потери 손실 損失 acurácia acuracia precisão
+    precisión precision exactitud accuratezza genauigkeit точность 정확도 recompensa récompense belohnung
+    보상
     """.split()
 )
 _LOSSES = frozenset(
-    """损失 total xent crossentropy perda pérdida perdida perte verlust потери 손실 損失""".split()
+    """损失 total xent crossentropy perda pérdida perdida perdita perte verlust потери 손실
+    損失""".split()
 )
 _COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())
 _QUANTITIES = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from copilot_analytics.formats._home_tokens import ANY_RANK, OTHER_RANK
 from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_quality
 from copilot_analytics.schema import names_a_private_loss
 
@@ -106,6 +107,15 @@ def name_parts_of_data(reading: Reading) -> None:
         twin = named.get(f"v_{measure}") if initial == "t" else None
         if twin is not None and is_quality(measure):
             metric.split, twin.split = "train", "val"
+
+
+def name_the_process(line: str, reading: Reading) -> None:
+    """Tell whether another process than the first one wrote a line; its number is no other's."""
+    begin = reading.stamp.message
+    rank = ANY_RANK.match(line, begin)
+    if rank is not None:
+        reading.is_other_rank = OTHER_RANK.match(line, begin) is not None
+        reading.spare = [span for span in reading.spare if not begin <= span[0] < rank.end()]
 
 
 def leave_out_unclear(reading: Reading) -> None:

@@ -38,7 +38,6 @@ from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
     LEVEL,
     LEVELS,
-    OTHER_RANK,
     PAIRS,
     TOKEN,
     TOTAL_BEHIND,
@@ -63,6 +62,7 @@ from copilot_analytics.formats._home_whole_line import (
     leave_out_unclear,
     name_adversaries,
     name_parts_of_data,
+    name_the_process,
     sum_up,
     uncovered,
 )
@@ -123,7 +123,6 @@ class _Scan:
 
     def _scan(self, start: int) -> None:
         reading, line = self.reading, self.line
-        reading.is_other_rank = OTHER_RANK.match(line) is not None
         before = end_of_what_comes_before(line, reading.stamp)
         if start:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
@@ -162,6 +161,7 @@ class _Scan:
         head = line[0 if before else start : first]
         head = LEVEL.sub("", head) if start else head
         reading.is_remark = REMARK.search(head) is not None
+        name_the_process(line, reading)
         self._timings.settle(line, reading, counts=self._unnamed.has_counted)
 
     def _word(self, token: re.Match[str]) -> None:

@@ -359,3 +359,15 @@ def test_an_epoch_joined_to_its_number_may_tell_the_total() -> None:
         {"val": float(f"0.8{e}")} for e in range(1, 7)
     ]
     assert facts(records)["planned_epochs"] == 50
+
+
+@pytest.mark.parametrize("prefix", ["GPU {r}: ", "[rank {r}] ", "2024-01-02 10:00:00 Rank {r}: "])
+def test_the_first_of_interleaved_ranks_is_read(prefix: str) -> None:
+    text = "".join(
+        f"{prefix.format(r=r)}epoch {e}, loss = {3 - e * 0.25 + r * 0.01}\n"
+        for e in range(1, 6)
+        for r in range(3)
+    )
+    assert [row["loss"] for _, row in points(read(text), "train")] == [
+        3 - e * 0.25 for e in range(1, 6)
+    ]

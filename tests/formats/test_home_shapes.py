@@ -292,6 +292,7 @@ def test_a_comma_ends_a_name_in_other_lines() -> None:
     "line",
     [
         "エポック {e}/9: 訓練損失 0.9{e}, 検証損失 0.8{e}",
+        "Epoca {e} di 9: perdita addestramento 0.9{e}, perdita validazione 0.8{e}",
         "Epoche {e} von 9: Trainingsverlust 0.9{e}, Validierungsverlust 0.8{e}",
         "Época {e} de 9: pérdida de entrenamiento 0.9{e}, pérdida de validación 0.8{e}",
         "Époque {e} sur 9 : perte d'entraînement = 0.9{e} ; perte de validation = 0.8{e}",
