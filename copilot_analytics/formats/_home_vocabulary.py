@@ -40,8 +40,8 @@ METRICS = frozenset(
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
     퍼플렉서티 パープレキシティ перплексия лосс
     perda pérdida perdida perdita perte verlust потери 손실 損失 acurácia acuracia precisão
-    precisión precision exactitud accuratezza genauigkeit точность 정확도 recompensa récompense belohnung
-    보상
+    precisión precision exactitud accuratezza genauigkeit точность 정확도 recompensa récompense
+    belohnung 보상
     """.split()
 )
 _LOSSES = frozenset(
