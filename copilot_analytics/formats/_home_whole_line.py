@@ -6,7 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_tokens import ANY_RANK, OTHER_RANK
-from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_quality
+from copilot_analytics.formats._home_vocabulary import (
+    is_bookkeeping,
+    is_quality,
+    split_in,
+)
 from copilot_analytics.schema import names_a_private_loss
 
 if TYPE_CHECKING:
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._stamps import Stamp
 
 _DIGITS = re.compile(r"\d+")
+_SPLIT_BEHIND = re.compile(
+    r"(?i)%?\s?[(\[](?P<split>train(?:ing)?|val(?:id(?:ation)?)?|test|dev|eval)[)\]]"
+)
 _PLACE = re.compile(r"(?i)\b(?:epoch|iter(?:ation)?|step|loss)\b\W{0,4}\d")
 MOST_EPOCHS = 2000
 """That a training prints as a bare "[3/80]"; larger counts are iterations."""
@@ -96,11 +103,16 @@ def name_adversaries(reading: Reading) -> None:
             metric.name += " loss"
 
 
-def name_parts_of_data(reading: Reading) -> None:
+def name_parts_of_data(line: str, reading: Reading) -> None:
     """Take ``T_loss 0.5 | V_loss 0.6`` for the loss of training and validation.
 
-    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states.
+    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states. What
+    stands in brackets behind a number tells more than what stands before: ``Loss: 0.5(valid)``.
     """
+    for metric in reading.metrics:
+        behind = _SPLIT_BEHIND.match(line, metric.parts[-1].end)
+        if behind is not None and not is_bookkeeping(metric.name):
+            metric.split, metric.says_split = split_in(behind["split"]), True
     named = {metric.name.lower(): metric for metric in reading.metrics if metric.split is None}
     for name, metric in named.items():
         initial, _, measure = name.partition("_")

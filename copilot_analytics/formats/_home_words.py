@@ -154,7 +154,7 @@ class _Scan:
             leave_out_unclear(reading)
             if self._unnamed.has_counted:
                 count_epochs(line, reading)
-            name_parts_of_data(reading)
+            name_parts_of_data(line, reading)
             name_pairs(reading)
         kept = (metric.parts[0].start for metric in reading.metrics)
         first = min(min(kept, default=self._first_metric), end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
 _OF_EPOCHS = ("cost", "train")  # which is told of a training where it is told of epochs
+_COST_AFTER = re.compile(r"(?i)\W*cost after (?:iteration|epoch)\b")  # as courses teach it
 _OF_AN_ERROR = frozenset(
     "reconstruction recon squared quadratic training train mean avg average total".split()
 )
@@ -87,6 +89,8 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                         results.setdefault(tuple(item.metrics), Evidence()).add_result(item)
                     continue
                 names = tuple(name for name in item.metrics if _is_telling(name, item, plays=plays))
+                if _COST_AFTER.match(line):
+                    names = tuple(item.metrics)
                 if names == ("loss",) and _is_a_mere_total(item, line):
                     continue
                 if names:

@@ -141,3 +141,15 @@ def test_a_lone_number_behind_a_slash_may_be_anything() -> None:
     trained, judged = both(text)
     assert [row["loss"] for row in trained] == [float(f"0.5{e}") for e in EPOCHS]
     assert not judged
+
+
+def test_a_split_may_stand_in_brackets_behind_the_number() -> None:
+    text = "".join(
+        f"epoch: {e} | time in 1 minutes, 2 seconds\n"
+        f"\tLoss: 0.9{e}(train)\t|\tAcc: 5{e}.5%(train)\n"
+        f"\tLoss: 0.8{e}(valid)\t|\tAcc: 6{e}.5%(valid)\n"
+        for e in EPOCHS
+    )
+    trained, judged = both(text)
+    assert [list(row.values()) for row in trained] == [[float(f"0.9{e}"), 50.5 + e] for e in EPOCHS]
+    assert [list(row.values()) for row in judged] == [[float(f"0.8{e}"), 60.5 + e] for e in EPOCHS]
