@@ -148,13 +148,13 @@ _UP_PART = re.compile(
     r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|mrr|gauc|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
     r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|kitti/.*_(3d|bev|2d)_(easy|moderate|hard)|precision|recall|map_?\d"
     r"|(^|[^a-z])(r|rank-?)@?\d{1,3}($|[^\w.])|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
-    r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|genauigkeit|точност|정확도|正解率"
+    r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|accuratezza|genauigkeit|точност|정확도|正解率"
 )
 _DOWN_PART = re.compile(
     r"error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|误差"
 )
 _LOSS = re.compile(
-    r"loss|损失|損失|손실|потер|verlust($|[^a-z])|(^|[^a-z])(perda|p[eé]rdida|perte)($|[^a-z])"
+    r"loss|损失|損失|손실|потер|verlust($|[^a-z])|(^|[^a-z])(perda|p[eé]rdida|perdita|perte)($|[^a-z])"
 )
 _OTHER_LOSS = re.compile(r"(?:stop|packet|weight|hair|heat|job)[ _-]?loss|loss[ _-]?scale|lossless")
 _TOTAL_LOSS = re.compile(

@@ -6,11 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_tokens import LINKING
-from copilot_analytics.formats._home_vocabulary import is_quality
+from copilot_analytics.formats._home_vocabulary import base_of, is_quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from copilot_analytics.formats._home_readings import Metric
+    from copilot_analytics.formats._splits import Split
+
+_QUOTES = re.compile(r"[{}\"]|(?<![^\W\d_])'|'(?![^\W\d_])")  # not the mark of "perte d'epoque"
 _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6}(?:,|\s:\s)\s{0,12}\d{1,9}\s?\]")
 _OF_WHAT = re.compile(r"(?i)(?<=[a-z])\s(?:of|for)\s(?:the|our|this)\s(?:\w{1,20}\s?){1,2}$")
@@ -55,7 +59,7 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     if not words or len(words) > _MOST_WORDS:
         return ""
     cut = end if len(words) == count else start + len(" ".join(words))
-    text = re.split(r"[{}'\"]", line[start:cut].strip())[-1]
+    text = _QUOTES.split(line[start:cut].strip())[-1]
     if text.count("(") != text.count(")"):
         text = text.rpartition("(")[2]
     text = _OF_WHAT.sub("", text.strip())
@@ -100,3 +104,26 @@ def is_of_a_name(line: str, words: Sequence[str], span: tuple[int, int], *, play
     name = " ".join(words)
     is_measure = is_quality(name) or (plays and name.lower() in MEANS)
     return is_measure and line[start - 1] in "([" and _ENDS_A_NAME.match(line, end) is not None
+
+
+def told_of_split(
+    name: str, split: Split | None, before: Sequence[Metric], topic: str
+) -> str | None:
+    """Return the name of ``valid 0.5`` behind ``Loss: train 0.4`` or ``loss train 0.4``.
+
+    Parameters
+    ----------
+    name
+        The word that stands before the number.
+    split
+        The part of the data that it names.
+    before
+        The measures before it.
+    topic
+        What the line said before that it measures of several splits.
+    """
+    last = before[-1] if before else None
+    if last is not None and last.says_split and last.split != split and not topic:
+        measured = base_of(last.name)
+        return f"{name} {measured}" if is_quality(measured) else None
+    return f"{name} {topic}" if topic else None

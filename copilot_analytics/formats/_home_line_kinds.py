@@ -30,7 +30,7 @@ _TELLING |= {"global", "batch", "num", "total", "l"}
 _ADVERSARIES = frozenset({"g", "d"})  # two networks by their letters, whose losses a line tells
 _RANKED = ("rank", "top", "hit", "r@")
 SECTION = re.compile(
-    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
+    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|in|the|validation|validating|valid"
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
@@ -46,12 +46,16 @@ FINAL = re.compile(
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
     r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
+_TAGS = r"\W*(?:\[[\w .:/-]{1,24}\]\W{0,4}){0,3}"  # "[fold 3][model 5] "
 _OUT_OF_PATIENCE = re.compile(
-    r"(?i)\W*(?:early[ -]?stopp|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
+    rf"(?i){_TAGS}(?:early[ -]?stop|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
     r"|no improvement\b)"
 )
 _END = re.compile(
-    r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    rf"(?i)^{_TAGS}"
+    r"(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    r"|early[ -]?stop(?=\W{0,4}(?:$|no\simprovement|triggered|activated|(?:at|after)\s))"
+    r"|early[ -]?stop\W{1,4}ep(?:och)?\W?\d"
     r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
     r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
@@ -78,7 +82,7 @@ _OF_ENDS = tuple(
     "train stop solved done finish optimi conclu termin final complet fertig 训练 早停"
     " 학습 훈련 学習 обуч".split()
 )
-_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}")
+_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)(?::[\w.]{1,60}:|\W{1,5})")
 _LOGGER = re.compile(r"^[\w.]{1,60}\s{1,4}[|-]\s{1,4}")
 
 
@@ -113,6 +117,8 @@ def says_the_end(message: str) -> bool:
     --------
     >>> says_the_end("INFO - Training complete."), says_the_end("Early stopping counter: 3 of 9")
     (True, False)
+    >>> says_the_end("[EARLY STOP] No improvement"), says_the_end("Early stop patience: 9")
+    (True, False)
     """
     return may_say_the_end(message) and _END.match(said_in(message)) is not None
 
@@ -144,6 +150,8 @@ def said_in(message: str) -> str:
     --------
     >>> said_in("INFO:root:Evaluating on valid."), said_in("| INFO | trainer | Done")
     ('Evaluating on valid.', 'Done')
+    >>> said_in("INFO:__main__:Evaluating"), said_in("INFO: Step: 3")
+    ('Evaluating', 'Step: 3')
     """
     *level, said = _LEVEL.split(message)
     said = said.lstrip(" |-:>=*")

@@ -15,9 +15,11 @@ drops of the learning rate            `_home_schedule`
 how many steps other lines name       `_home_totals`
 measures of an evaluation that no     `_home_judging`
 word calls one
-what makes a line a row               `_home_row_fields`
+what makes a line a row               `_home_row_fields`, `_home_plain` if it names no place
 measures that only a split names      `_home_bare_splits`
+measures printed twice, by a slash    `_home_pairs`
 where rows stand                      `_home_rows`, `_home_repeats`
+what headings say of lines below      `_home_section`
 rounds that train for some epochs     `_home_passes`
 many rows of an epoch without a count `_home_within`
 results and running validations       `_home_evaluations`
@@ -46,12 +48,12 @@ from copilot_analytics.formats._home_line_kinds import (
     FINAL,
     OF_FOLD,
     OF_SAMPLE,
-    SECTION,
     end_of,
     may_measure,
     said_in,
     says_the_end,
 )
+from copilot_analytics.formats._home_plain import is_plain, sums_up
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
@@ -70,6 +72,7 @@ from copilot_analytics.formats._home_row_fields import (
 )
 from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._home_schedule import ScheduleSettings
+from copilot_analytics.formats._home_section import Section
 from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
@@ -97,7 +100,7 @@ class HomeTextParser(LineParser):
     def __init__(self, file: str) -> None:
         self._rows = HomeRows(file)
         self._evaluations = Evaluations(self._rows)
-        self._section: Split | None = None
+        self._section = Section()
         self._repeats = False  # whether lines without an axis sum up what was said
         self._bars = BarReader(self._rows, self._evaluations)
         self._is_played = False  # whether the place that was named last is an episode
@@ -111,7 +114,7 @@ class HomeTextParser(LineParser):
         if not may_measure(line):
             return None
         reading = read_line(line)
-        if not is_row(reading) and not self._is_plain(line, reading):
+        if not is_row(reading) and not is_plain(line, reading):
             return None
         return [*reading.stamp.fields, *fields_of(reading)]
 
@@ -120,7 +123,14 @@ class HomeTextParser(LineParser):
         row = joined(columns)
         if AXIS.isdisjoint(row):
             return list(self._plain_rows(row, lines))
-        items = [*self._before_row(row), *self._rows.placed(row, lines)]
+        items: list[Item] = []
+        split = self._section.held_out
+        if split is not None and self._rows.repeats.is_again(row):
+            items += self._results_of(split, row, lines[:1], has_axis=True)
+            row, lines = {name: column[1:] for name, column in row.items()}, lines[1:]
+            self._section.leave()
+        if len(lines):
+            items += [*self._before_row(row), *self._rows.placed(row, lines)]
         self._evaluations.learn(items)
         return items
 
@@ -156,44 +166,33 @@ class HomeTextParser(LineParser):
         """Whether anything was measured; some logs tell evaluations alone."""
         return self._rows.has_rows or bool(self._evaluations.splits)
 
-    def _is_plain(self, line: str, reading: Reading) -> bool:
-        """Tell whether a line measures the training, does not say where it is, and nothing else."""
-        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
-            return False
-        if reading.is_remark or reading.is_other_rank:
-            return False
-        if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
-            return False
-        if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
-            return False
-        if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
-            return False
-        return not says_the_end(line[reading.stamp.message :])
-
     def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Place what plain lines measured, as `_measures` does one by one."""
         if self._repeats:
             return
         yield from self._bars.end()  # it may tell the split
-        split = self._section or self._evaluations.section
-        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
-        if split is not None and not any(split_in(name) == "train" for name in names):
-            for place, number in enumerate(lines.tolist()):
-                told = {name: float(column[place]) for name, column in row.items()}
-                metrics = {name: told.pop(name) for name in names}
-                result = Result(told, {split: metrics}, number)
-                yield from self._placed_result(result)
+        split = self._split_below()
+        if split is not None and not any(split_in(name) == "train" for name in row):
+            yield from self._results_of(split, row, lines)
             return
         self._bars.are_summed_up()
         yield from self._evaluations.release()
-        yield from self._rows.unplaced(row, lines)
+        yield from self._rows.unplaced(self._section.named(row), lines)
 
-    def _sums_up(self, line: str, reading: Reading) -> bool:
-        """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
-        if self._rows.header is None or OF_THE_BEST.search(line) or "final" in line.lower():
-            return False
-        return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1
+    def _split_below(self) -> Split | None:
+        """Return the split of results that name none."""
+        return None if self._section.trains else self._section.held_out or self._evaluations.section
+
+    def _results_of(
+        self, split: Split, row: Mapping[str, Floats], lines: Ints, *, has_axis: bool = False
+    ) -> Iterator[Item]:
+        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
+        for place, number in enumerate(lines.tolist()):
+            told = {name: float(column[place]) for name, column in row.items()}
+            metrics = {name: told.pop(name) for name in names}
+            yield from self._placed_result(
+                Result(told, {split: metrics}, number), has_axis=has_axis
+            )
 
     def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
         if "#epoch" in row and self._rows.header is None:
@@ -206,7 +205,8 @@ class HomeTextParser(LineParser):
             yield from self._bars.name_epoch(float(row["#epoch"][0]), sums_up=sums_up)
         yield from self._evaluations.release()
         yield from self._rows.flush()
-        self._section, self._repeats = None, False
+        self._section.leave()
+        self._repeats = False
 
     def _line(self, line: str, number: int) -> Iterator[Item]:
         if not self._rows.has_rows or "Namespace(" in line:
@@ -226,7 +226,8 @@ class HomeTextParser(LineParser):
         message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if self._has_begun and says_the_end(message) and not self._sums_up(line, reading):
+        below = self._rows.header is not None
+        if self._has_begun and says_the_end(message) and not (below and sums_up(line, reading)):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             yield from self._choice(line, number)
@@ -235,7 +236,7 @@ class HomeTextParser(LineParser):
             columns = columns_of(line, reading)
             yield from self._before_row(columns)
             yield from self._rows.placed(columns, np.array([number]))
-        elif reading.qualities or tells_splits(line, reading, below=self._rows.header is not None):
+        elif reading.qualities or tells_splits(line, reading, below=below):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
@@ -257,9 +258,7 @@ class HomeTextParser(LineParser):
             self._rows.repeats.forget()
             return
         said = said_in(message)
-        if SECTION.match(said + " "):
-            split = split_in(said)
-            self._section = split if split in {"val", "test"} else None
+        if self._section.opens(said):
             self._repeats = False
         elif self._has_begun and saved_checkpoint(message) is not None:
             yield from self._saved(line, message, number)
@@ -315,7 +314,7 @@ class HomeTextParser(LineParser):
         if "#run" in places:
             return
         self._repeats = False
-        self._section = reading.split if reading.split in {"val", "test"} else None
+        self._section.take(reading.split)
         if places["#epoch"] != self._rows.header:
             yield from self._bars.end()
             yield from self._bars.head(places["#epoch"])
@@ -342,20 +341,21 @@ class HomeTextParser(LineParser):
         if reading.has_axis or OF_SAMPLE.match(line):
             return
         yield from self._bars.end()  # it may tell the split
-        split = self._section or self._evaluations.section
+        split = self._split_below()
         judges = not is_of_training(measured) or OF_THE_BEST.search(line) is not None
-        if split is None and self._rows.knows_training and judges:
+        if split is None and self._rows.knows_training and judges and not self._section.trains:
             split = "test" if self._evaluations.splits == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
-        columns = columns_of(line, reading)
-        yield from self._bars.end()
+        columns = self._section.named(columns_of(line, reading))
         if is_of_training(measured):
             self._bars.are_summed_up()
         yield from self._evaluations.release()
         sure = "train" in splits and bool(splits & {"val", "test"})
-        yield from self._rows.unplaced(columns, np.array([number]), sure=sure)
+        items = list(self._rows.unplaced(columns, np.array([number]), sure=sure))
+        self._evaluations.learn(items)
+        yield from items
 
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None

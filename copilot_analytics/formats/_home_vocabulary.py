@@ -39,12 +39,14 @@ METRICS = frozenset(
     objective rmsle msle nrmse nmse wape smse pearson spearman srcc plcc kendall ccc gini brier rel
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
     퍼플렉서티 パープレキシティ перплексия лосс
-    perda pérdida perdida perte verlust потери 손실 損失 acurácia acuracia precisão precisión
-    precision exactitud genauigkeit точность 정확도 recompensa récompense belohnung 보상
+    perda pérdida perdida perdita perte verlust потери 손실 損失 acurácia acuracia precisão
+    precisión precision exactitud accuratezza genauigkeit точность 정확도 recompensa récompense
+    belohnung 보상
     """.split()
 )
 _LOSSES = frozenset(
-    """损失 total xent crossentropy perda pérdida perdida perte verlust потери 손실 損失""".split()
+    """损失 total xent crossentropy perda pérdida perdida perdita perte verlust потери 손실
+    損失""".split()
 )
 _COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())
 _QUANTITIES = frozenset(
@@ -61,7 +63,9 @@ _OF_LATEX = re.compile(r"L(?:_\w{1,30})?")  # L, L_total, L_crf: losses as in a 
 _OF_LOSS = re.compile(r"loss|verlust$")
 _A_RATE = re.compile(r"(?i)(?:^|.*[\s_])(?:lr|learning[\s_]?rate|lernrate)$")
 _RANKED = re.compile(r"(?i)(?<![a-z])(?:(?:rank|top|acc|prec|hits?)[-@_]?|r@)\d")
-_CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
+_CHINESE_METRIC = re.compile(
+    r"[损損]失|准确率|準確率|精度|正确率|正解率|召回率|误差|誤差|奖励|報酬|困惑度"
+)
 _JOINED_SPLIT = re.compile(
     r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"
     r"(?=[A-Z]|(?:loss|acc|ppl|err)\w*$)"
@@ -92,7 +96,7 @@ def parts_of(label: str) -> frozenset[str]:
     words = {part.lower() for part in _PARTS.findall(label)}
     words |= {word for word in re.split(r"[\s/@.:_-]+", label.lower()) if word}
     if _CHINESE_METRIC.search(label):
-        words.add("loss" if "损失" in label else "acc")
+        words.add("loss" if re.search("[损損]失", label) else "acc")
     return frozenset(words)
 
 

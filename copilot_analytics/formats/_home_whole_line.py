@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_quality
+from copilot_analytics.formats._home_tokens import ANY_RANK, OTHER_RANK
+from copilot_analytics.formats._home_vocabulary import (
+    is_bookkeeping,
+    is_quality,
+    split_in,
+)
 from copilot_analytics.schema import names_a_private_loss
 
 if TYPE_CHECKING:
@@ -15,6 +20,9 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._stamps import Stamp
 
 _DIGITS = re.compile(r"\d+")
+_SPLIT_BEHIND = re.compile(
+    r"(?i)%?\s?[(\[](?P<split>train(?:ing)?|val(?:id(?:ation)?)?|test|dev|eval)[)\]]"
+)
 _PLACE = re.compile(r"(?i)\b(?:epoch|iter(?:ation)?|step|loss)\b\W{0,4}\d")
 MOST_EPOCHS = 2000
 """That a training prints as a bare "[3/80]"; larger counts are iterations."""
@@ -95,17 +103,31 @@ def name_adversaries(reading: Reading) -> None:
             metric.name += " loss"
 
 
-def name_parts_of_data(reading: Reading) -> None:
+def name_parts_of_data(line: str, reading: Reading) -> None:
     """Take ``T_loss 0.5 | V_loss 0.6`` for the loss of training and validation.
 
-    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states.
+    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states. What
+    stands in brackets behind a number tells more than what stands before: ``Loss: 0.5(valid)``.
     """
+    for metric in reading.metrics:
+        behind = _SPLIT_BEHIND.match(line, metric.parts[-1].end)
+        if behind is not None and not is_bookkeeping(metric.name):
+            metric.split, metric.says_split = split_in(behind["split"]), True
     named = {metric.name.lower(): metric for metric in reading.metrics if metric.split is None}
     for name, metric in named.items():
         initial, _, measure = name.partition("_")
         twin = named.get(f"v_{measure}") if initial == "t" else None
         if twin is not None and is_quality(measure):
             metric.split, twin.split = "train", "val"
+
+
+def name_the_process(line: str, reading: Reading) -> None:
+    """Tell whether another process than the first one wrote a line; its number is no other's."""
+    begin = reading.stamp.message
+    rank = ANY_RANK.match(line, begin)
+    if rank is not None:
+        reading.is_other_rank = OTHER_RANK.match(line, begin) is not None
+        reading.spare = [span for span in reading.spare if not begin <= span[0] < rank.end()]
 
 
 def leave_out_unclear(reading: Reading) -> None:

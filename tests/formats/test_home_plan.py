@@ -8,6 +8,7 @@ from copilot_analytics import analyze
 from copilot_analytics.formats.home_text import FORMAT
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Record, records_of
+from copilot_analytics.run import Run
 
 
 def read(text: str, *, size: int | None = None) -> list[Record]:
@@ -139,3 +140,9 @@ def test_a_plan_in_epochs_is_what_progress_is_told_in(tmp_path) -> None:
     log.write_text(f"Starting training: 60 epochs, batch size 32\n{rows}")
     life = analyze(log, now=9e9).life
     assert (life.status, life.reason) == ("interrupted", "the log ends at epoch 14 of 60 epochs")
+
+
+def test_a_plan_in_updates_is_none_of_epochs() -> None:
+    text = "total_steps=1000\n" + "".join(f"Epoch {e}: mean loss=0.{9 - e}5\n" for e in range(1, 6))
+    run = Run.from_records(read(text))
+    assert (run.counts_epochs, run.planned_steps) == (True, None)

@@ -110,3 +110,46 @@ def test_a_bar_may_be_drawn_before_the_epoch_that_follows_it_is_counted() -> Non
         for e in EPOCHS
     )
     assert facts(read(text))["planned_epochs"] == 90
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("[Epoch {e:03d}] loss 0.5{e}/0.9{e} dice 0.6{e}/0.7{e}", ("loss", "dice")),
+        (
+            "Epoch {e} | Train/Val loss: 0.5{e}/0.9{e} | Train/Val acc: 0.6{e}/0.7{e}",
+            ("loss", "acc"),
+        ),
+        (
+            "Epoch {e}: Loss (val/train): 0.9{e} / 0.5{e}, Acc (val/train): 0.7{e} / 0.6{e}",
+            ("Loss", "Acc"),
+        ),
+    ],
+)
+def test_a_slash_parts_the_training_from_the_validation(line: str, names: tuple[str, str]) -> None:
+    text = "".join(f"{line.format(e=e)}\n" for e in EPOCHS)
+    trained, judged = both(text)
+    loss, other = names
+    assert trained == [{loss: float(f"0.5{e}"), other: float(f"0.6{e}")} for e in EPOCHS]
+    assert [sorted(row.values()) for row in judged] == [
+        [float(f"0.7{e}"), float(f"0.9{e}")] for e in EPOCHS
+    ]
+
+
+def test_a_lone_number_behind_a_slash_may_be_anything() -> None:
+    text = "".join(f"Epoch {e} loss 0.5{e}/0.4{e} lr 0.1\n" for e in EPOCHS)
+    trained, judged = both(text)
+    assert [row["loss"] for row in trained] == [float(f"0.5{e}") for e in EPOCHS]
+    assert not judged
+
+
+def test_a_split_may_stand_in_brackets_behind_the_number() -> None:
+    text = "".join(
+        f"epoch: {e} | time in 1 minutes, 2 seconds\n"
+        f"\tLoss: 0.9{e}(train)\t|\tAcc: 5{e}.5%(train)\n"
+        f"\tLoss: 0.8{e}(valid)\t|\tAcc: 6{e}.5%(valid)\n"
+        for e in EPOCHS
+    )
+    trained, judged = both(text)
+    assert [list(row.values()) for row in trained] == [[float(f"0.9{e}"), 50.5 + e] for e in EPOCHS]
+    assert [list(row.values()) for row in judged] == [[float(f"0.8{e}"), 60.5 + e] for e in EPOCHS]
