@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._home_readings import Reading
 
 _TRAINED = frozenset("tr trn train training".split())
-_HELD_OUT = frozenset("va vl val valid validation dev eval test testing".split())
+_HELD_OUT = frozenset(
+    "va vl val valid validation dev eval test testing heldout held_out held-out holdout".split()
+)
 _SPLITS = _TRAINED | _HELD_OUT
 _MEASURED = r"\s?[:=]?\s{0,4}[-+]?\d{1,6}\.\d{1,20}(?:e[-+]?\d{1,4})?%?(?![\w.])"
 _TRAIN = rf"(?:{'|'.join(sorted(_TRAINED))}){_MEASURED}"

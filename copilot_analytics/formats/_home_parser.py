@@ -15,7 +15,7 @@ drops of the learning rate            `_home_schedule`
 how many steps other lines name       `_home_totals`
 measures of an evaluation that no     `_home_judging`
 word calls one
-what makes a line a row               `_home_row_fields`
+what makes a line a row               `_home_row_fields`, `_home_plain` if it names no place
 measures that only a split names      `_home_bare_splits`
 where rows stand                      `_home_rows`, `_home_repeats`
 rounds that train for some epochs     `_home_passes`
@@ -52,6 +52,7 @@ from copilot_analytics.formats._home_line_kinds import (
     said_in,
     says_the_end,
 )
+from copilot_analytics.formats._home_plain import are_returns_of_episodes, is_plain
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
@@ -103,6 +104,7 @@ class HomeTextParser(LineParser):
         self._is_played = False  # whether the place that was named last is an episode
         self._schedule = ScheduleSettings()
         self._size = EvalSize()
+        self._episodes = 0  # that ended, where lines tell nothing but what each returned
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -157,23 +159,19 @@ class HomeTextParser(LineParser):
         return self._rows.has_rows or bool(self._evaluations.splits)
 
     def _is_plain(self, line: str, reading: Reading) -> bool:
-        """Tell whether a line measures the training, does not say where it is, and nothing else."""
-        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
-            return False
-        if reading.is_remark or reading.is_other_rank:
-            return False
-        if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
-            return False
-        if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
-            return False
-        if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
-            return False
-        return not says_the_end(line[reading.stamp.message :])
+        """Tell whether a line measures the training, and does not say where it is."""
+        names = [m.name for m in reading.metrics if not is_bookkeeping(m.name)]
+        plays = (self._episodes or not self.says_where) and are_returns_of_episodes(names)
+        return is_plain(line, reading, plays=bool(plays))
 
     def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Place what plain lines measured, as `_measures` does one by one."""
         if self._repeats:
+            return
+        if are_returns_of_episodes(name for name in row if name[0] != "#"):
+            begun, self._episodes = self._episodes, self._episodes + len(lines)
+            row["#count"] = np.arange(begun + 1.0, self._episodes + 1.0)
+            yield from self._rows.placed(row, lines)
             return
         yield from self._bars.end()  # it may tell the split
         split = self._section or self._evaluations.section

@@ -24,7 +24,7 @@ MEASURED_AT = frozenset({"#count", "#step", "#epoch", "#inner"})
 _AT = frozenset({"at", "after", "for", "in", "of", "on"})
 _JOINING = LINKING | {"and", "und", "et", "y"}
 _FEWEST_OF_MEASURED = 3  # "loss at step"
-_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number"}
+_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number", "index", "idx"}
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
 
 

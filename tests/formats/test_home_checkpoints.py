@@ -61,6 +61,7 @@ def test_the_epoch_that_a_best_checkpoint_names_is_where_it_was_saved() -> None:
     "said",
     [
         "EarlyStopping triggered",
+        "[net] early stop after 9 epochs (no improvement for 3)",
         "Stopping early at epoch 5",
         "No improvement for 3 epochs, stopping training.",
     ],

@@ -299,3 +299,9 @@ def test_what_is_never_measured_on_a_batch_is_an_evaluation_beside_the_loss(name
     records = read(text)
     assert [m for _, m in points(records, "eval")][-1] == {name: 0.95}
     assert all(set(m) <= {"loss", "lr"} for _, m in points(records, "train"))
+
+
+@pytest.mark.parametrize("name", ["iteration index", "step idx"])
+def test_the_index_of_a_step_counts_it(name: str) -> None:
+    text = "".join(f"{name}: {i * 100}, batch loss: 0.{9 - i}5\n" for i in range(1, 8))
+    assert [step for step, _ in points(read(text), "train")] == [i * 100 for i in range(1, 8)]
