@@ -34,6 +34,17 @@ def names_the_training(name: str) -> bool:
     return name.lower() in _TRAINED
 
 
+def is_a_split_alone(name: str) -> bool:
+    """Tell whether a word that names a split names nothing else.
+
+    Examples
+    --------
+    >>> is_a_split_alone("val"), is_a_split_alone("held_out"), is_a_split_alone("val_mean")
+    (True, True, False)
+    """
+    return "_" not in name or name.lower() in _SPLITS
+
+
 def tells_both(line: str) -> bool:
     """Tell whether a line measures the training and what is held out by these names alone.
 

@@ -260,6 +260,7 @@ class HomeTextParser(LineParser):
             self._section = split if split in {"val", "test"} else None
             self._repeats = False
         elif self._has_begun and saved_checkpoint(message) is not None:
+            yield from self._choice(line, number)
             yield from self._saved(line, message, number)
         elif self._has_begun and FINAL.match(said):
             self._repeats = True
@@ -302,9 +303,7 @@ class HomeTextParser(LineParser):
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
         told = best_told(line)
         if told is not None:
-            chosen = self._evaluations.chosen_by(*told)
-            if chosen is not None:
-                yield from self._rows.reader.config({"save_best": chosen}, number)
+            yield from self._rows.reader.config(self._evaluations.choice(*told), number)
 
     def _header(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         if len(line) > _LONGEST_HEADER or reading.words > _MOST_HEADER_WORDS:

@@ -58,6 +58,11 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
         "KeyboardInterrupt",
         2,
     ),
+    (
+        re.compile(r".{1,60}launch\.py:\d{1,6}:sigkill_handler\] Main process received SIGINT"),
+        "KeyboardInterrupt",
+        2,
+    ),
     (re.compile(r"Fatal Python error: (.*)"), "Fatal Python error", None),
     (re.compile(r"terminate called after throwing an instance of (.*)"), "terminate", 6),
     (re.compile(r"srun: error: (.*)"), "srun: error", None),
