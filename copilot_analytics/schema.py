@@ -115,7 +115,7 @@ FACTS: dict[str, tuple[str, ...]] = {
 _UP = """
     mAP AP AP50 AP75 AP.5 AR NDS PCK mIoU mAcc aAcc pixAcc IoU mDice Dice Acc accuracy acc top1 top5
     test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
-    mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
+    FB1 mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
     ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
     success_rate ndcg MRR hits map50 map50-95 mean_token_accuracy AUROC kappa MCC fitness word_acc
     char_recall char_precision N.E.D MOTA IDF1 HOTA PQ SQ RQ MeanIU mean_iu MeanIoU EM exact_match

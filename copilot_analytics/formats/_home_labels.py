@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_tokens import LINKING
+from copilot_analytics.formats._home_tokens import LEVELS, LINKING
 from copilot_analytics.formats._home_vocabulary import base_of, is_quality
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ _ARITHMETIC = re.compile(r"[*<>!&$^~?\\+]|\s[-/]\s")
 _EPOCH_PAIR = re.compile(r"\[\s?\d{1,6}(?:,|\s:\s)\s{0,12}\d{1,9}\s?\]")
 _OF_WHAT = re.compile(r"(?i)(?<=[a-z])\s(?:of|for)\s(?:the|our|this)\s(?:\w{1,20}\s?){1,2}$")
 _ENDS_A_NAME = re.compile(r"[)\]]\s{0,3}[:=]")
+_VERBS = frozenset({"is", "are", "was", "were"})
 _MOST_WORDS = 6
 _LONGEST = 60
 
@@ -52,7 +53,11 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     ('val loss', '')
     >>> label_of("Accuracy of the network: 1", ["Accuracy", "of", "the", "network"], 0, 23)
     'Accuracy'
+    >>> line = "The result of a net trained with Adam is test acc: 0.5"
+    >>> label_of(line, line[:49].split(), 0, 49)
+    'test acc'
     """
+    words, start = _without_preamble(line, words, start)
     count = len(words)
     while words and words[-1].lower() in LINKING:
         words = words[:-1]
@@ -66,6 +71,16 @@ def label_of(line: str, words: Sequence[str], start: int, end: int) -> str:
     if _ARITHMETIC.search(text):
         return ""
     return text if len(text) <= _LONGEST else ""
+
+
+def _without_preamble(line: str, words: Sequence[str], start: int) -> tuple[Sequence[str], int]:
+    """Return the words behind a level of logging or the verb of a sentence, and their start."""
+    marks = LEVELS if len(words) <= _MOST_WORDS else LEVELS | _VERBS
+    places = [place for place, word in enumerate(words[:-1]) if word in marks]
+    if not places:
+        return words, start
+    said = words[places[-1] + 1 :]
+    return said, line.find(f" {said[0]}", start) + 1
 
 
 def is_pair(line: str, start: int) -> bool:

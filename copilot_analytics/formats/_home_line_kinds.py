@@ -37,6 +37,9 @@ SECTION = re.compile(
 _LENGTH = re.compile(r"\W{0,9}(?:1|one|an|each)\s{1,3}epoch\s{0,3}(?:[:=]|is)\s{0,3}\d")
 """``1 epoch = 2640 batches`` tells how long an epoch is, and heads none."""
 
+_OF_A_TYPE = re.compile(r"\w: precision:\s{0,6}\d{1,3}\.\d\d%; recall:")
+"""``PER: precision: 81.00%; recall: 70.00%; FB1: 75.10  90``: what conlleval tells of a type."""
+
 SETTINGS = "Namespace("
 """What argparse prints around all options of a script."""
 
@@ -56,6 +59,7 @@ _END = re.compile(
     r"(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
     r"|early[ -]?stop(?=\W{0,4}(?:$|no\simprovement|triggered|activated|(?:at|after)\s))"
     r"|early[ -]?stop\W{1,4}ep(?:och)?\W?\d"
+    r"|early[ -]stop\s(?:after|at|in|on)\s(?:(?:epoch|step|iter|iteration)\W{1,3})?\d"
     r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
     r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
@@ -99,6 +103,8 @@ def may_measure(line: str) -> bool:
         return False  # "epoch=200, lr_rate=0.1" there is what was asked for
     lower = line.lower()
     if "epoch" in lower and _LENGTH.match(lower):
+        return False
+    if "%; recall:" in lower and _OF_A_TYPE.search(line):
         return False
     if any(part in lower for part in _INSIDE):
         return True

@@ -53,7 +53,7 @@ from copilot_analytics.formats._home_line_kinds import (
     said_in,
     says_the_end,
 )
-from copilot_analytics.formats._home_plain import is_plain, sums_up
+from copilot_analytics.formats._home_plain import are_returns_of_episodes, is_plain, sums_up
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
@@ -106,6 +106,7 @@ class HomeTextParser(LineParser):
         self._is_played = False  # whether the place that was named last is an episode
         self._schedule = ScheduleSettings()
         self._size = EvalSize()
+        self._episodes = 0  # that ended, where lines tell nothing but what each returned
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -114,7 +115,7 @@ class HomeTextParser(LineParser):
         if not may_measure(line):
             return None
         reading = read_line(line)
-        if not is_row(reading) and not is_plain(line, reading):
+        if not is_row(reading) and not self._is_plain(line, reading):
             return None
         return [*reading.stamp.fields, *fields_of(reading)]
 
@@ -166,9 +167,20 @@ class HomeTextParser(LineParser):
         """Whether anything was measured; some logs tell evaluations alone."""
         return self._rows.has_rows or bool(self._evaluations.splits)
 
+    def _is_plain(self, line: str, reading: Reading) -> bool:
+        """Tell whether a line measures the training, and does not say where it is."""
+        names = [m.name for m in reading.metrics if not is_bookkeeping(m.name)]
+        plays = (self._episodes or not self.says_where) and are_returns_of_episodes(names)
+        return is_plain(line, reading, plays=bool(plays))
+
     def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Place what plain lines measured, as `_measures` does one by one."""
         if self._repeats:
+            return
+        if are_returns_of_episodes(name for name in row if name[0] != "#"):
+            begun, self._episodes = self._episodes, self._episodes + len(lines)
+            row["#count"] = np.arange(begun + 1.0, self._episodes + 1.0)
+            yield from self._rows.placed(row, lines)
             return
         yield from self._bars.end()  # it may tell the split
         split = self._split_below()
@@ -261,6 +273,7 @@ class HomeTextParser(LineParser):
         if self._section.opens(said):
             self._repeats = False
         elif self._has_begun and saved_checkpoint(message) is not None:
+            yield from self._choice(line, number)
             yield from self._saved(line, message, number)
         elif self._has_begun and FINAL.match(said):
             self._repeats = True
@@ -303,9 +316,7 @@ class HomeTextParser(LineParser):
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
         told = best_told(line)
         if told is not None:
-            chosen = self._evaluations.chosen_by(*told)
-            if chosen is not None:
-                yield from self._rows.reader.config({"save_best": chosen}, number)
+            yield from self._rows.reader.config(self._evaluations.choice(*told), number)
 
     def _header(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         if len(line) > _LONGEST_HEADER or reading.words > _MOST_HEADER_WORDS:

@@ -29,7 +29,7 @@ _JOINING = LINKING | {"and", "und", "et", "y"}
 _ORDINAL = re.compile(r"(?:\s?/\s?\d{1,7})?\s?(?:个)?(?:(?P<epoch>轮|epoch|周期)|步|次?迭代|批)")
 _ROUNDS = re.compile(r"(?:当前|训练|本次|学习)+(?:轮次|轮数|轮|周期)")  # of a training, in Chinese
 _FEWEST_OF_MEASURED = 3  # "loss at step"
-_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number"}
+_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number", "index", "idx"}
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
 
 

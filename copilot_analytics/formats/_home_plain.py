@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._coco import coco_average
@@ -10,23 +11,49 @@ from copilot_analytics.formats._home_row_fields import are_measures, is_of_train
 from copilot_analytics.formats._home_vocabulary import OF_THE_BEST, is_bookkeeping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from copilot_analytics.formats._home_readings import Reading
 
+_RETURNED = re.compile(r"(?i)episod(?:e|ic)[\s_-](?:returns?|rewards?)")
 
-def is_plain(line: str, reading: Reading) -> bool:
-    """Tell whether a line measures the training, does not say where it is, and nothing else."""
+
+def are_returns_of_episodes(names: Iterable[str]) -> bool:
+    """Tell whether a line says what an episode returned, and nothing else: each is one more.
+
+    Examples
+    --------
+    >>> are_returns_of_episodes(["episodic returns"]), are_returns_of_episodes(["reward"])
+    (True, False)
+    """
+    measured = list(names)
+    return bool(measured) and all(_RETURNED.fullmatch(name) for name in measured)
+
+
+def is_plain(line: str, reading: Reading, *, plays: bool) -> bool:
+    """Tell whether a line measures the training, does not say where it is, and nothing else.
+
+    Parameters
+    ----------
+    line
+        The line.
+    reading
+        What it says.
+    plays
+        Whether it says what an episode returned.
+    """
     measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
     if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
         return False
     if reading.is_remark or reading.is_other_rank:
         return False
-    if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
+    if not {m.split for m in measured} <= {None, "train"} or OF_THE_BEST.search(line):
         return False
-    if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
+    if not plays and not (is_of_training(measured) and are_measures(measured)):
         return False
-    if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
+    if not is_terse(reading) or OF_FOLD.search(line) or OF_SAMPLE.match(line):
         return False
-    return not says_the_end(line[reading.stamp.message :])
+    return coco_average(line) is None and not says_the_end(line[reading.stamp.message :])
 
 
 def sums_up(line: str, reading: Reading) -> bool:

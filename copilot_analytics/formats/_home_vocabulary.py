@@ -31,7 +31,8 @@ BATCHES = frozenset({"batch", "minibatch", "mini-batch", "batch_idx", "batches",
 SAMPLES = frozenset({"sample", "image", "img", "idx", "样本"})
 
 METRICS = frozenset(
-    """loss losses acc accuracy ppl perplexity bleu f1 fscore iou miou map ap ar auc auroc reward
+    """loss losses acc accuracy ppl perplexity bleu f1 fb1 fscore iou miou map ap ar auc auroc
+    reward
     rewards return returns score error err mse mae rmse mape smape psnr ssim wer cer dice precision
     recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
     mdice iu miu jaccard specificity sensitivity prauc auprc pesq stoi ade fde crps mase em accu

@@ -12,7 +12,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_bare_splits import tells_both
+from copilot_analytics.formats._home_bare_splits import is_a_split_alone, tells_both
 from copilot_analytics.formats._home_labels import (
     MEANS,
     are_linking,
@@ -355,7 +355,7 @@ class _Scan:
         metrics = self.reading.metrics
         own = split_in(name)
         bare = own is not None and len(self._words) == 1 and split_in("x" + name.lower()) is None
-        bare = bare and not is_quality(name)
+        bare = bare and not is_quality(name) and is_a_split_alone(name)
         if bare and not whole:
             told = told_of_split(name, own, metrics, self._topic)
             if told is not None:

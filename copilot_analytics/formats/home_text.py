@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -108,7 +109,8 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
             fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
             told = any(kind.is_a_training(fewest) for kind in kinds.values())
             told = told or any(
-                kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds) for kind in results.values()
+                kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds)
+                for kind in chain(results.values(), kinds.values())
             )
             told = told or (
                 parser.says_where

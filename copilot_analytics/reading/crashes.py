@@ -24,7 +24,9 @@ _NOTEBOOK_LINES = 1000  # its frames show the code around, at the start of the l
 _SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
 
 _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
-_TRACEBACK = re.compile(r"^\s{0,2}(?:Original )?Traceback \(most recent call last\):\s*$")
+_TRACEBACK = re.compile(  # behind a bar, too, that it interrupts
+    r"^(?:.{1,400}\])?\s{0,2}(?:Original )?Traceback \(most recent call last\):\s*$"
+)
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )
@@ -53,6 +55,11 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
             r"(?:\S{1,300}:\d{1,7}: )?(?:\w{1,40}Warning: )?"
             r"Detected KeyboardInterrupt, attempting graceful"
         ),
+        "KeyboardInterrupt",
+        2,
+    ),
+    (
+        re.compile(r".{1,60}launch\.py:\d{1,6}:sigkill_handler\] Main process received SIGINT"),
         "KeyboardInterrupt",
         2,
     ),

@@ -44,6 +44,8 @@ def judge(rows, *, facts=None, others=(), options=None):
         ("loss data_time", "loss"),
         ("eval_mean_token_accuracy eval_loss", "eval_loss"),
         ("eval_token_acc eval_loss", "eval_loss"),
+        ("test_class_error test_loss test_loss_ce", "test_loss"),
+        ("accuracy precision recall FB1", "FB1"),
         ("max 100 episode reward|mean 100 episode reward", "mean 100 episode reward"),
         ("episode_reward_max episode_reward_mean", "episode_reward_mean"),
     ],

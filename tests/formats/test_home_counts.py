@@ -371,3 +371,23 @@ def test_the_first_of_interleaved_ranks_is_read(prefix: str) -> None:
     assert [row["loss"] for _, row in points(read(text), "train")] == [
         3 - e * 0.25 for e in range(1, 6)
     ]
+
+
+@pytest.mark.parametrize("name", ["iteration index", "step idx"])
+def test_the_index_of_a_step_counts_it(name: str) -> None:
+    text = "".join(f"{name}: {i * 100}, batch loss: 0.{9 - i}5\n" for i in range(1, 8))
+    assert [step for step, _ in points(read(text), "train")] == [i * 100 for i in range(1, 8)]
+
+
+@pytest.mark.parametrize("cuts", [(), (40, 95, 200, 333)])
+def test_a_result_below_the_batches_of_an_epoch_ends_them(cuts: tuple[int, ...]) -> None:
+    text = "".join(
+        "".join(f"Batch {b}, Loss: 0.{9 - e}{b // 10}\n" for b in range(0, 50, 10))
+        + f"Epoch: {e} PixAcc: 0.7{e}25, mIoU: 0.2{e}51\n"
+        for e in range(6)
+    )
+    rows = [step for step, _ in points(read(text, cuts), "train")]
+    assert len(rows) == 30
+    assert rows == sorted(set(rows))
+    records = [r for r in read(text, cuts) if r.kind == "eval"]
+    assert [r.epoch for r in records] == [1, 2, 3, 4, 5, 6]

@@ -153,3 +153,34 @@ def test_a_split_may_stand_in_brackets_behind_the_number() -> None:
     trained, judged = both(text)
     assert [list(row.values()) for row in trained] == [[float(f"0.9{e}"), 50.5 + e] for e in EPOCHS]
     assert [list(row.values()) for row in judged] == [[float(f"0.8{e}"), 60.5 + e] for e in EPOCHS]
+
+
+def test_a_split_in_a_sentence_holds_for_what_follows_it() -> None:
+    text = "".join(
+        f"epoch {e}: train acc: 8{e}.5%, loss: 0.5{e}\n"
+        f"The result of the small net with Adam is test acc: 7{e}.25%, loss: 0.9{e}\n"
+        for e in EPOCHS
+    )
+    trained, told = both(text)
+    assert [row["loss"] for row in trained] == [float(f"0.5{e}") for e in EPOCHS]
+    named = [{"test acc": float(f"7{e}.25"), "loss": float(f"0.9{e}")} for e in EPOCHS]
+    assert [{name.replace("test loss", "loss"): x for name, x in m.items()} for m in told] == named
+
+
+def test_tags_of_entities_are_told_of_each_split_and_not_of_each_type() -> None:
+    whole = "accuracy:  9{e}.00%; precision:  5{e}.00%; recall:  6{e}.00%; FB1:  5{e}.50"
+    of_type = "             PER: precision:  1{e}.00%; recall:  2{e}.00%; FB1:  1{e}.50  73"
+    text = "".join(
+        f"iteration:{e} step:100/100, tagger loss: 9.{e}5\n"
+        + "".join(
+            f"INFO - evaluate:{split}\n"
+            f"INFO - {whole.format(e=of)}\n\nINFO - {of_type.format(e=of)}\n\n"
+            for split, of in (("dev", e), ("test", e - 1))
+        )
+        for e in EPOCHS
+    )
+    records = [r for r in read(text) if r.kind == "eval"]
+    scores = [(r.facts["split"], r.metrics["FB1"]) for r in records]
+    assert scores == [
+        (s, float(f"5{e - b}.50")) for e in EPOCHS for s, b in (("val", 0), ("test", 1))
+    ]

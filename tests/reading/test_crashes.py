@@ -154,3 +154,16 @@ def test_a_worker_failure_is_told_by_its_cause():
     watcher = CrashWatcher("train.log")
     told = [r.facts["message"] for n, line in enumerate(lines, 1) for r in watcher.see(line, n)]
     assert told[-1] == "index 12 is out of bounds"
+
+
+@pytest.mark.parametrize(
+    "before", ["Epoch 0:   0%|          | 0/3005 [00:00<?, ?it/s] ", "[ERROR]"]
+)
+def test_a_traceback_may_begin_behind_a_bar(before):
+    last = "RuntimeError: sizes must match"
+    assert crashes(before + TRACEBACK + last) == crashes(TRACEBACK + last) != []
+
+
+def test_deepspeed_says_that_its_launcher_was_interrupted():
+    line = "[2025-02-20 20:27:14,902] [INFO] [launch.py:328:sigkill_handler] Main process received "
+    assert [facts["signal"] for _, facts in crashes(line + "SIGINT, exiting")] == [2]
