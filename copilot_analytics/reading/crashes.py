@@ -27,7 +27,7 @@ _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
 _HEADER = "Traceback (most recent call last):"
 _TRACEBACK = re.compile(rf"^\s{{0,2}}(?:Original )?{re.escape(_HEADER)}\s*$")
 # A bar has no line end while it is drawn: what is raised meanwhile follows on its line.
-_BAR = re.compile(r"\d%\||\d(?:it|[mnu\u00b5]?s)/(?:it|s|step|epoch)\b")
+_BAR = re.compile(r"\d%\||\d(?:it|[mnu\u00b5]?s)/(?:it|s|step|epoch)\b|\d/\d{1,9} \[[=>.]{9}")
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )

@@ -44,6 +44,7 @@ def test_a_traceback_ends_with_its_error(last, facts):
     "  3%|▎         | 10/300 [00:01<00:30,  9.50it/s]",
     "Epoch 2:  40%|████      | 16/40 [00:00<00:00, 137.12it/s, v_num=0]",
     "16/40 [00:03<00:05, 4.75s/it]",
+    " 1/20 [>.............................] - ETA: 0s - loss: 0.4375 - accuracy: 0.8750",
 ])  # fmt: skip
 def test_a_traceback_may_follow_a_bar_on_its_line(bar):
     assert crashes(bar + TRACEBACK + "ValueError: bad shape\n")[0][0] == 5
