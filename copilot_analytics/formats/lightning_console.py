@@ -27,12 +27,12 @@ _VALIDATION = re.compile(r"^(?:Validating|Validation(?: DataLoader \d{1,4})?)$")
 _PAIRS = re.compile(rf"(?:^|, )(?P<key>[^=,]{{1,80}})=(?P<number>{NUMBER})(?:\.0)?(?=,|$)")
 _NO_METRIC = frozenset({"v_num", "global_step", "consumed_samples"})
 _OWN_LINE = re.compile(
-    r"^`?Trainer\.fit`? stopped: |^Sanity Checking|^Validation sanity check"
+    r"^Sanity Checking|^Validation sanity check"
     r"|^Epoch \d{1,9}:\s[^\[]{1,500}\[[^\]]{1,80}, v_num="
     r"|^Epoch \d{1,9}(?:/-?\d{1,9})?\s[━╸╺\s]{5,300}\d{1,9}/\d.{0,80}it/s v_num:"
 )
-_OWN_HEADER = re.compile(
-    r"^(?:GPU|TPU|HPU) available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
+_AROUND = re.compile(  # whatever a script prints by itself
+    r"^`?Trainer\.fit`? stopped: |^[GTH]PU available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
 )
 _STOPPED = re.compile(
     r"Trainer\.fit`? stopped: `?(?P<what>max_epochs|max_steps)=(?P<count>\d{1,12})`? reached"
@@ -93,6 +93,7 @@ class LightningConsoleParser(LineParser):
         self._before_s = 0.0  # of the epochs before
         self._rich: tuple[_Point, str] | None = None  # and what stands behind its bar so far
         self._ended = False
+        self._drawn: tuple[int, int, dict[str, float]] = 0, 0, {}  # as the last frame says
         self._stops: tuple[int, str] | None = None  # said behind a bar that is drawn once more
         self._stopped_at: int | None = None  # the step, where that is what ended the training
 
@@ -156,11 +157,16 @@ class LightningConsoleParser(LineParser):
         if found is None:
             return
         epoch, batch, point = int(found["epoch"]), frame.done, self._point
+        if self._ended and (epoch != self._drawn[0] or batch < self._drawn[1]):
+            self._ended, self._stopped_at = False, None  # another fit
         numbers = {
             pair["key"]: float(pair["number"])
             for pair in _PAIRS.finditer(frame.rest.lstrip(", "))
             if pair["key"] not in _NO_METRIC
         }
+        if self._ended and (epoch, batch, numbers) == self._drawn:
+            return
+        self._drawn = epoch, batch, numbers
         if point is not None and point.epoch == epoch and batch > point.batch and self._validation:
             done, total = self._validation
             self._extra = total if done < total else self._extra
@@ -382,9 +388,9 @@ Epoch 1:  20%|## | 1/5 [00:01<00:04, 1.0it/s, loss=0.5, v_num=1, val_acc=0.25]
         """Tell how sure it is: bars of epochs are common, what stands in or around them is not."""
         if any(_OWN_LINE.search(line[:1000]) or _is_rich(line[:1000]) for line in lines):
             return 1.0
-        if not any(_OWN_HEADER.search(line[:200]) for line in lines):
+        if not any(_AROUND.search(line[:200]) for line in lines):
             return 0.0
-        return 1.0 if any(map(_is_bar, lines)) else 0.3
+        return 1.0 if any(_is_bar(line) or _SAVED.search(line[:1000]) for line in lines) else 0.3
 
     def parser(self, file: str) -> LightningConsoleParser:
         """Return a fresh parser for a log."""

@@ -24,9 +24,10 @@ _NOTEBOOK_LINES = 1000  # its frames show the code around, at the start of the l
 _SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
 
 _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
-_TRACEBACK = re.compile(  # behind a bar, too, that it interrupts
-    r"^(?:.{1,400}\])?\s{0,2}(?:Original )?Traceback \(most recent call last\):\s*$"
-)
+_HEADER = "Traceback (most recent call last):"
+_TRACEBACK = re.compile(rf"^(?:.{{1,400}}\])?\s{{0,2}}(?:Original )?{re.escape(_HEADER)}\s*$")
+# A bar has no line end while it is drawn: what is raised meanwhile follows on its line.
+_BAR = re.compile(r"\d%\||\d(?:it|[mnu\u00b5]?s)/(?:it|s|step|epoch)\b|\d/\d{1,9} \[[=>.]{9}")
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )
@@ -153,7 +154,7 @@ class CrashWatcher:
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Look at a line; yield a crash that it completes, or an end that it states."""
         line = _RANK.sub("", line[:_LONGEST], count=1)
-        if _TRACEBACK.match(line):
+        if _TRACEBACK.match(line) or (line.endswith(_HEADER) and _BAR.search(line)):
             self._open_at, self._framed, self._foreign = number, False, 0
             self._named, self._margin = None, ""
             return

@@ -234,3 +234,38 @@ def test_the_bar_of_rich_names_the_last_epoch_from_0(last: str, planned: int | N
     assert [r.step for r in records if r.kind == "train"] == [20, 40, 60, 80, 100, 120]
     plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
     assert plans == ([] if planned is None else [planned])
+
+
+def _fit(epochs: range, stop: str, first_loss: float = 1.0) -> str:
+    """Return the bars of a fit of Lightning, the last one again behind its last word."""
+    frames = [
+        f"\rEpoch {epoch}: 100%|███| 4/4 [00:04<00:00, 1.0it/s, v_num=0, "
+        f"train_loss={first_loss / (1 + epoch):.3f}, val_loss={first_loss / (2 + epoch):.3f}]"
+        for epoch in epochs
+    ]
+    return "".join(frames) + f"`Trainer.fit` stopped: `{stop}` reached.\n" + frames[-1] + "\n"
+
+
+def test_the_bar_that_lightning_draws_once_more_is_no_training_after_the_end() -> None:
+    name, records = read_console(_fit(range(3), "max_steps=12"))
+    assert name == "lightning_console"
+    assert [r.kind for r in records if r.kind in {"train", "end"}] == ["train"] * 3 + ["end"]
+
+
+def test_each_fit_of_lightning_states_a_plan_of_its_own() -> None:
+    _, records = read_console(_fit(range(3), "max_epochs=3") + _fit(range(3, 6), "max_epochs=6"))
+    plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
+    assert plans == [3, 6]
+    assert [r.kind for r in records if r.kind in {"train", "end"}] == (
+        ["train"] * 3 + ["end"] + ["train"] * 3 + ["end"]
+    )
+
+
+def test_what_a_script_prints_without_a_bar_of_lightning_is_its_own() -> None:
+    rows = "".join(f"Epoch {e}: val_f1=0.{e + 4}125 val_loss=0.{8 - e}250\n" for e in range(5))
+    said = "GPU available: False, used: False\n", "`Trainer.fit` stopped: `max_epochs=5` reached.\n"
+    name, records = read_console(said[0] + rows + said[1])
+    assert name == "home_text"
+    assert [r.metrics["val_f1"] for r in records if r.kind == "eval"] == [
+        0.4125, 0.5125, 0.6125, 0.7125, 0.8125,
+    ]  # fmt: skip

@@ -287,3 +287,13 @@ def test_measures_below_a_heading_are_those_of_its_split(
     judged = [value for _, row in points(records, "eval") for value in row.values()]
     assert trained == [float(f"0.{part}{e}") for e in EPOCHS for part in (9, 5)]
     assert judged == [float(f"0.{part}{e}") for e in EPOCHS for part in (8, 6)]
+
+
+def test_what_a_library_says_before_its_logger_knows_the_time_is_no_row() -> None:
+    noise = (
+        "E0000 00:00:1700000000.125000    2354 toy_platform.cc:52] failed: UNKNOWN ERROR (303)\n"
+    )
+    rows = "".join(f"step {s}: loss = 0.{90 - s}51, acc = 0.{s}00\n" for s in range(10, 80, 10))
+    records = read(noise + rows)
+    assert [r.step for r in records if r.kind == "train"] == list(range(10, 80, 10))
+    assert all(r.facts.get("step_unit", "iteration") == "iteration" for r in records)

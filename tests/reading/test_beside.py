@@ -65,6 +65,18 @@ def test_the_richer_log_gives_the_values_and_the_other_the_rest(tmp_path):
     assert crash.facts["error"] == "ValueError" and crash.file == str(text) and crash.line == 0
 
 
+def test_what_two_other_logs_add_is_no_step_done_twice(tmp_path):
+    text = console(tmp_path, every=10, crash=False)
+    for name in "one.csv", "two.csv":
+        rows = [f"{s},{5 / (1 + s / 50)!r},{40 + s / 10}\n" for s in range(0, 200, 10)]
+        (tmp_path / name).write_text("step,train_loss,fps\n" + "".join(rows))
+    main, beside = joined([text, tmp_path / "one.csv", tmp_path / "two.csv"])
+    assert main == text
+    run = read(main, beside)
+    assert run.train_series("train_loss").step.tolist() == list(range(0, 200, 10))
+    assert run.train_series("fps").step.tolist() == list(range(0, 200, 10))
+
+
 def test_what_the_main_log_lacks_comes_at_its_step(tmp_path):
     text = console(tmp_path, every=1, crash=False)
     few = tmp_path / "evals.csv"

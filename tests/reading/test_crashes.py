@@ -39,6 +39,17 @@ def test_a_traceback_ends_with_its_error(last, facts):
     assert crashes(ranked) == [(5, facts)]
 
 
+@pytest.mark.parametrize("bar", [
+    " 5/20 ━━━━━━━━ 0s 39ms/step - accuracy: 0.8750 - loss: 0.4011",
+    "  3%|▎         | 10/300 [00:01<00:30,  9.50it/s]",
+    "Epoch 2:  40%|████      | 16/40 [00:00<00:00, 137.12it/s, v_num=0]",
+    "16/40 [00:03<00:05, 4.75s/it]",
+    " 1/20 [>.............................] - ETA: 0s - loss: 0.4375 - accuracy: 0.8750",
+])  # fmt: skip
+def test_a_traceback_may_follow_a_bar_on_its_line(bar):
+    assert crashes(bar + TRACEBACK + "ValueError: bad shape\n")[0][0] == 5
+
+
 def test_lines_of_other_processes_do_not_end_a_traceback():
     text = TRACEBACK.replace("    main()", "2024/01/01 - INFO - loss: 0.5\n    main()")
     assert [c[1]["error"] for c in crashes(text + "RuntimeError: x")] == ["RuntimeError"]
@@ -123,6 +134,7 @@ def test_who_started_the_process_tells_that_it_ended_well(line):
     "  Killed",
     "note: Segmentation fault is a kind of crash",
     "WARNING: out of memory may occur",
+    "2024/01/01 - ERROR - handled: Traceback (most recent call last):",
     "Segmentation: mIoU 0.5",
 ])  # fmt: skip
 def test_a_mere_word_is_no_crash(line):
