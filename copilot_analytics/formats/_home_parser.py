@@ -13,12 +13,11 @@ the pass over a line                  `_home_words`, whose result is a `Reading`
 lines told by a few words             `_home_line_kinds`, `_home_plan`, `_home_checkpoints`
 drops of the learning rate            `_home_schedule`
 how many steps other lines name       `_home_totals`
-measures of an evaluation that no     `_home_judging`
-word calls one
+measures that no word calls results   `_home_judging`
 what makes a line a row               `_home_row_fields`, `_home_plain` if it names no place
 measures that only a split names      `_home_bare_splits`
 measures printed twice, by a slash    `_home_pairs`
-where rows stand                      `_home_rows`, `_home_repeats`
+where rows stand                      `_home_rows`, `_home_repeats`, `_home_counter`
 what headings say of lines below      `_home_section`
 rounds that train for some epochs     `_home_passes`
 many rows of an epoch without a count `_home_within`
@@ -53,7 +52,7 @@ from copilot_analytics.formats._home_line_kinds import (
     said_in,
     says_the_end,
 )
-from copilot_analytics.formats._home_plain import are_returns_of_episodes, is_plain, sums_up
+from copilot_analytics.formats._home_plain import Episodes, is_plain, sums_up
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
@@ -90,8 +89,7 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
-_LONGEST_HEADER = 160
-_MOST_HEADER_WORDS = 8
+_LONGEST_HEADER, _MOST_HEADER_WORDS = 160, 8
 
 
 class HomeTextParser(LineParser):
@@ -106,7 +104,7 @@ class HomeTextParser(LineParser):
         self._is_played = False  # whether the place that was named last is an episode
         self._schedule = ScheduleSettings()
         self._size = EvalSize()
-        self._episodes = 0  # that ended, where lines tell nothing but what each returned
+        self._episodes = Episodes()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -137,8 +135,7 @@ class HomeTextParser(LineParser):
 
     def parse(self, line: str, number: int) -> Iterable[Item]:
         """Read any other line."""
-        frame = read_frame(line, number)
-        if frame is None:
+        if (frame := read_frame(line, number)) is None:
             return list(self._line(line, number))
         return list(self._draw(frame))
 
@@ -170,17 +167,15 @@ class HomeTextParser(LineParser):
     def _is_plain(self, line: str, reading: Reading) -> bool:
         """Tell whether a line measures the training, and does not say where it is."""
         names = [m.name for m in reading.metrics if not is_bookkeeping(m.name)]
-        plays = (self._episodes or not self.says_where) and are_returns_of_episodes(names)
-        return is_plain(line, reading, plays=bool(plays))
+        plays = bool(self._episodes.done) or not self.says_where
+        return is_plain(line, reading, plays=plays and self._episodes.are_told(names))
 
     def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Place what plain lines measured, as `_measures` does one by one."""
         if self._repeats:
             return
-        if are_returns_of_episodes(name for name in row if name[0] != "#"):
-            begun, self._episodes = self._episodes, self._episodes + len(lines)
-            row["#count"] = np.arange(begun + 1.0, self._episodes + 1.0)
-            yield from self._rows.placed(row, lines)
+        if self._episodes.are_told(row):
+            yield from self._rows.placed({**row, "#count": self._episodes.count(len(lines))}, lines)
             return
         yield from self._bars.end()  # it may tell the split
         split = self._split_below()
@@ -202,9 +197,8 @@ class HomeTextParser(LineParser):
         for place, number in enumerate(lines.tolist()):
             told = {name: float(column[place]) for name, column in row.items()}
             metrics = {name: told.pop(name) for name in names}
-            yield from self._placed_result(
-                Result(told, {split: metrics}, number), has_axis=has_axis
-            )
+            result = Result(told, {split: metrics}, number)
+            yield from self._placed_result(result, has_axis=has_axis)
 
     def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
         if "#epoch" in row and self._rows.header is None:
@@ -226,8 +220,7 @@ class HomeTextParser(LineParser):
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
-        average = coco_average(line)
-        if average is not None:
+        if (average := coco_average(line)) is not None:
             yield from self._coco(*average, number)
             return
         if not may_measure(line):
@@ -282,13 +275,11 @@ class HomeTextParser(LineParser):
         """Take the one line of the table of pycocotools that counts: AP over all thresholds."""
         if name == "AP":
             yield from self._before_result()
-            result = Result({}, {"val": {name: value}}, number)
-            yield from self._evaluations.take(result)
+            yield from self._evaluations.take(Result({}, {"val": {name: value}}, number))
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
         plan: dict[str, Any] = dict(stated_plan(line))
-        choice = stated_choice(line)
-        if choice is not None:
+        if (choice := stated_choice(line)) is not None:
             plan["save_best"] = choice
         if not self._rows.has_rows or "Namespace(" in line:
             self._rows.totals.plan(stated_rounds(line))
@@ -298,8 +289,7 @@ class HomeTextParser(LineParser):
         """Learn what settings say of the learning rate; a namespace is of a launch of its own."""
         if self._rows.has_rows:
             self._schedule.begin()
-        schedule = self._schedule.see(line)
-        if schedule is not None:
+        if (schedule := self._schedule.see(line)) is not None:
             yield from self._rows.reader.config({"schedule": schedule}, number)
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
@@ -372,8 +362,8 @@ class HomeTextParser(LineParser):
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
         yield from self._rows.reader.config(self._size.said(line), number)
-        result = result_of(line, reading, number, split)
-        yield from self._placed_result(result, has_axis=reading.has_axis)
+        told = result_of(line, reading, number, split)
+        yield from self._placed_result(told, has_axis=reading.has_axis)
 
     def _placed_result(self, result: Result, *, has_axis: bool = False) -> Iterator[Item]:
         if not has_axis:
@@ -392,8 +382,7 @@ class HomeTextParser(LineParser):
     def _draw(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a progress bar, and what was printed behind it."""
         yield from self._bars.draw(frame)
-        after = frame.after.strip()
-        if after:
+        if after := frame.after.strip():
             yield from self._glued(frame, after)
 
     def _glued(self, frame: Frame, after: str) -> Iterator[Item]:

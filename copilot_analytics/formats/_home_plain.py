@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from copilot_analytics.formats._coco import coco_average
 from copilot_analytics.formats._home_line_kinds import OF_FOLD, OF_SAMPLE, says_the_end
 from copilot_analytics.formats._home_row_fields import are_measures, is_of_training, is_terse
@@ -14,20 +16,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from copilot_analytics.formats._home_readings import Reading
+    from copilot_analytics.records import Floats
 
 _RETURNED = re.compile(r"(?i)episod(?:e|ic)[\s_-](?:returns?|rewards?)")
 
 
-def are_returns_of_episodes(names: Iterable[str]) -> bool:
-    """Tell whether a line says what an episode returned, and nothing else: each is one more.
+class Episodes:
+    """Counts episodes where lines tell nothing but what each returned.
 
     Examples
     --------
-    >>> are_returns_of_episodes(["episodic returns"]), are_returns_of_episodes(["reward"])
+    >>> episodes = Episodes()
+    >>> episodes.are_told(["episodic returns"]), episodes.are_told(["reward"])
     (True, False)
+    >>> episodes.count(2), episodes.count(1)
+    (array([1., 2.]), array([3.]))
     """
-    measured = list(names)
-    return bool(measured) and all(_RETURNED.fullmatch(name) for name in measured)
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def are_told(self, names: Iterable[str]) -> bool:
+        """Tell whether a line says what an episode returned, and nothing else: each is one more."""
+        measured = [name for name in names if name[0] != "#"]
+        return bool(measured) and all(_RETURNED.fullmatch(name) for name in measured)
+
+    def count(self, lines: int) -> Floats:
+        """Return the numbers of so many episodes that are new."""
+        begun, self.done = self.done, self.done + lines
+        return np.arange(begun + 1.0, self.done + 1.0)
 
 
 def is_plain(line: str, reading: Reading, *, plays: bool) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from copilot_analytics.formats._home_readings import Reading
+    from copilot_analytics.formats._splits import Split
     from copilot_analytics.formats._stamps import Stamp
 
 _DIGITS = re.compile(r"\d+")
@@ -27,6 +28,7 @@ _PLACE = re.compile(r"(?i)\b(?:epoch|iter(?:ation)?|step|loss)\b\W{0,4}\d")
 MOST_EPOCHS = 2000
 """That a training prints as a bare "[3/80]"; larger counts are iterations."""
 
+_STARRED = re.compile(r"(?i)\s{0,4}\*{1,3}\s{1,4}(?:acc|prec|err|top|m?ap|miou)\w{0,8}(?:@1)?\b")
 _WARNING = re.compile(r"[^\s:]{0,300}\.py:\d{1,6}: \w{0,40}Warning\b")
 
 
@@ -55,6 +57,17 @@ def end_of_what_comes_before(line: str, stamp: Stamp) -> int:
     """
     begin = stamp.fields[0].start if stamp.fields else 0
     return begin if begin and _PLACE.search(line, 0, begin) is not None else 0
+
+
+def split_of_a_star(line: str, start: int) -> Split | None:
+    """Return the split of a line like ``* Acc@1 81.1``, by which many sum up an evaluation.
+
+    Examples
+    --------
+    >>> split_of_a_star(" * Acc@1 81.1 Loss 0.9", 0), split_of_a_star("* Train Acc 81.1", 0)
+    ('val', None)
+    """
+    return "val" if _STARRED.match(line, start) else None
 
 
 def is_a_loss(line: str, reading: Reading, *, whole: bool) -> bool:

@@ -63,6 +63,7 @@ from copilot_analytics.formats._home_whole_line import (
     name_adversaries,
     name_parts_of_data,
     name_the_process,
+    split_of_a_star,
     sum_up,
     uncovered,
 )
@@ -72,7 +73,6 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
 
 LONGEST_LINE = 8_000
-
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})(?:/(?P<of>\d{1,5}))?")
 
@@ -108,13 +108,12 @@ class _Scan:
         self.reading = Reading(stamp)
         self._words: list[str] = []
         self._start = self._end = 0
-        self._bound = self._loose = self._opened = False
+        self._bound = self._loose = self._opened = self._plays = False
         self._gap = ""
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
         self._topic = ""  # what a line measures of several splits: "Loss: train 0.4, val 0.5"
-        self._plays = False  # whether it counts what is played
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
         self._timings = Timings()
@@ -128,6 +127,7 @@ class _Scan:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
             reading.spare += [s for s in uncovered(line, start, taken) if s[0] >= before]
         end = end_of_message(line)
+        self._govern(split_of_a_star(line, start))
         for token in chain(TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end)):
             kind = token.lastgroup
             if kind == "word":

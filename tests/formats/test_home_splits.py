@@ -184,3 +184,20 @@ def test_tags_of_entities_are_told_of_each_split_and_not_of_each_type() -> None:
     assert scores == [
         (s, float(f"5{e - b}.50")) for e in EPOCHS for s, b in (("val", 0), ("test", 1))
     ]
+
+
+def test_a_star_marks_what_sums_an_evaluation_up() -> None:
+    text = "".join(
+        f"Epoch: [{e}][{b}/20]\tTime 0.17{b % 9}\tLoss 2.{b:02}\n"
+        for e in range(4)
+        for b in (0, 10)
+    )
+    rows = text.splitlines(keepends=True)
+    text = "".join(
+        "".join(rows[2 * e : 2 * e + 2]) + f" * Acc@1 5{e}.5 Loss 2.1{e}\n" for e in range(4)
+    )
+    records = read(text)
+    assert [row for _, row in points(records, "eval")] == [
+        {"Acc@1": float(f"5{e}.5"), "loss": float(f"2.1{e}")} for e in range(4)
+    ]
+    assert len(points(records, "train")) == 8
