@@ -52,7 +52,7 @@ FINAL = re.compile(
 _TAGS = r"\W*(?:\[[\w .:/-]{1,24}\]\W{0,4}){0,3}"  # "[fold 3][model 5] "
 _OUT_OF_PATIENCE = re.compile(
     rf"(?i){_TAGS}(?:early[ -]?stop|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
-    r"|no improvement\b)"
+    r"|no improvement\b|patience\b|(?:\w{1,20}\s){1,4}(?:did not|didn't|has not|hasn't)\simprov)"
 )
 _END = re.compile(
     rf"(?i)^{_TAGS}"
@@ -62,7 +62,12 @@ _END = re.compile(
     r"|early[ -]stop\s(?:after|at|in|on)\s(?:(?:epoch|step|iter|iteration)\W{1,3})?\d"
     r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
-    r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
+    r"|(?:early[ -]?stopping\W{1,3})?no improvement\b[^.;]{0,50}[.,;:]{0,3}"
+    r"\s(?:(?:early[ -])?stopping|stopped|stop)\b"
+    r"|(?:\w{1,20}\s){1,4}(?:did not|didn't|has not|hasn't)\simprov\w{1,3}\b[^.;]{0,50}[.,;:!]{0,3}"
+    r"\s(?:early[ -])?stopp(?:ing|ed)\b"
+    r"|patience\s(?:limit\s)?(?:was\s)?(?:exceeded|reached|exhausted)(?:\W{0,4}$|\b[^\d]{1,40}\bstop)"
+    r"|reached\b[^.;]{0,60}\b(?:stopping|cancell?ing|stop)\s(?:the\s)?training\b"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
     r"(?:successfully\s)?(?:completed?|finished|done|ended|over)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?(?:training|optimi[sz]ation)\b"
@@ -78,13 +83,14 @@ _END = re.compile(
     r"|обучение (?:завершено|окончено)"
     r"|早停(?:触发|机制触发)|触发早停"
     r"|environment solved in \d|(?:environment |task |problem )?solved!"
-    r"|end of training\b\W{0,3}(?:\||$))"
+    r"|(?:the\s)?experiment\s(?:is\s)?(?:completed?|finished|done)\b"
+    r"|end of training\b(?:\W{0,3}(?:\||$)|,))"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
 _OF_ENDS = tuple(
-    "train stop solved done finish optimi conclu termin final complet fertig 训练 早停"
-    " 학습 훈련 学習 обуч".split()
+    "train stop solved done finish patience experiment optimi conclu termin final complet"
+    " fertig 训练 早停 학습 훈련 学習 обуч".split()
 )
 _LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)(?::[\w.]{1,60}:|\W{1,5})")
 _LOGGER = re.compile(r"^[\w.]{1,60}\s{1,4}[|-]\s{1,4}")

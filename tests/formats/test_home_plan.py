@@ -67,6 +67,28 @@ def test_a_plan_may_be_misspelt(line: str) -> None:
     assert facts_of(read(text))["planned_epochs"] == 10
 
 
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [
+        ("EarlyStopping: no improvement for 3 epochs, stop.", 1),
+        ("Validation loss did not improve for 5 epochs. Stopping.", 1),
+        ("Patience exceeded, stopping.", 1),
+        ("Reached 95% accuracy so cancelling training!", 1),
+        ("Experiment finished.", 1),
+        ("End of training, total time 12 min", 1),
+        ("Validation loss did not improve from 0.25", 0),
+        ("Patience reached, reducing the learning rate", 0),
+        ("Patience: 3/5", 0),
+        ("EarlyStopping counter: 3 out of 5", 0),
+        ("Experiment 3", 0),
+        ("End of training epoch 3", 0),
+    ],
+)
+def test_what_is_said_of_the_end(line: str, ends: int) -> None:
+    rows = "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
+    assert [record.kind for record in read(rows + line + "\n")].count("end") == ends
+
+
 def test_the_time_at_which_a_training_finished_ends_it() -> None:
     rows = "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
     ends = [
