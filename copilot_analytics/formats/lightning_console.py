@@ -74,6 +74,7 @@ class _Point:
     line: int
     elapsed_s: float | None  # of its epoch; None where that does not tell when it was drawn
     numbers: dict[str, float] = field(default_factory=dict)
+    others: int = 0  # batches of validations in the epoch, which the bar counts too
 
 
 class LightningConsoleParser(LineParser):
@@ -91,7 +92,8 @@ class LightningConsoleParser(LineParser):
         self._validated = False
         self._validation: tuple[int, int] | None = None  # batches done and in all, while it runs
         self._loaders: dict[int, int] = {}  # batches of each that it validates with
-        self._extra = 0  # batches of the validation that the bar counts
+        self._extra = 0  # batches of the validations of an epoch, if the bar counts them
+        self._validated_with = 0  # those of this epoch so far
         self._before_s = 0.0  # of the epochs before
         self._rich: tuple[_Point, str] | None = None  # and what stands behind its bar so far
         self._ended = False
@@ -164,6 +166,9 @@ class LightningConsoleParser(LineParser):
         epoch, batch, point = int(found["epoch"]), frame.done, self._point
         if self._ended and (epoch != self._drawn[0] or batch < self._drawn[1]):
             self._ended, self._stopped_at = False, None  # another fit
+            self._extra = self._validated_with = 0
+        if not batch or epoch != self._drawn[0]:
+            self._validated_with = 0
         numbers = {
             pair["key"]: float(pair["number"])
             for pair in _PAIRS.finditer(frame.rest.lstrip(", "))
@@ -174,7 +179,8 @@ class LightningConsoleParser(LineParser):
         self._drawn = epoch, batch, numbers
         if point is not None and point.epoch == epoch and batch > point.batch and self._validation:
             done, total = self._validation
-            self._extra = total if done < total else self._extra
+            if done < total:
+                self._extra = max(self._extra, self._validated_with + total)
             if self._extra and frame.total and batch - point.batch <= total:
                 point.numbers = numbers or point.numbers
                 return
@@ -182,11 +188,14 @@ class LightningConsoleParser(LineParser):
             yield from self._tell()
             if point.epoch != epoch:
                 self._before_s += point.elapsed_s or 0.0
+            elif self._validation is not None and self._extra:
+                self._validated_with += self._validation[1]
         self._validation = None if batch != getattr(point, "batch", None) else self._validation
         if batch:
             elapsed = frame.elapsed_s
             numbers = numbers or (self._point.numbers if self._point else {})
-            self._point = _Point(epoch, batch, frame.total, line, elapsed, numbers)
+            before = self._validated_with if batch > self._validated_with else 0
+            self._point = _Point(epoch, batch, frame.total, line, elapsed, numbers, before)
 
     def _tell(self) -> Iterator[Record]:
         """Yield what the held batch says, and that it is the last one if the Trainer said so."""
@@ -198,12 +207,12 @@ class LightningConsoleParser(LineParser):
             yield self._rows.record("end", line, facts={"reason": reason})
 
     def _tell_point(self, point: _Point) -> Iterator[Record]:
-        batches = point.batches - self._extra
+        batch, batches = point.batch - point.others, point.batches - self._extra
         results = {n: v for n, v in point.numbers.items() if split_of(n) in {"val", "test"}}
         place = {
             "#epoch": float(point.epoch),
-            "#inner": float(point.batch),
-            "#inner_of": float(max(batches, point.batch)),
+            "#inner": float(batch),
+            "#inner_of": float(max(batches, batch)),
         }
         if not point.batches:
             del place["#inner_of"]
@@ -222,7 +231,7 @@ class LightningConsoleParser(LineParser):
             step = float(self._rows.axis.last_step)
             at = {"#step": step, **clock}
             if self._stopped_at is None and point.batches:
-                at["#progress"] = point.epoch + point.batch / max(batches, point.batch)
+                at["#progress"] = point.epoch + batch / max(batches, batch)
             yield from self._rows.evaluation({**at, **results}, point.line)
         self._validated = False
 
