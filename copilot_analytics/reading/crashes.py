@@ -165,7 +165,7 @@ class CrashWatcher:
         if self._open_at is not None:
             yield from self._within(line.removeprefix(self._margin), number)
         else:
-            yield from self._last_words(line, number)
+            yield from self._last_words(_behind_a_bar(line), number)
 
     def close(self) -> Iterator[Record]:
         """Yield a crash if the log ends within a traceback."""
@@ -221,6 +221,12 @@ class CrashWatcher:
         if signal is not None:
             facts["signal"] = signal
         yield Record("crash", facts=facts, line=number, file=self._file)
+
+
+def _behind_a_bar(line: str) -> str:
+    """Return what was printed on the line of a bar of tqdm, which ends with a bracket."""
+    bar = _BAR.search(line)
+    return (line[bar.end() :].rpartition("]")[2] if bar else "") or line
 
 
 def _signal(error: str, message: str) -> int | None:

@@ -377,3 +377,19 @@ def test_episodes_are_no_evaluations_of_the_run_beside_them(tmp_path):
     assert main == csv
     assert len(read(main, beside).eval_log) == len(read(csv, Beside()).eval_log)
     assert joined([monitor])[0] == monitor
+
+
+def test_steps_of_another_count_are_no_steps_of_the_main_log(tmp_path):
+    rows = [f"{{'loss': {2 / e:.4f}, 'epoch': {e}.0}}\n" for e in range(1, 5)]
+    summary = "{'train_runtime': 9.0, 'train_loss': 1.0, 'epoch': 4.0}\n"
+    text = tmp_path / "console.log"
+    text.write_text("".join(rows) + summary)
+    state = tmp_path / "checkpoint-80" / "trainer_state.json"
+    state.parent.mkdir()
+    history = [{"loss": round(2 / e, 4), "epoch": float(e), "step": 20 * e} for e in range(1, 5)]
+    plan = {"max_steps": 80, "num_train_epochs": 4, "global_step": 80, "epoch": 4.0}
+    state.write_text(json.dumps({**plan, "log_history": history}))
+    main, beside = joined([text, state])
+    run = read(main, beside)
+    assert main == text and run.meta.step_unit == "line"
+    assert (run.last_step, run.meta.planned_epochs) == (4, 4)

@@ -98,6 +98,8 @@ def test_a_notebook_names_the_error_before_its_traceback(last, facts):
     ("RuntimeError: CUDA out of memory. Tried to allocate 20 MiB", {"out_of_memory": True}),
     ("Fatal Python error: Segmentation fault", {"error": "Fatal Python error"}),
     ("Detected KeyboardInterrupt, attempting graceful shutdown ...", {"signal": 2}),
+    (" 20%|#  | 1/5 [00:00<00:00, 9.5it/s]/a.py:8: Detected KeyboardInterrupt, attempting graceful",
+     {"signal": 2}),
     ("Exited with exit code 1.", {"error": "LSF", "message": "Exited with exit code 1."}),
     ("TERM_OWNER: job killed by owner.", {"error": "SIGTERM", "signal": 15}),
     ("TERM_MEMLIMIT: job killed after reaching LSF memory usage limit.", {"out_of_memory": True}),
