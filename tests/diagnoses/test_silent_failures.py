@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from simulated_runs import Simulated, found
 
-from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.engine import Session
 from copilot_analytics.findings import Severity
 from copilot_analytics.records import Record
@@ -265,60 +264,3 @@ def test_the_luck_of_many_evaluations_does_not_hide_a_dead_run(seed: int) -> Non
 def test_evaluations_that_are_nan_do_not_count_as_older_than_the_best() -> None:
     made = healthy(schedule="none", metric=lambda s: rising(s) if s < 0.5 else math.nan)
     assert "best_long_ago" not in found(made.session())
-
-
-def guessing(
-    seed: int, classes: int, *, val_loss: bool = True, learns_at: float = 2.0, **settings: Any
-) -> Simulated:
-    """Return a classifier whose rate is far too high: worse than guessing, until it learns."""
-    chance = np.random.default_rng(seed)
-    bad = 12.0 * math.log(classes)
-
-    def loss(share: float) -> float:
-        level = bad * (1.2 - share) if share < learns_at else 0.5 * math.log(classes)
-        return float(max(level * np.exp(0.3 * chance.normal()), 1.01 * math.log(classes)))
-
-    def row(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
-        return {**metrics, "loss": loss(share) if share < learns_at else 0.5 * math.log(classes)}
-
-    def accuracy(share: float) -> float:
-        return 1 / classes + (0.3 * (share - learns_at) if share > learns_at else 0.0)
-
-    return Simulated(
-        seed=seed, epochs=20, rows=8, schedule="", warmup=False, metric=accuracy,
-        metric_name="eval_accuracy", change_row=row, val_loss=loss if val_loss else None,
-        **settings,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("classes", [2, 10])
-@pytest.mark.parametrize("val_loss", [True, False])
-def test_what_is_worse_than_guessing_all_along_is_told(
-    seed: int, classes: int, val_loss: bool
-) -> None:
-    made = guessing(seed, classes, val_loss=val_loss)
-    assert "dead_run" not in found(made.session(0.2))
-    finding = found(made.session(0.35))["dead_run"]
-    assert f"those of guessing among {classes} classes" in finding.title
-    session = made.session()
-    assert "dead_run" in found(session)
-    phases = session.results.of(PhaseAnalyzer)
-    assert phases.current is Phase.PLATEAU
-    assert "all evaluations are those of guessing" in phases.history[-1].reason
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_what_begins_to_learn_after_a_bad_start_is_not_dead(seed: int) -> None:
-    assert "dead_run" not in found(guessing(seed, 2, learns_at=0.4).session())
-
-
-def test_a_slow_start_at_the_accuracy_of_guessing_is_not_dead() -> None:
-    """A language model that says the commonest word at first, while its loss falls."""
-    made = Simulated(
-        epochs=20, rows=8, schedule="", warmup=False, metric=lambda _: 0.11, metric_noise=0.001,
-        metric_name="eval_accuracy", loss=lambda share: 10.0 - 3.0 * share, noise=0.01,
-        val_loss=lambda share: 10.0 - 3.0 * share,
-    )  # fmt: skip
-    for share in (0.3, 0.5, 1.0):
-        assert "dead_run" not in found(made.session(share))
