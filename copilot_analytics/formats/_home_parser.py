@@ -39,7 +39,12 @@ from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
 from copilot_analytics.formats._home_bare_splits import tells_splits
 from copilot_analytics.formats._home_bars import Frame, read_frame
-from copilot_analytics.formats._home_checkpoints import best_told, is_newest, saved_checkpoint
+from copilot_analytics.formats._home_checkpoints import (
+    best_told,
+    is_newest,
+    resumed_from,
+    saved_checkpoint,
+)
 from copilot_analytics.formats._home_choice import stated_choice
 from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
@@ -182,8 +187,7 @@ class HomeTextParser(LineParser):
             for place, number in enumerate(lines.tolist()):
                 told = {name: float(column[place]) for name, column in row.items()}
                 metrics = {name: told.pop(name) for name in names}
-                result = Result(told, {split: metrics}, number)
-                yield from self._placed_result(result)
+                yield from self._placed_result(Result(told, {split: metrics}, number))
             return
         self._bars.are_summed_up()
         yield from self._evaluations.release()
@@ -214,9 +218,12 @@ class HomeTextParser(LineParser):
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
-        average = coco_average(line)
-        if average is not None:
+        if (average := coco_average(line)) is not None:
             yield from self._coco(*average, number)
+            return
+        if "esum" in line and (resumed := resumed_from(line[find_stamp(line).message :])):
+            yield from self._before_row({})
+            yield self._rows.reader.record("resume", number, facts=resumed)
             return
         if not may_measure(line):
             yield from self._plan(line, number)
@@ -270,13 +277,11 @@ class HomeTextParser(LineParser):
         """Take the one line of the table of pycocotools that counts: AP over all thresholds."""
         if name == "AP":
             yield from self._before_result()
-            result = Result({}, {"val": {name: value}}, number)
-            yield from self._evaluations.take(result)
+            yield from self._evaluations.take(Result({}, {"val": {name: value}}, number))
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
         plan: dict[str, Any] = dict(stated_plan(line))
-        choice = stated_choice(line)
-        if choice is not None:
+        if (choice := stated_choice(line)) is not None:
             plan["save_best"] = choice
         if not self._rows.has_rows or "Namespace(" in line:
             self._rows.totals.plan(stated_rounds(line))
@@ -286,14 +291,12 @@ class HomeTextParser(LineParser):
         """Learn what settings say of the learning rate; a namespace is of a launch of its own."""
         if self._rows.has_rows:
             self._schedule.begin()
-        schedule = self._schedule.see(line)
-        if schedule is not None:
+        if (schedule := self._schedule.see(line)) is not None:
             yield from self._rows.reader.config({"schedule": schedule}, number)
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""
-        saved = saved_checkpoint(message) if self._has_begun else None
-        if saved is None:
+        if not self._has_begun or (saved := saved_checkpoint(message)) is None:
             return
         yield from self._evaluations.release()
         step = self._rows.axis.last_step if is_newest(line, saved, self._rows.axis) else None
@@ -303,10 +306,8 @@ class HomeTextParser(LineParser):
     def _choice(self, line: str, number: int) -> Iterator[Item]:
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
         told = best_told(line)
-        if told is not None:
-            chosen = self._evaluations.chosen_by(*told)
-            if chosen is not None:
-                yield from self._rows.reader.config({"save_best": chosen}, number)
+        if told is not None and (chosen := self._evaluations.chosen_by(*told)) is not None:
+            yield from self._rows.reader.config({"save_best": chosen}, number)
 
     def _header(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         if len(line) > _LONGEST_HEADER or reading.words > _MOST_HEADER_WORDS:
@@ -381,8 +382,7 @@ class HomeTextParser(LineParser):
     def _draw(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a progress bar, and what was printed behind it."""
         yield from self._bars.draw(frame)
-        after = frame.after.strip()
-        if after:
+        if after := frame.after.strip():
             yield from self._glued(frame, after)
 
     def _glued(self, frame: Frame, after: str) -> Iterator[Item]:
