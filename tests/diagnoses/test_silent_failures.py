@@ -151,6 +151,55 @@ def test_steps_that_are_all_skipped() -> None:
     assert "epoch_20.pth" in finding.recommendation
 
 
+def halved(share: float, seed: int = 0, *, floor: float = 0.0) -> float:
+    """Return a loss scale that is halved for ever from half of the run on."""
+    return 65536.0 if share <= 0.5 else max(65536.0 * 2.0 ** (-400.0 * (share - 0.5)), floor)
+
+
+@pytest.mark.parametrize("name", ["loss_scale", "grad_scale", "scale"])
+def test_a_loss_scale_that_collapses(name: str) -> None:
+    def row(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, name: halved(share)}
+
+    session, told = Session(), None
+    for record in healthy(change_row=row, schedule="", metric=lambda s: rising(min(s, 0.5))).first(
+        0.95
+    ):
+        session.update(record)
+        if told is None and "steps_skipped" in found(session):
+            told = record.step
+    findings = found(session)
+    assert findings["steps_skipped"].step == pytest.approx(2000 + 4000 * 16 / 400, abs=10)
+    assert told is not None and told <= 2200
+    assert "the loss scale fell from 65536" in findings["steps_skipped"].title
+    assert "epoch_21.pth" in findings["steps_skipped"].recommendation
+    assert not {"true_plateau", "frozen_metric"} & findings.keys()
+
+
+def test_a_scale_that_stays_above_one_or_never_was_one_of_mixed_precision_is_fine() -> None:
+    for change in (
+        lambda share: halved(share, floor=1.0),
+        lambda share: 2.0 ** (1.0 - 20.0 * share),
+        lambda share: 300.0 * math.exp(-20.0 * share),
+    ):
+        made = healthy(change_row=lambda _, share, m, c=change: {**m, "scale": c(share)})
+        assert "steps_skipped" not in found(made.session())
+
+
+def test_an_infinite_norm_of_each_epoch_counts_where_evaluations_stand_still() -> None:
+    def metric(share: float) -> float:
+        return rising(min(share, 0.5))
+
+    def row(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, "grad_norm": math.inf if share > 0.5 else 1.0}
+
+    made = healthy(rows=1, every=1, schedule="", warmup=False, change_row=row)
+    still = replace(made, metric=metric, metric_noise=0.0, facts={"step_unit": "epoch"})
+    assert "steps_skipped" in found(still.session(0.8))
+    moves = replace(made, facts={"step_unit": "epoch"})
+    assert "steps_skipped" not in found(moves.session(0.95))
+
+
 def test_single_skipped_steps_and_those_of_the_beginning_are_usual() -> None:
     rng = np.random.default_rng(3)
 

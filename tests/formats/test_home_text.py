@@ -358,3 +358,9 @@ def test_a_line_that_says_where_training_was_resumed() -> None:
     assert resume.facts == {"checkpoint": "ckpt_4.pth", "epoch": 4} and resume.line == 5
     rows[4] = "Restoring model weights from the end of the best epoch: 3.\n"
     assert all(one.kind != "resume" for one in read("".join(rows)))
+
+
+def test_the_loss_scale_describes_the_training() -> None:
+    rows = [f"epoch 1 | step {n} | loss {2 / n:.3f} | loss_scale {2.0**-n}\n" for n in range(1, 9)]
+    trained = points(read("".join(rows)), "train")
+    assert [m["loss_scale"] for _, m in trained] == [2.0**-n for n in range(1, 9)]
