@@ -66,7 +66,8 @@ def phase_in_words(phase: str, *, ended: bool) -> str:
 def phase_of(analysis: Analysis) -> str:
     """Say in which phase a run is or ended, as it follows "it".
 
-    What ended with its loss still falling still improved only if the metric did, if there is one.
+    What ended with its loss still falling still improved only if the metric did, if there is one,
+    and what loses in its metric does not improve.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
     if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
@@ -75,6 +76,8 @@ def phase_of(analysis: Analysis) -> str:
         return f"ended with no gain in {analysis.metric.name} worth having"
     if ended and phase in _STILL and metric_is_lost(analysis):
         return "ended past its best"
+    if not ended and phase in IMPROVING and metric_is_lost(analysis):
+        return "is past its best"
     return phase_in_words(phase.value, ended=ended)
 
 
