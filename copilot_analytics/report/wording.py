@@ -43,6 +43,9 @@ _ENDED = {
     "DIVERGING": "ended diverging",
     "CONVERGED": "had converged when it ended",
 }
+LET_IT_RUN = "Let it run"
+"""Advice to go on with a run that is well."""
+_EVEN = 0.5
 _STILL = (Phase.CONVERGED, Phase.PLATEAU)
 
 
@@ -79,6 +82,14 @@ def phase_of(analysis: Analysis) -> str:
     if not ended and phase in IMPROVING and metric_is_lost(analysis):
         return "is past its best"
     return phase_in_words(phase.value, ended=ended)
+
+
+def to_go_on(analysis: Analysis) -> str:
+    """Say that a run may go on; one that overfits only if a gain is as likely as not."""
+    p_gain = analysis.forecast.p_gain
+    overfits = analysis.phases.current is Phase.OVERFITTING_RISK
+    unlikely = overfits and p_gain is not None and p_gain < _EVEN
+    return "Unless it turns, stop" if unlikely else LET_IT_RUN
 
 
 def metric_is_level(analysis: Analysis) -> bool:
