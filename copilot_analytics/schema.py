@@ -44,6 +44,7 @@ COLUMNS: dict[str, Column] = {
     "lr": Column("float64", "", "learning rate of the first parameter group"),
     "base_lr": Column("float64", "", "learning rate before layer-wise scaling"),
     "grad_norm": Column("float64", "", "norm of the gradient, before clipping as a rule"),
+    "loss_scale": Column("float64", "", "what mixed precision multiplies the loss with"),
     "iter_time_s": Column("float64", "seconds", "time of one iteration"),
     "data_time_s": Column("float64", "seconds", "part of it spent waiting for data"),
     "memory_mib": Column("float64", "MiB", "peak memory of the framework's allocator"),
@@ -52,7 +53,16 @@ COLUMNS: dict[str, Column] = {
 """Canonical columns of `Run.train` and `Run.eval`; every other column is a float64 metric."""
 
 BOOKKEEPING = frozenset(
-    {"lr", "base_lr", "grad_norm", "iter_time_s", "data_time_s", "memory_mib", "eta_s"}
+    {
+        "lr",
+        "base_lr",
+        "grad_norm",
+        "loss_scale",
+        "iter_time_s",
+        "data_time_s",
+        "memory_mib",
+        "eta_s",
+    }
 )
 """Metrics that describe the training and never its quality."""
 

@@ -25,7 +25,7 @@ _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
     "wait": "Wait",
-    "continue": "Let it run",
+    "continue": "",  # as the report says it
 }
 
 
@@ -95,11 +95,13 @@ def advised(
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
         return Advised(_of_a_divergence(analysis, context))
     from copilot_analytics.report.verdict import chance
+    from copilot_analytics.report.wording import to_go_on
 
     is_told = bool(stop.checkpoints) if stop.advice == "kill" else "OVERFITTING_RISK" in named
     reason = _lead((stop.core if is_told else "") or stop.reason)
     odds = "" if stop.says_chance or stop.advice == "kill" else chance(analysis)
-    sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
+    known = _ADVICE[stop.advice] or to_go_on(analysis)
+    sentences = [f"{known}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
     if reason and odds:
         sentences.append(f"{odds}.")
     if stop.advice == "stop":

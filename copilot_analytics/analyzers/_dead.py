@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.analyzers._guessing import guessed_among, worse_than_guessing
+from copilot_analytics.analyzers._guessing import (
+    NEAR_CHANCE,
+    guessed_among,
+    worse_than_guessing,
+)
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._plan import began_before, planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 50
 SHARE_OF_PLAN = 0.05
-NEAR_CHANCE = 0.02
 _FEWEST_EVALS = 5
 _FEWEST_OF_BOTH = 10
 _FEWEST_UNKNOWN = 200

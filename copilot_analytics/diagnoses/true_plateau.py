@@ -44,6 +44,7 @@ class TruePlateau(Diagnosis):
     trouble: ClassVar[Trouble | None] = "plateau"
     headline: ClassVar[str] = "PLATEAU DETECTED"
     reason: ClassVar[Reason] = "explanation"
+    superseded_by: ClassVar[str] = "steps_skipped"
     needs = (
         PhaseAnalyzer,
         ForecastAnalyzer,

@@ -40,7 +40,12 @@ from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
 from copilot_analytics.formats._home_bare_splits import tells_splits
 from copilot_analytics.formats._home_bars import Frame, read_frame
-from copilot_analytics.formats._home_checkpoints import best_told, is_newest, saved_checkpoint
+from copilot_analytics.formats._home_checkpoints import (
+    best_told,
+    is_newest,
+    resumed_from,
+    saved_checkpoint,
+)
 from copilot_analytics.formats._home_choice import stated_choice
 from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
@@ -223,6 +228,10 @@ class HomeTextParser(LineParser):
         if (average := coco_average(line)) is not None:
             yield from self._coco(*average, number)
             return
+        if "esum" in line and (resumed := resumed_from(line[find_stamp(line).message :])):
+            yield from self._before_row({})
+            yield self._rows.reader.record("resume", number, facts=resumed)
+            return
         if not may_measure(line):
             yield from self._plan(line, number)
             yield from self._story(line, line[find_stamp(line).message :], number)
@@ -294,8 +303,7 @@ class HomeTextParser(LineParser):
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""
-        saved = saved_checkpoint(message) if self._has_begun else None
-        if saved is None:
+        if not self._has_begun or (saved := saved_checkpoint(message)) is None:
             return
         yield from self._evaluations.release()
         step = self._rows.axis.last_step if is_newest(line, saved, self._rows.axis) else None

@@ -75,6 +75,9 @@ _RATE = re.compile(r"(?i)[a-z]{1,12}/(?:s|sec|second|b|it|iter|step|batch)")
 _LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率", "learningrate"})
 _WHICH_RATE = re.compile(r"(?:current|cur|curr|new|now)[\s_](?:lr|learning[\s_]rate)")
 _TOTALS = frozenset({"loss", "total loss", "total_loss", "total"})
+_LOSS_SCALE = frozenset(
+    {"loss_scale", "loss scale", "grad_scale", "grad scale", "loss-scale", "amp_scale", "amp scale"}
+)
 _GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
 OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
 """What a line says that names the measure by which checkpoints are kept."""
@@ -179,13 +182,15 @@ def canonical(label: str) -> str:
         return "lr"
     if plain in _GRADIENT:
         return "grad_norm"
+    if plain in _LOSS_SCALE:
+        return "loss_scale"
     return "loss" if plain in _TOTALS else label
 
 
 def is_bookkeeping(name: str) -> bool:
     """Tell whether a canonical name describes the training and not its quality."""
     return (
-        name in {"lr", "grad_norm", "iter_time_s", "data_time_s"}
+        name in {"lr", "grad_norm", "loss_scale", "iter_time_s", "data_time_s"}
         or name.startswith(("lr(", "grad("))
         or _A_RATE.fullmatch(name) is not None
     )

@@ -14,7 +14,7 @@ from copilot_analytics.report.which_checkpoint import (
     recommendation,
     to_use,
 )
-from copilot_analytics.report.wording import extent, phase_of, place, within
+from copilot_analytics.report.wording import extent, phase_of, place, to_go_on, within
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, in_words, is_share, number, share
 
@@ -77,7 +77,7 @@ def actions(analysis: Analysis) -> list[str]:
     elif stop.advice in {"wait", "continue"} and analysis.phases.current is Phase.DIVERGING:
         lines.append(f"**Decide soon.** {sentence(stop.reason)}.")
     elif stop.advice in {"wait", "continue"}:
-        known = "Wait" if stop.advice == "wait" else "Let it run"
+        known = "Wait" if stop.advice == "wait" else to_go_on(analysis)
         lines.append(f"**{_IF_IT_RUNS.get(status, known)}.** {sentence(stop.reason)}.")
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")

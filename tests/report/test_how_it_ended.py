@@ -88,6 +88,16 @@ def test_a_metric_that_grows_or_is_not_there_leaves_it_at_that(metric):
         assert "ended while it still improved: the training loss falls by 2.1 %" in text
 
 
+def test_a_metric_that_gets_worse_beside_a_falling_loss_is_no_steady_improvement():
+    def sinks(share):
+        return growing(min(share, 0.5)) - 0.2 * max(share - 0.5, 0.0)
+
+    for metric, said in ((sinks, "is past its best"), (growing, "improves steadily")):
+        analysis = ended(metric)
+        runs = replace(analysis, life=replace(analysis.life, status="running"))
+        assert said in verdict(runs)
+
+
 def test_other_phases_are_named_as_they_are():
     analysis = ended(level, Phase.PLATEAU)
     assert all("ended on a plateau" in text for text in told(analysis))
