@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Block, Item
 
-_OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
+_OF_AGENTS = (
+    "episod",
+    "reward",
+    "ep_ret",
+    "ep_rew",
+    "win_rate",
+)  # which only the training of agents counts or earns
 _OF_EPOCHS = ("cost", "train")  # which is told of a training where it is told of epochs
 _OF_AN_ERROR = frozenset(
     "reconstruction recon squared quadratic training train mean avg average total".split()
