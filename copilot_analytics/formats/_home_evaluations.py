@@ -180,8 +180,8 @@ class Evaluations:
         latest, best = self._latest[chosen], self._best
         if best is None or latest == best or direction_of(chosen)[0] is not None:
             return {}
-        if not any(latest == number or _rounds(latest, number) for number in printed):
-            return {}
+        if len(printed) != 1 or not (latest == printed[0] or _rounds(latest, printed[0])):
+            return {}  # of several bests, each may have its own time
         self._best = None  # one is enough
         return {"save_best_direction": "max" if latest > best else "min"}
 

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Block, Item
 
-_OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
+_OF_AGENTS = (
+    "episod",
+    "reward",
+    "ep_ret",
+    "ep_rew",
+    "win_rate",
+)  # which only the training of agents counts or earns
 _OF_EPOCHS = ("cost", "train")  # which is told of a training where it is told of epochs
 _COST_AFTER = re.compile(r"(?i)\W*cost after (?:iteration|epoch)\b")  # as courses teach it
 _OF_AN_ERROR = frozenset(

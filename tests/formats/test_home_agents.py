@@ -122,3 +122,15 @@ def test_an_agent_that_is_evaluated_at_some_epochs_is_a_training() -> None:
     assert FORMAT.confidence(lines) > 0.95
     told = [r for r in read("\n".join(lines)) if r.kind == "eval"]
     assert [r.epoch for r in told] == [10, 20, 30, 40, 50]
+
+
+def test_returns_are_those_of_agents_whatever_they_are_called() -> None:
+    lines = [
+        line
+        for i in range(1, 20)
+        for line in (
+            f"[step {i * 3200:7d}] pg=-0.03{i}  vf=3.4{i}  ent=2.86  sps=898  ep_ret=61{i}.6",
+            *([f"  [eval] return=62{i}.1±3.8  win_rate=0.{i + 10}"] if i % 3 == 0 else []),
+        )
+    ]
+    assert FORMAT.confidence(lines) > 0.95

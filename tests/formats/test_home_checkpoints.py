@@ -88,3 +88,13 @@ def test_the_next_best_tells_which_way_an_unknown_measure_is_better() -> None:
     )
     said = {k: v for r in read(text) for k, v in r.facts.items() if k.startswith("save_best")}
     assert said == {"save_best": "val_mean", "save_best_direction": "max"}
+
+
+def test_lines_of_several_bests_tell_no_direction() -> None:
+    means = [(0.41, 0.312), (0.52, 0.305), (0.51, 0.333), (0.53, 0.351)]
+    text = "".join(
+        f"[{e}00/400] Train loss: 0.{9 - e}5, Valid loss: 0.9{e}\nNow_a: {a:.4f}, Now_b: {b:.4f}\n"
+        f"Best_a: {max(means[:e])[0]:.4f}, Best_b: {max(m[1] for m in means[:e]):.4f}\n"
+        for e, (a, b) in enumerate(means, 1)
+    )
+    assert all("save_best_direction" not in r.facts for r in read(text))
