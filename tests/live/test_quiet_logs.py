@@ -60,8 +60,8 @@ def test_a_bar_before_its_end_is_not_over(tmp_path, clock):
 def test_a_process_that_lives_may_still_evaluate(state):
     log = LogSession("train.log")
     log.feed(bars(EPOCHS))
-    assert has_said_all(log, 20.0, ProcessState("gone", 7))
-    assert not has_said_all(log, 20.0, ProcessState(state, 7))
+    assert has_said_all(log, 20.0, ProcessState("gone", 7), {})
+    assert not has_said_all(log, 20.0, ProcessState(state, 7), {})
 
 
 def test_advice_to_stop_that_waited_is_not_told_of_training_that_is_done():
