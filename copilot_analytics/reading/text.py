@@ -57,10 +57,10 @@ class TextReader(Reader):
         """Return what complete lines say; where a fold begins, that comes before its line."""
         items: list[Item] = []
         done = 0
-        for place, fold in self._folds.beginnings(lines):
+        for place, facts in self._folds.beginnings(lines):
             items += self._read(lines.before(place).after(done))
             number, done = int(lines.numbers[place]), place
-            items.append(Record("config", facts={"fold": fold}, line=number, file=self._file))
+            items.append(Record("config", facts=facts, line=number, file=self._file))
         items += self._read(lines.after(done) if done else lines)
         return self._failures.see(items)
 
