@@ -48,13 +48,15 @@ FINAL = re.compile(
 )
 _OUT_OF_PATIENCE = re.compile(
     r"(?i)\W*(?:early[ -]?stopp|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
-    r"|no improvement\b)"
+    r"|no improvement\b|.{1,80}? did(?:n't| not) improve\b)"
 )
 _END = re.compile(
     r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
     r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
     r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
+    r"|(?:\w{1,30}\s){1,4}did(?:n't|\snot)\simprove\b.{0,100}[.,;:]\s(?:early[ -])?"
+    r"stopp(?:ing|ed)\W*$"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
     r"(?:successfully\s)?(?:completed?|finished|done|ended|over)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?(?:training|optimi[sz]ation)\b"

@@ -69,7 +69,7 @@ def phase_of(analysis: Analysis) -> str:
     What ended with its loss still falling still improved only if the metric did, if there is one.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
-    if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
+    if analysis.life.stopped_early and phase.value != "DIVERGING":
         return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"

@@ -107,3 +107,28 @@ def test_the_words_of_home_made_logs_for_patience():
     for words, early in (("Early stopping triggered", True), ("Training finished", False)):
         life = read("train.log", "".join(rows) + words + "\n").life
         assert (life.status, life.stopped_early) == ("finished", early)
+
+
+@pytest.mark.parametrize(
+    ("last", "early"),
+    [
+        (
+            "Valid score did not improve more than tol=0.00100 for 5 consecutive epochs. Stopping.",
+            True,
+        ),
+        ("Training loss did not improve more than tol=0.00100 for 5 epochs. Stopping.", True),
+        ("The loss didn't improve for 5 epochs, early stopping", True),
+        ("Valid score did not improve for 2 epochs. Setting learning rate to 0.00020", False),
+        ("Valid score did not improve. EarlyStopping counter: 2 out of 5", False),
+    ],
+)
+def test_who_says_what_did_not_improve_when_stopping_was_stopped_by_patience(last, early):
+    rows = [
+        f"Iteration {n}, loss = {2 / n:.6f}\nValid score: {1 - 0.8 / n:.6f}\n" for n in range(1, 31)
+    ]
+    analysis = read("fit.log", "".join(rows) + last + "\n")
+    assert analysis.life.stopped_early == early
+    if early:  # also where all still improves
+        assert analysis.phases.current is Phase.STABLE_CONVERGENCE
+        assert "It was stopped early by its own patience" in told(analysis)[0]
+        assert headline(analysis) == "finished, stopped early"
