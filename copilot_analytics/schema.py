@@ -93,6 +93,7 @@ FACTS: dict[str, tuple[str, ...]] = {
         "seed",
         "work_dir",
         "fold",  # number of the fold of a cross-validation that the run is
+        "folds",  # how many there will be
         "time_is_utc",
         "eval_samples",  # examples that every evaluation is of; 0 if they differ in size
     ),

@@ -368,7 +368,8 @@ class Policy(Beliefs):
         self._settle(held, "told", "summary", now)
         self._forget_passed(now)
         words = wording.summary(context, urged_s=urged_s)
-        return [self._message("summary", Severity.INFO, words, [held.id], now)]
+        kind: MessageKind = "summary" if words.figures or context.analysis is None else "news"
+        return [self._message(kind, Severity.INFO, words, [held.id], now)]
 
     def _message(
         self,

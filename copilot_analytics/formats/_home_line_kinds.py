@@ -52,7 +52,7 @@ FINAL = re.compile(
 _TAGS = r"\W*(?:\[[\w .:/-]{1,24}\]\W{0,4}){0,3}"  # "[fold 3][model 5] "
 _OUT_OF_PATIENCE = re.compile(
     rf"(?i){_TAGS}(?:early[ -]?stop|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
-    r"|no improvement\b|patience\b|(?:\w{1,20}\s){1,4}(?:did not|didn't|has not|hasn't)\simprov)"
+    r"|no improvement\b|patience\b|.{1,80}? (?:did not|didn't|has not|hasn't) improve)"
 )
 _END = re.compile(
     rf"(?i)^{_TAGS}"
@@ -64,8 +64,9 @@ _END = re.compile(
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
     r"|(?:early[ -]?stopping\W{1,3})?no improvement\b[^.;]{0,50}[.,;:]{0,3}"
     r"\s(?:(?:early[ -])?stopping|stopped|stop)\b"
-    r"|(?:\w{1,20}\s){1,4}(?:did not|didn't|has not|hasn't)\simprov\w{1,3}\b[^.;]{0,50}[.,;:!]{0,3}"
-    r"\s(?:early[ -])?stopp(?:ing|ed)\b"
+    r"|(?:\w{1,30}\s){1,4}(?:did not|didn't|has not|hasn't)\simprov\w{1,3}\b"
+    r"(?:[^.;]{0,50}[.,;:!]{0,3}\s(?:early[ -])?stopp(?:ing|ed)\b"
+    r"|.{0,100}[.,;:]\s(?:early[ -])?stopp(?:ing|ed)\W*$)"
     r"|patience\s(?:limit\s)?(?:was\s)?(?:exceeded|reached|exhausted)(?:\W{0,4}$|\b[^\d]{1,40}\bstop)"
     r"|reached\b[^.;]{0,60}\b(?:stopping|cancell?ing|stop)\s(?:the\s)?training\b"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"

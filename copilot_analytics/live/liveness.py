@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -36,9 +37,9 @@ _UNSEEN = {
 }
 _NETWORK_S = 90.0
 _FEWEST_GAPS = 3
-_LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
 _BUSY_PCT = 10.0  # of a device; of a core too, since one of many that share it gets no more
 _BUFFERED_FOR = 3.0
+_AT_REST = 2.0  # times a usual pause
 _NEWEST = 2000
 _LAST_BYTES, _LAST_LINES, _LONGEST = 1 << 13, 20, 200
 _ERROR = re.compile(
@@ -69,59 +70,6 @@ class Silence:
     def reason(self) -> str:
         """All reasons in one line."""
         return "; ".join(self.reasons)
-
-
-class Pauses:
-    """The longest gaps of a log without time stamps that were lived through.
-
-    Attributes
-    ----------
-    evals_before : int
-        Evaluations that the log held before.
-    held_back_s : float
-        For how long the newest lines were held back, as `print` into a file does: it writes once
-        8 kB are full. 0 for lines that come when their time stamps say.
-
-    Examples
-    --------
-    >>> pauses = Pauses()
-    >>> pauses.add(5.0)
-    >>> pauses.add(60.0)
-    >>> pauses.gaps(evals=1)["eval"]
-    [5.0, 60.0]
-    """
-
-    def __init__(self) -> None:
-        self.evals_before = 0
-        self.held_back_s = 0.0
-        self._longest: list[float] = []
-        self._rows = 0
-
-    def add(self, pause_s: float, run: Run | None = None) -> None:
-        """Take the seconds from one arrival to the next, and the run with what has arrived."""
-        self._longest = sorted((*self._longest, pause_s))[-_LONGEST_PAUSES:]
-        if run is None:
-            return
-        time, before = run.train_log.time, self._rows
-        self._rows = len(time)
-        if 0 < before < len(time):
-            stamped_s = float(time[before] - time[before - 1])
-            if 0.0 <= stamped_s < pause_s / 2.0:
-                self.held_back_s = pause_s
-            elif pause_s / 2.0 <= stamped_s <= 2.0 * pause_s:
-                self.held_back_s = 0.0
-
-    def gaps(self, evals: int) -> dict[str, list[float]]:
-        """Return them as `gaps_of` does: which was an evaluation is unknown, only whether any was.
-
-        Parameters
-        ----------
-        evals
-            Evaluations that the log holds.
-        """
-        longest = self._longest
-        seen = longest if evals > self.evals_before else []
-        return {"train": longest, "eval": seen, "after_eval": longest}
 
 
 def gaps_of(run: Run) -> dict[str, list[float]]:
@@ -315,6 +263,44 @@ def judge_start(
     reason = f"the resume in {log.name} died before its first step; {who}"
     error = _last_error(log)
     return Silence("crashed", (f"{reason}: {error}" if error else reason,), _UNSEEN_S)
+
+
+def failure_stands(
+    silence_s: float,
+    gaps: Mapping[str, Sequence[float]],
+    process: ProcessState,
+    limit_s: float = math.inf,
+) -> bool:
+    """Tell whether a failure that a log ends with is taken for the end of its process.
+
+    A program may print the traceback of an exception that it handles. While it lives it is given
+    the usual time to train on; where no process is known, a log at rest tells that it is over.
+
+    Parameters
+    ----------
+    silence_s
+        Seconds since the log grew.
+    gaps, process
+        As in `judge_silence`.
+    limit_s
+        How long a silence is usual.
+
+    Examples
+    --------
+    >>> from copilot_analytics.live.processes import ProcessState
+    >>> gaps = {"train": [10.0] * 50}
+    >>> [failure_stands(18.0, gaps, ProcessState(one), 180.0) for one in ("alive", "gone")]
+    [False, True]
+    >>> [failure_stands(silence_s, gaps, ProcessState()) for silence_s in (18.0, 25.0)]
+    [False, True]
+    """
+    if process.state in {"gone", "zombie"}:
+        return True
+    if process.state != "unknown":
+        return silence_s > limit_s
+    own = np.array([gap for some in gaps.values() for gap in some], dtype=np.float64)
+    usual_s = float(quantiles(own, (0.99,))[0]) if len(own) else 0.0
+    return silence_s > min(max(SETTLE_S, _AT_REST * usual_s), limit_s)
 
 
 def as_said(item: Item, run: Run) -> Item:

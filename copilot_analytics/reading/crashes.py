@@ -18,6 +18,8 @@ from copilot_analytics.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from copilot_analytics.records import Item
+
 _LONGEST = 2000  # characters of a line that are looked at
 _FOREIGN_LINES = 40  # of other processes, within a traceback
 _NOTEBOOK_LINES = 1000  # its frames show the code around, at the start of the line
@@ -118,6 +120,7 @@ _BY_HAND = re.compile(
 _OF_HAND = tuple(
     "nterrupt|NTERRUPT|by user|by the user|User abort|trl|TRL|SIGINT|training early".split("|")
 )
+_NOT_RAISED = frozenset(error for _, error, _ in _LAST_WORDS) - {"out of memory"}
 _ANY_LAST_WORD = re.compile("|".join(f"(?:{words.pattern})" for words, _, _ in _LAST_WORDS))
 _ENDED_WELL = re.compile(
     r"\[20[^\]]{1,40}\] \[INFO\] \[launch\.py:\d{1,6}:main\] Process \d{1,9} exits successfully"
@@ -125,6 +128,27 @@ _ENDED_WELL = re.compile(
 )
 _EXIT_CODE = re.compile(r"exitcode: -(\d{1,2})\b")
 _NAMED_SIGNAL = re.compile(r"\bSIG(KILL|TERM|INT|SEGV|ABRT|BUS)\b")
+
+
+def may_be_handled(item: Item) -> bool:
+    """Tell whether a program may survive what the log says: an exception, but no stop by hand.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> may_be_handled(Record("crash", facts={"error": "OSError", "message": ""}))
+    True
+    >>> may_be_handled(Record("crash", facts={"error": "Killed", "message": "", "signal": 9}))
+    False
+    """
+    if not isinstance(item, Record) or item.kind != "crash":
+        return False
+    facts = item.facts
+    return (
+        {"error", "message"} <= facts.keys()
+        and "signal" not in facts
+        and facts["error"] not in _NOT_RAISED
+    )
 
 
 class CrashWatcher:

@@ -57,7 +57,7 @@ def headline(analysis: Analysis) -> str:
     The state comes first, since a phase without it misleads.
     """
     phase = in_words(analysis.phases.current.value)
-    if analysis.life.stopped_early and phase in {"converged", "plateau"}:
+    if analysis.life.stopped_early and phase != "diverging":
         phase = "stopped early"
     return f"{analysis.life.status}, {phase}"
 

@@ -81,7 +81,7 @@ def phase_of(analysis: Analysis) -> str:
     evaluations may tell of none.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
-    if analysis.life.stopped_early and phase.value in {"CONVERGED", "PLATEAU"}:
+    if analysis.life.stopped_early and phase.value != "DIVERGING":
         return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"

@@ -139,7 +139,7 @@ def test_a_resume_that_dies_while_it_loads_is_told(tmp_path, clock, sample_logs)
         target.parent.mkdir(parents=True)
         write(target, content, clock)
         following = following or follow(work, clock)
-        events = settle(following, clock)
+        events = settle(following, clock, 30.0)
     assert following.status == "crashed"
     assert any("KeyError" in event.text for event in events)
 
@@ -360,3 +360,43 @@ def test_a_process_that_goes_in_the_middle_crashed_though_the_plan_is_unknown(
         )
     else:
         assert following.status in {"unknown", "finished"}
+
+
+FAILED = (
+    b"Traceback (most recent call last):\n"
+    b'  File "fit.py", line 31, in publish\n'
+    b"    client.put(path)\n"
+    b"TimeoutError: the tracker did not answer\n"
+)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_exception_that_is_handled_is_no_crash(known, tmp_path, clock, sample):
+    lines = half(sample).splitlines(keepends=True)
+    log = tmp_path / "train.log"
+    write(log, b"".join(lines[:-8]), clock)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as writer:
+        following = follow(log, clock, pid=writer.pid if known else None)
+        settle(following, clock)
+        write(log, FAILED, clock)
+        events = settle(following, clock, 120.0 if known else 10.0)
+        for line in lines[-8:]:
+            write(log, line, clock)
+            events += settle(following, clock, 2.0)
+        assert [event.key for event in events if event.kind == "status"] == []
+        write(log, FAILED, clock)  # the same once more, and now it is the end
+        writer.communicate(b"\n")
+        events = settle(following, clock, 4.0 if known else 60.0)
+    (told,) = [event for event in events if event.kind == "status"]
+    assert told.key == "crashed" and "the tracker did not answer" in told.text
+
+
+def test_a_process_that_hangs_after_its_failure_crashed(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    following = follow(log, clock, pid=os.getpid())
+    settle(following, clock)
+    write(log, FAILED, clock)
+    assert settle(following, clock, 150.0) == []
+    settle(following, clock, 3000.0)
+    assert following.status == "crashed"

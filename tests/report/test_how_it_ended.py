@@ -162,3 +162,28 @@ def test_what_improves_does_not_improve_by_a_loss():
     improving = {phase: lost for phase, lost in said if "improve" in phase or "learn" in phase}
     assert improving == {"It improves steadily": False, "It improved until lately": True}
     assert len([phase for phase, _ in said if phase in improving]) == len(improving)
+
+
+@pytest.mark.parametrize(
+    ("last", "early"),
+    [
+        (
+            "Valid score did not improve more than tol=0.00100 for 5 consecutive epochs. Stopping.",
+            True,
+        ),
+        ("Training loss did not improve more than tol=0.00100 for 5 epochs. Stopping.", True),
+        ("The loss didn't improve for 5 epochs, early stopping", True),
+        ("Valid score did not improve for 2 epochs. Setting learning rate to 0.00020", False),
+        ("Valid score did not improve. EarlyStopping counter: 2 out of 5", False),
+    ],
+)
+def test_who_says_what_did_not_improve_when_stopping_was_stopped_by_patience(last, early):
+    rows = [
+        f"Iteration {n}, loss = {2 / n:.6f}\nValid score: {1 - 0.8 / n:.6f}\n" for n in range(1, 31)
+    ]
+    analysis = read("fit.log", "".join(rows) + last + "\n")
+    assert analysis.life.stopped_early == early
+    if early:  # also where all still improves
+        assert analysis.phases.current is Phase.STABLE_CONVERGENCE
+        assert "It was stopped early by its own patience" in told(analysis)[0]
+        assert headline(analysis) == "finished, stopped early"
