@@ -50,18 +50,16 @@ from copilot_analytics.formats._home_choice import stated_choice
 from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
     FINAL,
-    OF_FOLD,
     OF_SAMPLE,
     end_of,
     may_measure,
     said_in,
     says_the_end,
 )
-from copilot_analytics.formats._home_plain import Episodes, is_plain, sums_up
+from copilot_analytics.formats._home_plain import Episodes, is_brief, is_plain, sums_up
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
-    are_measures,
     columns_of,
     fields_of,
     is_amount,
@@ -69,7 +67,6 @@ from copilot_analytics.formats._home_row_fields import (
     is_place,
     is_played,
     is_row,
-    is_terse,
     joined,
     number_of,
     numbers_of,
@@ -337,12 +334,7 @@ class HomeTextParser(LineParser):
         """Read a line of results, or a training line that does not say where it is."""
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
         splits = {m.split for m in measured}
-        if not reading.has_axis and (
-            self._repeats
-            or not is_terse(reading)
-            or not are_measures(measured)
-            or OF_FOLD.search(line)
-        ):
+        if not reading.has_axis and (self._repeats or not is_brief(line, reading, measured)):
             return
         if None not in splits and "train" not in splits:
             yield from self._result(line, reading, number, None)

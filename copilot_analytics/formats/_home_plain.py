@@ -13,9 +13,9 @@ from copilot_analytics.formats._home_row_fields import are_measures, is_of_train
 from copilot_analytics.formats._home_vocabulary import OF_THE_BEST, is_bookkeeping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from copilot_analytics.formats._home_readings import Reading
+    from copilot_analytics.formats._home_readings import Metric, Reading
     from copilot_analytics.records import Floats
 
 _RETURNED = re.compile(r"(?i)episod(?:e|ic)[\s_-](?:returns?|rewards?)")
@@ -71,6 +71,11 @@ def is_plain(line: str, reading: Reading, *, plays: bool) -> bool:
     if not is_terse(reading) or OF_FOLD.search(line) or OF_SAMPLE.match(line):
         return False
     return coco_average(line) is None and not says_the_end(line[reading.stamp.message :])
+
+
+def is_brief(line: str, reading: Reading, measured: Sequence[Metric]) -> bool:
+    """Tell whether a line says what was measured, and hardly anything else."""
+    return is_terse(reading) and are_measures(measured) and OF_FOLD.search(line) is None
 
 
 def sums_up(line: str, reading: Reading) -> bool:
