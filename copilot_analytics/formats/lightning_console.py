@@ -35,6 +35,8 @@ _OWN_LINE = re.compile(
 _AROUND = re.compile(  # whatever a script prints by itself
     r"^`?Trainer\.fit`? stopped: |^[GTH]PU available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
 )
+_OF_THE_SCRIPT = re.compile(r"[A-Za-z_](?:[:=]\s{0,3}|\s)-?\d{1,6}\.\d")
+_FEWEST_OF_THE_SCRIPT = 3
 _STOPPED = re.compile(
     r"Trainer\.fit`? stopped: `?(?P<what>max_epochs|max_steps)=(?P<count>\d{1,12})`? reached"
 )
@@ -305,7 +307,11 @@ class LightningConsole(LogFormat):
             return 1.0
         if not any(_AROUND.search(line[:200]) for line in lines):
             return 0.0
-        return 1.0 if any(_is_bar(line) or _SAVED.search(line[:1000]) for line in lines) else 0.3
+        if any(_is_bar(line) or _SAVED.search(line[:1000]) for line in lines):
+            return 1.0
+        told = sum(1 for line in lines if _OF_THE_SCRIPT.search(line[:1000]))
+        stopped = any(_STOPPED.search(line[:200]) for line in lines)
+        return 1.0 if stopped and told < _FEWEST_OF_THE_SCRIPT else 0.3
 
     def parser(self, file: str) -> LightningConsoleParser:
         """Return a fresh parser for a log."""
