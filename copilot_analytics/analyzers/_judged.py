@@ -35,6 +35,8 @@ def judged_series(run: Run, name: str) -> Series:
     keep = np.isfinite(series.value)
     if minus_one_means_nothing(name):
         keep = keep & (series.value != -1.0)
+    if keep.all():
+        return series
     step, value, epoch, time, line = series
     return Series(step[keep], value[keep], epoch[keep], time[keep], line[keep])
 

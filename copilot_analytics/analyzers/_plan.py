@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from copilot_analytics.analyzers._course import epoch_length
+from copilot_analytics.stats.finite import median
 from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def eval_spacing(run: Run) -> float | None:
     gaps = np.diff(eval_steps(run))
     stated = _in_steps(run, run.meta.val_interval, run.meta.val_unit)
     if len(gaps) >= 2 or (len(gaps) and stated is None):
-        return float(np.median(gaps[-5:]))
+        return median(gaps[-5:])
     return stated
 
 
