@@ -55,7 +55,8 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     """Return the collapse that lasts: the newest evaluations all lost half of what was gained.
 
     What was gained must exceed noise, and what was lost be far beyond it. The return of an agent
-    falls and recovers in healthy runs, so there it must have been down for long.
+    falls and recovers in healthy runs, so there it must have been down for long; not as long where
+    it is worse than all that the untrained agent began with.
 
     Parameters
     ----------
@@ -66,11 +67,21 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     """
     if main.name is None or main.n < _FEWEST:
         return None
-    step, value, _, _, line = judged_series(run, main.name)
+    if not is_a_return(main.name):
+        return _fall(run, main, _NEWEST)
+    long = max(_EPISODES, math.ceil(_LONG * main.n))
+    ruined = max(_RUINED, math.ceil(_RUINED_SHARE * main.n))
+    return _fall(run, main, long) or _fall(run, main, ruined, below_start=True)
+
+
+def _fall(run: Run, main: MainMetric, width: int, *, below_start: bool = False) -> Collapse | None:
+    """Return the collapse that the newest evaluations show, as many as `width`."""
+    step, value, _, _, line = judged_series(run, main.name or "")
     better = value if main.direction == "max" else -value
-    returns = is_a_return(main.name)
-    width = max(_EPISODES, math.ceil(_LONG * len(better))) if returns else _NEWEST
+    returns = is_a_return(main.name or "")
     if len(better) < 2 * width:
+        return None
+    if below_start and float(better[-width:].max()) >= float(better[:width].min()):
         return None
     # A single lucky evaluation is no level: the best counts by the mean of several in a row.
     level = np.convolve(better, np.full(width, 1.0 / width), "valid")
@@ -158,11 +169,14 @@ def loss_is_lost_too(run: Run, column: str, good_step: int) -> bool:
     return float(np.median(since[-_LEVEL:])) - usual > _LOST * max(first - usual, 0.0) > 0.0
 
 
-# Evaluations in a row that make a level, or a collapse; for returns, and their share of all so far.
+# Evaluations in a row that make a level, or a collapse; for returns, and their share of all so far;
+# the same for returns that are worse than those of the untrained agent.
 _NEWEST = 3
 _EPISODES = 20
 _DIP = 5
 _LONG = 0.15
+_RUINED = 8
+_RUINED_SHARE = 0.05
 _FEWEST = 6
 _LOST = 0.5
 # Sudden: the evaluation before the fall had lost no more than this share of what was lost.

@@ -66,6 +66,23 @@ def test_returns_that_come_back_or_never_came_are_no_collapse(mean, seed):
     assert not [event for event in session.events if "DIVERGING" in event.text]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_returns_below_those_of_the_untrained_agent_are_lost_at_once(seed):
+    """One record is the mean of many episodes; a policy that gives up is worse than chance."""
+
+    def rollouts(lost_until):
+        noise = np.random.default_rng(seed)
+        for nth in range(1, 61):
+            level = 9.4 if 25 < nth <= lost_until else 20 + 4 * nth
+            metrics = {"rollout/ep_rew_mean": level * (1 + 0.01 * noise.normal())}
+            yield Record("train", step=nth, metrics={"loss": 1.0 + 0.1 * noise.normal()}, line=nth)
+            yield Record("eval", step=nth, metrics=metrics, line=nth)
+
+    told = [e for e in found(rollouts(60)).events if e.key == "metric_collapse"]
+    assert [event.kind for event in told] == ["finding"] and told[0].step == 33
+    assert "metric_collapse" not in {event.key for event in found(rollouts(32)).events}
+
+
 def test_beside_returns_a_loss_that_stands_still_is_no_dead_run():
     def stands(episode):
         return learns(episode)
