@@ -52,7 +52,8 @@ def status(watched: Watched, now: float) -> str:
         known = "no training yet" if following.caught_up else "being read"
         if following.missing and not Path(following.path).exists():
             known = "no log yet"
-        return f"⚪ {following.path}: {known}"
+        died = watched.stillborn.words
+        return f"{'🔴' if died else '⚪'} {watched.name or following.path}: {died or known}"
     analysis = watched.analysis
     life = state(watched, now)
     phase = in_words(analysis.phases.current.value)
