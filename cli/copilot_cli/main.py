@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -14,6 +15,7 @@ from typer.core import TyperGroup
 from copilot_analytics.errors import CopilotError
 from copilot_cli import commands
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OF_A_VALIDATOR = "Value error, "  # what Typer's newer versions let through before the reason
 
 
@@ -75,9 +77,13 @@ def main() -> None:
         _fail("interrupted", 130)
     except BrokenPipeError:
         # The reader of our output has gone; keep the interpreter from complaining at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         sys.exit(141)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _leave_output()
+            where = error.filename or "standard output"
+            _fail(f"{where} cannot be written: {error.strerror}", 1)
         if os.environ.get("COPILOT_DEBUG"):
             raise
         _fail(
@@ -86,6 +92,11 @@ def main() -> None:
             "with the first lines of the log.",
             1,
         )
+
+
+def _leave_output() -> None:
+    """Send what is left for standard output to nowhere, so that the end does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> None:

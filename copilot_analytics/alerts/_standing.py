@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.events import Event
 
+_LAST_TENTH, _MINUTE_S = 0.9, 60.0
+
 
 def is_outranked(subjects: Mapping[str, Subject], name: str, event: Event | None) -> bool:
     """Tell whether something worse than an event is going on."""
@@ -49,6 +51,20 @@ def is_void(event: Event, context: Context) -> bool:
         return False  # what the end of a run makes of it is told with the end
     analysis = context.analysis()
     return analysis.stop.advice == "none" and analysis.life.status not in ENDED
+
+
+def is_too_late(tiding: Tiding, analysis: Analysis) -> bool:
+    """Tell whether stopping saves next to nothing by now: advice may have waited to be told.
+
+    A tenth of the plan is as much as advice leaves untouched when it begins; nobody stops a run
+    within its last minute.
+    """
+    event = tiding.event
+    advises = (event.kind, event.key) == ("advice", "stop") or trouble_of(event) == "plateau"
+    if tiding.turn != "opened" or not advises or analysis.life.status in ENDED:
+        return False
+    done, left_s = analysis.run.progress, analysis.eta.remaining_s
+    return (done is not None and done > _LAST_TENTH) or (left_s is not None and left_s < _MINUTE_S)
 
 
 def goes_on(subjects: Mapping[str, Subject], name: str, told: Event | None) -> bool:

@@ -20,6 +20,7 @@ from copilot_analytics.alerts._standing import (
     is_in_doubt,
     is_outranked,
     is_told_elsewhere,
+    is_too_late,
     is_void,
 )
 from copilot_analytics.alerts.message import (
@@ -268,6 +269,9 @@ class Policy(Beliefs):
         if context.analysis is not None and ready:
             analysis = context.analysis()
             context = replace(context, analysis=lambda: analysis)
+            for held in [held for held, tiding in ready if is_too_late(tiding, analysis)]:
+                self._settle(held, "dropped", "too little is left", now)
+            ready = [pair for pair in ready if pair[0].id in self._held]
             ready = [pair for pair in ready if not is_in_doubt(pair[1], analysis)]
             late = late and (bool(self._passed) or any(held.quiet for held, _ in ready))
         if not ready and not late:

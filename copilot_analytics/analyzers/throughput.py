@@ -42,6 +42,9 @@ class Throughput:
         Whether that is more than noise.
     slow_since_step
         Where the slow stretch began, None if there is none.
+    work_slowdown
+        The same ratio of the newest to the first records without the waiting for data; None if the
+        log does not tell that, or nothing is slower.
     outliers
         Records whose iteration took over three times the median; the first record of an epoch,
         which starts the loader, is not counted.
@@ -55,6 +58,7 @@ class Throughput:
     slowdown: float | None = None
     slowdown_significant: bool = False
     slow_since_step: int | None = None
+    work_slowdown: float | None = None
     outliers: int = 0
     outlier_period: int | None = None
     not_judged: tuple[NotJudged, ...] = ()
@@ -123,6 +127,7 @@ class ThroughputAnalyzer(Analyzer[Throughput]):
             slowdown=ratio,
             slowdown_significant=significant,
             slow_since_step=since,
+            work_slowdown=_work_slowdown(run) if significant else None,
             outliers=self._outliers,
             outlier_period=self._period(spacing),
         )
@@ -220,6 +225,20 @@ def _data_share(run: Run, first: int) -> float | None:
     if np.count_nonzero(usable) < _FEWEST // 2:
         return None
     return _share(time_s[usable], data_s[usable])
+
+
+def _work_slowdown(run: Run) -> float | None:
+    """Return how much longer the newest iterations take than the first, loading left out."""
+    log = run.train_log
+    if _DATA not in log.metric_names:
+        return None
+    many = max(min(_RECENT, len(log) // 5), _FEWEST // 4)
+    work = (
+        log.column(_TIME)[rows] - log.column(_DATA)[rows]
+        for rows in (slice(_START_UP, _START_UP + many), slice(-many, None))
+    )
+    first, last = (median(some[np.isfinite(some)]) for some in work)
+    return last / first if first > 0 else None
 
 
 def _share(time_s: Floats, data_s: Floats) -> float:

@@ -18,7 +18,7 @@ _RATIO = 1.4
 
 
 class Slowdown(Diagnosis):
-    """The newest fifth is much slower than the first."""
+    """The newest fifth is much slower than the first, and not by waiting for data alone."""
 
     name: ClassVar[str] = "slowdown"
     trouble: ClassVar[Trouble | None] = "pace"
@@ -32,6 +32,8 @@ class Slowdown(Diagnosis):
         ratio = speed.slowdown
         if ratio is None or ratio < _RATIO or not speed.slowdown_significant:
             return None
+        if speed.waits_for_data and (speed.work_slowdown or ratio) < _RATIO:
+            return None  # which is told as such
         since = ""
         if speed.slow_since_step is not None:
             since = f" since {where(run, speed.slow_since_step)}"

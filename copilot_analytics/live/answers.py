@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
+from copilot_analytics.live.run_names import known_name
 from copilot_analytics.wording import duration, in_words, number
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def status(watched: Watched, now: float) -> str:
         known = "no training yet" if following.caught_up else "being read"
         if following.missing and not Path(following.path).exists():
             known = "no log yet"
-        return f"⚪ {following.path}: {known}"
+        died = watched.stillborn.words
+        return f"{'🔴' if died else '⚪'} {known_name(watched)}: {died or known}"
     analysis = watched.analysis
     life = state(watched, now)
     phase = in_words(analysis.phases.current.value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import CopilotError
 from copilot_analytics.live.choosing import shows_training
 from copilot_analytics.live.follow_path import followed_path
+from copilot_analytics.live.stillborn import stillborn_in
 from copilot_analytics.wording import duration
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class AwaitedLogs:
         for path in list(self._paths):
             try:
                 if not shows_training(path, self._log_format):
+                    found += self._stillborn(path)
                     continue
                 name = os.path.realpath(followed_path(path))
                 if name not in self._followed:
@@ -80,3 +82,12 @@ class AwaitedLogs:
                 self._note(f"{path}: no training seen within {duration(self._wait_s)}; given up")
             self._paths.clear()
         return found if found or self._paths else None
+
+    def _stillborn(self, path: Path) -> list[Following]:
+        """Follow the log of a start that failed before it trained; another start may follow."""
+        died = stillborn_in(path) if path.is_dir() else None
+        name = "" if died is None else os.path.realpath(died)
+        if died is None or name in self._followed:
+            return []
+        self._followed.add(name)
+        return [self._follow(died)]

@@ -37,6 +37,7 @@ _LEAST_ROOM = {"best": 72, "phase": 60}  # narrower terminals do without
 _SHORTEST_NAME = 12
 _GAP = 2  # between columns
 _CALM = frozenset({"running", "evaluating", "finished", "waiting"})
+_ECHO = len("^C")  # which a terminal would write below the frame, that then is drawn a line off
 _PHASE_COLOURS = {
     "DIVERGING": "bold red",
     "OVERFITTING_RISK": "magenta",
@@ -58,6 +59,7 @@ class PanelScreen:
         self._sampler = sampler
         self._live: Any = None
         self._notes: list[str] = []
+        self._shows_many = False
 
     def start(self) -> None:
         """Begin to show."""
@@ -69,7 +71,9 @@ class PanelScreen:
         self._live.start()
 
     def tell(self, watched: Watched, event: Event) -> None:
-        """Leave an event to the next refresh; the panel reads it from the run."""
+        """Keep an event below a table of runs; the panel of one reads it from the run."""
+        if self._shows_many:
+            self.note(f"{watched.name}: {event.text}")
 
     def note(self, text: str) -> None:
         """Keep a remark in the panel, the newest about each log or channel."""
@@ -88,8 +92,12 @@ class PanelScreen:
         """Draw the panel anew."""
         if self._live is None:
             return _REFRESH_S
+        from rich.constrain import Constrain
+
+        self._shows_many = len(runs) > 1
         content = _one(runs[0], now, self._sampler) if len(runs) == 1 else _Runs(runs, now)
-        self._live.update(_framed(content, self._notes), refresh=True)
+        width = max(self._live.console.width - _ECHO, 1)
+        self._live.update(Constrain(_framed(content, self._notes), width), refresh=True)
         return _REFRESH_S if len(runs) <= 8 else _REFRESH_MANY_S
 
     def stop(self) -> None:
@@ -257,7 +265,9 @@ def _row(watched: Watched, now: float) -> dict[str, tuple[str, str]]:
         empty = dict.fromkeys(_COLUMNS, ("", ""))
         return empty | {
             "run": (harmless(near(watched.following.path)), ""),
-            "state": ("waiting", ""),
+            "state": ("crashed", _COLOURS["crashed"])
+            if watched.stillborn.words
+            else ("waiting", ""),
         }
     analysis = watched.analysis
     life, phase = answers.state(watched, now), str(analysis.phases.current.value)

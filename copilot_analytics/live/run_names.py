@@ -52,6 +52,11 @@ def part_apart(path: str, others: Sequence[str]) -> str:
     return "/".join(parts) if shared else parts[0]
 
 
+def known_name(watched: Watched) -> str:
+    """Return what a run was called; of one that is not read yet what its place calls it."""
+    return watched.name or _name(watched)
+
+
 def _name(watched: Watched) -> str:
     run = watched.following.log.run
     return _name_at(run.path, run.meta.name or "")

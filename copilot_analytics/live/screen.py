@@ -147,6 +147,8 @@ def waits_for(watched: Watched) -> str:
         return "" if os.path.exists(following.path) else "waiting for the log"  # noqa: PTH110
     if not following.caught_up:
         return ""
+    if watched.stillborn.words:
+        return watched.stillborn.words
     if following.is_unknown:
         return f"no training seen yet in {plural(following.log.lines, 'line')}"
     return "waiting for the first training line"

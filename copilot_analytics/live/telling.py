@@ -72,6 +72,8 @@ class Telling:
         for key, name, past in log.superseded:
             self._part_with(watched, key, name, past, now)
         log.superseded.clear()
+        if not log.run_key:
+            self._tell_stillborn(watched, now)
         if not log.run_key or watched.run_key not in {"", log.run_key}:
             watched.begins_here = True
         if log.run_key and log.run_key != watched.run_key:
@@ -84,6 +86,23 @@ class Telling:
             watched.ended_at = None
         elif watched.ended_at is None:
             watched.ended_at = now
+
+    def _tell_stillborn(self, watched: Watched, now: float) -> None:
+        """Tell once that a training died before its first row."""
+        stillborn, following = watched.stillborn, watched.following
+        known = stillborn.event
+        stillborn.look(following.file or following.path, now)
+        event = stillborn.event
+        if event is None or event is known or self._ledger.knows(stillborn.run_key):
+            return
+        self._ledger.follow(stillborn.run_key)
+        context = Context(stillborn.run_key, watched.name or self._name_of(watched))
+
+        def decide(policy: Policy) -> list[Message]:
+            return policy.step([event], now, context)
+
+        policy = Policy(self._options)
+        self._commit(policy, stillborn.run_key, decide(policy), now, decide)
 
     def _is_worth_telling(self, watched: Watched, now: float) -> bool:
         """Tell whether a run can be introduced."""

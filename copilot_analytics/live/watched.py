@@ -10,6 +10,7 @@ from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import Remarks
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.live.staying import LEAST_S
+from copilot_analytics.live.stillborn import Stillborn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,8 @@ class Watched:
         Internal errors in a row.
     complaint
         What the last of them was.
+    stillborn
+        Whether it died before its first row.
     """
 
     following: Following
@@ -89,6 +92,7 @@ class Watched:
     stays: bool = False  # said why it is still watched after its end
     begins_here: bool = False  # the run began under supervision: all of it is news
     met_at: float | None = None
+    stillborn: Stillborn = field(default_factory=Stillborn)
 
     @property
     def analysis(self) -> Analysis:

@@ -161,3 +161,18 @@ def test_a_finished_run_is_not_urgent_at_first_sight(analysis):
     ]
     (first,) = Policy().attach(past, 0.0, context_of(over))
     assert "FINISHED" in first.title and first.severity is Severity.INFO
+
+
+@pytest.mark.parametrize(
+    ("epochs_done", "left_s", "told"), [(16, 7200.0, 1), (16, 45.0, 0), (23, 7200.0, 0)]
+)
+def test_advice_to_stop_that_waited_until_little_is_left_is_not_told(epochs_done, left_s, told):
+    made = make_analysis(make_run(epochs_done=epochs_done))
+    stop = StopAdvice("stop", "P(≥ 0.5 pt more by epoch 24) = 4 %", says_chance=True)
+    standing = replace(made, findings=(), stop=stop, eta=replace(made.eta, remaining_s=left_s))
+    event = Event("advice", "stop", 4000, None, 80, "stop: so", Severity.WARNING)
+    policy = Policy()
+    assert len(after(policy, [event], standing)) == told
+    kill = Event("advice", "kill", 4100, None, 82, "kill: it diverged", Severity.CRITICAL)
+    grave = replace(standing, stop=replace(stop, advice="kill"))
+    assert len(after(policy, [kill], grave)) == 1

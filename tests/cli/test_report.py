@@ -143,6 +143,22 @@ def test_a_closed_pipe_is_silent(sample_logs: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")  # noqa: PTH110
+@pytest.mark.parametrize("arguments", [["report", "--format", "json"], ["find"]])
+def test_an_output_on_a_full_disk_is_told_in_words(arguments: list[str], sample_logs: Path) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "copilot_cli", *arguments, sample_logs / "digits_step"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    told = "copilot: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def level_run(path: Path) -> Path:
     """Write a log that grows: 42 of 60 epochs, a metric that is level after a rise."""
     chance, now = np.random.default_rng(5), datetime.now()  # noqa: DTZ005  # as trainers do

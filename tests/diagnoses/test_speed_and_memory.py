@@ -42,6 +42,17 @@ def test_slowdown() -> None:
     assert "1.8 times" in finding.title
 
 
+@pytest.mark.parametrize(("work_s", "slower"), [(0.45, False), (0.9, True)])
+def test_a_slow_loader_is_told_as_such_alone(work_s: float, slower: bool) -> None:
+    def late(_: int, done: float, __: object) -> dict[str, float]:
+        data_s, own_s = (0.9, work_s) if done > 0.5 else (0.05, 0.45)
+        return {"iter_time_s": own_s + data_s, "data_time_s": data_s}
+
+    findings = findings_of(late)
+    assert "data_loading_bound" in findings
+    assert ("slowdown" in findings) == slower
+
+
 def test_a_little_slower_is_fine() -> None:
     slightly = findings_of(lambda _, done, __: {"iter_time_s": 0.6 if done > 0.5 else 0.5})
     assert "slowdown" not in slightly

@@ -68,7 +68,7 @@ def test_advice_to_stop_that_waited_is_not_told_of_training_that_is_done():
     log, told = LogSession("train.log"), []
     for epoch in range(1, EPOCHS + 1):
         log.feed(b"Epoch %d/%d train loss %.4f\n" % (epoch, EPOCHS, 0.3 + math.exp(-epoch / 3)))
-        if epoch >= EPOCHS - 1:
+        if epoch in {EPOCHS - 4, EPOCHS}:
             policy, context = Policy(), Context("key", "my_run", lambda: Analysis.of(log.session))
             policy.step([STOP], 0.0, context)
             told.append([message.title for message in policy.step([], 60.0, context)])

@@ -54,7 +54,7 @@ def test_a_message_that_waited_is_worded_by_what_was_known_when_it_is_told(tmp_p
     assert times == sorted(times)
 
 
-@pytest.mark.parametrize("group_s", [30.0, 600.0])
+@pytest.mark.parametrize("group_s", [30.0, 300.0])
 def test_the_balance_counts_from_when_the_advice_was_told(tmp_path, group_s):
     log = tmp_path / "flat.log"
     end = flat_log(log) - timedelta(seconds=10)  # its last line

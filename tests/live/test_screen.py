@@ -80,6 +80,19 @@ def test_a_narrow_panel_keeps_where_the_best_was_and_the_whole_of_the_newest_eve
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_below_a_table_of_runs_is_what_became_known_last(watched, sample, tmp_path):
+    other = Watched(Following(tmp_path / "other.log"), Policy(), name="other")
+    screen = PanelScreen()
+    screen.tell(watched, Event("phase", "x", 1, None, 1, "of one alone"))
+    screen._live = SimpleNamespace(console=SimpleNamespace(width=90), update=lambda *_, **__: None)
+    for name in "abc":
+        screen.note(f"also watching {name}.log")
+    screen.show([watched, other], watched.following.grown_at)
+    for text in ("it flattens", "it diverges"):
+        screen.tell(other, Event("phase", "x", 1, None, 1, text))
+    assert screen._notes == ["also watching b.log", "also watching c.log", "other: it diverges"]
+
+
 def test_a_finished_run_has_ended_and_is_not_silent(watched, sample):
     log = Path(watched.following.path)
     log.write_bytes(sample.read_bytes())
@@ -142,17 +155,18 @@ def test_a_silence_is_shown_with_what_is_known_of_the_process(watched, process):
 
 
 def test_a_log_that_is_there_is_not_waited_for(tmp_path):
-    log = tmp_path / "train.log"
+    called, log = "swan", tmp_path / "swan" / "train.log"  # as it is called once it is known
+    log.parent.mkdir()
     following = Following(log)
     watched = Watched(following, Policy())
     assert waits_for(watched) == "waiting for the log"
-    assert answers.status(watched, 0.0) == f"⚪ {log}: no log yet"
+    assert answers.status(watched, 0.0) == f"⚪ {called}: no log yet"
     log.write_text("epoch 1\n")
     assert waits_for(watched) == ""  # it is read with the next step
-    assert answers.status(watched, 0.0) == f"⚪ {log}: being read"
+    assert answers.status(watched, 0.0) == f"⚪ {called}: being read"
     while not following.caught_up:
         following.step(log.stat().st_mtime)
-    assert answers.status(watched, 0.0) == f"⚪ {log}: no training yet"
+    assert answers.status(watched, 0.0) == f"⚪ {called}: no training yet"
 
 
 def test_a_run_is_at_its_end_only_where_nothing_is_left():
@@ -163,7 +177,7 @@ def test_a_run_is_at_its_end_only_where_nothing_is_left():
 
 def test_a_narrow_panel_keeps_its_frame(watched):
     lines = drawn([watched], width=50).splitlines()
-    assert {len(line) for line in lines if line.startswith("│")} == {50}
+    assert {len(line) for line in lines if line.startswith("│")} == {48}  # ^C has room
 
 
 def test_many_runs_are_a_table(watched):
