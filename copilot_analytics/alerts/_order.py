@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from copilot_analytics.alerts.rules import rank_of, trouble_of
+from copilot_analytics.alerts.rules import at_once, rank_of, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,14 @@ def kind_of(tidings: Sequence[Tiding]) -> MessageKind:
 def weight_of(tiding: Tiding) -> Severity:
     """Return how grave a thing is; its end weighs as much as its beginning."""
     return (tiding.about or tiding.event).severity
+
+
+def waits_for_none(tiding: Tiding) -> bool:
+    """Tell whether news goes out at once, without waiting for company."""
+    about = tiding.about
+    return (
+        tiding.turn == "unstable" or at_once(tiding.event) or (about is not None and at_once(about))
+    )
 
 
 def order_of(tiding: Tiding) -> tuple[bool, int, int, bool]:

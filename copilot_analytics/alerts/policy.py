@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.alerts import rules
 from copilot_analytics.alerts._beliefs import BECAME_MORE, Beliefs, Held, Subject
 from copilot_analytics.alerts._durations import between
-from copilot_analytics.alerts._order import kind_of, order_of, weight_of, without_doubles
+from copilot_analytics.alerts._order import (
+    kind_of,
+    order_of,
+    waits_for_none,
+    weight_of,
+    without_doubles,
+)
 from copilot_analytics.alerts._standing import (
     goes_on,
     is_in_doubt,
@@ -23,13 +29,7 @@ from copilot_analytics.alerts._standing import (
     is_too_late,
     is_void,
 )
-from copilot_analytics.alerts.message import (
-    Decision,
-    Message,
-    MessageKind,
-    Tiding,
-    digest_of,
-)
+from copilot_analytics.alerts.message import Decision, Message, MessageKind, Tiding, digest_of
 from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
@@ -256,12 +256,7 @@ class Policy(Beliefs):
                 ready.append((held, tiding))
         quiet = wait and self.is_quiet(now)
         late = not quiet and (bool(self._passed) or any(held.quiet for held, _ in ready))
-        urgent = late or any(
-            tiding.turn == "unstable"
-            or at_once(tiding.event)
-            or (tiding.about is not None and at_once(tiding.about))
-            for _, tiding in ready
-        )
+        urgent = late or any(waits_for_none(tiding) for _, tiding in ready)
         oldest = min((held.seen_at for held, _ in ready), default=now)
         patient = wait and 0.0 <= now - oldest < self.options.group_s
         if not urgent and (not ready or patient):
