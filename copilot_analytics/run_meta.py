@@ -45,6 +45,7 @@ class RunMeta:
     seed: int | None = None
     work_dir: str | None = None
     fold: int | None = None
+    folds: int | None = None
     time_is_utc: bool = False
     eval_samples: int | None = None
     notes: tuple[str, ...] = ()

@@ -194,10 +194,8 @@ class Ledger(DiskOrMemory):
     def name_of(self, run_key: str) -> str:
         """Return what people call a run that was supervised before; empty if it was not."""
         sql = "SELECT document FROM messages WHERE run_key = ? ORDER BY created DESC LIMIT 1"
-        return "".join(
-            Message.from_json(document).run_name
-            for (document,) in self._read(sql, (sound(run_key),))
-        )
+        found = self._read(sql, (sound(run_key),))
+        return Message.from_json(found[0][0]).run_name if found else ""
 
     def claim(
         self, channel: str, now: float, *, limit: int = 1, lease_s: float = 300.0
@@ -334,8 +332,7 @@ class Ledger(DiskOrMemory):
             not noted any more was followed by others there, and counts as gone.
         """
         old = self._read(_retention.OLD_RUNS, (before,))
-        notes = self._read("SELECT key, text FROM notes", ())
-        return _retention.without_log((str(key) for (key,) in old), dict(notes), is_gone)
+        return _retention.without_log((str(key) for (key,) in old), self.notes(), is_gone)
 
     def forget(self, runs: Iterable[str], before: float, now: float) -> list[str]:
         """Drop all that is known of runs, but of those that another supervisor wrote of meanwhile.
@@ -368,6 +365,10 @@ class Ledger(DiskOrMemory):
         """Return what `note` kept, None if nothing."""
         found = self._read("SELECT text FROM notes WHERE key = ?", (key,))
         return str(found[0][0]) if found else None
+
+    def notes(self) -> dict[str, str]:
+        """Return all that `note` kept, by key."""
+        return dict(self._read("SELECT key, text FROM notes", ()))
 
     def _mine(self, now: float) -> tuple[str, str, float]:
         """Return the parameters of `MINE`."""

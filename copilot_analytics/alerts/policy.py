@@ -320,8 +320,8 @@ class Policy(Beliefs):
         if key in subject.unstable:
             if 0.0 <= now - times[-1] < self.options.calm_s:
                 return None
-        elif began and self._flaps(times):
-            return Tiding("unstable", event)
+        elif began and self._flaps(times, now):
+            return None if self._is_no_news(subject, event, now) else Tiding("unstable", event)
         if began:
             if self._is_cooling(subject, event, now) or is_void(event, context):
                 return None
@@ -333,10 +333,16 @@ class Policy(Beliefs):
         wrong = wrong and about.kind != "status"
         return Tiding("withdrawn" if wrong else "resolved", event, about, lasted_s)
 
-    def _flaps(self, times: list[float]) -> bool:
-        if len(times) < self.options.flap_changes:
-            return False
-        return 0.0 <= times[-1] - times[0] <= self.options.flap_window_s
+    def _flaps(self, times: list[float], now: float) -> bool:
+        calm = len(times) < self.options.flap_changes or now - times[-1] >= self.options.calm_s
+        return not calm and 0.0 <= times[-1] - times[0] <= self.options.flap_window_s
+
+    def _is_no_news(self, subject: Subject, event: Event, now: float) -> bool:
+        """Tell whether it says nothing that this comes and goes, as a plateau that does is none."""
+        if rules.says_level(event) and event.key not in subject.told_at:
+            return True
+        at = self._unstable_at  # of a restless run that is said once
+        return not at_once(event) and at is not None and 0.0 <= now - at < self.options.calm_s
 
     def _is_cooling(self, subject: Subject, event: Event, now: float) -> bool:
         told_at = subject.told_at.get(event.key)
@@ -362,7 +368,8 @@ class Policy(Beliefs):
         self._settle(held, "told", "summary", now)
         self._forget_passed(now)
         words = wording.summary(context, urged_s=urged_s)
-        return [self._message("summary", Severity.INFO, words, [held.id], now)]
+        kind: MessageKind = "summary" if words.figures or context.analysis is None else "news"
+        return [self._message(kind, Severity.INFO, words, [held.id], now)]
 
     def _message(
         self,

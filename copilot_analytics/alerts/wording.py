@@ -218,7 +218,7 @@ def _ended(
     name: str, analysis: Analysis, context: Context, urged_s: tuple[float, float] | None = None
 ) -> Words:
     """Write how a run ended and which checkpoint to use."""
-    from copilot_analytics.analyzers._fold_results import folds_in_words
+    from copilot_analytics.analyzers._fold_results import folds_in_words, further_fold
 
     lines = [_state(analysis), *_situation(analysis)]
     folds = folds_in_words(analysis.folds)
@@ -233,7 +233,12 @@ def _ended(
     else:
         lines += advice(analysis, (), context)
     title = _TITLES["status", analysis.life.status]
-    return Words(name, f"{title}   {name}", _on_a_phone(lines), ("overview",))
+    figures: tuple[str, ...] = ("overview",)
+    part, follows = further_fold(analysis.run, analysis.folds)
+    if part and analysis.life.status == "finished":
+        title, figures = f"☑️ {part.upper()} IS DONE", ()
+        lines.append(f"{begun(follows)} follows.")
+    return Words(name, f"{title}   {name}", _on_a_phone(lines), figures)
 
 
 def _state(analysis: Analysis) -> str:

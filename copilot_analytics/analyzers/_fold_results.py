@@ -68,6 +68,33 @@ def result_of_fold(run: Run, main: MainMetric | None) -> FoldResult | None:
     return FoldResult(fold, name, best, lost)
 
 
+def further_fold(run: Run, results: Sequence[FoldResult]) -> tuple[str, str]:
+    """Return which fold of how many a run is and the one that follows; both empty if none does.
+
+    Parameters
+    ----------
+    run
+        The fold that goes on, or went on last.
+    results
+        What became of the folds of its log so far.
+
+    Examples
+    --------
+    >>> from copilot_analytics.records import Record
+    >>> from copilot_analytics.run import Run
+    >>> run = Run.from_records([Record("config", facts={"fold": 1, "folds": 3})])
+    >>> further_fold(run, [])
+    ('fold 1 of 3', 'fold 2')
+    """
+    fold, folds = run.meta.fold, run.meta.folds
+    if fold is None or folds is None:
+        return "", ""
+    first = min([fold, 1, *(one.fold for one in results)])
+    if fold - first + 1 >= folds:
+        return "", ""
+    return f"fold {fold} of {folds}", f"fold {fold + 1}"
+
+
 def _lost(run: Run, series: Series) -> str:
     """Say since when a series is NaN to its end; empty if it is not."""
     finite = np.flatnonzero(np.isfinite(series.value))

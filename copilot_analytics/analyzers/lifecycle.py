@@ -115,6 +115,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         self._now = Lifecycle("waiting", "no training is logged yet")
         self._crash: tuple[Record, int, int] | None = None
         self._end: tuple[Record, int, int] | None = None
+        self._over: tuple[Record, int, int] | None = None
         self._spans: dict[int, tuple[float, float]] = {}
         self._segments: set[int] = set()
         self._rows = 0
@@ -128,6 +129,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             self._crash = (record, len(run.train_log), len(run.eval_log))
         elif record.kind == "end" and not self._gave_up(run) and not self._was_stopped(run):
             self._end = (record, len(run.train_log), run.last_step)
+        elif record.kind == "tick" and _is_final(record) and not self._is_over(run):
+            self._over = (record, len(run.train_log), len(run.eval_log))
         self._follow_time(run, record)
         before = self._now
         status, reason, line, gaps = self._judge(run, results, record)
@@ -202,6 +205,10 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
         lines = (*run.train_log.line[trained:].tolist(), *run.eval_log.line[judged:].tolist())
         return all(0 < line <= crash.line for line in lines)
 
+    def _is_over(self, run: Run) -> bool:
+        """Tell whether the log was found to be over for good, and has said nothing since."""
+        return self._over is not None and self._over[1:] == (len(run.train_log), len(run.eval_log))
+
     def _gave_up(self, run: Run) -> bool:
         """Tell whether the log said that it stops early, and has not trained since."""
         if self._end is None or self._end[1:] != (len(run.train_log), run.last_step):
@@ -253,7 +260,7 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
             return "waiting", "no training is logged yet", 0, ()
         line = run.last.line if run.last is not None else 0
         silence = record.facts.get("silence_s") if record.kind == "tick" else None
-        over = record.kind == "tick" and bool(record.facts.get("final")) and silence is None
+        over = record.kind == "tick" and self._is_over(run)
         planned = _planned(run)
         if planned is not None:
             done = reached_end(run)
@@ -267,8 +274,8 @@ class LifecycleAnalyzer(Analyzer[Lifecycle]):
                 return "interrupted", why, line, ()
         elif over:
             status, why, line, gaps = self._ending_without_plan(run, results, line)
-            gone = record.facts.get("reason") if status == "unknown" else None
-            return status, f"{why}; {gone}" if gone else why, line, gaps
+            gone = self._over[0].facts.get("reason") if self._over is not None else None
+            return status, f"{why}; {gone}" if gone and status == "unknown" else why, line, gaps
         if silence is not None and record.facts.get("process") == "stopped":
             return "stalled", str(record.facts.get("reason") or "its process is stopped"), line, ()
         if silence is not None:
@@ -326,6 +333,10 @@ _URGENCY = {
     "unknown": Severity.WARNING,
 }
 _ROWS_PER_EVAL, _FEWEST_EVALS = 20, 2
+
+
+def _is_final(tick: Record) -> bool:
+    return bool(tick.facts.get("final")) and tick.facts.get("silence_s") is None
 
 
 def _resumed(record: Record) -> str:

@@ -16,8 +16,9 @@ from copilot_analytics.live.busy_devices import BusyDevices
 from copilot_analytics.live.first_place import first_place, place_of
 from copilot_analytics.live.follow_path import source_of
 from copilot_analytics.live.follow_resumes import ResumedLogs
-from copilot_analytics.live.liveness import Pauses, Silence, gaps_of, judge_silence, judge_start
+from copilot_analytics.live.liveness import Silence, judge_silence, judge_start
 from copilot_analytics.live.next_start import NextStart
+from copilot_analytics.live.pauses import Pauses
 from copilot_analytics.live.pieces import Began, Bytes
 from copilot_analytics.live.quiet_logs import has_said_all, is_of_the_past, tick_after
 from copilot_analytics.live.rewriting import Rereading
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_S = 15.0
 _LOOK_EVERY = 0.25  # of the silence so far
-_LOOKS_S = (5.0, 60.0)
+_LOOKS_S, _FAILED_LOOKS_S = (5.0, 60.0), (1.0, 60.0)
 
 
 class Following:
@@ -293,10 +294,10 @@ class Following:
 
     def _grow(self, now: float) -> None:
         if self.caught_up and self.grown_at is not None:
-            self._pauses.add(now - self.grown_at)
+            self._pauses.add(now - self.grown_at, self.log.run)
         self.grown_at = now
         self.silence = None
-        self._next_look_s = _FIRST_LOOK_S
+        self._next_look_s = _FAILED_LOOKS_S[0] if self.log.reader.failed else _FIRST_LOOK_S
 
     def _note_arrival(self, now: float) -> list[Event]:
         run = self.log.run
@@ -318,11 +319,12 @@ class Following:
             MetricAnalyzer(self._options).insist(self.log.run)  # one that is asked for is logged
         self._writer.look(self._place, now)
         self._ask_siblings(now)
-        if self.silence_s(now) >= _FIRST_LOOK_S:
+        silence_s = self.silence_s(now)
+        if silence_s >= _FIRST_LOOK_S:
             self._ask_siblings(now, at_rest=True)
-        if has_said_all(self.log, self.silence_s(now), self.process):
+        if has_said_all(self.log, silence_s, self.process, self._pauses.gaps(self.log.run)):
             self.log.settle(is_over=False)
-        past = is_of_the_past(self.log.run, self.silence_s(now), self.process)
+        past = is_of_the_past(self.log.run, silence_s, self.process)
         if past and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
             self.log.settle()
             if self.status not in ENDED:
@@ -338,26 +340,29 @@ class Following:
         silence_s = self.silence_s(now)
         if silence_s < self._next_look_s or not self.log.run_key:
             return []
-        least, most = _LOOKS_S
+        failed = self.log.reader.failed
+        least, most = _FAILED_LOOKS_S if failed else _LOOKS_S
         self._next_look_s = silence_s + min(max(_LOOK_EVERY * silence_s, least), most)
         if self.status == "finished":
             return []
         self._writer.look(self._place, now)
-        run, last = self.log.run, self.log.run.last
-        seen = self._pauses.gaps(evals=len(run.eval_log))
+        run, last, gaps = self.log.run, self.log.run.last, self._pauses.gaps(self.log.run)
         self.silence = judge_silence(
             silence_s,
-            gaps_of(run) if run.last_time is not None else seen,
+            gaps,
             self.process,
             self._devices.lately(self._wall()),
             last.kind if last is not None and not self._is_starting else None,
             # Where none seems due one may come all the same: not every plan is in the log.
             evaluation_due=True if at_eval(run) else None,
+            held_back_s=self._pauses.held_back_s,
             network=self._tailer.is_network,
         )
-        died = self._died_at_its_start(silence_s)
-        self.silence = died or self.silence
+        self.silence = (died := self._died_at_its_start(silence_s)) or self.silence
         verdict = self.silence.verdict
+        rests = has_said_all(self.log, silence_s, self.process, gaps, self.silence.limit_s)
+        if failed and rests:
+            return self.log.settle(is_over=self.process.state != "unknown")
         if self.status in ENDED:
             if died is not None and died.reason != self._told_died:
                 self.notices.append(f"{self.path}: {died.reason}")
@@ -367,9 +372,7 @@ class Following:
         events = [] if calm and self._lean else self._ask_siblings(now, at_rest=True)
         if self.status in ENDED:
             return events
-        if verdict == "crashed" or has_said_all(
-            self.log, silence_s, self.process, self.silence.limit_s
-        ):
+        if verdict == "crashed" or rests:
             events += self.log.settle(is_over=verdict == "crashed")
             if self.status in ENDED:
                 return events
@@ -379,9 +382,8 @@ class Following:
             facts["gpu_utilization_pct"] = busy
         stalls = verdict == "stalled" and self.status != "stalled"
         held, network = self._writer.was_held, self._tailer.is_network
-        if stalls and self._next.may_load(self._place, now, was_held=held, network=network):
-            return events
-        if verdict == "crashed" or stalls:
+        loads = stalls and self._next.may_load(self._place, now, was_held=held, network=network)
+        if not loads and (verdict == "crashed" or stalls):
             events += self.log.add(tick_after(self.log.run, facts))
         return events
 
@@ -394,6 +396,5 @@ class Following:
         """Judge a resume that has not trained yet; None if there is none, or it may still load."""
         if not self._is_starting:
             return None
-        log, network = Path(self._place), self._tailer.is_network
-        held = self._writer.was_held
+        log, network, held = Path(self._place), self._tailer.is_network, self._writer.was_held
         return judge_start(silence_s, self.process, log, was_held=held, network=network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -36,9 +37,9 @@ _UNSEEN = {
 }
 _NETWORK_S = 90.0
 _FEWEST_GAPS = 3
-_LONGEST_PAUSES = 5  # an evaluation may be silent once in thousands of frames of a bar
-_BUSY_PCT = 10.0
+_BUSY_PCT = 10.0  # of a device; of a core too, since one of many that share it gets no more
 _BUFFERED_FOR = 3.0
+_AT_REST = 2.0  # times a usual pause
 _NEWEST = 2000
 _LAST_BYTES, _LAST_LINES, _LONGEST = 1 << 13, 20, 200
 _ERROR = re.compile(
@@ -69,44 +70,6 @@ class Silence:
     def reason(self) -> str:
         """All reasons in one line."""
         return "; ".join(self.reasons)
-
-
-class Pauses:
-    """The longest gaps of a log without time stamps that were lived through.
-
-    Attributes
-    ----------
-    evals_before : int
-        Evaluations that the log held before.
-
-    Examples
-    --------
-    >>> pauses = Pauses()
-    >>> pauses.add(5.0)
-    >>> pauses.add(60.0)
-    >>> pauses.gaps(evals=1)["eval"]
-    [5.0, 60.0]
-    """
-
-    def __init__(self) -> None:
-        self.evals_before = 0
-        self._longest: list[float] = []
-
-    def add(self, pause_s: float) -> None:
-        """Take the seconds from one line to the next."""
-        self._longest = sorted((*self._longest, pause_s))[-_LONGEST_PAUSES:]
-
-    def gaps(self, evals: int) -> dict[str, list[float]]:
-        """Return them as `gaps_of` does: which was an evaluation is unknown, only whether any was.
-
-        Parameters
-        ----------
-        evals
-            Evaluations that the log holds.
-        """
-        longest = self._longest
-        seen = longest if evals > self.evals_before else []
-        return {"train": longest, "eval": seen, "after_eval": longest}
 
 
 def gaps_of(run: Run) -> dict[str, list[float]]:
@@ -165,6 +128,7 @@ def judge_silence(
     last_kind: str | None,
     *,
     evaluation_due: bool | None = None,
+    held_back_s: float = 0.0,
     network: bool = False,
 ) -> Silence:
     """Judge how a log that has been silent for a while should be read.
@@ -187,14 +151,16 @@ def judge_silence(
         Kind of the last record; None if the log has said nothing yet.
     evaluation_due
         Whether an evaluation follows where training stands; None if the plan is unknown.
+    held_back_s
+        See `Pauses`: a log whose lines come in blocks may be silent for three times as long.
     network
         Whether the log lies on a network file system, which shows new lines late.
 
     Returns
     -------
     Silence
-        A busy device speaks for a buffered log only up to three times the limit, because a
-        collective operation that hangs keeps a device busy as well.
+        A busy device, or where none can be asked a busy process, speaks for a buffered log only
+        up to three times the limit, because what hangs may keep either busy as well.
 
     References
     ----------
@@ -220,6 +186,11 @@ def judge_silence(
         # It may be an evaluation as well, so the more patient limit counts.
         other = _limit("eval", gaps.get("eval", ()), network=network)
         limit_s, why_limit = max((limit_s, why_limit), other)
+    blocks = (
+        _BUFFERED_FOR * held_back_s,
+        f"its lines come in blocks, {duration(held_back_s)} apart",
+    )
+    limit_s, why_limit = max((limit_s, why_limit), blocks)
     if last_kind == "end":
         return Silence("unknown", ("the log says that training has finished",), limit_s)
     if last_kind == "crash":
@@ -235,11 +206,10 @@ def judge_silence(
     silent = f"silent for {duration(age_s)}, over {duration(limit_s)} ({why_limit})"
     lives = f"process {process.pid} is alive" if process.state == "alive" else process.reason
     lives = lives or "process unknown"
-    if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
-        busy = f"the GPU is {gpu_utilization:.0f} % busy"
-        if age_s <= _BUFFERED_FOR * limit_s:
-            return Silence("buffered", (busy, silent, lives), limit_s)
-        hangs = "a collective operation that hangs keeps it busy too"
+    busy, hangs = _work_of(process, gpu_utilization)
+    if busy and age_s <= _BUFFERED_FOR * limit_s:
+        return Silence("buffered", (busy, silent, lives), limit_s)
+    if busy:
         return Silence("stalled", (silent, f"{busy}, but {hangs}", lives), limit_s)
     if gpu_utilization is not None:
         return Silence(
@@ -295,6 +265,44 @@ def judge_start(
     return Silence("crashed", (f"{reason}: {error}" if error else reason,), _UNSEEN_S)
 
 
+def failure_stands(
+    silence_s: float,
+    gaps: Mapping[str, Sequence[float]],
+    process: ProcessState,
+    limit_s: float = math.inf,
+) -> bool:
+    """Tell whether a failure that a log ends with is taken for the end of its process.
+
+    A program may print the traceback of an exception that it handles. While it lives it is given
+    the usual time to train on; where no process is known, a log at rest tells that it is over.
+
+    Parameters
+    ----------
+    silence_s
+        Seconds since the log grew.
+    gaps, process
+        As in `judge_silence`.
+    limit_s
+        How long a silence is usual.
+
+    Examples
+    --------
+    >>> from copilot_analytics.live.processes import ProcessState
+    >>> gaps = {"train": [10.0] * 50}
+    >>> [failure_stands(18.0, gaps, ProcessState(one), 180.0) for one in ("alive", "gone")]
+    [False, True]
+    >>> [failure_stands(silence_s, gaps, ProcessState()) for silence_s in (18.0, 25.0)]
+    [False, True]
+    """
+    if process.state in {"gone", "zombie"}:
+        return True
+    if process.state != "unknown":
+        return silence_s > limit_s
+    own = np.array([gap for some in gaps.values() for gap in some], dtype=np.float64)
+    usual_s = float(quantiles(own, (0.99,))[0]) if len(own) else 0.0
+    return silence_s > min(max(SETTLE_S, _AT_REST * usual_s), limit_s)
+
+
 def as_said(item: Item, run: Run) -> Item:
     """Return what a tick means: that the process is gone without a word is a crash.
 
@@ -347,6 +355,19 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
     if network:
         return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"
     return limit_s, why
+
+
+def _work_of(process: ProcessState, gpu_utilization: float | None) -> tuple[str, str]:
+    """Return what is at work, and why that proves nothing for ever; empty if nothing is known."""
+    if gpu_utilization is not None:
+        if gpu_utilization < _BUSY_PCT:
+            return "", ""
+        hangs = "a collective operation that hangs keeps it busy too"
+        return f"the GPU is {gpu_utilization:.0f} % busy", hangs
+    if process.state != "alive" or process.cpu_pct is None or process.cpu_pct < _BUSY_PCT:
+        return "", ""
+    hangs = "one that waits in a loop does so too"
+    return f"the process uses {process.cpu_pct:.0f} % of a core", hangs
 
 
 def _of_process(process: ProcessState, *, settled: bool) -> tuple[Verdict, str] | None:

@@ -197,6 +197,8 @@ class LogSession:
                 self._take_items(self._woven(self.reader.end_line()))
             else:
                 self.feed(b"\n")
+        if resumes:
+            self._take_items(self._woven(self.reader.end_process()))
         if resumes and self.line:
             self._resumes_after = self.lines
         return self.session.events[before:]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from copilot_analytics.analyzers._end import reached_end, reaches_end
 from copilot_analytics.analyzers.lifecycle import patience_s
 from copilot_analytics.errors import LogError
-from copilot_analytics.live.liveness import SETTLE_S
+from copilot_analytics.live.liveness import SETTLE_S, failure_stands
 from copilot_analytics.live.processes import process_of
 from copilot_analytics.records import Record, records_of
 from copilot_analytics.wording import tells_year
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from copilot_analytics.live.log_session import LogSession
@@ -52,9 +52,15 @@ def is_of_the_past(run: Run, silence_s: float, process: ProcessState) -> bool:
 
 
 def has_said_all(
-    log: LogSession, silence_s: float, process: ProcessState, limit_s: float = math.inf
+    log: LogSession,
+    silence_s: float,
+    process: ProcessState,
+    gaps: Mapping[str, Sequence[float]],
+    limit_s: float = math.inf,
 ) -> bool:
     r"""Tell whether nothing more is waited for from a log that no process is known to write.
+
+    Of one that ends with a failure `failure_stands` decides.
 
     So it is after a silence longer than is usual; where training has come to its planned end,
     already once a process that has just ended would have written its last lines. The last frame of
@@ -68,6 +74,8 @@ def has_said_all(
         Seconds since the log grew.
     process
         What is known of its process.
+    gaps
+        Earlier gaps by phase.
     limit_s
         How long a silence is usual.
 
@@ -79,10 +87,12 @@ def has_said_all(
     >>> lines = [b"Epoch %d/30 loss %.2f\n" % (n, 1.0 / n) for n in range(1, 31)]
     >>> for part in (lines[:29], lines[29:]):
     ...     _ = log.feed(b"".join(part))
-    ...     print(has_said_all(log, 20.0, ProcessState()))
+    ...     print(has_said_all(log, 20.0, ProcessState(), {}))
     False
     True
     """
+    if log.reader.failed and failure_stands(silence_s, gaps, process, limit_s):
+        return True
     if process.state in {"alive", "stopped"}:
         return False
     if process.state == "unknown" and silence_s > limit_s:

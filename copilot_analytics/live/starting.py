@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.analyzers._base import Options
-from copilot_analytics.errors import CopilotError, LogError, UsageError
+from copilot_analytics.errors import CopilotError, LogError, LogNotFoundError, UsageError
 from copilot_analytics.findings import Severity
 from copilot_analytics.live.awaited_logs import AwaitedLogs
 from copilot_analytics.live.choosing import found_logs, named_logs
@@ -26,6 +27,7 @@ from copilot_analytics.live.follow_path import followed_path
 from copilot_analytics.live.following import Following
 from copilot_analytics.live.forgetting import forget_the_gone
 from copilot_analytics.live.further_logs import FurtherLogs
+from copilot_analytics.live.left_behind import left_behind
 from copilot_analytics.live.log_families import later_logs
 from copilot_analytics.live.new_starts import new_starts
 from copilot_analytics.live.panel import PanelScreen
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from copilot_analytics.live.watched import Screen
 
 _LEAN_FROM = 20
+_MOST_NAMED = 5
+_AT_ONCE_S = 1e-3  # those alone that live are looked for
 _INTERRUPTED = 130
 _LEVELS = {str(level): level for level in Severity}
 
@@ -285,7 +289,15 @@ def _paths(options: LiveOptions, note: Callable[[str], None], ledger: Ledger) ->
         places = ((path, place_of(_known_first(path, ledger))) for path in options.logs)
         followed = {path: Path(place.home) for path, place in places if place is not None}
         return named_logs(options.logs, note, options.wait_s, options.log_format, followed)
-    return found_logs(options.base, note, options.wait_s, every=options.every)
+    left = left_behind(ledger, options.base, time.time()) if options.every else []
+    if not left:
+        return found_logs(options.base, note, options.wait_s, every=options.every)
+    names = ", ".join(str(path) for path in left[:_MOST_NAMED])
+    more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+    note(f"watched before, and nobody has told how it ended: {names}{more}")
+    with suppress(LogNotFoundError):
+        return [*left, *found_logs(options.base, note, _AT_ONCE_S, every=True)]
+    return left
 
 
 def _follow(

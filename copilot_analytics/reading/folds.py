@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from copilot_analytics.reading.lines import Lines
 
 _LONGEST = 2000
-_NAMED = re.compile(rb"(?<![A-Za-z0-9_-])(?:fold|Fold|FOLD)[ _:#=\[(-]{0,3}(\d{1,3})\b(?!\.\d|%)")
+_NAMED = re.compile(
+    rb"(?<![A-Za-z0-9_-])(?:fold|Fold|FOLD)[ _:#=\[(-]{0,3}(\d{1,3})\b(?!\.\d|%)"
+    rb"(?: ?(?:/|of) ?(\d{1,3})\b)?"
+)
 _FOLD = r"\W{0,20}fold\W{0,3}\d{1,3}(?:\W{0,3}(?:/|\bof\b)\W{0,3}\d{1,3})?"
 _HEADER = re.compile(
     rf"(?i)(?:\W{{0,20}}(?:start|starting|begin|beginning|training|train|running|run|processing|now"
@@ -33,8 +36,11 @@ class FoldHeaders:
     def __init__(self) -> None:
         self._fold: int | None = None
 
-    def beginnings(self, lines: Lines) -> list[tuple[int, int]]:
-        """Return the places of lines with which a fold begins, and its number."""
+    def beginnings(self, lines: Lines) -> list[tuple[int, dict[str, int]]]:
+        """Return the places of lines with which a fold begins, its number, and how many there are.
+
+        The last only where the line says it.
+        """
         if b"old" not in lines.text and b"OLD" not in lines.text:
             return []
         found, place = [], 0
@@ -48,7 +54,8 @@ class FoldHeaders:
                 lines.text[start : min(int(lines.ends[place]), start + _LONGEST)]
             ):
                 self._fold = fold
-                found.append((place, fold))
+                facts = {"fold": fold}
+                found.append((place, facts | ({"folds": int(named[2])} if named[2] else {})))
         return found
 
     def _is_beginning(self, raw: bytes) -> bool:

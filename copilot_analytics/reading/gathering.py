@@ -123,6 +123,15 @@ class Reader(ABC):
     def read_cut(self, lines: Lines) -> list[Item]:
         """Return what a last line says that no line end follows."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the last that was read of the training is a failure."""
+        return False
+
+    def end_process(self) -> list[Item]:
+        """Return what is held back: nothing more comes of the process that said it."""
+        return []
+
     def close(self) -> list[Item]:
         """Return what only the end of the log tells."""
         try:

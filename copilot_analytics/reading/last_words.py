@@ -14,8 +14,10 @@ from copilot_analytics.reading.lines import LineSplitter
 from copilot_analytics.reading.sources import read_ends
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from copilot_analytics.reading.lines import Lines
     from copilot_analytics.records import Record
 
 _MOST_BYTES = 1 << 18
@@ -45,6 +47,26 @@ def last_words(path: Path) -> list[Record]:
         return []
     crashes += watcher.close()
     return crashes[-1:] if after <= _MOST_AFTER else []
+
+
+def died_untrained(file: str, held: Iterable[Lines]) -> str:
+    """Say how a process died, if lines without a training tell.
+
+    Parameters
+    ----------
+    file
+        The log.
+    held
+        Its lines.
+    """
+    watcher = CrashWatcher(file)
+    numbered = (one for lines in held for one in lines.cleaned())
+    told = [one for number, text in numbered for one in watcher.see(text, number)]
+    crashes = [one for one in (*told, *watcher.close()) if one.kind == "crash"]
+    if not crashes:
+        return ""
+    died = crashes[-1]
+    return f" The process died before it trained, at line {died.line}: {failure_of(died)}."
 
 
 def failure_of(crash: Record) -> str:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from copilot_analytics.errors import NotATrainingLogError
 from copilot_analytics.formats._base import ByteParser, LineParser, LogFormat
 from copilot_analytics.reading.byte_logs import ByteDetector, ByteReader
-from copilot_analytics.reading.crashes import CrashWatcher
 from copilot_analytics.reading.detect import Detection, Detector, format_named, known_formats
-from copilot_analytics.reading.last_words import failure_of
+from copilot_analytics.reading.last_words import died_untrained
 from copilot_analytics.reading.lines import Lines, LineSplitter
 from copilot_analytics.reading.objects import ObjectReader
 from copilot_analytics.reading.replicas import ReplicaFilter
@@ -136,6 +135,15 @@ class LogReader:
     def is_settled(self) -> bool:
         """Whether no later line can change the format."""
         return self.detection is not None and not self._presumed
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last that was read of the training is a failure, which may be handled."""
+        return self._reader is not None and self._reader.failed
+
+    def end_process(self) -> list[Item]:
+        """Return what is held back, where what comes next is of another process."""
+        return [] if self._reader is None else self._counted(self._reader.end_process())
 
     def feed(self, chunk: bytes) -> list[Item]:
         """Take the next bytes; return the records that they complete.
@@ -375,26 +383,10 @@ class LogReader:
             near = f"Closest: {near}; none is sure enough to be believed."
         else:
             near = f"None of its lines looks like one of the {len(detection.candidates)} formats."
-        died, read = self._last_crash(), plural(self._detector.lines, "line")
+        died, read = died_untrained(self._file, self._held), plural(self._detector.lines, "line")
         msg = (
             f"{self._file} holds no training that copilot knows ({read} "
             f"read).{died} {near} If you know its format, name it with --log-format; "
             f"`copilot formats` lists them"
         )
         return NotATrainingLogError(msg)
-
-    def _last_crash(self) -> str:
-        """Say how the process died, if what was read tells: it may never have trained."""
-        watcher = CrashWatcher(self._file)
-        crashes = [
-            crash
-            for lines in self._held
-            for number, text in lines.cleaned()
-            for crash in watcher.see(text, number)
-            if crash.kind == "crash"
-        ]
-        crashes += watcher.close()
-        if not crashes:
-            return ""
-        died = crashes[-1]
-        return f" The process died before it trained, at line {died.line}: {failure_of(died)}."

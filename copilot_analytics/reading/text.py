@@ -11,6 +11,7 @@ from copilot_analytics.reading.commands import commanded_plan
 from copilot_analytics.reading.crashes import CrashWatcher
 from copilot_analytics.reading.folds import FoldHeaders
 from copilot_analytics.reading.gathering import BLANK, Gathered, Names, Reader
+from copilot_analytics.reading.handled_failures import FailureFilter
 from copilot_analytics.reading.layouts import MASK, Codes, LayoutCache, rows_of
 from copilot_analytics.reading.lines import Lines, clean
 from copilot_analytics.records import Record, records_of
@@ -26,6 +27,7 @@ _LAST_NUMBER = re.compile(r"[\d.eE+-]$")
 _FRACTION = re.compile(r"\.(\d*)")
 _PLAIN = re.compile(r"(?:^|[^\w.+-])[+-]?(?P<whole>\d{1,20})\.(?P<decimals>\d{1,20})$")
 _TAIL = 60  # bytes that hold the last number of a line
+_COUNTED = re.compile(r"(?:^|[^\w.+-])(?P<digits>\d{1,20})$")
 _ALL_DIGITS = 15  # significant ones, which say all that a float holds
 
 
@@ -46,6 +48,7 @@ class TextReader(Reader):
         super().__init__(parser, file)
         self._cache = LayoutCache()
         self._crashes = CrashWatcher(file)
+        self._failures = FailureFilter()
         self._folds = FoldHeaders()
         self._before = b""  # the end of the last line
         self._file = file
@@ -55,11 +58,12 @@ class TextReader(Reader):
         """Return what complete lines say; where a fold begins, that comes before its line."""
         items: list[Item] = []
         done = 0
-        for place, fold in self._folds.beginnings(lines):
+        for place, facts in self._folds.beginnings(lines):
             items += self._read(lines.before(place).after(done))
             number, done = int(lines.numbers[place]), place
-            items.append(Record("config", facts={"fold": fold}, line=number, file=self._file))
-        return [*items, *self._read(lines.after(done) if done else lines)]
+            items.append(Record("config", facts=facts, line=number, file=self._file))
+        items += self._read(lines.after(done) if done else lines)
+        return self._failures.see(items)
 
     def _read(self, lines: Lines) -> list[Item]:
         batch = _Batch(lines, self._parser, self._cache)
@@ -89,7 +93,17 @@ class TextReader(Reader):
 
     def close(self) -> list[Item]:
         """Return what only the end of the log tells."""
-        return [*self._crashes.close(), *super().close()]
+        last = [*self._crashes.close(), *super().close()]
+        return [*self._failures.see(last), *self._failures.close()]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last that was read of the training is a failure."""
+        return self._failures.holds
+
+    def end_process(self) -> list[Item]:
+        """Return what is held back: nothing more comes of the process that said it."""
+        return self._failures.close()
 
     def _other(self, line: str, number: int) -> list[Item]:
         items: list[Item] = list(self._crashes.see(line, number))
@@ -101,7 +115,9 @@ class TextReader(Reader):
             said = list(self._parser.parse(line, number))
         except Exception as error:
             raise self._broken(number, error) from error
-        self._has_trained = self._has_trained or any(r.kind == "train" for r in records_of(said))
+        if any(record.kind == "train" for record in records_of(said)):
+            self._has_trained = True
+            self._crashes.training()
         items += said
         self.skipped += not items
         return items
@@ -111,7 +127,8 @@ def may_be_cut(line: str, before: str = "") -> bool:
     """Tell whether the last number of a line without an end may lack digits.
 
     A number with as many decimals as the one before it is taken to be whole, and so is one that
-    ends like that of the line before: with as many decimals, or both with all that a float has.
+    ends like that of the line before: with as many decimals, or both with all that a float has, or
+    without decimals and with as many digits.
 
     Examples
     --------
@@ -121,9 +138,14 @@ def may_be_cut(line: str, before: str = "") -> bool:
     (True, False)
     >>> may_be_cut("2,0.125", "1,0.250"), may_be_cut("2,0.12", "1,0.250")
     (False, True)
+    >>> may_be_cut("acc: 0.5  steps: 98", "acc: 0.4  steps: 97"), may_be_cut("loss 3", "loss 310")
+    (False, True)
     """
     if not _LAST_NUMBER.search(line):
         return False
+    counted, counted_above = _COUNTED.search(line), _COUNTED.search(before.rstrip())
+    if counted is not None and counted_above is not None:
+        return len(counted["digits"]) != len(counted_above["digits"])
     last, above = _PLAIN.search(line), _PLAIN.search(before.rstrip())
     if last is not None and above is not None:
         if len(last["decimals"]) == len(above["decimals"]):

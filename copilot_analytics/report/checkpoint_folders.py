@@ -13,24 +13,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._keepers import ranked
+from copilot_analytics.analyzers._plan import saved_at
+from copilot_analytics.analyzers.stopping import CheckpointChoice
 from copilot_analytics.events import ENDED
 from copilot_analytics.reading.saved_states import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from copilot_analytics.analysis import Analysis
-    from copilot_analytics.analyzers.stopping import CheckpointChoice
 
 _HF = re.compile(r"^checkpoint-(?P<step>\d{1,9})$")
 # Lightning counts epochs from 0, and names the metrics that its user wants named.
 _LIGHTNING = re.compile(
     r"^(?=.*\.ckpt$)(?=.*\b(?:epoch|step)=)(?:.*?\bepoch=(?P<epoch>\d{1,9}))?(?:.*?\bstep=(?P<step>\d{1,9}))?"
 )
+_WEIGHTS = r"(?:\.(?:pth?|ckpt|bin|safetensors|tar|pkl|npz|h5|keras|pdparams))+$"
 _BY_STEP = re.compile(
-    r"^(?:\w{1,40}?[_-])?(?:global_?)?(?:step|iter|iteration)s?[_-]?(?P<step>\d{1,9})"
-    r"(?:\.(?:pth?|ckpt|bin|safetensors|tar|pkl|npz|h5|keras|pdparams))+$"
+    r"^(?:\w{1,40}?[_-])?(?:global_?)?(?:step|iter|iteration)s?[_-]?(?P<step>\d{1,9})" + _WEIGHTS
 )
+_BY_EPOCH = re.compile(r"^(?:\w{1,40}?[_-])?ep(?:och)?[_-]?(?P<named>\d{1,6})" + _WEIGHTS)
+_BEST = re.compile(r"(?i)^(?:\w{1,40}?[_-])?best(?:[_-]\w{1,40})?" + _WEIGHTS)
 # Stable-Baselines3 saves `rl_model_12000_steps.zip`.
 _BY_STEPS_DONE = re.compile(r"^\w{1,40}?_(?P<step>\d{1,12})_steps\.zip$")
 _VERSION = re.compile(r"version_\d{1,6}")
@@ -56,11 +60,14 @@ class CheckpointFolder:
         Steps of choices of which none is there, although later ones are, or the run is over.
     newest
         Name of the newest checkpoint; empty if no folder is known.
+    best
+        The one there whose evaluation was the best, whether it is to be used or not.
     """
 
     by_step: dict[int, str]
     missing: frozenset[int]
     newest: str
+    best: CheckpointChoice | None = None
 
     def named(self, choices: Iterable[CheckpointChoice]) -> tuple[CheckpointChoice, ...]:
         """Return the choices, those that are on disk by their names."""
@@ -82,6 +89,8 @@ class _File:
     epoch: int | None  # how many are done
     written: float
     is_of_hf: bool
+    counts_epochs: bool = False  # from 0 or 1 as its log does
+    is_best: bool = False
 
 
 def checkpoint_folder(analysis: Analysis) -> CheckpointFolder:
@@ -91,7 +100,9 @@ def checkpoint_folder(analysis: Analysis) -> CheckpointFolder:
     it too. A folder is taken for that of the run if its checkpoints reach no further than the run
     did, if one was saved at an evaluation, and if it is the only such folder, or the one beside the
     log. Where the Trainer kept its state, that has to hold the value of the evaluation. In a
-    directory with several logs nothing else is believed of the folders beside them.
+    directory with several logs nothing else is believed of the folders beside them. One by the name
+    of the best, alone below a log that stands alone, is what that says it saved last for a best
+    result.
 
     Parameters
     ----------
@@ -108,16 +119,18 @@ def checkpoint_folder(analysis: Analysis) -> CheckpointFolder:
     if not run.path or not unnamed or any(one.facts.get("path") for one in run.checkpoints):
         return NO_FOLDER
     log = Path(os.path.abspath(run.path))  # noqa: PTH100  # links stay
+    folders = _folders(log)
+    best = _saved_for_best(analysis, log, folders, unnamed)
     found = [
         (folder, kept)
-        for folder, files in _folders(log).items()
-        if (kept := _of_run(analysis, log, files))
+        for folder, files in folders.items()
+        if (kept := _of_run(analysis, log, [one for one in files if not one.is_best]))
     ]
     beside = [one for one in found if one[0] in {log.parent, log.parent / "checkpoints"}]
     if len(found) != 1:
         found = beside
     if len(found) != 1:
-        return NO_FOLDER
+        return replace(NO_FOLDER, by_step=best)
     files = found[0][1]
     near = _nearness(analysis)
     saved = {one.step: _saved_at(files, one.step, one.epoch, near) for one in unnamed}
@@ -131,7 +144,33 @@ def checkpoint_folder(analysis: Analysis) -> CheckpointFolder:
     missing = frozenset(
         step for step, kept in saved.items() if kept is None and (is_over or step + near < last)
     )
-    return CheckpointFolder(by_step, missing, _name(log, files[-1].path))
+    left = next(
+        (
+            CheckpointChoice(tie.step, tie.epoch, tie.value, _name(log, there.path), best=False)
+            for tie in ranked(run, analysis.metric, analysis.good_until)
+            if (there := _saved_at(files, tie.step, tie.epoch, near)) is not None
+            and _is_of_run(there, files, tie.value)
+        ),
+        None,
+    )
+    newest = _name(log, files[-1].path)
+    return CheckpointFolder(best | by_step, missing - best.keys(), newest, left)
+
+
+def _saved_for_best(
+    analysis: Analysis,
+    log: Path,
+    folders: Mapping[Path, list[_File]],
+    unnamed: Iterable[CheckpointChoice],
+) -> dict[int, str]:
+    """Return the name of the best checkpoint by the step of the choice that it is."""
+    run, near = analysis.run, _nearness(analysis)
+    saved = [saved_at(run, one) for one in run.checkpoints if "best_metric" in one.facts]
+    files = [one for some in folders.values() for one in some if one.is_best]
+    if not saved or len(files) != 1 or _has_neighbours(log):
+        return {}
+    name, step = _name(log, files[0].path), saved[-1]
+    return {one.step: name for one in unnamed if step is not None and abs(one.step - step) <= near}
 
 
 def _folders(log: Path) -> dict[Path, list[_File]]:
@@ -177,11 +216,12 @@ def _as_checkpoint(entry: os.DirEntry[str]) -> _File | None:
     if not name.isprintable() or "`" in name:
         return None
     hf = _HF.match(name)
-    match = hf or _LIGHTNING.match(name) or _BY_STEP.match(name) or _BY_STEPS_DONE.match(name)
+    forms = _LIGHTNING, _BY_STEP, _BY_STEPS_DONE, _BY_EPOCH, _BEST
+    match = hf or next((found for form in forms if (found := form.match(name))), None)
     if match is None:
         return None
     groups = match.groupdict()
-    step, epoch = groups.get("step"), groups.get("epoch")
+    step, epoch, named = groups.get("step"), groups.get("epoch"), groups.get("named")
     try:
         written = entry.stat().st_mtime
     except OSError:
@@ -190,9 +230,11 @@ def _as_checkpoint(entry: os.DirEntry[str]) -> _File | None:
     return _File(
         path,
         None if step is None else int(step),
-        None if epoch is None else int(epoch) + 1,
+        int(named) if named is not None else None if epoch is None else int(epoch) + 1,
         written,
         hf is not None and (path / STATE).is_file(),
+        named is not None,
+        match.re is _BEST,
     )
 
 
@@ -203,8 +245,9 @@ def _of_run(analysis: Analysis, log: Path, files: list[_File]) -> list[_File]:
         return []
     series = judged_series(run, main.name)
     end = run.last_step + (int(np.diff(series.step).max()) if len(series.step) > 1 else 0) + 1
-    files = sorted(files, key=lambda one: (one.step or 0, one.epoch or 0))
-    kept = [one for one in files if (one.step or 0) <= end]
+    done = run.epoch_of(run.last_step) or 0.0
+    files = sorted(_counted_from_1(files, done), key=lambda one: (one.step or 0, one.epoch or 0))
+    kept = [one for one in files if (one.step or 0) <= end and (one.epoch or 0) <= done + 1]
     # An earlier run in the same folder may have left some of higher steps, which are older.
     newest_s = max((one.written for one in kept), default=0.0)
     if any(one.written >= newest_s for one in files[len(kept) :]):
@@ -222,6 +265,21 @@ def _of_run(analysis: Analysis, log: Path, files: list[_File]) -> list[_File]:
     if not newest.is_of_hf and newest.path.parent not in own and _has_neighbours(log):
         return []
     return kept
+
+
+def _counted_from_1(files: list[_File], done: float) -> list[_File]:
+    """Return the files with the epochs that were done; without those that leave it open.
+
+    `epoch_24.pt` is of the epoch that its log calls so. What is left of them tells where they
+    begin by the first one, or by the newest one, if that is of the last epoch.
+    """
+    named = {one.epoch or 0 for one in files if one.counts_epochs}
+    if not named or not ({0, 1} & named or max(named) == round(done)):
+        return [one for one in files if not one.counts_epochs]
+    less = 1 if 0 in named else 0
+    return [
+        replace(one, epoch=(one.epoch or 0) + less) if one.counts_epochs else one for one in files
+    ]
 
 
 def _is_of_run(saved: _File, files: list[_File], value: float) -> bool:

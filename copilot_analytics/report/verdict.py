@@ -57,7 +57,7 @@ def headline(analysis: Analysis) -> str:
     The state comes first, since a phase without it misleads.
     """
     phase = in_words(analysis.phases.current.value)
-    if analysis.life.stopped_early and phase in {"converged", "plateau"}:
+    if analysis.life.stopped_early and phase != "diverging":
         phase = "stopped early"
     return f"{analysis.life.status}, {phase}"
 
@@ -228,11 +228,13 @@ def _checkpoints(analysis: Analysis, look: Look) -> str:
     measured = f"{analysis.metric.name} {number(first.value)} at {at}"
     if first.path is None and there is False:
         text = f"The checkpoint of {at} is the one to use, but it is not on disk"
-        text += f" (the newest there is `{usable.folder.newest}`): {measured}"
+        text += f"{_instead(usable) or f' (the newest there is `{usable.folder.newest}`)'}: "
+        text += measured
     elif first.path is None:
         text = f"Use the checkpoint of {at} (the log names no file): {measured}"
     elif there is False:
-        text = f"`{first.path}` is the one to use, but it is gone from the disk: {measured}"
+        text = f"`{first.path}` is the one to use, but it is gone from the disk"
+        text += f"{_instead(usable)}: {measured}"
     else:
         known = " (on disk)" if there else ""
         text = f"Use `{first.path}`{known}: {measured}"
@@ -241,6 +243,11 @@ def _checkpoints(analysis: Analysis, look: Look) -> str:
         tie = "ties" if len(named) == 1 else "tie"
         text += f"; {', '.join(named)} {tie} with it {within(analysis.metric)}"
     return text + "."
+
+
+def _instead(usable: Usable) -> str:
+    there = usable.instead
+    return "" if there is None else f" (the best there is `{there.path}`, {number(there.value)})"
 
 
 def _named_tie(analysis: Analysis, choice: CheckpointChoice, usable: Usable) -> str:

@@ -60,8 +60,8 @@ def test_a_bar_before_its_end_is_not_over(tmp_path, clock):
 def test_a_process_that_lives_may_still_evaluate(state):
     log = LogSession("train.log")
     log.feed(bars(EPOCHS))
-    assert has_said_all(log, 20.0, ProcessState("gone", 7))
-    assert not has_said_all(log, 20.0, ProcessState(state, 7))
+    assert has_said_all(log, 20.0, ProcessState("gone", 7), {})
+    assert not has_said_all(log, 20.0, ProcessState(state, 7), {})
 
 
 def test_advice_to_stop_that_waited_is_not_told_of_training_that_is_done():
@@ -103,3 +103,23 @@ def test_a_run_is_over_where_no_further_line_is_due(epochs, rows, status, silenc
     if status == "crashed" and silence["process"] == "unknown":
         status = "stalled"
     assert Analysis.of(log.session).life.status == status
+
+
+@pytest.mark.parametrize("silence_s", [30.0, 1200.0, None])
+def test_a_log_whose_process_is_gone_has_ended_for_whoever_reads_it_later(silence_s, tmp_path):
+    lines = [b"epoch,train_loss,val_loss\n"]
+    lines += [b"%d,%.4f,%.4f\n" % (n, 2 / n, 3 / n) for n in range(1, 31)]
+    told = "process 7 is gone and the log has no end"
+    watched, again = (LogSession("metrics.csv", journals=tmp_path) for _ in range(2))
+    watched.feed(b"".join(lines))
+    gone = {"silence_s": 20.0, "verdict": "crashed", "process": "gone", "reason": told}
+    watched.add(tick_after(watched.run, gone))
+    again.feed(b"".join(lines))
+    again.close(silence_s=silence_s)
+    life = Analysis.of(again.session).life
+    assert life == Analysis.of(watched.session).life
+    assert life.status == "unknown" and told in life.reason
+    assert "stalled" not in {event.key for event in again.session.events}
+    watched.feed(b"31,0.0640,0.0960\n")  # somebody went on with it
+    watched.close(silence_s=30.0)
+    assert Analysis.of(watched.session).life.status == "running"

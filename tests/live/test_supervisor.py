@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -9,7 +10,10 @@ from supervised import Pigeon, in_thread, passes, supervisor, wait_for
 
 from copilot_analytics.alerts.channels._base import Transient
 from copilot_analytics.alerts.channels._commands import Command
+from copilot_analytics.live import starting
 from copilot_analytics.live.following import Following
+from copilot_analytics.live.left_behind import left_behind
+from copilot_analytics.live.starting import LiveOptions
 from copilot_analytics.live.watched import CRASHED, DIVERGED, FINISHED, TROUBLE
 
 
@@ -246,3 +250,37 @@ def test_runs_of_one_name_are_told_apart(ledger, half_log, tmp_path):
     names = {message.run_name for message in pigeon.sent}
     assert names == {"cars (output)", "cars (version_0)", "boats"}
     assert all(message.run_name in message.title for message in pigeon.sent)
+
+
+def test_the_ends_that_a_watch_of_many_did_not_live_to_tell_are_told_by_the_next(
+    ledger, half_log, tmp_path
+):
+    half, rest = half_log
+    logs = [tmp_path / "many" / name / "train.log" for name in ("one", "two", "three")]
+    for log in logs:
+        log.parent.mkdir(parents=True)
+        log.write_bytes(half.read_bytes())
+    dead = supervisor(ledger, logs, [Pigeon()])
+    passes(dead, lambda: all(watched.run_key for watched in dead.runs))
+    for log in logs[:2]:
+        with log.open("ab") as file:
+            file.write(rest)
+    old = time.time() - 3600.0
+    for log in logs:
+        os.utime(log, (old, old))
+    assert sorted(left_behind(ledger, tmp_path / "many", time.time())) == sorted(logs)
+    assert left_behind(ledger, tmp_path / "others", time.time()) == []
+    options, said = LiveOptions(auto=True, every=True, base=tmp_path / "many"), []
+    found = starting._paths(options, said.append, ledger)
+    assert sorted(found) == sorted(logs) and "nobody has told how it ended" in said[0]
+    pigeon = Pigeon()
+    watch = supervisor(ledger, found, [pigeon])
+    thread, _ = in_thread(watch)
+    wait_for(lambda: sum(message.kind == "summary" for message in pigeon.sent) >= 2)
+    watch.stop()
+    thread.join(30)
+    ended = {str(path.parent.name) for path in logs[:2]}
+    assert {message.run_name for message in pigeon.sent if message.kind == "summary"} == ended
+    assert not {str(log) for log in logs[:2]} & {
+        str(log) for log in left_behind(ledger, tmp_path / "many", time.time())
+    }

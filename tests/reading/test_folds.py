@@ -81,6 +81,22 @@ def test_the_message_of_the_end_names_the_best_of_each_fold(tmp_path):
     assert f"The log holds 3 folds, {told}" in ended.body
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("header", ["===== Fold {}/3 =====", "Training fold {} of 3"])
+def test_a_fold_that_others_follow_is_no_end(tmp_path, header, first):
+    log = tmp_path / "train.log"
+    log.write_text(log_of(header, first=first, end=""))
+    messages = [one.message for one in Replay(log, journals=False) if one.message is not None]
+    done = [message for message in messages if " IS DONE" in message.title]
+    assert [message.title.partition("   ")[0] for message in done] == [
+        f"☑️ FOLD {fold} OF 3 IS DONE" for fold in (first, first + 1)
+    ]
+    assert f"Fold {first + 2} follows." in done[1].body
+    assert {(message.kind, message.figures) for message in done} == {("news", ())}
+    (ended,) = [message for message in messages if "FINISHED" in message.title]
+    assert (ended.kind, bool(ended.figures)) == ("summary", True)
+
+
 def test_folds_may_count_from_0_and_the_plan_is_stated_once_for_all(tmp_path):
     log = tmp_path / "train.log"
     text = log_of("Fold {}", first=0).replace("/8 ", " ")

@@ -16,7 +16,7 @@ from copilot_analytics.records import Record
 from copilot_analytics.report.checkpoint_folders import NO_FOLDER, checkpoint_folder
 from copilot_analytics.report.document import document
 from copilot_analytics.report.verdict import actions
-from copilot_analytics.report.which_checkpoint import DISK, Look
+from copilot_analytics.report.which_checkpoint import DISK, Look, newest
 from copilot_analytics.run import Run
 
 # The best is of epoch 10; of epochs 11 and 12 each is as good within noise.
@@ -126,16 +126,16 @@ def test_names_of_steps_and_of_epochs_from_zero_are_understood(tmp_path, names, 
     assert found == (named and f"checkpoints/{named}")
 
 
-def test_where_none_of_the_best_is_there_the_newest_is_told(tmp_path):
+def test_where_none_of_the_best_is_there_the_best_that_is_left_is_told(tmp_path):
     put_hf(tmp_path / "out", 80, 160)
     analysis = trained(tmp_path / "console.log", first=1)
     assert told(analysis).startswith(
         "The checkpoint of epoch 10 is the one to use, but it is not on disk "
-        "(the newest there is `out/checkpoint-160`): eval_accuracy 0.635"
+        "(the best there is `out/checkpoint-160`, 0.5): eval_accuracy 0.635"
     )
     assert message(analysis) == (
-        "The best is the checkpoint of epoch 10, but it is not on disk; the newest there is "
-        "out/checkpoint-160."
+        "The best is the checkpoint of epoch 10, but it is not on disk; the best there is "
+        "out/checkpoint-160 (0.5)."
     )
 
 
@@ -226,3 +226,49 @@ def test_a_run_without_a_log_or_a_result_has_no_folder(tmp_path):
     analysis.run.path = ""
     assert checkpoint_folder(analysis) == NO_FOLDER
     assert checkpoint_folder(trained(tmp_path / "console.log", done=0)) == NO_FOLDER
+
+
+@pytest.mark.parametrize(
+    ("numbers", "name"),
+    [
+        (range(1, 13), "net_epoch10.pt"),
+        (range(12), "net_epoch9.pt"),  # counted from 0
+        (range(8, 13), "net_epoch10.pt"),  # only the newest are kept
+        (range(8, 12), None),  # of the epochs up to 11, or counted from 0
+        (range(1, 31), None),  # of a longer run
+    ],
+)
+def test_checkpoints_are_told_by_the_epoch_in_their_names(tmp_path, numbers, name):
+    put(*(tmp_path / "ckpt" / f"net_epoch{number}.pt" for number in numbers))
+    folder = checkpoint_folder(trained(tmp_path / "train.log"))
+    assert folder.by_step.get(399) == (None if name is None else f"ckpt/{name}")
+    assert bool(folder.newest) == (name is not None)
+
+
+def test_a_crash_names_the_newest_checkpoint_by_its_epoch(tmp_path):
+    put(*(tmp_path / f"epoch_{number}.pt" for number in range(1, 10)))
+    made = trained(tmp_path / "train.log", done=9, status="crashed")
+    assert newest(made, DISK) == "epoch_9.pt"
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "name"),
+    [
+        (["out/best.pt"], [], "out/best.pt"),
+        (["best_model.pth", "last.pth"], [], "best_model.pth"),
+        (["out/best.pt", "best.ckpt"], [], None),  # which of them?
+        (["out/best.pt"], ["other.log"], None),  # perhaps of another run
+        (["out/bestiary.txt"], [], None),
+    ],
+)
+def test_the_best_that_a_log_saved_without_a_name_is_named(tmp_path, files, more, name):
+    put(*(tmp_path / file for file in (*files, *more)))
+    log = tmp_path / "train.log"
+    rows = [
+        f"Epoch {epoch}/12 train_loss {1 / epoch:.4f} val_acc {value:.4f}\n"
+        + (f"  -> saved best model (acc {value:.4f})\n" if value == max(VALUES[:epoch]) else "")
+        for epoch, value in enumerate(VALUES, 1)
+    ]
+    log.write_text("".join(rows))
+    best = checkpoint_folder(analyze(log, journals=False)).by_step
+    assert list(best.values()) == ([] if name is None else [name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from simulated_runs import Simulated
 
@@ -13,8 +14,9 @@ from copilot_analytics.alerts.wording import summary
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.engine import Session
+from copilot_analytics.events import ENDED
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import records_of
+from copilot_analytics.records import Record, records_of
 from copilot_analytics.report.verdict import headline, verdict
 
 
@@ -42,8 +44,33 @@ def ended(metric, phase=Phase.STABLE_CONVERGENCE):
     return replace(analysis, phases=replace(analysis.phases, current=phase, reason=reason))
 
 
+def going(loss, metric):
+    """Return the analysis of a run at six tenths of its plan that is held to improve steadily."""
+    made = Simulated(epochs=40, schedule="", warmup=False, noise=0.002, loss=loss, metric=metric)
+    records, session = list(made.records()), Session()
+    for record in records[: int(0.6 * len(records))]:
+        session.update(record)
+    analysis = Analysis.of(session)
+    assert analysis.life.status not in ENDED
+    return replace(
+        analysis, phases=replace(analysis.phases, current=Phase.STABLE_CONVERGENCE, reason="why")
+    )
+
+
 def told(analysis):
     return verdict(analysis), summary(Context("key", "my_run", lambda: analysis)).body[0]
+
+
+def test_a_run_is_said_to_improve_only_by_what_improves():
+    def flat(share):
+        return 0.5 + 2.0 * math.exp(-40.0 * share)
+
+    def falling(share):
+        return 2.0 * 0.05**share
+
+    assert "It shows no gain worth having of late: why" in verdict(going(flat, level))
+    assert "It improves in its training loss alone: why" in verdict(going(falling, level))
+    assert "It improves steadily: why" in verdict(going(flat, growing))
 
 
 @pytest.mark.parametrize("phase", [Phase.STABLE_CONVERGENCE, Phase.LEARNING_FAST])
@@ -117,3 +144,46 @@ def test_the_words_of_home_made_logs_for_patience():
     for words, early in (("Early stopping triggered", True), ("Training finished", False)):
         life = read("train.log", "".join(rows) + words + "\n").life
         assert (life.status, life.stopped_early) == ("finished", early)
+
+
+def test_what_improves_does_not_improve_by_a_loss():
+    """Returns fall back for a while in a run that goes on."""
+    session, said = Session(), set()
+    noise = np.random.default_rng(2)
+    for at in range(1, 81):
+        level = 900 * (1 - math.exp(-at / 12)) - 1200 + 40 * math.sin(at / 3)
+        value = {"mean_return": level + 12 * noise.normal()}
+        session.update(Record("eval", 100 * at, time=60.0 * at, metrics=value, line=at))
+        if at < 10:
+            continue
+        text = summary(Context("key", "my_run", lambda: Analysis.of(session)), supervised_on=True)
+        phase, _, reason = text.body[0].partition(": ")
+        said.add((phase, " lost " in reason.partition("; ")[0]))
+    improving = {phase: lost for phase, lost in said if "improve" in phase or "learn" in phase}
+    assert improving == {"It improves steadily": False, "It improved until lately": True}
+    assert len([phase for phase, _ in said if phase in improving]) == len(improving)
+
+
+@pytest.mark.parametrize(
+    ("last", "early"),
+    [
+        (
+            "Valid score did not improve more than tol=0.00100 for 5 consecutive epochs. Stopping.",
+            True,
+        ),
+        ("Training loss did not improve more than tol=0.00100 for 5 epochs. Stopping.", True),
+        ("The loss didn't improve for 5 epochs, early stopping", True),
+        ("Valid score did not improve for 2 epochs. Setting learning rate to 0.00020", False),
+        ("Valid score did not improve. EarlyStopping counter: 2 out of 5", False),
+    ],
+)
+def test_who_says_what_did_not_improve_when_stopping_was_stopped_by_patience(last, early):
+    rows = [
+        f"Iteration {n}, loss = {2 / n:.6f}\nValid score: {1 - 0.8 / n:.6f}\n" for n in range(1, 31)
+    ]
+    analysis = read("fit.log", "".join(rows) + last + "\n")
+    assert analysis.life.stopped_early == early
+    if early:  # also where all still improves
+        assert analysis.phases.current is Phase.STABLE_CONVERGENCE
+        assert "It was stopped early by its own patience" in told(analysis)[0]
+        assert headline(analysis) == "finished, stopped early"
