@@ -23,7 +23,6 @@ _FEWEST_IF_LITTLE = 10  # what learns late stands there too at first
 _MOST_CLASSES = 10  # a lower accuracy lies near that of guessing among some number of classes
 _NEAR = 0.1
 _NEAR_BOTH = 0.2  # where the loss says so too: one class of a small set may be larger by as much
-_ONE_CLASS = (0.5, 2.0)  # times 1 / K, where one class is said to all
 _MOST_NATS = 10.0
 _MOST_ABOVE = 1.3  # the best of several evaluations is a lucky one, and luck counts for more
 _MOST_ABOVE_RARE = 2.0  # where each class is rare
@@ -88,8 +87,11 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
         return None
     lowest = float(loss.min())
     if little:
-        if level < (1.0 + NEAR_CHANCE) * chance and loss[0] < _FAR * chance:
-            return None  # as where nothing trains at all
+        # What never was far above may stand at ln K, for another K: there nothing trains at all.
+        still = level < (1.0 + NEAR_CHANCE) * chance
+        still = still or (not declared and guessed_among(run, main, level) is not None)
+        if still and loss[0] < _FAR * chance:
+            return None
         parts = np.array_split(loss, _FEWEST_EVALS)
         lowest = min(float(np.median(part)) for part in parts) + NEAR_CHANCE * chance
     if lowest < chance or not (little or declared or level >= _FAR * chance):
@@ -149,15 +151,26 @@ def guessed_among(run: Run, main: MainMetric, loss: float) -> int | None:
     if classes < 2:
         return None
     if np.ptp(accuracy) == 0.0:
-        if not _ONE_CLASS[0] <= classes * float(accuracy[0]) <= _ONE_CLASS[1]:
-            return None
-        return classes
+        return classes if _may_be_one_class(float(accuracy[0]), classes) else None
     if abs(classes * float(np.median(accuracy)) - 1.0) > _NEAR_BOTH:
         return None
     if classes * float(accuracy.max()) > _luckiest(classes):
         return None
     # A loss with noise leaves the third digit open.
     return classes if classes < _RARE else int(float(f"{classes:.2g}"))
+
+
+def _may_be_one_class(share: float, classes: int) -> bool:
+    """Tell whether a class may be as frequent where all together leave a loss of nearly ln K.
+
+    What knows no more than how frequent each class is says the same one to all, and its loss is
+    their entropy.
+    """
+    if not 0.0 < share < 1.0:
+        return False
+    rest = 1.0 - share
+    entropy = -share * math.log(share) - rest * math.log(rest / max(classes - 1, 1))
+    return entropy >= (1.0 - NEAR_CHANCE) * math.log(classes)
 
 
 def _at_evals(run: Run, loss: Floats) -> Floats:

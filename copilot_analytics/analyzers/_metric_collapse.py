@@ -56,7 +56,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
 
     What was gained must exceed noise, and what was lost be far beyond it. The return of an agent
     falls and recovers in healthy runs, so there it must have been down for long; not as long where
-    it is worse than all that the untrained agent began with.
+    it is stuck below all that the untrained agent began with.
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ def _fall(run: Run, main: MainMetric, width: int, *, below_start: bool = False) 
     lost = best - float(newest.max())
     if best - first <= max(_GAINED * noise, 2.0 * main.delta):
         return None
+    if below_start and float(np.ptp(newest)) > _STUCK * lost:
+        return None  # what wanders goes up and down there too
     sigmas = _SIGMAS / math.sqrt(width / _NEWEST)
     if lost <= max(_LOST * (best - first), sigmas * noise, 2.0 * main.delta):
         return None
@@ -170,13 +172,14 @@ def loss_is_lost_too(run: Run, column: str, good_step: int) -> bool:
 
 
 # Evaluations in a row that make a level, or a collapse; for returns, and their share of all so far;
-# the same for returns that are worse than those of the untrained agent.
+# the same for returns stuck below those of the untrained agent.
 _NEWEST = 3
 _EPISODES = 20
 _DIP = 5
 _LONG = 0.15
 _RUINED = 8
 _RUINED_SHARE = 0.05
+_STUCK = 0.1
 _FEWEST = 6
 _LOST = 0.5
 # Sudden: the evaluation before the fall had lost no more than this share of what was lost.
