@@ -11,6 +11,7 @@ from forecast_logs import load_logs
 
 from copilot_analytics.stats import _grid
 from copilot_analytics.stats import forecast as forecasting
+from copilot_analytics.stats._forecast_input import limits_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def prefix_of(case: Case, *, changed: bool = False) -> Prefix:
     planned = case.curve.steps[case.n :]
     scale, situation, ahead, sizes = forecasting._situation(
         case.steps, case.values, planned, case.curve.direction,
-        forecasting._limits(case.curve.bounds, case.values), None,
+        limits_of(case.curve.bounds, case.values), None,
     )  # fmt: skip
     posterior = _grid.grid_posterior(situation.prefix, ahead)
     future = posterior.shapes[posterior.shape_index, -1]

@@ -94,8 +94,19 @@ def print_scores(rows: Rows) -> None:
             means = [float(np.mean([row[f"{name} {method}"] for row in of])) for method in METHODS]
             cells = [f"{mean:14.3f}" for mean in means]
             print(f"{source:17}{len(of):7d}" + "".join(cells))
+    print_crossed(rows, sources)
     print(f"\n{'ms (median, 95 %)':24}" + "".join(f"{method:>14}" for method in METHODS))
     flat = [row for of in rows.values() for row in of]
     for q in (0.5, 0.95):
         found = [float(np.quantile([row[f"ms {m}"] for row in flat], q)) for m in METHODS]
         print(f"{'':24}" + "".join(f"{ms:14.2f}" for ms in found))
+
+
+def print_crossed(rows: Rows, sources: list[str]) -> None:
+    """Print our scores by source and share of the run."""
+    for title, name in (("CRPS", "crps"), ("80 % covers", "cov80")):
+        print(f"\n{title + ', forecast':24}" + "".join(f"{f:>8.0%}" for f in FRACTIONS))
+        for source in sources:
+            of = [[row[f"{name} forecast"] for row in rows.get((source, f), ())] for f in FRACTIONS]
+            cells = (f"{np.mean(part):8.3f}" if part else f"{'-':>8}" for part in of)
+            print(f"{source:24}" + "".join(cells))

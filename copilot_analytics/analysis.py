@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,13 +118,20 @@ class Analysis:
         return f"<Analysis of {self.run.path or 'a run'}: {said}; {findings}>"
 
     @property
+    def good_until(self) -> float:
+        """The last step whose weights are not lost; no limit where none are."""
+        health = self.others.get(DivergenceAnalyzer.name)
+        if health is None or health.state not in LOST:
+            return math.inf
+        return -1 if health.last_good_step is None else health.last_good_step
+
+    @property
     def ties(self) -> tuple[Tie, ...]:
         """The best evaluation, and those as good as it within noise.
 
         The fall to what lost weights are worth is no noise: then the checkpoints to use decide.
         """
-        health = self.others.get(DivergenceAnalyzer.name)
-        if health is None or health.state not in LOST:
+        if self.good_until == math.inf:
             return self.metric.ties
         kept = {choice.step for choice in self.stop.checkpoints}
         return tuple(tie for tie in self.metric.ties if tie.step in kept)

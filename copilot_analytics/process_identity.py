@@ -95,6 +95,22 @@ def stat_of(pid: int) -> tuple[str, str, int]:
     return fields[0], head.partition("(")[2], int(fields[19])
 
 
+def cpu_s_of(pid: int) -> float | None:
+    """Return the CPU seconds that a process has used; None where that cannot be told.
+
+    Examples
+    --------
+    >>> cpu_s_of(os.getpid()) >= 0.0, cpu_s_of(-1) is None
+    (True, True)
+    """
+    try:
+        text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
+        fields = text.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 @cache
 def _place() -> str:
     """Return boot and namespace in which process numbers count here; empty if unknown."""

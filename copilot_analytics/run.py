@@ -158,7 +158,7 @@ class Run:
     def planned_steps(self) -> int | None:
         """Planned end in the unit of the steps, None if the log does not tell."""
         if self.counts_epochs:
-            return self.meta.planned_epochs or self.meta.planned_steps
+            return self.meta.planned_epochs  # a plan in updates tells nothing of epochs
         if self.meta.planned_steps is not None:
             return self.meta.planned_steps
         if self.meta.planned_epochs is None or not self.meta.steps_per_epoch:

@@ -44,6 +44,7 @@ COLUMNS: dict[str, Column] = {
     "lr": Column("float64", "", "learning rate of the first parameter group"),
     "base_lr": Column("float64", "", "learning rate before layer-wise scaling"),
     "grad_norm": Column("float64", "", "norm of the gradient, before clipping as a rule"),
+    "loss_scale": Column("float64", "", "what mixed precision multiplies the loss with"),
     "iter_time_s": Column("float64", "seconds", "time of one iteration"),
     "data_time_s": Column("float64", "seconds", "part of it spent waiting for data"),
     "memory_mib": Column("float64", "MiB", "peak memory of the framework's allocator"),
@@ -52,7 +53,16 @@ COLUMNS: dict[str, Column] = {
 """Canonical columns of `Run.train` and `Run.eval`; every other column is a float64 metric."""
 
 BOOKKEEPING = frozenset(
-    {"lr", "base_lr", "grad_norm", "iter_time_s", "data_time_s", "memory_mib", "eta_s"}
+    {
+        "lr",
+        "base_lr",
+        "grad_norm",
+        "loss_scale",
+        "iter_time_s",
+        "data_time_s",
+        "memory_mib",
+        "eta_s",
+    }
 )
 """Metrics that describe the training and never its quality."""
 
@@ -116,7 +126,7 @@ FACTS: dict[str, tuple[str, ...]] = {
 _UP = """
     mAP AP AP50 AP75 AP.5 AR NDS PCK mIoU mAcc aAcc pixAcc IoU mDice Dice Acc accuracy acc top1 top5
     test_acc1 test_acc5 top1_acc top5_acc mean_class_accuracy precision recall F1 fscore f1-score
-    mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
+    FB1 mFscore mPrecision mRecall AUC bleu PSNR SSIM SI-SDR SDR Spearman Pearson corr R2 hmean
     ep_rew_mean reward return average_return AverageReturns AverageEpRet AverageTestEpRet TotalF1
     success_rate ndcg MRR hits map50 map50-95 mean_token_accuracy AUROC kappa MCC fitness word_acc
     char_recall char_precision N.E.D MOTA IDF1 HOTA PQ SQ RQ MeanIU mean_iu MeanIoU EM exact_match
@@ -149,13 +159,13 @@ _UP_PART = re.compile(
     r"|rewards?|returns?|rew|scores?|psnr|ssim|top[-@]?\d|ndcg|mrr|gauc|pck|hmean|m?acc|prec\d*|rouge\w|hits?|success|fitness"
     r"|n?sdri?|si-?s[dn]ri?|mean_?io?u|win_?rate|jaccard)($|[^a-z])|accurac(y|ies)|kitti/.*_(3d|bev|2d)_(easy|moderate|hard)|precision|recall|map_?\d"
     r"|(^|[^a-z])(r|rank-?)@?\d{1,3}($|[^\w.])|(^|[^a-z])(hits?(_?(ratio|rate))?|hr|prec|acc)_?@?\d"
-    r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|genauigkeit|точност|정확도|正解率"
+    r"|准确率|正确率|精度|精确率|召回率|acur[aá]cia|precis[aã]o|exactitud|accuratezza|genauigkeit|точност|정확도|正解率"
 )
 _DOWN_PART = re.compile(
     r"error|brier|(^|[^a-z])(err|cost|ppl|mae|mse|rmse|s?mape|wer|cer|nme|fid)($|[^a-z])|perplex|误差"
 )
 _LOSS = re.compile(
-    r"loss|损失|損失|손실|потер|verlust($|[^a-z])|(^|[^a-z])(perda|p[eé]rdida|perte)($|[^a-z])"
+    r"loss|损失|損失|손실|потер|verlust($|[^a-z])|(^|[^a-z])(perda|p[eé]rdida|perdita|perte)($|[^a-z])"
 )
 _OTHER_LOSS = re.compile(r"(?:stop|packet|weight|hair|heat|job)[ _-]?loss|loss[ _-]?scale|lossless")
 _TOTAL_LOSS = re.compile(

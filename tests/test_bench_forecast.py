@@ -72,6 +72,36 @@ def test_rules_stop_where_their_definitions_say() -> None:
 
 
 @pytest.mark.usefixtures("bench")
+def test_the_fit_takes_prefixes_of_curves_with_and_without_bounds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import forecast_prefixes
+
+    monkeypatch.setenv("COPILOT_SHARED", str(tmp_path))
+    monkeypatch.setattr(forecast_prefixes, "load_small", list)
+    accuracy = curve(0.9 - 0.5 * np.arange(1, 41) ** -0.5)
+    reward = curve(100.0 - 50.0 * np.arange(1, 41) ** -0.5)
+    found = forecast_prefixes.training([accuracy, reward])
+    assert {one.case.curve.source for one in found} == {"one"}
+    assert {one.scale.high for one in found} == {1.0, np.inf}
+    assert any(one.changed for one in found) and not all(one.changed for one in found)
+    assert all(np.isfinite(one.mean).all() and one.log_evidence.size for one in found)
+
+
+@pytest.mark.usefixtures("bench")
+def test_scores_are_printed_by_source_and_share_of_the_run(capsys: pytest.CaptureFixture) -> None:
+    from forecast_scores import print_crossed
+
+    one = {"crps forecast": 0.25, "cov80 forecast": 1.0}
+    late = {"crps forecast": 0.125, "cov80 forecast": 0.0}
+    print_crossed({("a", 0.1): [one], ("a", 0.8): [late, one], ("b", 0.1): [one]}, ["a", "b"])
+    told = capsys.readouterr().out.splitlines()
+    at = told.index(next(line for line in told if line.startswith("CRPS, forecast")))
+    assert told[at + 1].split() == ["a", "0.250", "-", "-", "-", "0.188"]
+    assert told[at + 2].split() == ["b", "0.250", "-", "-", "-", "-"]
+
+
+@pytest.mark.usefixtures("bench")
 def test_what_a_stop_saves_and_loses_is_a_mean_over_sources() -> None:
     from stop_scores import at_saving, score
 

@@ -116,6 +116,7 @@ class Beliefs:
         self._noted: dict[str, Decision] = {}
         self._advised_at: float | None = None
         self._urged_at: float | None = None
+        self._unstable_at: float | None = None
 
     def _advance(self, context: Context) -> None:
         if context.run_key != self._run_key:
@@ -230,6 +231,7 @@ class Beliefs:
             self._urged_at = now
         if reason == "unstable":
             subject.unstable.add(event.key)
+            self._unstable_at = now
         if opens(event):
             subject.belief = event
             subject.told_at[event.key] = now

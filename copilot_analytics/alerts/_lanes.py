@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PACE_S = 1.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 300.0
+PARKED_S = (600.0, 21_600.0)
 
 
 @dataclass
@@ -29,6 +30,9 @@ class Lane:
     asked_until: float = float("-inf")
     answers: int = 0
     was_revived: bool = False
+    told_parked: str = ""
+    parked_at: float = float("-inf")
+    parked_s: float = PARKED_S[0]
 
     def pause(self, now: float, rng: Random, asked_s: float | None) -> None:
         """Rest after a failure: ever longer, and in full as long as the other side asks for."""
@@ -52,9 +56,25 @@ class Lane:
         self.was_revived, self.due = True, min(self.due, max(now, self.asked_until))
         return True
 
+    def park(self, reason: str, now: float) -> bool:
+        """Try no more, since a person must act; return whether that was not told yet."""
+        is_news = reason != self.told_parked
+        self.parked = self.told_parked = reason
+        self.parked_at = now
+        return is_news
+
+    def unpark(self, now: float) -> bool:
+        """Try again, since the other side takes other things; ever more rarely. Tell whether so."""
+        if not self.parked or now - self.parked_at < self.parked_s:
+            return False
+        self.parked, self.due = "", now
+        self.parked_s = min(2.0 * self.parked_s, PARKED_S[1])
+        return True
+
     def succeed(self, now: float) -> bool:
         """Note a message that was taken; return whether that is news."""
         self.due = now if self.channel.is_private else now + PACE_S  # no server to spare
         was_told, self.told = self.told, False
         self.failures, self.was_revived = 0, False
+        self.told_parked, self.parked_s = "", PARKED_S[0]
         return was_told

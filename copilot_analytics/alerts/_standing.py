@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copilot_analytics.alerts.rules import outranks, trouble_of
+from copilot_analytics.alerts.rules import ALERTING_ADVICE, outranks, says_level, trouble_of
 from copilot_analytics.events import ENDED
 
 if TYPE_CHECKING:
@@ -30,8 +30,11 @@ def is_outranked(subjects: Mapping[str, Subject], name: str, event: Event | None
 def is_told_elsewhere(subjects: Mapping[str, Subject], name: str, event: Event) -> bool:
     """Tell whether the reader believes the same trouble by another name, and no less of it.
 
-    Also where that one is over, if its end waits as long as this one lasts, see `goes_on`.
+    Also where that one is over, if its end waits as long as this one lasts, see `goes_on`. Whoever
+    was told to stop learns nothing to act on from a curve that is level.
     """
+    if says_level(event) and _told_to_stop(subjects):
+        return True
     for other in _others(subjects, name):
         told = other.belief
         if told is None or not _is_no_less(told, event):
@@ -90,6 +93,14 @@ def is_in_doubt(tiding: Tiding, analysis: Analysis) -> bool:
             return True
     now = next((found for found in analysis.findings if found.id == event.key), None)
     return now is not None and now.severity < event.severity
+
+
+def _told_to_stop(subjects: Mapping[str, Subject]) -> bool:
+    told = [one.belief for one in subjects.values() if one.truth and one.belief]
+    return any(
+        trouble_of(event) == "dead" or (event.kind == "advice" and event.key in ALERTING_ADVICE)
+        for event in told
+    )
 
 
 def _is_no_less(one: Event | None, event: Event) -> bool:

@@ -25,7 +25,7 @@ _ADVICE = {
     "stop": "Stop now",
     "kill": "Kill it",
     "wait": "Wait",
-    "continue": "Let it run",
+    "continue": "",  # as the report says it
 }
 
 
@@ -95,11 +95,13 @@ def advised(
     if analysis.phases.current.value == "DIVERGING" and stop.advice in {"continue", "wait"}:
         return Advised(_of_a_divergence(analysis, context))
     from copilot_analytics.report.verdict import chance
+    from copilot_analytics.report.wording import to_go_on
 
     is_told = bool(stop.checkpoints) if stop.advice == "kill" else "OVERFITTING_RISK" in named
     reason = _lead((stop.core if is_told else "") or stop.reason)
     odds = "" if stop.says_chance or stop.advice == "kill" else chance(analysis)
-    sentences = [f"{_ADVICE[stop.advice]}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
+    known = _ADVICE[stop.advice] or to_go_on(analysis)
+    sentences = [f"{known}: {reason or odds}".rstrip(": ").rstrip(".") + "."]
     if reason and odds:
         sentences.append(f"{odds}.")
     if stop.advice == "stop":
@@ -155,8 +157,9 @@ def _of_a_divergence(analysis: Analysis, context: Context | None) -> str:
     cure = next((found for found in causes(analysis) if found.recommendation), None)
     if cure is not None:
         return recommendation(analysis, cure, _look(context))
-    choices = to_use(analysis, _look(context)).choices
-    name = choices[0].path if choices and choices[0].path else "the best checkpoint"
+    usable = to_use(analysis, _look(context))
+    first = usable.instead or next(iter(usable.choices), None)
+    name = first.path if first is not None and first.path else "the best checkpoint"
     return f"If it does not fall back soon, resume from {name} with a lower learning rate."
 
 
@@ -191,10 +194,11 @@ def _going_on(analysis: Analysis, context: Context | None) -> str:
         text = f"Killed, or out of memory? `dmesg` knows. Resume from {resume}"
     else:
         text = f"To go on, resume from {resume}"
-    choices, there, _ = to_use(analysis, _look(context))
+    choices, there, _, instead = to_use(analysis, _look(context))
     best = choices[0].path if choices else None
     if best and there.get(best) is False:
-        return f"{text}; {best}, the best, is gone from the disk."
+        text += f"; {best}, the best, is gone from the disk"
+        best = instead.path if instead else None
     return text + (f"; for evaluation use {best}." if best and best != resume else ".")
 
 
@@ -288,7 +292,7 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
     run, best = analysis.run, analysis.stop.checkpoints
     if not best:
         return ""
-    choices, there, folder = to_use(analysis, _look(context))
+    choices, there, folder, instead = to_use(analysis, _look(context))
     first = choices[0]
     name = first.path or f"the checkpoint of {place(run, first.step, first.epoch)}"
     gone = [choice.path for choice in best[:4] if choice.path and there.get(choice.path) is False]
@@ -302,11 +306,13 @@ def checkpoint(analysis: Analysis, context: Context | None = None) -> str:
         text = shared[0].replace("epoch ", "epochs ").replace("step ", "steps ")
         more = ", …" if len(best) > 4 else ""
         remarks.append(f"{', '.join([text, *shared[1:]])}{more} tie")
+    left = f"; the best there is {instead.path} ({number(instead.value)})" if instead else ""
     if first.path in gone:
         known = f" ({remarks[0]})" if remarks else ""
-        return f"The best is {name}{known}, but it is gone from the disk."
+        return f"The best is {name}{known}, but it is gone from the disk{left}."
     if first.path is None and first.step in folder.missing:
-        return f"The best is {name}, but it is not on disk; the newest there is {folder.newest}."
+        left = left or f"; the newest there is {folder.newest}"
+        return f"The best is {name}, but it is not on disk{left}."
     if gone:
         remarks.append(f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} gone")
     if lost:

@@ -189,6 +189,12 @@ class Delivery:
                     with suppress(Fatal):  # nobody reads any more; the next message will tell
                         lane.channel.send(message)
 
+    def unpark(self, name: str, now: float) -> None:
+        """Try a channel again that was parked: its chat has taken something else since."""
+        lane = self._lanes.get(name)
+        if lane is not None and lane.unpark(now):
+            self._notices.append(f"{name} is tried again")
+
     def undelivered(self) -> dict[str, int]:
         """Return how many messages each channel still owes."""
         try:
@@ -225,18 +231,21 @@ class Delivery:
         return not is_held or self._ledger.waiting(lane.channel.ledger_name, now) > 0
 
     def _is_farewell_of_another(self, lane: Lane, message: Message) -> bool:
-        """Tell whether a message ends a watch whose terminal was closed: the run has a new one."""
-        if not lane.channel.is_private or message.kind != "farewell":
+        """Tell whether a message ends another watch: by now this one goes on with the run."""
+        if message.kind != "farewell":
             return False
         return not self._ledger.is_queued_here(message.id, lane.channel.ledger_name)
 
     def _without_farewells(self, lane: Lane, entries: list[Entry], now: float) -> list[Entry]:
-        """Leave out the farewells of other watches, but not what only they tell."""
+        """Tell the farewells of other watches as what they are by now: how things stood then.
+
+        A terminal is spared those that tell of no trouble; a chat is promised every message.
+        """
         left = []
         for entry in entries:
             if not self._is_farewell_of_another(lane, entry.message):
                 left.append(entry)
-            elif entry.message.severity > Severity.INFO:
+            elif entry.message.severity > Severity.INFO or not lane.channel.is_private:
                 left.append(replace(entry, message=of_the_last_watch(entry, now), created=now))
             else:
                 name = lane.channel.ledger_name
@@ -301,10 +310,11 @@ class Delivery:
             self._notices.append(f"{name}: {error}; the message was left out")
             return 0
         except Fatal as error:
-            lane.parked = str(error)
+            is_news = lane.park(str(error), now)
             self._ledger.give_back(ids, place, now, error=str(error), due=now)
-            self._notices.append(f"{name} is parked: {error}. Its messages are kept.")
-            self._tell_others(name, str(error), now)
+            if is_news:
+                self._notices.append(f"{name} is parked: {error}. Its messages are kept.")
+                self._tell_others(name, str(error), now)
             return 0
         except Exception as error:  # noqa: BLE001  # a channel may come from anyone
             reason = f"unexpected {type(error).__name__}"  # its text might hold a secret
@@ -330,7 +340,10 @@ class Delivery:
             "news",
             Severity.WARNING,
             f"🔕 {parked} is parked",
-            (reason, "Its messages are kept until supervision is started again."),
+            (
+                reason,
+                "Its messages are kept until it works again, or supervision is started again.",
+            ),
         )
         if others:
             self._ledger.put([message], [], now, others)

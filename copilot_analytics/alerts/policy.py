@@ -23,13 +23,7 @@ from copilot_analytics.alerts._standing import (
     is_too_late,
     is_void,
 )
-from copilot_analytics.alerts.message import (
-    Decision,
-    Message,
-    MessageKind,
-    Tiding,
-    digest_of,
-)
+from copilot_analytics.alerts.message import Decision, Message, MessageKind, Tiding, digest_of
 from copilot_analytics.alerts.rules import PolicyOptions, at_once, opens, trouble_of
 from copilot_analytics.events import ENDED
 from copilot_analytics.findings import Severity
@@ -269,10 +263,10 @@ class Policy(Beliefs):
         if context.analysis is not None and ready:
             analysis = context.analysis()
             context = replace(context, analysis=lambda: analysis)
-            for held in [held for held, tiding in ready if is_too_late(tiding, analysis)]:
+            for held in [one for one, tiding in ready if is_too_late(tiding, analysis)]:
                 self._settle(held, "dropped", "too little is left", now)
-            ready = [pair for pair in ready if pair[0].id in self._held]
-            ready = [pair for pair in ready if not is_in_doubt(pair[1], analysis)]
+            sure = (pair for pair in ready if pair[0].id in self._held)
+            ready = [pair for pair in sure if not is_in_doubt(pair[1], analysis)]
             late = late and (bool(self._passed) or any(held.quiet for held, _ in ready))
         if not ready and not late:
             return []
@@ -324,8 +318,8 @@ class Policy(Beliefs):
         if key in subject.unstable:
             if 0.0 <= now - times[-1] < self.options.calm_s:
                 return None
-        elif began and self._flaps(times):
-            return Tiding("unstable", event)
+        elif began and self._flaps(times, now):
+            return None if self._is_no_news(subject, event, now) else Tiding("unstable", event)
         if began:
             if self._is_cooling(subject, event, now) or is_void(event, context):
                 return None
@@ -337,10 +331,16 @@ class Policy(Beliefs):
         wrong = wrong and about.kind != "status"
         return Tiding("withdrawn" if wrong else "resolved", event, about, lasted_s)
 
-    def _flaps(self, times: list[float]) -> bool:
-        if len(times) < self.options.flap_changes:
-            return False
-        return 0.0 <= times[-1] - times[0] <= self.options.flap_window_s
+    def _flaps(self, times: list[float], now: float) -> bool:
+        calm = len(times) < self.options.flap_changes or now - times[-1] >= self.options.calm_s
+        return not calm and 0.0 <= times[-1] - times[0] <= self.options.flap_window_s
+
+    def _is_no_news(self, subject: Subject, event: Event, now: float) -> bool:
+        """Tell whether it says nothing that this comes and goes, as a plateau that does is none."""
+        if rules.says_level(event) and event.key not in subject.told_at:
+            return True
+        at = self._unstable_at  # of a restless run that is said once
+        return not at_once(event) and at is not None and 0.0 <= now - at < self.options.calm_s
 
     def _is_cooling(self, subject: Subject, event: Event, now: float) -> bool:
         told_at = subject.told_at.get(event.key)

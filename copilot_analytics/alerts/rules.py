@@ -150,6 +150,18 @@ def says_stop(event: Event) -> bool:
     return (event.kind, event.key) == ("finding", "loss_nan")
 
 
+def says_level(event: Event) -> bool:
+    """Tell whether an event says that nothing is left to gain: a plateau, or convergence.
+
+    Examples
+    --------
+    >>> from copilot_analytics.events import Event
+    >>> says_level(Event("phase", "CONVERGED", 1, None, 1, ""))
+    True
+    """
+    return trouble_of(event) == "plateau" or (event.kind, event.key) == ("phase", "CONVERGED")
+
+
 def outranks(higher: Event, lower: Event) -> bool:
     """Tell whether one open event makes another not worth telling.
 

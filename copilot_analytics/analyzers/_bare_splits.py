@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from copilot_analytics.run import Run
     from copilot_analytics.schema import Direction
 
-BARE_SPLIT = re.compile(r"(?i)va|vl|val|valid|validation|dev|eval|test")
+BARE_SPLIT = re.compile(r"(?i)va|vl|val|valid|validation|dev|eval|test|(?:held|hold)[-_]?out")
 """A name that is nothing but a split."""
 
 _TRAINED = frozenset({"tr", "trn", "train", "training"})

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from copilot_analytics.analyzers._guessing import guessed_among, worse_than_guessing
+from copilot_analytics.analyzers._guessing import (
+    NEAR_CHANCE,
+    guessed_among,
+    worse_than_guessing,
+)
 from copilot_analytics.analyzers._judged import judged_series
-from copilot_analytics.analyzers._plan import planned_end
+from copilot_analytics.analyzers._plan import began_before, planned_end
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.metric import MainMetric, MetricAnalyzer
@@ -22,14 +26,12 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 50
 SHARE_OF_PLAN = 0.05
-NEAR_CHANCE = 0.02
 _FEWEST_EVALS = 5
 _FEWEST_OF_BOTH = 10
 _FEWEST_UNKNOWN = 200
 _FLAT = 0.01
 _LEARNED = 0.02
 _SHARE_IF_FEW = 0.3
-_MOST_BEFORE = 10  # intervals between records before the first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def dead_run(run: Run, results: Results) -> Dead | None:
     if not judged and main.n >= 2 and run.last_step >= _SHARE_IF_FEW * (planned or math.inf):
         # Few evaluations say less than many, so the loss must stand stiller for longer.
         judged, moved = True, _FLAT * abs(start)
-    enough = rows >= _FEWEST_UNKNOWN and judged and not _goes_on(run)
+    enough = rows >= _FEWEST_UNKNOWN and judged and not began_before(run.train_log.step)
     if enough and flat and not learned and abs(start - now) <= moved and start > 0:
         return Dead(start, now, None, moved, rows, main.n)
     return None
@@ -137,12 +139,6 @@ def why_dead(run: Run, main: MainMetric) -> str:
     if worse_than_guessing(run, main) is not None:
         return "all evaluations are those of guessing"
     return "the loss never fell by more than noise"
-
-
-def _goes_on(run: Run) -> bool:
-    """Tell whether the log begins in the middle of a training, whose loss has fallen before."""
-    first, second = run.train_log.step[:2].tolist()
-    return bool(first > _MOST_BEFORE * max(second - first, 1))
 
 
 def _classes(run: Run, main: MainMetric, level: float | None) -> int | None:

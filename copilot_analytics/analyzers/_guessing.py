@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats
     from copilot_analytics.run import Run
 
+NEAR_CHANCE = 0.02
 _FEWEST_EVALS = 5
+_FEWEST_IF_LITTLE = 10  # what learns late stands there too at first
 _MOST_CLASSES = 10  # a lower accuracy lies near that of guessing among some number of classes
 _NEAR = 0.1
 _NEAR_BOTH = 0.2  # where the loss says so too: one class of a small set may be larger by as much
+_ONE_CLASS = (0.5, 2.0)  # times 1 / K, where one class is said to all
 _MOST_NATS = 10.0
 _MOST_ABOVE = 1.3  # the best of several evaluations is a lucky one, and luck counts for more
 _MOST_ABOVE_RARE = 2.0  # where each class is rare
 _RARE = 50
 _FAR = 3.0
+_LITTLE = 1.25  # times ln K: what has learned to be right as seldom as that has a higher loss
 _JUMP = 0.15
 
 
@@ -33,11 +37,13 @@ class Guessing(NamedTuple):
     """What shows that a model is worse than guessing.
 
     `classes` is the number of classes, by the log or by the accuracy, `chance` the loss of guessing
-    among them, `level` the median of the training loss, and `evals` how many evaluations show it.
+    among them, `first` the first training loss, `level` the median of all, and `evals` how many
+    evaluations show it.
     """
 
     classes: int
     chance: float
+    first: float
     level: float
     evals: int
 
@@ -45,9 +51,11 @@ class Guessing(NamedTuple):
 def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     """Return what shows that all evaluations are those of guessing; None if they are not.
 
-    The accuracy is that of guessing in all evaluations, and the training loss has never been below
-    the cross-entropy of guessing, ln K, and mostly stood at more than three times as much. What
-    learns slowly is spared: its loss is steady and gets better from most evaluations to the next.
+    The accuracy is that of guessing in all evaluations, and the training loss stays above the
+    cross-entropy of guessing, ln K: by little, or by more than three times as much. Between the
+    two lies what is right as seldom among classes of which the log does not tell the number, such
+    as words. What learns slowly is spared: its loss is steady and gets better from most evaluations
+    to the next.
 
     Parameters
     ----------
@@ -62,21 +70,33 @@ def worse_than_guessing(run: Run, main: MainMetric) -> Guessing | None:
     middle = float(np.median(accuracy))
     if middle <= 0.0:
         return None
-    classes = run.meta.num_classes or round(1.0 / middle)
-    if classes < 2 or (run.meta.num_classes is None and classes > _MOST_CLASSES):
-        return None
-    if abs(classes * middle - 1.0) > _NEAR or classes * float(accuracy.max()) > _luckiest(classes):
-        return None
     column = total_loss(run.train_log)
     loss = run.train_series(column).value if column is not None else np.empty(0)
     loss = loss[np.isfinite(loss)]
+    declared, level = run.meta.num_classes, float(np.median(loss)) if len(loss) else 0.0
+    classes = declared or min(round(1.0 / middle), _MOST_CLASSES)
+    if classes < 2 or len(loss) < _FEWEST_EVALS:
+        return None
     chance = math.log(classes)
-    if len(loss) < _FEWEST_EVALS or float(loss.min()) < chance:
+    little = level < _LITTLE * chance
+    off = abs(classes * middle - 1.0)
+    if little and main.n < _FEWEST_IF_LITTLE:
         return None
-    level = float(np.median(loss))
-    if level < _FAR * chance or (_gets_better(_at_evals(run, loss)) and not _is_erratic(loss)):
+    if off > (_NEAR_BOTH if little else _NEAR):
         return None
-    return Guessing(classes, chance, level, main.n)
+    if classes * float(accuracy.max()) > _luckiest(classes):
+        return None
+    lowest = float(loss.min())
+    if little:
+        if level < (1.0 + NEAR_CHANCE) * chance and loss[0] < _FAR * chance:
+            return None  # as where nothing trains at all
+        parts = np.array_split(loss, _FEWEST_EVALS)
+        lowest = min(float(np.median(part)) for part in parts) + NEAR_CHANCE * chance
+    if lowest < chance or not (little or declared or level >= _FAR * chance):
+        return None
+    if _gets_better(_at_evals(run, loss)) and (little or not _is_erratic(loss)):
+        return None
+    return Guessing(classes, chance, float(loss[0]), level, main.n)
 
 
 def accuracies(run: Run, main: MainMetric) -> Floats | None:
@@ -126,7 +146,13 @@ def guessed_among(run: Run, main: MainMetric, loss: float) -> int | None:
     if accuracy is None or not 0.0 < loss < _MOST_NATS:
         return None
     classes = round(math.exp(loss))
-    if classes < 2 or abs(classes * float(np.median(accuracy)) - 1.0) > _NEAR_BOTH:
+    if classes < 2:
+        return None
+    if np.ptp(accuracy) == 0.0:
+        if not _ONE_CLASS[0] <= classes * float(accuracy[0]) <= _ONE_CLASS[1]:
+            return None
+        return classes
+    if abs(classes * float(np.median(accuracy)) - 1.0) > _NEAR_BOTH:
         return None
     if classes * float(accuracy.max()) > _luckiest(classes):
         return None

@@ -37,7 +37,10 @@ def hopeless(run: Run, results: Results) -> tuple[str, str] | None:
     if lost and health.since_step is not None:
         log = run.train_log
         newest = log.step[-_MOST_ROWS:]
-        rows = int(np.count_nonzero(newest >= health.since_step))
+        began = health.since_step
+        if health.state == "exploded" and health.last_good_step is not None:
+            began = min(began, health.last_good_step + 1)  # it may have gone up for long before
+        rows = int(np.count_nonzero(newest >= began))
         needed = _NAN_ROWS
         if health.state != "nan":
             share_of_all = _RISEN_SHARE if health.state == "rising" else _LOST_SHARE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,8 @@ from copilot_analytics.analyzers.metric import Tie
 from copilot_analytics.stats.checkpoints import tie_set
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from copilot_analytics.analyzers.metric import MainMetric
     from copilot_analytics.records import Record
     from copilot_analytics.run import Run
@@ -77,6 +80,10 @@ class Saved:
 
     def at(self, tie: Tie, spacing: float | None) -> str | None:
         """Return the checkpoint of an evaluation, one saved for being the best first."""
+        return next(iter(self.all_at(tie, spacing)), None)
+
+    def all_at(self, tie: Tie, spacing: float | None) -> list[str]:
+        """Return the checkpoints of an evaluation, one saved for being the best first."""
         paths = list(self.by_step.get(tie.step, ()))
         if not paths and self.by_step and spacing is not None:
             # Some logs count the step before or after; evaluations are much further apart.
@@ -85,9 +92,7 @@ class Saved:
                 paths = self.by_step.get(tie.step - away) or self.by_step.get(tie.step + away) or []
                 if paths:
                     break
-        if not paths:
-            return None
-        return max(paths, key=lambda path: self.paths[path][1])
+        return sorted(paths, key=lambda path: not self.paths[path][1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,14 @@ def keepers_until(
         kept = [one for one in kept if one.tie.step in steps[tied]] or kept[:1]
     if kept or not len(early):
         return kept
-    at = int(early[np.argmax(values if direction == "max" else -values)])
-    step, value, line = int(series.step[at]), float(series.value[at]), int(series.line[at])
-    tie = Tie(step, run.epoch_of(step), value, line)
+    tie = next(ranked(run, main, good))
     return [Keeper(tie, saved.at(tie, eval_spacing(run)))]
+
+
+def ranked(run: Run, main: MainMetric, until: float = math.inf) -> Iterator[Tie]:
+    """Yield the evaluations up to a step from the best to the worst, of equals the earlier."""
+    series = judged_series(run, main.name or "")
+    for at in np.argsort(series.value if main.direction == "min" else -series.value, kind="stable"):
+        step, value, line = int(series.step[at]), float(series.value[at]), int(series.line[at])
+        if step <= until:
+            yield Tie(step, run.epoch_of(step), value, line)

@@ -23,12 +23,15 @@ class LrRise:
         First record with a higher rate.
     before, after
         The rate that had stood, and the highest since.
+    until
+        Step of the highest; the first record of the rise by default.
     """
 
     step: int
     line: int
     before: float
     after: float
+    until: int = -1
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class Stands:
     ----------
     rise
         The newest rise; None if there was none.
+    rows
+        For how many records the newest rate stood that stood for long.
 
     Examples
     --------
@@ -52,7 +57,7 @@ class Stands:
     >>> stands, run = Stands(), Run.from_records(records)
     >>> stands.follow(run, np.arange(102), np.array(rates), None)
     >>> stands.rise
-    LrRise(step=100, line=100, before=0.001, after=0.7)
+    LrRise(step=100, line=100, before=0.001, after=0.7, until=100)
     """
 
     rise: LrRise | None = None
@@ -60,6 +65,7 @@ class Stands:
     _since: tuple[int, int] = (0, 0)  # row, step
     _stood: float = math.nan  # the newest rate that stood for long
     _left: tuple[int, int] = (0, 0)  # step, line of the first record after it
+    rows: int = 0
 
     def begin_segment(self) -> None:
         """Forget the rates before a resume, which may begin with another one."""
@@ -84,9 +90,10 @@ class Stands:
             here, now = int(row[at]), float(rate[at])
             if self._rate > 0.0 and self._is_long(run, here, per_epoch):
                 self._stood, self._left = self._rate, (int(log.step[here]), int(log.line[here]))
+                self.rows = here - self._since[0]
             self._rate, self._since = now, (here, int(log.step[here]))
             if now >= _TIMES * self._stood:
-                self._rises_to(now)
+                self._rises_to(now, int(log.step[here]))
 
     def _is_long(self, run: Run, row: int, per_epoch: float | None) -> bool:
         rows, steps = row - self._since[0], int(run.train_log.step[row]) - self._since[1]
@@ -97,12 +104,12 @@ class Stands:
         planned = run.planned_steps
         return steps > _SHARE * planned if planned else rows >= _ROWS
 
-    def _rises_to(self, rate: float) -> None:
+    def _rises_to(self, rate: float, until: int) -> None:
         step, line = self._left
         if self.rise is None or self.rise.step != step:
-            self.rise = LrRise(step, line, self._stood, rate)
+            self.rise = LrRise(step, line, self._stood, rate, until)
         elif rate > self.rise.after:
-            self.rise = replace(self.rise, after=rate)
+            self.rise = replace(self.rise, after=rate, until=until)
 
 
 def rise_behind(rise: LrRise | None, since: int | None, good: int | None) -> LrRise | None:
@@ -120,11 +127,16 @@ def rise_behind(rise: LrRise | None, since: int | None, good: int | None) -> LrR
     >>> rise = LrRise(1000, 100, 0.001, 0.7)
     >>> rise_behind(rise, 1010, 990) is rise, rise_behind(rise, 3000, 2990)
     (True, None)
+
+    It may rise for long before something breaks.
+
+    >>> rise_behind(LrRise(1000, 100, 0.001, 0.7, until=3500), 3000, 2990) is None
+    False
     """
     if rise is None or since is None or rise.step > since:
         return None
     between = good is not None and good < rise.step
-    return rise if between or since - rise.step <= _LATELY * since else None
+    return rise if between or since - max(rise.step, rise.until) <= _LATELY * since else None
 
 
 def risen(rise: LrRise, where: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from copilot_analytics.analyzers._course import recent
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._level_return import wander
 from copilot_analytics.analyzers._primary import is_a_return
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class Collapse(NamedTuple):
     first, best, fallen, last
         Evaluations: the first, the best, the first one after the fall and the newest.
     best_step, good_step, since_step, last_step
-        Steps of the best, of the last one before the fall, of the first one after it and of the
-        newest.
+        Steps of the best, of the last one that had lost little, of the first one after the fall
+        and of the newest.
     level, now, averaged
         Means of the best and of the newest evaluations, and of how many each is.
     since_line, line
@@ -81,6 +82,8 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     if main.noise is not None and at >= 1:
         # The fall itself must not count as noise.
         noise = min(noise, float(np.std(np.diff(better[: at + width]))))
+    if returns:
+        noise = max(noise, wander(better[: at + width], width))
     newest = better[-width:]
     lost = best - float(newest.max())
     if best - first <= max(_GAINED * noise, 2.0 * main.delta):
@@ -89,6 +92,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
     if lost <= max(_LOST * (best - first), sigmas * noise, 2.0 * main.delta):
         return None
     fell = int(np.flatnonzero(best - better <= _LOST * lost)[-1])
+    well = int(np.flatnonzero(best - better[: fell + 1] <= _STILL_WELL * lost)[-1])
     sign = 1.0 if main.direction == "max" else -1.0
     top = at + int(np.argmax(better[at : at + width]))
     return Collapse(
@@ -97,7 +101,7 @@ def collapse(run: Run, main: MainMetric) -> Collapse | None:
         float(value[fell + 1]),
         float(value[-1]),
         int(step[top]),
-        int(step[fell]),
+        int(step[well]),
         int(step[fell + 1]),
         int(step[-1]),
         sign * best,
@@ -127,7 +131,8 @@ def return_is_down(run: Run, main: MainMetric) -> bool:
     better = value if main.direction == "max" else -value
     level = np.convolve(better[:-_DIP], np.full(_EPISODES, 1.0 / _EPISODES), "valid")
     gained = float(level.max() - level[0])
-    noise = float(np.std(np.diff(better[: int(np.argmax(level)) + _EPISODES])))
+    until = better[: int(np.argmax(level)) + _EPISODES]
+    noise = max(float(np.std(np.diff(until))), wander(until, _EPISODES))
     lost = float(level.max() - better[-_DIP:].max())
     return gained > _GAINED * noise / math.sqrt(_EPISODES) and lost > _LOST * gained
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._level_return import wander
 from copilot_analytics.analyzers._pace import gain_in_words
 from copilot_analytics.analyzers._phase_kinds import IMPROVING, Phase
+from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.analyzers.trend import epoch_or_stand_in
 from copilot_analytics.findings import Evidence
 from copilot_analytics.wording import place
@@ -80,6 +82,8 @@ class Gain:
         n = min(max(4, math.ceil(0.2 * len(better))), 40, len(better) // 2)
         new, old = better[-n:], better[-2 * n : -n]
         noise = main.noise if main.noise is not None else float(np.std(better[-2 * n :]))
+        if is_a_return(main.name):
+            noise = max(noise, wander(better[-4 * n :], n))
         gained = float(np.mean(new) - np.mean(old))
         error = max(noise, 1e-12) * math.sqrt(2.0 / n)
         apart = max(float(step[-n:].mean() - step[-2 * n : -n].mean()), 1e-12)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.analyzers._dead import never_learned, why_dead
 from copilot_analytics.analyzers._diverging import divergence_in_words
+from copilot_analytics.analyzers._guessing import worse_than_guessing
 from copilot_analytics.analyzers._loss_fall import (
     FAST_PCT,
     FAST_SHARE,
@@ -101,6 +102,7 @@ class _Judge:
     over: Overfitting = field(init=False)
     forecast: MetricForecast = field(init=False)
     dead: bool = field(init=False)
+    guesses: bool = field(init=False)
     seen: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ class _Judge:
         self.trend, self.health = of(TrendAnalyzer), of(DivergenceAnalyzer)
         self.over, self.forecast = of(OverfittingAnalyzer), of(ForecastAnalyzer)
         self.dead = never_learned(self.run, self.trend, self.main)
+        self.guesses = self.dead and worse_than_guessing(self.run, self.main) is not None
 
     def outlook(self) -> Outlook:
         """Ask for each phase in the order of urgency."""
@@ -126,7 +129,7 @@ class _Judge:
         if not self._ready(rows, evals):
             seen = Evidence("training records", str(rows), f"{_FEWEST_ROWS}", self._line())
             return self._with(Phase.INITIALIZING, f"{_so_far(rows, evals)} so far", (seen,))
-        if self.over.overfitting:
+        if self.over.overfitting and not self.guesses:
             return self._overfits()
         return self._by_trend()
 
@@ -183,7 +186,7 @@ class _Judge:
 
         words = self.seen = in_words(self.current or Phase.INITIALIZING)
         improving = loss_falls or (gain is not None and gain.grows and gain.worth)
-        improving = improving or self._climbs_only(gain)
+        improving = (improving or self._climbs_only(gain)) and not self.guesses
         spent = self.rate.at_floor and self._over()
         if improving and not spent and self._fast(gain, loss_falls=loss_falls):
             return self._with(Phase.LEARNING_FAST, in_words(Phase.LEARNING_FAST), evidence)

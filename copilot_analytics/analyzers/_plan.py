@@ -11,7 +11,7 @@ from copilot_analytics.analyzers._course import epoch_length
 from copilot_analytics.wording import place
 
 if TYPE_CHECKING:
-    from copilot_analytics.records import Floats, Record
+    from copilot_analytics.records import Floats, Ints, Record
     from copilot_analytics.run import Run
     from copilot_analytics.schedule import Drop
 
@@ -23,6 +23,7 @@ _LAST_TENTH = 0.9
 _BEGINNING = 0.5  # of what comes before the first evaluation
 _OVERDUE = 2.5  # times as far as the first evaluation
 _UNKNOWN_SPACING = 0.03
+_MOST_BEFORE = 10  # intervals between rows before the first one
 
 
 def planned_end(run: Run) -> int | None:
@@ -47,6 +48,19 @@ def planned_end(run: Run) -> int | None:
         if per_epoch is not None:
             planned = round(run.meta.planned_epochs * per_epoch)
     return planned if planned and planned > 0 else None
+
+
+def began_before(steps: Ints) -> bool:
+    """Tell whether a log begins in the middle of a training, by the steps of its rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> began_before(np.array([100, 200])), began_before(np.array([9000, 9100]))
+    (False, True)
+    """
+    first, second = steps[:2].tolist()
+    return bool(first > _MOST_BEFORE * max(second - first, 1))
 
 
 class PrintedEta(NamedTuple):

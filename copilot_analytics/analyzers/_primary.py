@@ -27,6 +27,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("mDice", r"m(ean)?_?dice"),
     ("dice", r"dice"),
     ("IoU", r"iou"),
+    ("F1 of entities", r"^fb1$"),  # conlleval's, beside the accuracy of tokens, most of them none
     (
         "accuracy",
         r"top[-@]?1(?!\d)|prec@?1$|acc(uracy)?_?1$|^acc(uracy)?$|[_/]acc(uracy)?$|acc/mean1|top1_acc",
@@ -54,10 +55,15 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
 )
 _PATTERNS = tuple((title, re.compile(pattern)) for title, pattern in _FAMILIES)
 _LOSS = re.compile(r"loss")
+_WHOLE_LOSSES = frozenset(
+    {"loss", "val_loss", "valid_loss", "eval_loss", "validation_loss", "test_loss"}
+)
 # How many tokens are guessed, and how far the answers that were chosen are told from those that
 # were rejected (TRL), which the loss sums up; the Trainer keeps the checkpoint of the lowest loss.
+# So is the error of DETR: that of the boxes which happen to be matched.
 _SUMMED_UP_BY_LOSS = re.compile(
-    r"(^|[/_])((rewards|logps|logits)/(accuracies|margins|chosen|rejected)|(mean_)?token_acc(uracy)?)$"
+    r"(^|[/_])(class_error|(mean_)?token_acc(uracy)?"
+    r"|(rewards|logps|logits)/(accuracies|margins|chosen|rejected))$"
 )
 _RETURN = re.compile(r"reward|return|ep_?(rew|ret)", re.IGNORECASE)
 _PART = re.compile(
@@ -111,7 +117,7 @@ def rank_of(name: str, names: Sequence[str]) -> tuple[int, int, int]:
     if _SUMMED_UP_BY_LOSS.search(key):
         return 55, part, place
     if _LOSS.search(key):
-        exact = tail in {"loss", "val_loss", "valid_loss", "eval_loss", "validation_loss"}
+        exact = tail in _WHOLE_LOSSES
         return 50, part + (0 if exact else 1), place
     for rank, (_, pattern) in enumerate(_PATTERNS):
         if pattern.search(tail) or (tail != key and pattern.search(key)):

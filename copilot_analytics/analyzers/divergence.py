@@ -300,11 +300,11 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
                 state="exploded",
                 since_step=gone.step,
                 since_line=gone.line,
-                last_good_step=gone.last_good,
+                last_good_step=self._last_good(gone.last_good),
                 level=float(np.median(since[-RUN:])),
                 threshold=gone.threshold,
                 before=gone.usual if math.isfinite(gone.usual) else None,
-                peak=gone.peak,
+                peak=max([gone.peak, *since[np.isfinite(since)].tolist()]),
             )
         risen = self._risen
         if risen is None:
@@ -318,11 +318,17 @@ class DivergenceAnalyzer(Analyzer[Divergence]):
             despite_evals=risen.despite_evals,
             since_step=risen.step,
             since_line=risen.line,
-            last_good_step=risen.step,
+            last_good_step=self._last_good(risen.step) if lost else risen.step,
             level=risen.now,
             threshold=risen.best,
             averaged=risen.averaged,
         )
+
+    def _last_good(self, step: int | None) -> int | None:
+        """Return the last step before all that went wrong: a jump may end what long went up."""
+        risen = None if self._risen is None or self._risen.despite_evals else self._risen.step
+        lost = None if self._collapse is None else self._collapse.good_step
+        return min((one for one in (step, risen, lost) if one is not None), default=None)
 
 
 ANALYZER = DivergenceAnalyzer

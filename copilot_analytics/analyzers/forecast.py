@@ -22,6 +22,7 @@ from copilot_analytics.stats.forecast import (
     Forecast,
     Predictive,
     forecast,
+    left_out,
     planned_steps,
 )
 from copilot_analytics.stats.shares import least_rounded
@@ -253,7 +254,7 @@ class ForecastAnalyzer(Analyzer[MetricForecast]):
             delta=main.delta,
             expected_gain=float(found.expected_gain),
             made_at_step=main.last_step,
-            notes=_limits(run, rate, planned, found.notes),
+            notes=(*_limits(run, rate, planned, found.notes), *_not_finite(run, main.name)),
             ahead=found,
         )
 
@@ -281,6 +282,11 @@ def _distinct(run: Run, name: str) -> tuple[Floats, Floats]:
         step, last = np.unique(step[::-1], return_index=True)
         value = value[::-1][last]
     return step, value
+
+
+def _not_finite(run: Run, name: str) -> tuple[str, ...]:
+    """Say how many evaluations the forecast never saw."""
+    return left_out(int(np.count_nonzero(~np.isfinite(run.eval_series(name).value))))
 
 
 def _newest(step: Floats, value: Floats, direction: str) -> tuple[Floats, Floats, bool]:

@@ -232,11 +232,13 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             gradual = schedule.gradual(planned, per_epoch)
         falls = self._falls_smoothly()
         warming = self._warms_up(run, now, per_epoch)
-        restart = self._next_restart(run, per_epoch)
+        due, end = self._next_restart(run, per_epoch), planned_end(run)
+        last_cycle = due is not None and end is not None and due >= _ALMOST_DONE * end
+        restart = None if last_cycle else due
         # A declared schedule of a shape that is not known here is judged by what the log shows.
         shaped = schedule is not None and schedule.is_known
         floor = self._at_floor(run, now, shaped, next_drop, gradual)
-        decays = gradual is not None or (not shaped and falls)
+        decays = gradual is not None or last_cycle or (not shaped and falls)
         gaps: tuple[NotJudged, ...] = ()
         if not known and column is None:
             why = "the log has neither a learning rate nor a schedule"
@@ -258,14 +260,12 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
         )
 
     def _next_restart(self, run: Run, per_epoch: float | None) -> int | None:
-        """Return where the next cycle begins, if that is well before the end."""
-        schedule, planned = run.meta.schedule, planned_end(run)
+        """Return where the next cycle begins, or would."""
+        schedule = run.meta.schedule
         if schedule is not None and schedule.is_known:
-            at = schedule.next_restart(run.last_step, per_epoch)
-        else:
-            due = next_restart(self._course.step, self._course.value)
-            at = None if due is None else round(due)
-        return None if at is None or (planned and at >= _ALMOST_DONE * planned) else at
+            return schedule.next_restart(run.last_step, per_epoch)
+        due = next_restart(self._course.step, self._course.value)
+        return None if due is None else round(due)
 
     def _warms_up(self, run: Run, now: float | None, per_epoch: float | None) -> bool | None:
         schedule, step = run.meta.schedule, run.last_step
@@ -282,7 +282,8 @@ class LearningRateAnalyzer(Analyzer[LearningRate]):
             return False
         progress = run.progress
         early = progress is None or progress < _LATEST_WARM_UP
-        return early and self._stands.rise is None and self._rising(run)
+        stood = self._stands.rows >= max(_ROWS_OF_A_STAND, _STAND * len(run.train_log))
+        return early and not stood and self._stands.rise is None and self._rising(run)
 
     def _rising(self, run: Run) -> bool:
         """Tell whether the rate has only risen so far, and still does."""
@@ -363,6 +364,7 @@ _STAIR = 1.5  # the steps of a linear decay are equal, those of a cosine or a po
 _RISES_OVER = 6
 _EPOCHS_OF_WARM_UP = 2
 _MOST_DROPS = 200
+_ROWS_OF_A_STAND, _STAND = 8, 0.1  # of a rate that stood first: a warm-up begins with the run
 _LATEST_WARM_UP = 0.45
 _ALMOST_DONE = 0.97
 _LOW = 0.2

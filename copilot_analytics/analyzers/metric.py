@@ -204,14 +204,14 @@ class MetricAnalyzer(Analyzer[MainMetric]):
         wanted = self.options.metric
         if wanted is None or matching(wanted, run.metric_names) is not None:
             return
-        there = ", ".join(run.metric_names) or "no evaluation metrics at all"
+        there = ", ".join(run.metric_names) or f"no evaluation metrics at all{_of_training(run)}"
         msg = f"no metric {wanted!r} in the log; it has: {there}. Name one of these with --metric"
         raise UnknownMetricError(msg)
 
     def _judge(self, run: Run) -> MainMetric:
         names = run.metric_names
         if not names:
-            why = "the log holds no evaluations"
+            why = f"the log holds no evaluations{_of_training(run)}"
             if len(run.eval_log):
                 why = "the evaluations of the log hold no numbers"
             return MainMetric(not_judged=(NotJudged("metric", why),))
@@ -384,3 +384,12 @@ def _name_in_checkpoints(run: Run, known: str) -> str:
         if named and matching(str(named), run.metric_names) is not None:
             return str(named)
     return ""
+
+
+def _of_training(run: Run) -> str:
+    """Name what would be evaluated by, were it not in lines of the training."""
+    names = [name for name in run.train_log.metric_names if direction_of(name)[0] == "max"]
+    if not names:
+        return ""
+    stand = "stands" if len(names) == 1 else "stand"
+    return f" ({', '.join(names[:3])} {stand} in lines of the training)"

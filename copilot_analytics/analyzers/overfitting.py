@@ -171,10 +171,15 @@ class OverfittingAnalyzer(Analyzer[Overfitting]):
         noise = self._noise(bad)
         if noise is None:
             return None
+        # Beside the level of what no model explains, all that was ever gained may be little.
+        known = self._now.column == name
+        surely = since >= _LASTING and mann_kendall(bad[at + _MEAN :]).z > _SURELY_RISING_Z
+        lasts = surely or (known and since >= _LASTING)
         low, high = np.quantile(bad, (0.02, 0.98))
         share = _SHARE * float(high - low)
         if direction == "min" and name != "" and float(value.min()) > 0:
-            share = max(share, _GENERALISATION_LOSS * float(abs(means[at])))
+            far = _GENERALISATION_LOSS * float(abs(means[at]))
+            share = max(share, min(far, _LASTING_SHARE * float(high - low)) if lasts else far)
         if not lost > max(_SIGMAS * noise, share):
             return None
         after = bad[at + _MEAN // 2 :]
@@ -238,6 +243,9 @@ _SIGMAS = 3.0
 _SHARE = 0.05
 _GENERALISATION_LOSS = 0.05
 _RISING_Z = 1.3
+_LASTING = 40
+_LASTING_SHARE = 0.1
+_SURELY_RISING_Z = 3.0
 
 
 @dataclass(frozen=True, slots=True)

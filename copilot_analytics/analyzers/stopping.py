@@ -13,6 +13,7 @@ from copilot_analytics.analyzers._end import reached_end
 from copilot_analytics.analyzers._hopeless import LOST, after_failure, hopeless, lost_loss
 from copilot_analytics.analyzers._judged import judged_series
 from copilot_analytics.analyzers._keepers import Keeper, Saved, keepers, keepers_until
+from copilot_analytics.analyzers._level_return import is_still_rough
 from copilot_analytics.analyzers._metric_collapse import return_is_down
 from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers._news import news
@@ -308,7 +309,8 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return _Verdict("continue", f"the learning rate still decays; {words}")
         if little_left(run) and self._now.advice != "stop":
             return _Verdict("continue", f"the run is nearly over; {words}")
-        if phases.current not in _TOO_EARLY and self._pays():
+        rough = is_still_rough(run, main, phases)
+        if phases.current not in _TOO_EARLY and self._pays(rough=rough):
             lost, so_long = "", "how long it has been level"
             if over.overfitting and over.by == "metric":
                 so_long = "how long ago its best was"
@@ -317,17 +319,17 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             chance = share(self._gauge.chance)
             if self._gauge.chance < p_gain and chance != share(p_gain):
                 words += f", {chance} counting {so_long}"
-            best = place(main.best_step, main.best_epoch)
-            words += (
-                f"{self._what_it_costs(run, main, ahead)}; the best is {main.best:.5g} of {best}"
-            )
+            words += self._what_it_costs(run, main, ahead)
+            words += f"; the best is {main.best:.5g} of {place(main.best_step, main.best_epoch)}"
             return _Verdict("stop", f"{lost}{words}", core=words)
-        return _Verdict("continue", words + self._not_yet(main, p_gain, phases.current))
+        wait = self._not_yet(main, p_gain, phases.current, rough=rough)
+        return _Verdict("continue", words + wait)
 
-    def _pays(self) -> bool:
+    def _pays(self, *, rough: bool) -> bool:
         """Tell whether stopping pays; advice that was given holds until it clearly does not."""
-        pays = self._gauge.keeps if self._now.advice == "stop" else self._gauge.stops
-        return pays(self._strictness.limit)
+        if self._now.advice == "stop":
+            return self._gauge.keeps(self._strictness.limit)
+        return not rough and self._gauge.stops(self._strictness.limit)
 
     def _what_it_costs(self, run: Run, main: MainMetric, ahead: MetricForecast) -> str:
         """Say why it pays to stop though a gain is no small chance; empty where it is one."""
@@ -341,7 +343,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
         more = "more" if main.direction == "max" else "lower"
         return f"; on average {gain} {more}, too little for {left} at the accepted risk of {risk}"
 
-    def _not_yet(self, main: MainMetric, p_gain: float, phase: Phase) -> str:
+    def _not_yet(self, main: MainMetric, p_gain: float, phase: Phase, *, rough: bool) -> str:
         """Say why so small a chance is no reason to stop yet; empty if it is not small."""
         limit, risk = self._strictness.limit, f"{100 * self._strictness.risk:g} %"
         if p_gain >= _SMALL and self._gauge.price > limit:
@@ -350,7 +352,7 @@ class StoppingAnalyzer(Analyzer[StopAdvice]):
             return f"; {main.n} of {FEWEST_EVALS} evaluations needed to stop by"
         if self._gauge.price > limit:
             return f"; so early that is too much for a risk of {risk}"
-        if phase in _TOO_EARLY:
+        if phase in _TOO_EARLY or rough:
             return "; too early to stop by"
         return "; it must stay so low for another evaluation"
 

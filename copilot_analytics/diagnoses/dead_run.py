@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from copilot_analytics.analyzers._dead import SHARE_OF_PLAN, dead_run
+import numpy as np
+
+from copilot_analytics.analyzers._course import total_loss
+from copilot_analytics.analyzers._dead import SHARE_OF_PLAN, Dead, dead_run
 from copilot_analytics.analyzers._guessing import worse_than_guessing
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
@@ -38,9 +41,11 @@ class DeadRun(Diagnosis):
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while nothing was learned."""
+        if (guesses := self._guesses(run, results)) is not None:
+            return guesses
         dead = dead_run(run, results)
         if dead is None:
-            return self._guesses(run, results)
+            return None
         at = last_line(run.train_log)
         moved = Evidence(
             "change of the training loss since its start", f"{dead.start - dead.now:.3g}",
@@ -65,12 +70,20 @@ class DeadRun(Diagnosis):
             title,
             "Neither the loss nor an evaluation improved by more than noise since the beginning.",
             evidence,
-            stop_and(
-                results,
-                "try to overfit a single batch: check labels, that parameters are passed to the "
-                "optimizer and are not frozen, and the learning rate.",
-            ),
+            stop_and(results, _CREEPS if self._never_higher(run, dead) else _SINGLE_BATCH),
         )
+
+    @staticmethod
+    def _never_higher(run: Run, dead: Dead) -> bool:
+        """Tell whether the loss was that of guessing from its first record on.
+
+        A rate that is too high throws it up before what is left guesses.
+        """
+        column = total_loss(run.train_log)
+        if dead.chance is None or column is None:
+            return False
+        loss = run.train_series(column).value
+        return bool(np.nanmax(loss) <= dead.chance + 2.0 * dead.moved)
 
     def _guesses(self, run: Run, results: Results) -> Finding | None:
         """Return the finding of a run that is worse than guessing all along."""
@@ -82,14 +95,17 @@ class DeadRun(Diagnosis):
         if guess is None:
             return None
         at = last_line(run.train_log)
+        beyond = f"Guessing alone has a loss of {guess.chance:.3g}, and {health.column} stays above"
+        if guess.first > _GIANT * guess.chance:
+            beyond += f" since it began with {guess.first:.3g}"
         return Finding(
             self.name,
             Severity.WARNING,
             None,
             f"all {guess.evals} evaluations are those of guessing among {guess.classes} classes, "
             f"and {health.column} is mostly around {guess.level:.3g}",
-            f"Guessing alone has a loss of {guess.chance:.3g}, which the training loss was never "
-            f"below; the best {main.name} is {main.best:.4g}.",
+            f"{beyond}: the learning rate is probably far too high. The best {main.name} is "
+            f"{main.best:.4g}.",
             (
                 Evidence(
                     f"median of {health.column}",
@@ -105,5 +121,16 @@ class DeadRun(Diagnosis):
             ),
         )
 
+
+_GIANT = 3.0  # times the loss of guessing
+_SINGLE_BATCH = (
+    "try to overfit a single batch: check labels, that parameters are passed to the optimizer and "
+    "are not frozen, and the learning rate."
+)
+_CREEPS = (
+    "check that parameters are passed to the optimizer and are not frozen, then try a learning "
+    "rate ten and a hundred times as high, since it is probably far too low; if that does not "
+    "help, try to overfit a single batch and check labels."
+)
 
 DIAGNOSIS = DeadRun()

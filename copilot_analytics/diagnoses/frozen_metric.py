@@ -45,6 +45,7 @@ class FrozenMetric(Diagnosis):
     """
 
     name: ClassVar[str] = "frozen_metric"
+    superseded_by: ClassVar[str] = "steps_skipped"
     needs = (MetricAnalyzer, DivergenceAnalyzer)
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from copilot_analytics.analyzers._hopeless import LOST
+from copilot_analytics.analyzers._metric_scale import difference_text
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
 from copilot_analytics.analyzers.metric import MetricAnalyzer
@@ -42,19 +43,21 @@ class OverfittingFound(Diagnosis):
         spent = f"{over.best:.4g} to {over.now:.4g}" if over.best is not None else "its best"
         # With a main metric its best checkpoint is the one to use, whatever the loss prefers.
         main = results.of(MetricAnalyzer)
+        scale = main.scale if over.column == main.name else "other"
+        lost, bound = (difference_text(part, scale) for part in (over.lost, 3 * over.noise))
         use = f"Use the checkpoint near {since}. " if main.name is None else ""
         ended = results.of(LifecycleAnalyzer).status in ENDED
         return Finding(
             self.name,
             Severity.WARNING,
             over.since_step,
-            f"overfitting: {over.column} got worse since {since}, from {spent}",
+            f"overfitting: {over.column} got worse by {lost} since {since}, from {spent}",
             "The training loss held or fell meanwhile, so the model learns the training set.",
             (
                 Evidence(
                     f"{over.column} got worse since its best, mean of 4 evaluations",
-                    f"{over.lost:.4g}",
-                    f"3 × noise = {3 * over.noise:.4g}",
+                    lost,
+                    f"3 × noise = {bound}",
                     (*lines(over.since_line), *last_line(run.eval_log)),
                 ),
             ),

@@ -31,6 +31,7 @@ class ResumeDamage(Diagnosis):
     headline: ClassVar[str] = "RESUME LOST SOMETHING"
     needs = (LearningRateAnalyzer,)
     holds_for: ClassVar[int] = 2
+    superseded_by: ClassVar[str] = "resume_not_loaded"
 
     def check(self, run: Run, results: Results) -> Finding | None:
         """Return the finding while the level is raised since the last resume."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from copilot_analytics.analyzers._foretold import may_drop_soon
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._level_return import is_still_rough
 from copilot_analytics.analyzers._metric_collapse import return_is_down
 from copilot_analytics.analyzers._plan import little_left, planned_end
+from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.analyzers.forecast import ForecastAnalyzer, MetricForecast
 from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
@@ -42,6 +44,7 @@ class TruePlateau(Diagnosis):
     trouble: ClassVar[Trouble | None] = "plateau"
     headline: ClassVar[str] = "PLATEAU DETECTED"
     reason: ClassVar[Reason] = "explanation"
+    superseded_by: ClassVar[str] = "steps_skipped"
     needs = (
         PhaseAnalyzer,
         ForecastAnalyzer,
@@ -54,7 +57,20 @@ class TruePlateau(Diagnosis):
     counted_in: ClassVar[Literal["look", "eval"]] = "eval"
 
     def check(self, run: Run, results: Results) -> Finding | None:
-        """Return the finding while the plateau lasts."""
+        """Return the finding while the plateau lasts, and a gain is not likely."""
+        return self._found(run, results, unlikely=True)
+
+    def still(self, run: Run, results: Results, told: Finding) -> Finding | None:
+        """Return the finding of a level return until the plateau is over.
+
+        The forecast takes the noise of returns for independent, and so it swings with them.
+        """
+        name = results.of(MetricAnalyzer).name
+        if name is None or not is_a_return(name):
+            return None
+        return self._found(run, results, unlikely=False)
+
+    def _found(self, run: Run, results: Results, *, unlikely: bool) -> Finding | None:
         phases, rate = results.of(PhaseAnalyzer), results.of(LearningRateAnalyzer)
         span = _flat_stretch(phases, decayed=rate.decays_to_end or bool(rate.drops))
         if span is None:
@@ -67,7 +83,7 @@ class TruePlateau(Diagnosis):
         evidence = list(phases.evidence[:2])
         words = "what going on is worth cannot be told from the evaluations"
         if ahead.p_gain is not None:
-            if ahead.p_gain >= _LIKELY:
+            if unlikely and ahead.p_gain >= _LIKELY:
                 return None
             words = f"a gain of {main.delta_text} has a chance of {share(ahead.p_gain)}"
             evidence.append(
@@ -130,6 +146,8 @@ def _worth_a_warning(run: Run, results: Results, ahead: MetricForecast) -> bool:
     rate = results.of(LearningRateAnalyzer)
     main = results.of(MetricAnalyzer)
     if awaits_a_drop(run, rate, main) or return_is_down(run, main):
+        return False
+    if is_still_rough(run, main, results.of(PhaseAnalyzer)):
         return False
     if may_drop_soon([drop.step for drop in rate.drops], run.last_step, planned_end(run)):
         return False

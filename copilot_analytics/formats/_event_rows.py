@@ -67,6 +67,8 @@ class EventRows:
         if not len(scalars.event):
             return
         starts, steps = self._cut(scalars)
+        if not starts:
+            return
         whole = Scalars._make(map(np.concatenate, zip(self._open, scalars, strict=True)))
         self._open = Scalars._make(column[starts[-1] :] for column in whole)
         self._open_step = steps[-1]
@@ -82,7 +84,7 @@ class EventRows:
         """Return where rows begin, the open one being the first, and their steps.
 
         What a trainer writes in one go has one step, also if that counts something else. Times
-        among results are those of the evaluation, and count for nothing.
+        among results are those of the evaluation, and count for nothing, as repetitions do.
         """
         held = len(self._open.event)
         seen = set(self._open.tag.tolist())
@@ -91,12 +93,13 @@ class EventRows:
         places = self._place
         places.know(self._tags)
         last, is_time = places.last, [tag.name in _TIMES for tag in self._tags]
+        is_repeated = [tag.role == "repetition" for tag in self._tags]
         said, of_result = self._said
         pairs = zip(scalars.step.tolist(), scalars.tag.tolist(), strict=True)
         for number, (step, tag) in enumerate(pairs, held):
             if step != said:
                 said, of_result = step, False
-            if of_result and is_time[tag]:
+            if (of_result and is_time[tag]) or is_repeated[tag]:
                 scalars.tag[number - held] = _OF_NO_TAG
                 continue
             if step != now or tag in seen or not starts:

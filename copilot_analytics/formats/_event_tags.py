@@ -14,7 +14,7 @@ from copilot_analytics.formats._splits import split_of
 if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
 
-Role = Literal["metric", "epoch", "progress", "nothing"]
+Role = Literal["metric", "epoch", "progress", "nothing", "repetition"]
 
 _LOSSES = frozenset(
     "loss train/loss train_loss loss/train training/loss training_loss loss/training total_loss"
@@ -40,6 +40,7 @@ _COUNTERS = frozenset(
     "iter iteration step global_step train/global_step trainer/global_step".split()
 )
 _NO_METRICS = frozenset({"hp_metric", "_hparams_/session_start_info"})
+_SAID_TWICE = re.compile(r"evaluation_\w{1,80}_vs_iterations")  # by Keras, beside `epoch_…`
 _RESULT = re.compile(
     r"(?:^|[/_ ])(?:m?AP(?:\d|[@_.]\d|[-_.:\d]*$|[sml]$)"
     r"|(?:NDS|PCK|NME|mIoU|aAcc|mAcc|mDice|mFscore)$)"
@@ -64,7 +65,8 @@ class Tag:
     split
         Where it was measured.
     role
-        ``epoch`` counts whole epochs, ``progress`` fractions of them; ``nothing`` is no metric.
+        ``epoch`` counts whole epochs, ``progress`` fractions of them; ``nothing`` is no metric,
+        ``repetition`` one that another tag tells too, at a step that counts something else.
     """
 
     name: str
@@ -113,6 +115,8 @@ class Tags:
         lower = tag.lower()
         if tag in _NO_METRICS or lower in _COUNTERS:
             return Tag(tag, role="nothing")
+        if _SAID_TWICE.fullmatch(tag):
+            return Tag(tag, role="repetition")
         if lower == "epoch":
             return Tag(tag, role="epoch")
         if lower in {"train/epoch", "eval/epoch"}:

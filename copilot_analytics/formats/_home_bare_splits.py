@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._home_readings import Reading
 
 _TRAINED = frozenset("tr trn train training".split())
-_HELD_OUT = frozenset("va vl val valid validation dev eval test testing".split())
+_HELD_OUT = frozenset(
+    "va vl val valid validation dev eval test testing heldout held_out held-out holdout".split()
+)
 _SPLITS = _TRAINED | _HELD_OUT
 _MEASURED = r"\s?[:=]?\s{0,4}[-+]?\d{1,6}\.\d{1,20}(?:e[-+]?\d{1,4})?%?(?![\w.])"
 _TRAIN = rf"(?:{'|'.join(sorted(_TRAINED))}){_MEASURED}"
@@ -30,6 +32,17 @@ _MOST_WORDS = 2  # a level of logging and the split
 def names_the_training(name: str) -> bool:
     """Tell whether a measure is called by the training alone."""
     return name.lower() in _TRAINED
+
+
+def is_a_split_alone(name: str) -> bool:
+    """Tell whether a word that names a split names nothing else.
+
+    Examples
+    --------
+    >>> is_a_split_alone("val"), is_a_split_alone("held_out"), is_a_split_alone("val_mean")
+    (True, True, False)
+    """
+    return "_" not in name or name.lower() in _SPLITS
 
 
 def tells_both(line: str) -> bool:

@@ -29,6 +29,10 @@ _KERAS = re.compile(
 _LEADING = re.compile(
     r"^\s{0,20}\[[=>.]{3,200}\](?P<after>[^\n]{0,1000}?)\s(?P<done>\d{1,12})/(?P<total>\d{1,12})\s*$"
 )
+_WITHIN = re.compile(  # as the backspaces leave it that put the count into the middle
+    r"^\s{0,20}\[[=>.]{2,200} (?P<done>\d{1,12})/(?P<total>\d{1,12}) [=>.]{2,200}\]"
+    r"(?P<after>.{0,1000})"
+)
 _PERCENT = re.compile(
     r"^(?P<title>\s{0,20}[A-Za-z][\w \t]{0,40}:?)\s{1,20}(?P<share>\d{1,3})%\s\|[=#>. -]{3,200}\|"
     r"(?P<after>.{0,4000})"
@@ -268,6 +272,9 @@ def read_frame(line: str, number: int) -> Frame | None:
     >>> frame = read_frame(" [=====>....]  Step: 9ms | Loss: 0.75 | Acc: 70.000% (7/10) 1/2 ", 8)
     >>> frame.done, frame.total
     (1, 2)
+    >>> frame = read_frame(" [===== 3/4 ===>.]  Step: 9ms | Loss: 0.75", 8)
+    >>> frame.done, frame.total
+    (3, 4)
     """
     clock: list[str] = []
     if "%|" in line:
@@ -282,6 +289,11 @@ def read_frame(line: str, number: int) -> Frame | None:
         after = found["after"]
         if _TQDM.search(after):
             after = ""
+    elif line.lstrip(" ")[:2] in {"[=", "[>"}:
+        found = _WITHIN.match(line) or _LEADING.match(line)
+        if found is None:
+            return None
+        title, postfix, after = "", found["after"], ""
     elif "/" in line[:32]:
         found = _KERAS.match(line)
         if found is None:
@@ -292,11 +304,6 @@ def read_frame(line: str, number: int) -> Frame | None:
         if found is None:
             return None
         return Frame(found["title"], int(found["share"]), 100, found["after"], "", number)
-    elif line.lstrip(" ")[:2] in {"[=", "[>"}:
-        found = _LEADING.match(line)
-        if found is None:
-            return None
-        title, postfix, after = "", found["after"], ""
     else:
         return None
     done, total = int(found["done"]), int(found["total"])

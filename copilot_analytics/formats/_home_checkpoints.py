@@ -18,6 +18,10 @@ _SAVED = re.compile(
     r"(?![a-z_])|保存"
 )
 _LOADED = re.compile(r"(?i)(?<![a-z])(?:load|restor|resum)|加载")
+_RESUMED = re.compile(r"(?i)^\W{0,12}(?:(?:training|run)\s(?:is\s)?)?resum(?:ed|ing)\b(?!\s?[:=])")
+_TO_RESUME_AT = re.compile(
+    r"(?i)\b(?P<unit>epoch|step|iter(?:ation)?)s?\W{0,3}(?P<number>\d{1,12})(?![\w.])"
+)
 _OF_A_MODEL = re.compile(
     r"(?i)(?<![a-z])(?:checkpoints?|models?|weights|snapshots?|ckpt|state[ _]dict|parameters)"
     r"(?![a-z])|模型|权重"
@@ -86,6 +90,29 @@ def saved_checkpoint(message: str) -> dict[str, Any] | None:
         facts["best_metric"] = better[1]
     elif OF_THE_BEST.search(message) and len(numbers) == 1:
         facts["best_metric"] = float(numbers[0])
+    return facts
+
+
+def resumed_from(message: str) -> dict[str, Any] | None:
+    """Return from where a line says that training was resumed; None if it says no such thing.
+
+    Examples
+    --------
+    >>> resumed_from("=> Resuming from checkpoint 'out/last.pt' (epoch 17)")
+    {'checkpoint': 'out/last.pt', 'epoch': 17}
+    >>> resumed_from("Training resumed at step 4000")
+    {'step': 4000}
+    >>> resumed_from("resume: out/last.pt") is None
+    True
+    """
+    if len(message) > _LONGEST or _RESUMED.match(message) is None:
+        return None
+    path, place = _PATH.search(message), _TO_RESUME_AT.search(message)
+    if path is None and place is None:
+        return None
+    facts: dict[str, Any] = {} if path is None else {"checkpoint": path["path"].strip("()[],;:")}
+    if place is not None:
+        facts["epoch" if place["unit"].lower() == "epoch" else "step"] = int(place["number"])
     return facts
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.formats._home_row_fields import number_of, numbers_of
 from copilot_analytics.formats._home_vocabulary import base_of, is_bookkeeping, split_in
 from copilot_analytics.records import Block
+from copilot_analytics.schema import direction_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,6 +109,7 @@ class Evaluations:
         self._here_shapes: set[tuple[str, ...]] = set()
         self._place: tuple[int, float | None] = (-1, None)  # step and epoch of that
         self._chosen_by: str | None = None
+        self._best: float | None = None  # the first that was told of that measure
         self._beside_rows = 0  # results that training rows carried along
         self.is_over = False
 
@@ -148,8 +150,10 @@ class Evaluations:
             if self._chain == 1 or numbers[counter] >= _NEARLY_ALL * total:
                 yield from self.release()
 
-    def chosen_by(self, called: str, printed: Sequence[float]) -> str | None:
-        """Return the measure by which checkpoints are kept, the first time that it is certain.
+    def choice(self, called: str, printed: Sequence[float]) -> dict[str, str]:
+        """Return by which measure checkpoints are kept, the first time that it is certain.
+
+        Which way it is better is said too, by the next best, if its name does not tell.
 
         Parameters
         ----------
@@ -160,16 +164,26 @@ class Evaluations:
         """
         if self._held is not None and self._chain == 1:
             self._note(self._held)
-        if self._chosen_by is not None:
-            return None
-        plain = base_of(called)
-        told = (
-            [name for name, number in self._latest.items() if number in printed],
-            [name for name in self._latest if plain and base_of(name) == plain],
-            [n for n, latest in self._latest.items() if any(_rounds(latest, p) for p in printed)],
-        )
-        self._chosen_by = next((names[0] for names in told if len(names) == 1), None)
-        return self._chosen_by
+        chosen = self._chosen_by
+        if chosen is None:
+            plain = base_of(called)
+            told = (
+                [name for name, number in self._latest.items() if number in printed],
+                [name for name in self._latest if plain and base_of(name) == plain],
+                [n for n, last in self._latest.items() if any(_rounds(last, p) for p in printed)],
+            )
+            chosen = self._chosen_by = next((ns[0] for ns in told if len(ns) == 1), None)
+            if chosen is None:
+                return {}
+            self._best = self._latest[chosen]
+            return {"save_best": chosen}
+        latest, best = self._latest[chosen], self._best
+        if best is None or latest == best or direction_of(chosen)[0] is not None:
+            return {}
+        if len(printed) != 1 or not (latest == printed[0] or _rounds(latest, printed[0])):
+            return {}  # of several bests, each may have its own time
+        self._best = None  # one is enough
+        return {"save_best_direction": "max" if latest > best else "min"}
 
     def learn(self, items: Sequence[Item]) -> None:
         """Note the latest measures that training rows carried along."""

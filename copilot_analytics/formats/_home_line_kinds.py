@@ -30,12 +30,15 @@ _TELLING |= {"global", "batch", "num", "total", "l"}
 _ADVERSARIES = frozenset({"g", "d"})  # two networks by their letters, whose losses a line tells
 _RANKED = ("rank", "top", "hit", "r@")
 SECTION = re.compile(
-    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|the|validation|validating|valid"
+    r"(?i)^[^a-z]*(?:(?:start|starting|begin|running|run|doing|now|on|in|the|validation|validating|valid"
     r"|validate|val|dev|test|testing|eval|evaluation|evaluating|evaluate|results?|set|metrics"
     r"|phase|performance|scores?|errors?|report|mode|total|samples?|model|training|train)[^a-z]{1,20}){1,6}$"
 )
 _LENGTH = re.compile(r"\W{0,9}(?:1|one|an|each)\s{1,3}epoch\s{0,3}(?:[:=]|is)\s{0,3}\d")
 """``1 epoch = 2640 batches`` tells how long an epoch is, and heads none."""
+
+_OF_A_TYPE = re.compile(r"\w: precision:\s{0,6}\d{1,3}\.\d\d%; recall:")
+"""``PER: precision: 81.00%; recall: 70.00%; FB1: 75.10  90``: what conlleval tells of a type."""
 
 SETTINGS = "Namespace("
 """What argparse prints around all options of a script."""
@@ -46,17 +49,26 @@ FINAL = re.compile(
     r"|(?:fold\W{0,3}\d{1,3}\s+(?:results?|scores?|best|summary)|cv|oof|cross[ -]validation)\b"
     r"[^\d]{0,40}$|(?:loo)?cv\W{1,3}(?:complete|completed|finished|done)\b)"
 )
+_TAGS = r"\W*(?:\[[\w .:/-]{1,24}\]\W{0,4}){0,3}"  # "[fold 3][model 5] "
 _OUT_OF_PATIENCE = re.compile(
-    r"(?i)\W*(?:early[ -]?stopp|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
-    r"|no improvement\b|.{1,80}? did(?:n't| not) improve\b)"
+    rf"(?i){_TAGS}(?:early[ -]?stop|stopping since\b|stopp(?:ing|ed) (?:training )?early\b"
+    r"|no improvement\b|patience\b|.{1,80}? (?:did not|didn't|has not|hasn't) improve)"
 )
 _END = re.compile(
-    r"(?i)^\W*(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    rf"(?i)^{_TAGS}"
+    r"(?:early[ -]stopp(?:ing|ed)\b(?!.*(?:counter|patience|out of))"
+    r"|early[ -]?stop(?=\W{0,4}(?:$|no\simprovement|triggered|activated|(?:at|after)\s))"
+    r"|early[ -]?stop\W{1,4}ep(?:och)?\W?\d"
+    r"|early[ -]stop\s(?:after|at|in|on)\s(?:(?:epoch|step|iter|iteration)\W{1,3})?\d"
     r"|earlystopp(?:ing|ed)(?:\W{1,3}(?:triggered|activated|stop|at\s(?:epoch|step|iter)))?[^a-z]{0,9}$"
     r"|(?:training\s)?stopp(?:ing|ed)\s(?:training\s)?early\b"
-    r"|no improvement\b[^.;]{0,50}[.,;:]{0,3}\s(?:(?:early[ -])?stopping|stopped|stop)\b"
-    r"|(?:\w{1,30}\s){1,4}did(?:n't|\snot)\simprove\b.{0,100}[.,;:]\s(?:early[ -])?"
-    r"stopp(?:ing|ed)\W*$"
+    r"|(?:early[ -]?stopping\W{1,3})?no improvement\b[^.;]{0,50}[.,;:]{0,3}"
+    r"\s(?:(?:early[ -])?stopping|stopped|stop)\b"
+    r"|(?:\w{1,30}\s){1,4}(?:did not|didn't|has not|hasn't)\simprov\w{1,3}\b"
+    r"(?:[^.;]{0,50}[.,;:!]{0,3}\s(?:early[ -])?stopp(?:ing|ed)\b"
+    r"|.{0,100}[.,;:]\s(?:early[ -])?stopp(?:ing|ed)\W*$)"
+    r"|patience\s(?:limit\s)?(?:was\s)?(?:exceeded|reached|exhausted)(?:\W{0,4}$|\b[^\d]{1,40}\bstop)"
+    r"|reached\b[^.;]{0,60}\b(?:stopping|cancell?ing|stop)\s(?:the\s)?training\b"
     r"|(?:(?:the|model|whole)\s){0,2}(?:training|train|optimi[sz]ation)(?:\s(?:pipeline|process|loop|run|job|is|was|has|have|been|all)){0,3}\s"
     r"(?:successfully\s)?(?:completed?|finished|done|ended|over)\b"
     r"|(?:finished|completed|done)\s(?:the\s)?(?:training|optimi[sz]ation)\b"
@@ -72,15 +84,16 @@ _END = re.compile(
     r"|обучение (?:завершено|окончено)"
     r"|早停(?:触发|机制触发)|触发早停"
     r"|environment solved in \d|(?:environment |task |problem )?solved!"
-    r"|end of training\b\W{0,3}(?:\||$))"
+    r"|(?:the\s)?experiment\s(?:is\s)?(?:completed?|finished|done)\b"
+    r"|end of training\b(?:\W{0,3}(?:\||$)|,))"
 )
 OF_FOLD = re.compile(r"(?i)(?<![a-z])fold\W?\d")
 OF_SAMPLE = re.compile(r"(?i)^\W*(?:image|img|sample|scene|case|subject|patient)[ _#-]?\d")
 _OF_ENDS = tuple(
-    "train stop solved done finish optimi conclu termin final complet fertig 训练 早停"
-    " 학습 훈련 学習 обуч".split()
+    "train stop solved done finish patience experiment optimi conclu termin final complet"
+    " fertig 训练 早停 학습 훈련 学習 обуч".split()
 )
-_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)\W{1,5}")
+_LEVEL = re.compile(r"(?:INFO|DEBUG|WARNING|root)(?::[\w.]{1,60}:|\W{1,5})")
 _LOGGER = re.compile(r"^[\w.]{1,60}\s{1,4}[|-]\s{1,4}")
 
 
@@ -98,6 +111,8 @@ def may_measure(line: str) -> bool:
     lower = line.lower()
     if "epoch" in lower and _LENGTH.match(lower):
         return False
+    if "%; recall:" in lower and _OF_A_TYPE.search(line):
+        return False
     if any(part in lower for part in _INSIDE):
         return True
     words = set(_WORD.findall(lower))
@@ -114,6 +129,8 @@ def says_the_end(message: str) -> bool:
     Examples
     --------
     >>> says_the_end("INFO - Training complete."), says_the_end("Early stopping counter: 3 of 9")
+    (True, False)
+    >>> says_the_end("[EARLY STOP] No improvement"), says_the_end("Early stop patience: 9")
     (True, False)
     """
     return may_say_the_end(message) and _END.match(said_in(message)) is not None
@@ -146,6 +163,8 @@ def said_in(message: str) -> str:
     --------
     >>> said_in("INFO:root:Evaluating on valid."), said_in("| INFO | trainer | Done")
     ('Evaluating on valid.', 'Done')
+    >>> said_in("INFO:__main__:Evaluating"), said_in("INFO: Step: 3")
+    ('Evaluating', 'Step: 3')
     """
     *level, said = _LEVEL.split(message)
     said = said.lstrip(" |-:>=*")

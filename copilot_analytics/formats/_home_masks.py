@@ -54,6 +54,7 @@ def fixed_digits(line: str, reading: Reading) -> list[int]:
     metrics = (metric.parts for metric in reading.metrics)
     spans += [(part.start, part.end) for part in chain(*places, *metrics)]
     free = {place for span in (*spans, *reading.spare) for place in range(*span)}
-    rank = ANY_RANK.match(line)
-    free -= set(range(rank.end() if rank else 0))
+    begin = reading.stamp.message
+    rank = ANY_RANK.match(line, begin)
+    free -= set(range(begin, rank.end() if rank else begin))
     return [place for place, mark in enumerate(line) if mark.isdigit() and place not in free]

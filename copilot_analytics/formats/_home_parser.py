@@ -13,11 +13,12 @@ the pass over a line                  `_home_words`, whose result is a `Reading`
 lines told by a few words             `_home_line_kinds`, `_home_plan`, `_home_checkpoints`
 drops of the learning rate            `_home_schedule`
 how many steps other lines name       `_home_totals`
-measures of an evaluation that no     `_home_judging`
-word calls one
-what makes a line a row               `_home_row_fields`
+measures that no word calls results   `_home_judging`
+what makes a line a row               `_home_row_fields`, `_home_plain` if it names no place
 measures that only a split names      `_home_bare_splits`
-where rows stand                      `_home_rows`, `_home_repeats`
+measures printed twice, by a slash    `_home_pairs`
+where rows stand                      `_home_rows`, `_home_repeats`, `_home_counter`
+what headings say of lines below      `_home_section`
 rounds that train for some epochs     `_home_passes`
 many rows of an epoch without a count `_home_within`
 results and running validations       `_home_evaluations`
@@ -39,23 +40,26 @@ from copilot_analytics.formats._eval_size import EvalSize
 from copilot_analytics.formats._home_bar_reader import BarReader
 from copilot_analytics.formats._home_bare_splits import tells_splits
 from copilot_analytics.formats._home_bars import Frame, read_frame
-from copilot_analytics.formats._home_checkpoints import best_told, is_newest, saved_checkpoint
+from copilot_analytics.formats._home_checkpoints import (
+    best_told,
+    is_newest,
+    resumed_from,
+    saved_checkpoint,
+)
 from copilot_analytics.formats._home_choice import stated_choice
 from copilot_analytics.formats._home_evaluations import Evaluations, Result, result_of
 from copilot_analytics.formats._home_line_kinds import (
     FINAL,
-    OF_FOLD,
     OF_SAMPLE,
-    SECTION,
     end_of,
     may_measure,
     said_in,
     says_the_end,
 )
+from copilot_analytics.formats._home_plain import Episodes, is_brief, is_plain, sums_up
 from copilot_analytics.formats._home_plan import stated_plan, stated_rounds
 from copilot_analytics.formats._home_row_fields import (
     AXIS,
-    are_measures,
     columns_of,
     fields_of,
     is_amount,
@@ -63,13 +67,13 @@ from copilot_analytics.formats._home_row_fields import (
     is_place,
     is_played,
     is_row,
-    is_terse,
     joined,
     number_of,
     numbers_of,
 )
 from copilot_analytics.formats._home_rows import HomeRows
 from copilot_analytics.formats._home_schedule import ScheduleSettings
+from copilot_analytics.formats._home_section import Section
 from copilot_analytics.formats._home_vocabulary import (
     OF_THE_BEST,
     is_bookkeeping,
@@ -87,8 +91,7 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
     from copilot_analytics.records import Floats, Ints, Item
 
-_LONGEST_HEADER = 160
-_MOST_HEADER_WORDS = 8
+_LONGEST_HEADER, _MOST_HEADER_WORDS = 160, 8
 
 
 class HomeTextParser(LineParser):
@@ -97,12 +100,13 @@ class HomeTextParser(LineParser):
     def __init__(self, file: str) -> None:
         self._rows = HomeRows(file)
         self._evaluations = Evaluations(self._rows)
-        self._section: Split | None = None
+        self._section = Section()
         self._repeats = False  # whether lines without an axis sum up what was said
         self._bars = BarReader(self._rows, self._evaluations)
         self._is_played = False  # whether the place that was named last is an episode
         self._schedule = ScheduleSettings()
         self._size = EvalSize()
+        self._episodes = Episodes()
 
     def fields(self, line: str) -> Sequence[Field] | None:
         """Tell where the numbers of a line stand that says what it measured, and when."""
@@ -120,14 +124,20 @@ class HomeTextParser(LineParser):
         row = joined(columns)
         if AXIS.isdisjoint(row):
             return list(self._plain_rows(row, lines))
-        items = [*self._before_row(row), *self._rows.placed(row, lines)]
+        items: list[Item] = []
+        split = self._section.held_out
+        if split is not None and self._rows.repeats.is_again(row):
+            items += self._results_of(split, row, lines[:1], has_axis=True)
+            row, lines = {name: column[1:] for name, column in row.items()}, lines[1:]
+            self._section.leave()
+        if len(lines):
+            items += [*self._before_row(row), *self._rows.placed(row, lines)]
         self._evaluations.learn(items)
         return items
 
     def parse(self, line: str, number: int) -> Iterable[Item]:
         """Read any other line."""
-        frame = read_frame(line, number)
-        if frame is None:
+        if (frame := read_frame(line, number)) is None:
             return list(self._line(line, number))
         return list(self._draw(frame))
 
@@ -157,43 +167,40 @@ class HomeTextParser(LineParser):
         return self._rows.has_rows or bool(self._evaluations.splits)
 
     def _is_plain(self, line: str, reading: Reading) -> bool:
-        """Tell whether a line measures the training, does not say where it is, and nothing else."""
-        measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
-        if not reading.qualities or not reading.places.keys() <= {"#inner", "#inner_of"}:
-            return False
-        if reading.is_remark or reading.is_other_rank:
-            return False
-        if not {m.split for m in measured} <= {None, "train"} or not is_of_training(measured):
-            return False
-        if not is_terse(reading) or not are_measures(measured) or OF_THE_BEST.search(line):
-            return False
-        if OF_FOLD.search(line) or OF_SAMPLE.match(line) or coco_average(line) is not None:
-            return False
-        return not says_the_end(line[reading.stamp.message :])
+        """Tell whether a line measures the training, and does not say where it is."""
+        names = [m.name for m in reading.metrics if not is_bookkeeping(m.name)]
+        plays = bool(self._episodes.done) or not self.says_where
+        return is_plain(line, reading, plays=plays and self._episodes.are_told(names))
 
     def _plain_rows(self, row: dict[str, Floats], lines: Ints) -> Iterator[Item]:
         """Place what plain lines measured, as `_measures` does one by one."""
         if self._repeats:
             return
+        if self._episodes.are_told(row):
+            yield from self._rows.placed({**row, "#count": self._episodes.count(len(lines))}, lines)
+            return
         yield from self._bars.end()  # it may tell the split
-        split = self._section or self._evaluations.section
-        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
-        if split is not None and not any(split_in(name) == "train" for name in names):
-            for place, number in enumerate(lines.tolist()):
-                told = {name: float(column[place]) for name, column in row.items()}
-                metrics = {name: told.pop(name) for name in names}
-                result = Result(told, {split: metrics}, number)
-                yield from self._placed_result(result)
+        split = self._split_below()
+        if split is not None and not any(split_in(name) == "train" for name in row):
+            yield from self._results_of(split, row, lines)
             return
         self._bars.are_summed_up()
         yield from self._evaluations.release()
-        yield from self._rows.unplaced(row, lines)
+        yield from self._rows.unplaced(self._section.named(row), lines)
 
-    def _sums_up(self, line: str, reading: Reading) -> bool:
-        """Tell whether ``Training completed. Loss: 0.5, acc: 0.8`` speaks of the epoch above."""
-        if self._rows.header is None or OF_THE_BEST.search(line) or "final" in line.lower():
-            return False
-        return sum(metric.bound and not metric.whole for metric in reading.qualities) > 1
+    def _split_below(self) -> Split | None:
+        """Return the split of results that name none."""
+        return None if self._section.trains else self._section.held_out or self._evaluations.section
+
+    def _results_of(
+        self, split: Split, row: Mapping[str, Floats], lines: Ints, *, has_axis: bool = False
+    ) -> Iterator[Item]:
+        names = [name for name in row if name[0] != "#" and not is_bookkeeping(name)]
+        for place, number in enumerate(lines.tolist()):
+            told = {name: float(column[place]) for name, column in row.items()}
+            metrics = {name: told.pop(name) for name in names}
+            result = Result(told, {split: metrics}, number)
+            yield from self._placed_result(result, has_axis=has_axis)
 
     def _before_row(self, row: Mapping[str, Floats]) -> Iterator[Item]:
         if "#epoch" in row and self._rows.header is None:
@@ -206,7 +213,8 @@ class HomeTextParser(LineParser):
             yield from self._bars.name_epoch(float(row["#epoch"][0]), sums_up=sums_up)
         yield from self._evaluations.release()
         yield from self._rows.flush()
-        self._section, self._repeats = None, False
+        self._section.leave()
+        self._repeats = False
 
     def _line(self, line: str, number: int) -> Iterator[Item]:
         if not self._rows.has_rows or "Namespace(" in line:
@@ -214,9 +222,12 @@ class HomeTextParser(LineParser):
         if len(line) > LONGEST_LINE:
             yield from self._plan(line, number)
             return
-        average = coco_average(line)
-        if average is not None:
+        if (average := coco_average(line)) is not None:
             yield from self._coco(*average, number)
+            return
+        if "esum" in line and (resumed := resumed_from(line[find_stamp(line).message :])):
+            yield from self._before_row({})
+            yield self._rows.reader.record("resume", number, facts=resumed)
             return
         if not may_measure(line):
             yield from self._plan(line, number)
@@ -226,7 +237,8 @@ class HomeTextParser(LineParser):
         message = line[reading.stamp.message :]
         if not reading.qualities:
             yield from self._plan(line, number)
-        if self._has_begun and says_the_end(message) and not self._sums_up(line, reading):
+        below = self._rows.header is not None
+        if self._has_begun and says_the_end(message) and not (below and sums_up(line, reading)):
             yield from self._story(line, message, number)
         elif reading.is_remark or reading.is_other_rank:
             yield from self._choice(line, number)
@@ -235,7 +247,7 @@ class HomeTextParser(LineParser):
             columns = columns_of(line, reading)
             yield from self._before_row(columns)
             yield from self._rows.placed(columns, np.array([number]))
-        elif reading.qualities or tells_splits(line, reading, below=self._rows.header is not None):
+        elif reading.qualities or tells_splits(line, reading, below=below):
             yield from self._measures(line, reading, number)
         elif "#epoch" in reading.places:
             yield from self._header(line, reading, number)
@@ -257,11 +269,10 @@ class HomeTextParser(LineParser):
             self._rows.repeats.forget()
             return
         said = said_in(message)
-        if SECTION.match(said + " "):
-            split = split_in(said)
-            self._section = split if split in {"val", "test"} else None
+        if self._section.opens(said):
             self._repeats = False
         elif self._has_begun and saved_checkpoint(message) is not None:
+            yield from self._choice(line, number)
             yield from self._saved(line, message, number)
         elif self._has_begun and FINAL.match(said):
             self._repeats = True
@@ -270,13 +281,11 @@ class HomeTextParser(LineParser):
         """Take the one line of the table of pycocotools that counts: AP over all thresholds."""
         if name == "AP":
             yield from self._before_result()
-            result = Result({}, {"val": {name: value}}, number)
-            yield from self._evaluations.take(result)
+            yield from self._evaluations.take(Result({}, {"val": {name: value}}, number))
 
     def _plan(self, line: str, number: int) -> Iterator[Item]:
         plan: dict[str, Any] = dict(stated_plan(line))
-        choice = stated_choice(line)
-        if choice is not None:
+        if (choice := stated_choice(line)) is not None:
             plan["save_best"] = choice
         if not self._rows.has_rows or "Namespace(" in line:
             self._rows.totals.plan(stated_rounds(line))
@@ -286,14 +295,12 @@ class HomeTextParser(LineParser):
         """Learn what settings say of the learning rate; a namespace is of a launch of its own."""
         if self._rows.has_rows:
             self._schedule.begin()
-        schedule = self._schedule.see(line)
-        if schedule is not None:
+        if (schedule := self._schedule.see(line)) is not None:
             yield from self._rows.reader.config({"schedule": schedule}, number)
 
     def _saved(self, line: str, message: str, number: int) -> Iterator[Item]:
         """Tell a checkpoint; where it was saved is not told of one for an unknown best result."""
-        saved = saved_checkpoint(message) if self._has_begun else None
-        if saved is None:
+        if not self._has_begun or (saved := saved_checkpoint(message)) is None:
             return
         yield from self._evaluations.release()
         step = self._rows.axis.last_step if is_newest(line, saved, self._rows.axis) else None
@@ -304,9 +311,7 @@ class HomeTextParser(LineParser):
         """Learn from ``new best val loss 0.31`` by what checkpoints are chosen."""
         told = best_told(line)
         if told is not None:
-            chosen = self._evaluations.chosen_by(*told)
-            if chosen is not None:
-                yield from self._rows.reader.config({"save_best": chosen}, number)
+            yield from self._rows.reader.config(self._evaluations.choice(*told), number)
 
     def _header(self, line: str, reading: Reading, number: int) -> Iterator[Item]:
         if len(line) > _LONGEST_HEADER or reading.words > _MOST_HEADER_WORDS:
@@ -315,7 +320,7 @@ class HomeTextParser(LineParser):
         if "#run" in places:
             return
         self._repeats = False
-        self._section = reading.split if reading.split in {"val", "test"} else None
+        self._section.take(reading.split)
         if places["#epoch"] != self._rows.header:
             yield from self._bars.end()
             yield from self._bars.head(places["#epoch"])
@@ -329,12 +334,7 @@ class HomeTextParser(LineParser):
         """Read a line of results, or a training line that does not say where it is."""
         measured = [m for m in reading.metrics if not is_bookkeeping(m.name)]
         splits = {m.split for m in measured}
-        if not reading.has_axis and (
-            self._repeats
-            or not is_terse(reading)
-            or not are_measures(measured)
-            or OF_FOLD.search(line)
-        ):
+        if not reading.has_axis and (self._repeats or not is_brief(line, reading, measured)):
             return
         if None not in splits and "train" not in splits:
             yield from self._result(line, reading, number, None)
@@ -342,27 +342,28 @@ class HomeTextParser(LineParser):
         if reading.has_axis or OF_SAMPLE.match(line):
             return
         yield from self._bars.end()  # it may tell the split
-        split = self._section or self._evaluations.section
+        split = self._split_below()
         judges = not is_of_training(measured) or OF_THE_BEST.search(line) is not None
-        if split is None and self._rows.knows_training and judges:
+        if split is None and self._rows.knows_training and judges and not self._section.trains:
             split = "test" if self._evaluations.splits == {"test"} else "val"
         if split is not None and "train" not in splits:
             yield from self._result(line, reading, number, split)
             return
-        columns = columns_of(line, reading)
-        yield from self._bars.end()
+        columns = self._section.named(columns_of(line, reading))
         if is_of_training(measured):
             self._bars.are_summed_up()
         yield from self._evaluations.release()
         sure = "train" in splits and bool(splits & {"val", "test"})
-        yield from self._rows.unplaced(columns, np.array([number]), sure=sure)
+        items = list(self._rows.unplaced(columns, np.array([number]), sure=sure))
+        self._evaluations.learn(items)
+        yield from items
 
     def _result(
         self, line: str, reading: Reading, number: int, split: Split | None
     ) -> Iterator[Item]:
         yield from self._rows.reader.config(self._size.said(line), number)
-        result = result_of(line, reading, number, split)
-        yield from self._placed_result(result, has_axis=reading.has_axis)
+        told = result_of(line, reading, number, split)
+        yield from self._placed_result(told, has_axis=reading.has_axis)
 
     def _placed_result(self, result: Result, *, has_axis: bool = False) -> Iterator[Item]:
         if not has_axis:
@@ -381,8 +382,7 @@ class HomeTextParser(LineParser):
     def _draw(self, frame: Frame) -> Iterator[Item]:
         """Take a frame of a progress bar, and what was printed behind it."""
         yield from self._bars.draw(frame)
-        after = frame.after.strip()
-        if after:
+        if after := frame.after.strip():
             yield from self._glued(frame, after)
 
     def _glued(self, frame: Frame, after: str) -> Iterator[Item]:

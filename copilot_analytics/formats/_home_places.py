@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics.formats._home_tokens import LINKING, NOT_THIS_EPOCH
@@ -18,13 +19,17 @@ from copilot_analytics.formats._home_vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from copilot_analytics.formats._splits import Split
+
 MEASURED_AT = frozenset({"#count", "#step", "#epoch", "#inner"})
 """Places at which a line may tell first that something was measured, and then the value."""
 
 _AT = frozenset({"at", "after", "for", "in", "of", "on"})
 _JOINING = LINKING | {"and", "und", "et", "y"}
+_ORDINAL = re.compile(r"(?:\s?/\s?\d{1,7})?\s?(?:个)?(?:(?P<epoch>轮|epoch|周期)|步|次?迭代|批)")
+_ROUNDS = re.compile(r"(?:当前|训练|本次|学习)+(?:轮次|轮数|轮|周期)")  # of a training, in Chinese
 _FEWEST_OF_MEASURED = 3  # "loss at step"
-_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number"}
+_AFTER_PLACE = LINKING | {"no", "no.", "nr", "nr.", "number", "index", "idx"}
 _OF_ALL = frozenset({"total", "max", "num", "per", "warmup", "every"})
 
 
@@ -67,10 +72,29 @@ def told_at(words: Sequence[str], before: str) -> str:
 
 
 def ordinal_place(after: str) -> str | None:
-    """Return the place that ``第 3`` names by what stands after it."""
-    if after.startswith(("轮", "个epoch", "epoch")):
+    """Return the place that ``第 3`` names by what stands after it.
+
+    Examples
+    --------
+    >>> ordinal_place("轮"), ordinal_place("/20轮"), ordinal_place("步"), ordinal_place("章")
+    ('#epoch', '#epoch', '#count', None)
+    """
+    counted = _ORDINAL.match(after)
+    return counted and ("#epoch" if counted["epoch"] else "#count")
+
+
+def count_of_split(after: str, split: Split | None) -> str | None:
+    """Return what the number behind the name of a split counts, by what stands after it.
+
+    Examples
+    --------
+    >>> count_of_split(", l", "train"), count_of_split(": l", "train"), count_of_split(" ba", "val")
+    ('#epoch', '#count', None)
+    """
+    if after[:1] in ({",", "/", "["} if split == "train" else {","}):
         return "#epoch"
-    return "#count" if after.startswith(("步", "次迭代")) else None
+    names_another = after[:1] == ":" and after[1:].strip().isalpha()
+    return ("#count" if split == "train" else "#run") if names_another else None
 
 
 def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
@@ -100,7 +124,7 @@ def place_of(words: Sequence[str], *, whole: bool, again: bool) -> str | None:
         words = words[:-1]  # "Epoch is [1/60]", "Epoch no. = 1"
     last = words[-1].lower().strip("#.")
     joined = parts_of(" ".join(words))
-    if last in EPOCHS:
+    if last in EPOCHS or _ROUNDS.fullmatch(last):
         other = joined & NOT_THIS_EPOCH and not measured_at(words)
         if other or (last == "ep" and again):
             return None

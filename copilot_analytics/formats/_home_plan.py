@@ -22,6 +22,8 @@ _SETTING = re.compile(
     (?P<number>\d{1,3}(?:,\d{3})+|\d{1,9})(?!\w|\.[\w.]|\s?/|-)
     """
 )
+# "(epoch 3, total_steps 960)" tells where training stands.
+_STANDING = re.compile(r"(?i)\bepoch\W{0,3}\d{1,7},?\s{0,3}total[_ ]steps?\W{0,3}\d")
 _ROUNDS = re.compile(
     r"""(?xi)
     (?<![\w.-]) (?:cfg\.|config\.|args\.)? ['"]?(?:
@@ -80,6 +82,8 @@ def stated_plan(line: str) -> dict[str, int]:
     {'planned_epochs': 8}
     >>> stated_plan("evaluator INFO: Engine run starting with max_epochs=1.")
     {}
+    >>> stated_plan("progress at (epoch 3, total_steps 960)")
+    {}
     >>> stated_plan("Starting training for 5 epoch(s)")
     {'planned_epochs': 5}
     >>> stated_plan("Starting training: 60 epochs, batch size 32")
@@ -94,7 +98,7 @@ def stated_plan(line: str) -> dict[str, int]:
     lower = line.lower()
     if not any(word in lower for word in ("epoch", "step", "iter", "update")):
         return plan
-    if _ONE_PASS.search(line):
+    if _ONE_PASS.search(line) or _STANDING.search(line):
         return plan
     for found in _SETTING.finditer(line):
         number = int(found["number"].replace(",", ""))

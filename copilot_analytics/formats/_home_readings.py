@@ -74,6 +74,7 @@ class Metric:
     whole: bool  # printed without a decimal point
     bound: bool  # by a colon or an equals sign
     is_count: bool = False  # followed by a slash and how many there are
+    pair: tuple[Number, ...] = ()  # what follows behind a slash, of two measured numbers
 
 
 @dataclass(slots=True)
@@ -120,6 +121,11 @@ class Reading:
     def leave_out(self, line: str, start: int, end: int) -> None:
         """Take the digits of a part of the line for meaningless."""
         self.spare += [found.span() for found in _DIGITS.finditer(line, start, end)]
+
+    def take_back(self, line: str) -> None:
+        """Take the last metric for a number with a unit of time or memory."""
+        for part in self.metrics.pop().parts:
+            self.leave_out(line, part.start, part.end)
 
     @property
     def has_axis(self) -> bool:

@@ -141,6 +141,7 @@ class HomeRows:
             columns["#epoch"] = columns["#epoch"] - self._ahead_of_header(columns["#epoch"][0])
         if self._is_result(shape):
             yield from self._results(columns, lines)
+            self.tell_epoch(columns.get("#epoch", [None])[-1])
             return
         self.has_rows = True
         if any(is_loss(name) for name in shape):
@@ -185,12 +186,14 @@ class HomeRows:
         while len(lines) > 1 and not self._is_settled(shape):
             row = {name: column[:1] for name, column in columns.items()}
             yield from self.unplaced(row, lines[:1], sure=sure)
-            columns = {name: column[1:] for name, column in columns.items()}
-            lines = lines[1:]
+            columns, lines = {name: column[1:] for name, column in columns.items()}, lines[1:]
         if self._standing is not None and shape not in self._stood:
             self._stood.add(shape)
             yield from self.placed({**columns, **self._standing}, lines)
             return
+        if self._told is not None and self._free_base is not None and "#inner" in columns:
+            yield from self.enter(self._told, None, int(lines[0]))  # it ended the rows above it
+            self._told = None
         if self.headers_end and "#inner" in columns:
             yield from self._stand_at(columns, lines)
             return
@@ -238,8 +241,7 @@ class HomeRows:
         self._standing = {name: place for name, place in places.items() if name in _STEPS}
         self.totals.stand(self._standing)
         self._stood.clear()
-        first = not self.has_rows and self.header is None
-        self._passes.stand(self._standing, line, first=first)
+        self._passes.stand(self._standing, line, first=not self.has_rows and self.header is None)
 
     def enter(self, epoch: float, epochs: float | None, line: int) -> Iterator[Item]:
         """Take a header that names the epoch of what follows."""

@@ -52,7 +52,7 @@ PAIRS = re.compile(
 )
 """A line of nothing but ``name, number`` pairs, as ``print(name, number, sep=", ")`` writes."""
 ASCII_MARKS = str.maketrans(FULL_WIDTH, ",:;()[],,")
-ANY_RANK = re.compile(r"^\W{0,3}(?:rank|default|gpu)[ :=_]?\d{1,5}(?:[\]):]|\s?\|)", re.IGNORECASE)
+ANY_RANK = re.compile(r"\W{0,3}(?:rank|default|gpu)[ :=_]?\d{1,5}(?:[\]):]|\s?\|)", re.IGNORECASE)
 OTHER_RANK = re.compile(ANY_RANK.pattern.replace(r"\d{1,5}", r"[1-9]\d{0,4}"), re.IGNORECASE)
 LEVELS = frozenset({"INFO", "DEBUG", "NOTICE", "TRACE"})
 LEVEL = re.compile(r"^\W{0,5}DEBUG\b")
@@ -62,6 +62,9 @@ UNITS = frozenset(
     iters/s examples/s frames/s mb gb kb mib gib mm px hz""".split()
 )
 LINKING = frozenset({"is", "of", "was", "at", "the", "=", "equals", "for", "in", "on"})
+TOTAL_BEHIND = frozenset({"of", "von", "de", "di", "sur", "из", "共"})
+"""What stands between a number and how many there are, as in ``Epoch 3 of 9``."""
+
 NOT_THIS_EPOCH = frozenset(
     """warmup warm best from last resume max num per time after until total every save stop
     local inner""".split()

@@ -104,6 +104,19 @@ class UnnamedNumbers:
             places["#epoch"], places["#epochs"] = places.pop("#count"), places.pop("#count_of")
             self.has_counted = False
 
+    def leave_to_episodes(self, parts: tuple[Number, ...]) -> None:
+        """Take what was counted before an episode for steps, of which it has many.
+
+        What counts slower, as in ``1 of 2 session | Episode: 30``, counts something else.
+        """
+        places = self._reading.places
+        if self._whole(places["#count"]) > self._whole(parts):
+            self.count_on()
+            return
+        for name in ("#count", "#count_of"):
+            for part in places.pop(name, ()):
+                self._reading.leave_out(self._line, part.start, part.end)
+
     def count_on(self) -> None:
         """Take what was counted first for the updates of the whole training."""
         places = self._reading.places
@@ -129,7 +142,10 @@ class UnnamedNumbers:
             places[total] = bare.parts
             return total
         if last == "metric":
-            self._reading.metrics[-1].is_count = True
+            metric = self._reading.metrics[-1]
+            if not (bare.whole or metric.whole or metric.pair):
+                metric.pair = bare.parts
+            metric.is_count = True
             return "amount"
         return None
 

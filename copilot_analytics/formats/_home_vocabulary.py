@@ -31,7 +31,8 @@ BATCHES = frozenset({"batch", "minibatch", "mini-batch", "batch_idx", "batches",
 SAMPLES = frozenset({"sample", "image", "img", "idx", "样本"})
 
 METRICS = frozenset(
-    """loss losses acc accuracy ppl perplexity bleu f1 fscore iou miou map ap ar auc auroc reward
+    """loss losses acc accuracy ppl perplexity bleu f1 fb1 fscore iou miou map ap ar auc auroc
+    reward
     rewards return returns score error err mse mae rmse mape smape psnr ssim wer cer dice precision
     recall prec nll bpb bpc bpd elbo kl kld cost rouge mrr ndcg hits pixacc macc aacc
     mdice iu miu jaccard specificity sensitivity prauc auprc pesq stoi ade fde crps mase em accu
@@ -39,12 +40,14 @@ METRICS = frozenset(
     objective rmsle msle nrmse nmse wape smse pearson spearman srcc plcc kendall ccc gini brier rel
     损失 准确率 精度 正确率 召回率 误差 奖励 困惑度 xent entropy crossentropy
     퍼플렉서티 パープレキシティ перплексия лосс
-    perda pérdida perdida perte verlust потери 손실 損失 acurácia acuracia precisão precisión
-    precision exactitud genauigkeit точность 정확도 recompensa récompense belohnung 보상
+    perda pérdida perdida perdita perte verlust потери 손실 損失 acurácia acuracia precisão
+    precisión precision exactitud accuratezza genauigkeit точность 정확도 recompensa récompense
+    belohnung 보상
     """.split()
 )
 _LOSSES = frozenset(
-    """损失 total xent crossentropy perda pérdida perdida perte verlust потери 손실 損失""".split()
+    """损失 total xent crossentropy perda pérdida perdida perdita perte verlust потери 손실
+    損失""".split()
 )
 _COMMON = frozenset("error err score cost return returns map ar ap objective ce rank".split())
 _QUANTITIES = frozenset(
@@ -61,7 +64,9 @@ _OF_LATEX = re.compile(r"L(?:_\w{1,30})?")  # L, L_total, L_crf: losses as in a 
 _OF_LOSS = re.compile(r"loss|verlust$")
 _A_RATE = re.compile(r"(?i)(?:^|.*[\s_])(?:lr|learning[\s_]?rate|lernrate)$")
 _RANKED = re.compile(r"(?i)(?<![a-z])(?:(?:rank|top|acc|prec|hits?)[-@_]?|r@)\d")
-_CHINESE_METRIC = re.compile(r"损失|准确率|精度|正确率|召回率|误差|奖励|困惑度")
+_CHINESE_METRIC = re.compile(
+    r"[损損]失|准确率|準確率|精度|正确率|正解率|召回率|误差|誤差|奖励|報酬|困惑度"
+)
 _JOINED_SPLIT = re.compile(
     r"^(?:(?P<train>train|training)|(?P<val>valid|validation|val|eval|dev)|(?P<test>test))"
     r"(?=[A-Z]|(?:loss|acc|ppl|err)\w*$)"
@@ -70,6 +75,9 @@ _RATE = re.compile(r"(?i)[a-z]{1,12}/(?:s|sec|second|b|it|iter|step|batch)")
 _LEARNING_RATE = frozenset({"lr", "learning rate", "learning_rate", "学习率", "learningrate"})
 _WHICH_RATE = re.compile(r"(?:current|cur|curr|new|now)[\s_](?:lr|learning[\s_]rate)")
 _TOTALS = frozenset({"loss", "total loss", "total_loss", "total"})
+_LOSS_SCALE = frozenset(
+    {"loss_scale", "loss scale", "grad_scale", "grad scale", "loss-scale", "amp_scale", "amp scale"}
+)
 _GRADIENT = frozenset({"grad_norm", "grad norm", "gnorm", "gradnorm", "gradient norm", "grdn"})
 OF_THE_BEST = re.compile(r"(?i)(?<![a-z])best(?![a-z])|最佳|最好|最优")
 """What a line says that names the measure by which checkpoints are kept."""
@@ -92,7 +100,7 @@ def parts_of(label: str) -> frozenset[str]:
     words = {part.lower() for part in _PARTS.findall(label)}
     words |= {word for word in re.split(r"[\s/@.:_-]+", label.lower()) if word}
     if _CHINESE_METRIC.search(label):
-        words.add("loss" if "损失" in label else "acc")
+        words.add("loss" if re.search("[损損]失", label) else "acc")
     return frozenset(words)
 
 
@@ -174,13 +182,15 @@ def canonical(label: str) -> str:
         return "lr"
     if plain in _GRADIENT:
         return "grad_norm"
+    if plain in _LOSS_SCALE:
+        return "loss_scale"
     return "loss" if plain in _TOTALS else label
 
 
 def is_bookkeeping(name: str) -> bool:
     """Tell whether a canonical name describes the training and not its quality."""
     return (
-        name in {"lr", "grad_norm", "iter_time_s", "data_time_s"}
+        name in {"lr", "grad_norm", "loss_scale", "iter_time_s", "data_time_s"}
         or name.startswith(("lr(", "grad("))
         or _A_RATE.fullmatch(name) is not None
     )

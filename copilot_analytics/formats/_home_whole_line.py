@@ -5,20 +5,30 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_vocabulary import is_bookkeeping, is_quality
+from copilot_analytics.formats._home_tokens import ANY_RANK, OTHER_RANK
+from copilot_analytics.formats._home_vocabulary import (
+    is_bookkeeping,
+    is_quality,
+    split_in,
+)
 from copilot_analytics.schema import names_a_private_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from copilot_analytics.formats._home_readings import Reading
+    from copilot_analytics.formats._splits import Split
     from copilot_analytics.formats._stamps import Stamp
 
 _DIGITS = re.compile(r"\d+")
+_SPLIT_BEHIND = re.compile(
+    r"(?i)%?\s?[(\[](?P<split>train(?:ing)?|val(?:id(?:ation)?)?|test|dev|eval)[)\]]"
+)
 _PLACE = re.compile(r"(?i)\b(?:epoch|iter(?:ation)?|step|loss)\b\W{0,4}\d")
 MOST_EPOCHS = 2000
 """That a training prints as a bare "[3/80]"; larger counts are iterations."""
 
+_STARRED = re.compile(r"(?i)\s{0,4}\*{1,3}\s{1,4}(?:acc|prec|err|top|m?ap|miou)\w{0,8}(?:@1)?\b")
 _WARNING = re.compile(r"[^\s:]{0,300}\.py:\d{1,6}: \w{0,40}Warning\b")
 
 
@@ -47,6 +57,17 @@ def end_of_what_comes_before(line: str, stamp: Stamp) -> int:
     """
     begin = stamp.fields[0].start if stamp.fields else 0
     return begin if begin and _PLACE.search(line, 0, begin) is not None else 0
+
+
+def split_of_a_star(line: str, start: int) -> Split | None:
+    """Return the split of a line like ``* Acc@1 81.1``, by which many sum up an evaluation.
+
+    Examples
+    --------
+    >>> split_of_a_star(" * Acc@1 81.1 Loss 0.9", 0), split_of_a_star("* Train Acc 81.1", 0)
+    ('val', None)
+    """
+    return "val" if _STARRED.match(line, start) else None
 
 
 def is_a_loss(line: str, reading: Reading, *, whole: bool) -> bool:
@@ -95,17 +116,31 @@ def name_adversaries(reading: Reading) -> None:
             metric.name += " loss"
 
 
-def name_parts_of_data(reading: Reading) -> None:
+def name_parts_of_data(line: str, reading: Reading) -> None:
     """Take ``T_loss 0.5 | V_loss 0.6`` for the loss of training and validation.
 
-    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states.
+    One of them alone tells nothing: ``v_loss`` is also how well an agent judges its states. What
+    stands in brackets behind a number tells more than what stands before: ``Loss: 0.5(valid)``.
     """
+    for metric in reading.metrics:
+        behind = _SPLIT_BEHIND.match(line, metric.parts[-1].end)
+        if behind is not None and not is_bookkeeping(metric.name):
+            metric.split, metric.says_split = split_in(behind["split"]), True
     named = {metric.name.lower(): metric for metric in reading.metrics if metric.split is None}
     for name, metric in named.items():
         initial, _, measure = name.partition("_")
         twin = named.get(f"v_{measure}") if initial == "t" else None
         if twin is not None and is_quality(measure):
             metric.split, twin.split = "train", "val"
+
+
+def name_the_process(line: str, reading: Reading) -> None:
+    """Tell whether another process than the first one wrote a line; its number is no other's."""
+    begin = reading.stamp.message
+    rank = ANY_RANK.match(line, begin)
+    if rank is not None:
+        reading.is_other_rank = OTHER_RANK.match(line, begin) is not None
+        reading.spare = [span for span in reading.spare if not begin <= span[0] < rank.end()]
 
 
 def leave_out_unclear(reading: Reading) -> None:

@@ -12,12 +12,20 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from copilot_analytics.formats._home_bare_splits import tells_both
-from copilot_analytics.formats._home_labels import MEANS, are_linking, is_of_a_name, label_of
+from copilot_analytics.formats._home_bare_splits import is_a_split_alone, tells_both
+from copilot_analytics.formats._home_labels import (
+    MEANS,
+    are_linking,
+    is_of_a_name,
+    label_of,
+    told_of_split,
+)
 from copilot_analytics.formats._home_masks import fixed_digits, mask_of, readings_alike
+from copilot_analytics.formats._home_pairs import name_pairs
 from copilot_analytics.formats._home_places import (
     MEASURED_AT,
     boxes,
+    count_of_split,
     measured_at,
     names_an_epoch,
     ordinal_place,
@@ -30,9 +38,9 @@ from copilot_analytics.formats._home_tokens import (
     ASCII_MARKS,
     LEVEL,
     LEVELS,
-    OTHER_RANK,
     PAIRS,
     TOKEN,
+    TOTAL_BEHIND,
     UNITS,
 )
 from copilot_analytics.formats._home_unnamed import Bare, UnnamedNumbers
@@ -54,6 +62,8 @@ from copilot_analytics.formats._home_whole_line import (
     leave_out_unclear,
     name_adversaries,
     name_parts_of_data,
+    name_the_process,
+    split_of_a_star,
     sum_up,
     uncovered,
 )
@@ -63,10 +73,8 @@ if TYPE_CHECKING:
     from copilot_analytics.formats._splits import Split
 
 LONGEST_LINE = 8_000
-
-_ODD = frozenset({"nan", "inf", "infinity"})
 _SCALES = {"K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})")
+_EPOCH_IN_WORD = re.compile(r"(?i)e(?:p|poch)?(?P<number>0{0,4}\d{1,5})(?:/(?P<of>\d{1,5}))?")
 
 
 def read_line(line: str) -> Reading:
@@ -100,13 +108,12 @@ class _Scan:
         self.reading = Reading(stamp)
         self._words: list[str] = []
         self._start = self._end = 0
-        self._bound = self._loose = self._opened = False
+        self._bound = self._loose = self._opened = self._plays = False
         self._gap = ""
         self._last: str | None = None  # the place or "metric" that the last number was
         self._governing: Split | None = None
         self._first_metric = len(line)
         self._topic = ""  # what a line measures of several splits: "Loss: train 0.4, val 0.5"
-        self._plays = False  # whether it counts what is played
         self._measured = ""  # what was measured "at step 100", which comes next
         self._unnamed = UnnamedNumbers(line, self.reading)
         self._timings = Timings()
@@ -115,12 +122,12 @@ class _Scan:
 
     def _scan(self, start: int) -> None:
         reading, line = self.reading, self.line
-        reading.is_other_rank = OTHER_RANK.match(line) is not None
         before = end_of_what_comes_before(line, reading.stamp)
         if start:
             taken = [(f.start, f.end) for f in reading.stamp.fields]
             reading.spare += [s for s in uncovered(line, start, taken) if s[0] >= before]
         end = end_of_message(line)
+        self._govern(split_of_a_star(line, start))
         for token in chain(TOKEN.finditer(line, 0, before), TOKEN.finditer(line, start, end)):
             kind = token.lastgroup
             if kind == "word":
@@ -147,18 +154,20 @@ class _Scan:
             leave_out_unclear(reading)
             if self._unnamed.has_counted:
                 count_epochs(line, reading)
-            name_parts_of_data(reading)
+            name_parts_of_data(line, reading)
+            name_pairs(reading)
         kept = (metric.parts[0].start for metric in reading.metrics)
         first = min(min(kept, default=self._first_metric), end)
         head = line[0 if before else start : first]
         head = LEVEL.sub("", head) if start else head
         reading.is_remark = REMARK.search(head) is not None
+        name_the_process(line, reading)
         self._timings.settle(line, reading, counts=self._unnamed.has_counted)
 
     def _word(self, token: re.Match[str]) -> None:
         text = token[0].rstrip("./-'")
         plain = text.lower()
-        if plain in _ODD:
+        if plain in {"nan", "inf", "infinity"}:
             start = token.start()
             if start and self.line[start - 1] in "+-":
                 start -= 1
@@ -167,20 +176,23 @@ class _Scan:
         self.reading.words += 1
         joined = _EPOCH_IN_WORD.fullmatch(text)
         if joined and not self.reading.numbers and not self.reading.metrics:
-            start = token.start() + joined.start("number")
-            self.reading.places["#epoch"] = (Number(start, token.start() + len(text)),)
+            for name, group in (("#epoch", "number"), ("#epochs", "of")):
+                if joined[group]:
+                    start, end = (token.start() + place for place in joined.span(group))
+                    self.reading.places[name] = (Number(start, end),)
             self._last = "#epoch"
             self._forget()
             return
         if not self._words:
-            if self._last in {"#epoch", "#count"} and plain in {"轮", "步"}:
+            if (self._last or "").startswith(("#epoch", "#count")) and plain in {"轮", "步"}:
                 return  # of "第 3 轮"
             if self._last == "metric" and not self._gap and plain in UNITS:
-                self._drop_last()
+                self.reading.take_back(self.line)
+                self._last = None
                 return
             if self._last == "timing" and not self._gap.strip() and self._timings.has_unit(plain):
                 return
-            if plain == "of" and self._last is not None:
+            if plain in TOTAL_BEHIND and self._last is not None:
                 self._gap += "/"
                 return
         elif self._bound or self._loose:
@@ -268,8 +280,8 @@ class _Scan:
         elif not words:
             bare = Bare(parts, gap, unit, whole, self._last, self._governing)
             role = self._unnamed.place(bare)
-        elif words == ["第"] and whole:
-            role = ordinal_place(self.line[parts[-1].end : parts[-1].end + 8].strip().lower())
+        elif words and words[-1].endswith("第") and whole:
+            role = ordinal_place(self.line[parts[-1].end : parts[-1].end + 16].strip().lower())
             if role is not None:
                 self.reading.places.setdefault(role, parts)
         elif unit in {"", "%", "dB"}:
@@ -307,7 +319,10 @@ class _Scan:
         if again and self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1] == "/":
             places["#epoch"] = places.pop("#count")  # "iteration: 3 step: 100/1043"
         if name in places and self._unnamed.has_counted and not self.reading.metrics:
-            self._unnamed.take_count_for_epochs(parts)  # "[1/99] [Step:100]"
+            if words[-1].lower() in PLAYED:
+                self._unnamed.leave_to_episodes(parts)  # "300/900: episode: 7"
+            else:
+                self._unnamed.take_count_for_epochs(parts)  # "[1/99] [Step:100]"
         if name in places or (name == "#count" and "#step" in places):
             return None
         if name == "#step" and "#count_of" not in places:
@@ -320,9 +335,8 @@ class _Scan:
 
     def _counts_t(self, words: list[str], *, whole: bool) -> bool:
         """Tell whether ``t = 100, loss = 0.5`` begins here: there ``t`` counts the updates."""
-        reading = self.reading
-        is_first = not (reading.numbers or reading.metrics or reading.places)
-        return whole and is_first and words == ["t"] and "=" in self._gap
+        is_later = self.reading.numbers or self.reading.metrics or self.reading.places
+        return whole and not is_later and words == ["t"] and "=" in self._gap
 
     def _is_aside(self, words: list[str]) -> bool:
         """Tell whether the words stand alone in a bracket that opens behind a total."""
@@ -341,9 +355,9 @@ class _Scan:
         metrics = self.reading.metrics
         own = split_in(name)
         bare = own is not None and len(self._words) == 1 and split_in("x" + name.lower()) is None
-        bare = bare and not is_quality(name)
+        bare = bare and not is_quality(name) and is_a_split_alone(name)
         if bare and not whole:
-            told = self._told_of_split(name, own)
+            told = told_of_split(name, own, metrics, self._topic)
             if told is not None:
                 name = title = told
                 bare = False
@@ -365,34 +379,22 @@ class _Scan:
         metrics.append(Metric(title, split, own is not None, parts, whole, self._bound or bare))
         return "metric"
 
-    def _told_of_split(self, name: str, split: Split | None) -> str | None:
-        """Return the name of ``valid 0.5`` behind ``Loss: train 0.4`` or ``loss train 0.4``."""
-        last = self.reading.metrics[-1] if self.reading.metrics else None
-        if last is not None and last.says_split and last.split != split and not self._topic:
-            topic = base_of(last.name)
-            return f"{name} {topic}" if is_quality(topic) else None
-        return f"{name} {self._topic}" if self._topic else None
-
     def _count_of_split(
         self, split: Split | None, parts: tuple[Number, ...], *, whole: bool
     ) -> str | None:
-        """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch."""
-        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()[:1]
+        """Place the number of ``Train 3, loss: 0.5``, ``Train: 3/80 [20/928]``: it is an epoch.
+
+        ``Train 300: loss 0.5`` counts what only other lines tell.
+        """
+        follows = self.line[parts[-1].end : parts[-1].end + 3].lstrip()
         first = not self.reading.numbers and not self.reading.metrics and not self.reading.places
-        allowed = {",", "/", "["} if split == "train" else {","}
-        if not whole or not first or follows not in allowed:
+        place = count_of_split(follows, split)
+        if place is None or not whole or not first:
             return None
         self._govern(split)
-        self.reading.places["#epoch"] = parts
-        self._unnamed.counts_splits = True
-        return "#epoch"
-
-    def _drop_last(self) -> None:
-        """Take back a number that turned out to have a unit of time or memory."""
-        metric = self.reading.metrics.pop()
-        for part in metric.parts:
-            self._spare(part.start, part.end)
-        self._last = None
+        self.reading.places[place] = parts
+        self._unnamed.counts_splits = place == "#epoch"
+        return place
 
     def _spare(self, start: int, end: int) -> None:
         self.reading.leave_out(self.line, start, end)

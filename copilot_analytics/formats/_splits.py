@@ -16,8 +16,9 @@ MEASURED_AFTER = re.compile(
 
 _SPLIT = re.compile(
     r"^(?:(?P<val_short>va|vl)(?=$|[\s_/.-]?(?:loss|acc|err|ppl|f1)))"
-    r"|(?:^|[\s_/.\-@(]|(?-i:(?<=[a-z])(?=[A-Z])))"
-    r"(?:(?P<val>val|vali|vld|valid|validation|validate|dev|eval|evaluation|heldout|held_out|holdout)"
+    r"|(?:^|[\s_/.\-@(:]|(?-i:(?<=[a-z])(?=[A-Z])))"
+    r"(?:(?P<val>val|vali|vld|valid|validation|validate|dev|eval|evaluation"
+    r"|(?:held|hold)[-_]?out)"
     r"|(?P<test>test|testing|te)|(?P<train>train|training|trn|tr))"
     r"(?:(?=$|[\s_/.\-@)\d:]|loss|acc)|(?-i:(?<=[a-z])(?=[A-Z])))",
     re.IGNORECASE,

@@ -38,6 +38,10 @@ _STAMPS = tuple(
 _HALF_DAY = re.compile(r" [AP]M\b")  # its hours would begin again at noon, so they are not read
 
 
+# What C++ libraries stamp before their logger knows the time zone: no date, seconds since 1970.
+_OF_NO_ZONE = re.compile(r"[IWEF]0000 00:00:\d{10}\.\d{6}\b")
+
+
 class Stamp(NamedTuple):
     """Where the time stamp of a line stands, and the message after it."""
 
@@ -62,6 +66,8 @@ def find_stamp(line: str) -> Stamp:
     >>> [find_stamp(f"{text} 2024-03-01 10:20:30").message for text in ("epoch 1 loss 0.5", "INFO")]
     [0, 24]
     """
+    if (unset := _OF_NO_ZONE.match(line)) is not None:
+        return Stamp((), unset.end())
     head = line[: _LATEST_START + 40]
     for pattern in _STAMPS:
         found = pattern.search(head)

@@ -118,6 +118,8 @@ def counters_of(names: Sequence[str]) -> Counters:
     {'Epoch': '#epoch', 'global step': '#step'}
     >>> counters_of(["kimg", "wall_time", "fid"])
     Counters(names={'kimg': ('#step', 1000.0), 'wall_time': '#time_s'}, unit='image', is_weak=False)
+    >>> counters_of(["_step", "train/global_step"]).names
+    {'_step': None, 'train/global_step': '#step'}
     >>> counters_of(["a", "b"]).unit is None
     True
     """
@@ -131,8 +133,9 @@ def counters_of(names: Sequence[str]) -> Counters:
     episodes = [place for place, text in enumerate(plain.values()) if text in _EPISODES]
     later = list(plain.items())[min(episodes, default=len(plain)) :]
     lengths = {name for name, text in later if text == "steps"}  # of the episodes told before
+    by_rows_last = sorted(plain, key=lambda name: name.startswith("_"))  # W&B counts its own rows
     for kind, known, factor in _STEPS:
-        for name in plain:
+        for name in by_rows_last:
             if plain[name] not in known or name in found:
                 continue
             if plain[name] == "idx" and epoch is None:

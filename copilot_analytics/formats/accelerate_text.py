@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _RESULT = re.compile(
     r"(?:^|\s)epoch (?P<epoch>\d{1,7}): (?P<rest>(?:\{'\w|\w[\w ]{0,30}: \S).{1,2000})$"
 )
+# As Accelerate's own examples print it; who adds a loss may mean that of the training.
+_PRINTED = re.compile(
+    r"^epoch \d{1,7}: \{(?:'(?!\w{0,60}loss)[A-Za-z]\w{0,60}': \d\.\d{1,20}(?:, |(?=\})))+\}$"
+)
 _LOGGER = " - INFO - __main__ - "
 _PAIRS = re.compile(rf"'?(?P<key>[A-Za-z_][\w.@/-]{{0,60}})'?: (?P<number>{NUMBER})(?=[,}}\s]|$)")
 
@@ -52,6 +56,14 @@ epoch 0: {'accuracy': 0.75, 'f1': 0.5}
                 Record("eval", None, 2.0, metrics={"perplexity": 20.5, "eval_loss": 3.0}, line=3),
             ),
         ),
+        Sample(
+            "epoch 0: {'accuracy': 0.75, 'f1': 0.5}\nepoch 1: {'accuracy': 0.875, 'f1': 0.625}\n",
+            (
+                Record("config", facts={"step_unit": "epoch"}, line=1),
+                Record("eval", None, 1.0, metrics={"accuracy": 0.75, "f1": 0.5}, line=1),
+                Record("eval", None, 2.0, metrics={"accuracy": 0.875, "f1": 0.625}, line=2),
+            ),
+        ),
     )
 
     def axis(self) -> Axis:
@@ -61,7 +73,9 @@ epoch 0: {'accuracy': 0.75, 'f1': 0.5}
     @judges_each_line
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: a result settles it."""
-        return 1.0 if any(_LOGGER in line and _RESULT.search(line) for line in lines) else 0.0
+        if any(_LOGGER in line and _RESULT.search(line) for line in lines):
+            return 1.0
+        return 0.9 if any(map(_PRINTED.match, lines)) else 0.0
 
 
 FORMAT = AccelerateText()

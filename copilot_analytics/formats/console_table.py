@@ -28,6 +28,8 @@ _CHAINER = re.compile(r"^\s{0,9}epoch\s{2,}.*\bmain/loss\b")
 _SKLEARN = re.compile(r"^\s{0,9}Iter\s{2,}Train Loss\s{2,}.*\bRemaining Time\s*$")
 _SPACY = re.compile(r"^\s{0,9}E\s{2,}#\s{2,}.*\bSCORE\s*$")
 _SPACY_SAVED = re.compile(r"^\W{0,20}Saved pipeline to output directory")
+# What fastprogress draws between the rows of fastai, where no notebook shows it.
+_DRAWN = re.compile(r"^\s{0,9}Epoch \d{1,7}/(?P<planned_epochs>\d{1,7}) :")
 _LONGEST_HEADER = 4000  # 200 columns; each name that comes again costs a search of the rest
 _COUNTERS = frozenset({"epoch", "Iter", "E"})
 _COLUMN = re.compile(r"\S+(?: \S+)*")
@@ -59,6 +61,9 @@ class ConsoleTableParser(LineByLine):
             self._is_aligned = bool(_CHAINER.search(line))
             if _SKLEARN.search(line):
                 self.rows.axis.facts["step_unit"] = "tree"
+            return
+        if self._is_fastai and (drawn := _DRAWN.match(line)) is not None:
+            yield from self.rows.config({"planned_epochs": int(drawn["planned_epochs"])}, number)
             return
         cells = self._cells(line.rstrip()) if self._columns else {}
         row: dict[str, float] = {}
@@ -119,6 +124,26 @@ class ConsoleTable(LogFormat):
     url: ClassVar[str] = "https://docs.fast.ai"
     smoothing: ClassVar[int | None] = None
     samples: ClassVar[tuple[Sample, ...]] = (
+        Sample(
+            """\
+█
+epoch     train_loss  valid_loss  accuracy  time
+█
+Epoch 1/2 : |----------------------------------------| 0.00% [0/8 00:00<?]
+Epoch 1/2 : |██████████------------------------------| 25.00% [2/8 00:00<00:00 0.7500]
+0         0.750000    0.625000    0.500000  00:01
+Epoch 2/2 : |████████████████████--------------------| 50.00% [4/8 00:00<00:00 0.5000]
+1         0.500000    0.375000    0.750000  00:01
+""",
+            (
+                Record("config", facts={"planned_epochs": 2}, line=4),
+                Record("config", facts={"step_unit": "epoch"}, line=6),
+                Record("train", 1, 1.0, metrics={"train_loss": 0.75}, line=6),
+                Record("eval", 1, 1.0, metrics={"valid_loss": 0.625, "accuracy": 0.5}, line=6),
+                Record("train", 2, 2.0, metrics={"train_loss": 0.5}, line=8),
+                Record("eval", 2, 2.0, metrics={"valid_loss": 0.375, "accuracy": 0.75}, line=8),
+            ),
+        ),
         Sample(
             """\
 epoch     train_loss  valid_loss  accuracy  time
@@ -207,7 +232,8 @@ epoch       iteration   main/loss   validation/main/loss  main/accuracy
         for line in lines:
             if header and _COLUMN.findall(line)[:1] and line.split()[0].isdigit():
                 return 1.0
-            header = _is_header(line) or (header and set(line.strip()) <= {"-", " ", "="})
+            drawn = set(line.strip()) <= set("- =█") or _DRAWN.match(line)
+            header = _is_header(line) or bool(header and drawn)
         return 0.0
 
     def parser(self, file: str) -> ConsoleTableParser:

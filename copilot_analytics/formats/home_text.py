@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -28,8 +30,15 @@ if TYPE_CHECKING:
 
     from copilot_analytics.records import Block, Item
 
-_OF_AGENTS = ("episod", "reward")  # which only the training of agents counts or earns
+_OF_AGENTS = (
+    "episod",
+    "reward",
+    "ep_ret",
+    "ep_rew",
+    "win_rate",
+)  # which only the training of agents counts or earns
 _OF_EPOCHS = ("cost", "train")  # which is told of a training where it is told of epochs
+_COST_AFTER = re.compile(r"(?i)\W*cost after (?:iteration|epoch)\b")  # as courses teach it
 _OF_AN_ERROR = frozenset(
     "reconstruction recon squared quadratic training train mean avg average total".split()
 )
@@ -87,6 +96,8 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                         results.setdefault(tuple(item.metrics), Evidence()).add_result(item)
                     continue
                 names = tuple(name for name in item.metrics if _is_telling(name, item, plays=plays))
+                if _COST_AFTER.match(line):
+                    names = tuple(item.metrics)
                 if names == ("loss",) and _is_a_mere_total(item, line):
                     continue
                 if names:
@@ -104,7 +115,8 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
             fewest = _FEWEST_ROWS if parser.says_where else _FEWEST_UNPLACED
             told = any(kind.is_a_training(fewest) for kind in kinds.values())
             told = told or any(
-                kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds) for kind in results.values()
+                kind.is_of_epochs(_FEWEST_RESULTS, rounds=rounds)
+                for kind in chain(results.values(), kinds.values())
             )
             told = told or (
                 parser.says_where
@@ -114,6 +126,8 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
                 return 0.97
         if parser.says_where and any(kind.is_a_training(2) for kind in kinds.values()):
             return 0.6
+        if parser.says_where and results and any(map(_tells_of_training, kinds)):
+            return 0.6  # the only epoch of both parts of the data
         if "planned_epochs" in parser.facts:
             return 0.6 if kinds else 0.0
         steps = parser.facts.get("steps_per_epoch")
@@ -129,6 +143,11 @@ Epoch 2/3 | Train Loss: 1.25 | Val Loss: 1.30, Acc: 60.0% <- best
 def _is_result(name: str) -> bool:
     """Tell whether a result speaks of a training: of a split, if its measure is not known."""
     return is_decisive(name) or (split_in(name) is not None and not is_quantity(name))
+
+
+def _tells_of_training(names: Iterable[str]) -> bool:
+    """Tell whether a loss is called that of the training."""
+    return any(is_loss(name) and split_in(name) == "train" for name in names)
 
 
 def _is_telling(name: str, item: Block, *, plays: bool) -> bool:

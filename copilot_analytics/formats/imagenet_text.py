@@ -68,7 +68,8 @@ class ImagenetText(PartsFormat):
                 "eval",
                 re.compile(
                     r"(?:^|\s)\*\s{1,4}"
-                    r"(?P<rest>(?:Acc|Prec|Err|acc|prec|m?AP|mIo[uU])\w{0,8}@?1?[: ].*)$"
+                    r"(?P<rest>(?:Acc|Prec|Err|acc|prec|m?AP|mIo[uU]|F1|AUC|R?M[AS]E|PSNR|Dice"
+                    r"|Recall)\w{0,8}@?1?[: ].*)$"
                 ),
                 ANY_PAIRS,
             ),

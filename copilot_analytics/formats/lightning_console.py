@@ -10,6 +10,7 @@ import numpy as np
 
 from copilot_analytics.formats._axis import Axis
 from copilot_analytics.formats._base import Field, LineParser, LogFormat, Sample
+from copilot_analytics.formats._lightning_samples import SAMPLES
 from copilot_analytics.formats._numbers import NUMBER
 from copilot_analytics.formats._rows import Naming, RowReader
 from copilot_analytics.formats._splits import split_of
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
     from copilot_analytics.records import Floats, Ints, Item
 
 _EPOCH = re.compile(r"^Epoch (?P<epoch>\d{1,9})$")
-_VALIDATION = re.compile(r"^(?:Validating|Validation(?: DataLoader \d{1,4})?)$")
+_VALIDATION = re.compile(r"^(?:Validating|Validation(?: DataLoader (?P<loader>\d{1,4}))?)$")
 # Lightning adds a zero to a number that has no point, even if it is none.
 _PAIRS = re.compile(rf"(?:^|, )(?P<key>[^=,]{{1,80}})=(?P<number>{NUMBER})(?:\.0)?(?=,|$)")
 _NO_METRIC = frozenset({"v_num", "global_step", "consumed_samples"})
 _OWN_LINE = re.compile(
-    r"^`?Trainer\.fit`? stopped: |^Sanity Checking|^Validation sanity check"
+    r"^Sanity Checking|^Validation sanity check"
     r"|^Epoch \d{1,9}:\s[^\[]{1,500}\[[^\]]{1,80}, v_num="
     r"|^Epoch \d{1,9}(?:/-?\d{1,9})?\s[━╸╺\s]{5,300}\d{1,9}/\d.{0,80}it/s v_num:"
 )
-_OWN_HEADER = re.compile(
-    r"^(?:GPU|TPU|HPU) available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
+_AROUND = re.compile(  # whatever a script prints by itself
+    r"^`?Trainer\.fit`? stopped: |^[GTH]PU available: (?:True|False)|LOCAL_RANK: \d{1,6} - CUDA_VIS"
 )
 _STOPPED = re.compile(
     r"Trainer\.fit`? stopped: `?(?P<what>max_epochs|max_steps)=(?P<count>\d{1,12})`? reached"
@@ -73,6 +74,7 @@ class _Point:
     line: int
     elapsed_s: float | None  # of its epoch; None where that does not tell when it was drawn
     numbers: dict[str, float] = field(default_factory=dict)
+    others: int = 0  # batches of validations in the epoch, which the bar counts too
 
 
 class LightningConsoleParser(LineParser):
@@ -89,10 +91,13 @@ class LightningConsoleParser(LineParser):
         self._results: dict[str, float] = {}
         self._validated = False
         self._validation: tuple[int, int] | None = None  # batches done and in all, while it runs
-        self._extra = 0  # batches of the validation that the bar counts
+        self._loaders: dict[int, int] = {}  # batches of each that it validates with
+        self._extra = 0  # batches of the validations of an epoch, if the bar counts them
+        self._validated_with = 0  # those of this epoch so far
         self._before_s = 0.0  # of the epochs before
         self._rich: tuple[_Point, str] | None = None  # and what stands behind its bar so far
         self._ended = False
+        self._drawn: tuple[int, int, dict[str, float]] = 0, 0, {}  # as the last frame says
         self._stops: tuple[int, str] | None = None  # said behind a bar that is drawn once more
         self._stopped_at: int | None = None  # the step, where that is what ended the training
 
@@ -148,22 +153,34 @@ class LightningConsoleParser(LineParser):
         yield from self._tell()
 
     def _see(self, frame: Frame, line: int) -> Iterator[Record]:
-        if _VALIDATION.match(frame.title):
-            self._validation = (frame.done, frame.total)
+        if (validating := _VALIDATION.match(frame.title)) is not None:
+            loader = int(validating["loader"] or 0)
+            self._loaders = {**self._loaders, loader: frame.total}
+            before = sum(size for other, size in self._loaders.items() if other < loader)
+            self._validation = (before + frame.done, before + frame.total)
             self._validated = True
             return
         found = _EPOCH.match(frame.title)
         if found is None:
             return
         epoch, batch, point = int(found["epoch"]), frame.done, self._point
+        if self._ended and (epoch != self._drawn[0] or batch < self._drawn[1]):
+            self._ended, self._stopped_at = False, None  # another fit
+            self._extra = self._validated_with = 0
+        if not batch or epoch != self._drawn[0]:
+            self._validated_with = 0
         numbers = {
             pair["key"]: float(pair["number"])
             for pair in _PAIRS.finditer(frame.rest.lstrip(", "))
             if pair["key"] not in _NO_METRIC
         }
+        if self._ended and (epoch, batch, numbers) == self._drawn:
+            return
+        self._drawn = epoch, batch, numbers
         if point is not None and point.epoch == epoch and batch > point.batch and self._validation:
             done, total = self._validation
-            self._extra = total if done < total else self._extra
+            if done < total:
+                self._extra = max(self._extra, self._validated_with + total)
             if self._extra and frame.total and batch - point.batch <= total:
                 point.numbers = numbers or point.numbers
                 return
@@ -171,11 +188,14 @@ class LightningConsoleParser(LineParser):
             yield from self._tell()
             if point.epoch != epoch:
                 self._before_s += point.elapsed_s or 0.0
+            elif self._validation is not None and self._extra:
+                self._validated_with += self._validation[1]
         self._validation = None if batch != getattr(point, "batch", None) else self._validation
         if batch:
             elapsed = frame.elapsed_s
             numbers = numbers or (self._point.numbers if self._point else {})
-            self._point = _Point(epoch, batch, frame.total, line, elapsed, numbers)
+            before = self._validated_with if batch > self._validated_with else 0
+            self._point = _Point(epoch, batch, frame.total, line, elapsed, numbers, before)
 
     def _tell(self) -> Iterator[Record]:
         """Yield what the held batch says, and that it is the last one if the Trainer said so."""
@@ -187,12 +207,12 @@ class LightningConsoleParser(LineParser):
             yield self._rows.record("end", line, facts={"reason": reason})
 
     def _tell_point(self, point: _Point) -> Iterator[Record]:
-        batches = point.batches - self._extra
+        batch, batches = point.batch - point.others, point.batches - self._extra
         results = {n: v for n, v in point.numbers.items() if split_of(n) in {"val", "test"}}
         place = {
             "#epoch": float(point.epoch),
-            "#inner": float(point.batch),
-            "#inner_of": float(max(batches, point.batch)),
+            "#inner": float(batch),
+            "#inner_of": float(max(batches, batch)),
         }
         if not point.batches:
             del place["#inner_of"]
@@ -211,7 +231,7 @@ class LightningConsoleParser(LineParser):
             step = float(self._rows.axis.last_step)
             at = {"#step": step, **clock}
             if self._stopped_at is None and point.batches:
-                at["#progress"] = point.epoch + point.batch / max(batches, point.batch)
+                at["#progress"] = point.epoch + batch / max(batches, batch)
             yield from self._rows.evaluation({**at, **results}, point.line)
         self._validated = False
 
@@ -277,114 +297,15 @@ class LightningConsole(LogFormat):
     title: ClassVar[str] = "Lightning console"
     url: ClassVar[str] = "https://lightning.ai/docs/pytorch/stable/common/progress_bar.html"
     smoothing: ClassVar[int | None] = 1
-    samples: ClassVar[tuple[Sample, ...]] = (
-        Sample(
-            """\
-Epoch 0: |          | 0/? [00:00<?, ?it/s]
-Epoch 0: |          | 1/? [00:20<00:00,  0.05it/s, v_num=0, train_loss=4.50]
-Epoch 0: |          | 2/? [00:40<00:00,  0.05it/s, v_num=0, train_loss=4.25]
-Epoch 1: |          | 1/? [00:20<00:00,  0.05it/s, v_num=0, train_loss=4.00]
-""",
-            (
-                Record("train", 1, time=20.0, metrics={"train_loss": 4.5}, line=2),
-                Record("train", 2, time=40.0, metrics={"train_loss": 4.25}, line=3),
-                Record("train", 3, time=60.0, metrics={"train_loss": 4.0}, line=4),
-            ),
-        ),
-        Sample(
-            """\
-Epoch 0: 2it [00:01,  2.00it/s, loss=1.5, v_num=3]
-""",
-            (Record("train", 2, time=1.0, metrics={"loss": 1.5}, line=1),),
-        ),
-        Sample(
-            """\
-Sanity Checking DataLoader 0: 100%|###| 2/2 [00:00<00:00, 9.1it/s]
-Epoch 0:   0%|   | 0/4 [00:00<?, ?it/s]
-Epoch 0:  50%|## | 2/4 [00:02<00:02, 1.0it/s]
-Epoch 0:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.750]
-Epoch 0: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.500]
-Validation DataLoader 0: 100%|###| 2/2 [00:00<00:00, 9.1it/s]
-Epoch 0: 100%|###| 4/4 [00:05<00:00, 1.0it/s, v_num=0, train_loss=0.500, val_loss=0.625]
-Epoch 0, global step 4: 'val_loss' reached 0.62500 (best 0.62500), saving model to 'toy/a.ckpt' \
-as top 1
-Epoch 1:  50%|## | 2/4 [00:02<00:02, 1.0it/s, v_num=0, train_loss=0.250, val_loss=0.625]
-`Trainer.fit` stopped: `max_epochs=2` reached.
-""",
-            (
-                Record("config", facts={"steps_per_epoch": 4}, line=4),
-                Record("train", 2, 0.5, 2.0, {"train_loss": 0.75}, line=4),
-                Record("checkpoint", 4, facts={"path": "toy/a.ckpt", "best_metric": 0.625}, line=8),
-                Record("train", 4, 1.0, 5.0, {"train_loss": 0.5}, line=7),
-                Record("eval", 4, 1.0, 5.0, {"val_loss": 0.625}, {"split": "val"}, 7),
-                Record("train", 6, 1.5, 7.0, {"train_loss": 0.25}, line=9),
-                Record("config", facts={"planned_epochs": 2}, line=10),
-                Record("end", line=10),
-            ),
-        ),
-        Sample(
-            """\
-Epoch 0: 100%|###| 4/4 [00:04<00:00, 1.0it/s, v_num=0, train_loss=0.5, val/acc=0.25]Monitored \
-metric val/acc did not improve in the last 3 records. Best score: 0.500. Signaling Trainer to stop.\
-########| 7/7 [00:01<00:00, 94.11it/s]
-Epoch 0: 100%|###| 4/4 [00:05<00:00, 1.0it/s, v_num=0, train_loss=0.5, val/acc=0.25]
-`Trainer.fit` stopped: `max_epochs=1` reached.
-""",
-            (
-                Record("config", facts={"steps_per_epoch": 4}, line=2),
-                Record("train", 4, 1.0, 5.0, {"train_loss": 0.5}, line=2),
-                Record("eval", 4, 1.0, 5.0, {"val/acc": 0.25}, {"split": "val"}, 2),
-                Record("end", line=1),
-                Record("config", facts={"planned_epochs": 1}, line=3),
-                Record("end", line=3),
-            ),
-        ),
-        Sample(
-            """\
-Epoch 0, global step 4: 'val_loss' reached 0.62500 (best 0.62500), saving model to 'toy/a.ckpt' \
-as top 1
-`Trainer.fit` stopped: `max_epochs=2` reached.
-Epoch 1/1  ━━━━━━━━━━━━━━━━━━ 4/4 0:00:01 • 0:00:00 9.50it/s v_num: 0.000
-                                                             train_loss: 0.250
-                                                             val_loss:
-                                                             0.500
-""",
-            (
-                Record("checkpoint", 4, facts={"path": "toy/a.ckpt"}, line=1),
-                Record("eval", 4, 1.0, metrics={"val_loss": 0.625}, line=1),
-                Record("config", facts={"planned_epochs": 2}, line=2),
-                Record("end", line=2),
-                Record("config", facts={"steps_per_epoch": 4}, line=3),
-                Record("train", 8, 2.0, metrics={"train_loss": 0.25}, line=3),
-                Record("eval", 8, 2.0, metrics={"val_loss": 0.5}, line=3),
-            ),
-        ),
-        Sample(
-            """\
-GPU available: True, used: True
-Epoch 0:  40%|## | 2/5 [00:02<00:03, 1.0it/s, loss=nan.0, v_num=1]
-Validating:   0%|   | 0/3 [00:00<?, ?it/s]
-Epoch 0:  60%|## | 3/5 [00:03<00:02, 1.0it/s, loss=nan.0, v_num=1]
-Validating:  33%|   | 1/3 [00:00<?, ?it/s]
-Epoch 0: 100%|###| 5/5 [00:05<00:00, 1.0it/s, loss=nan.0, v_num=1, val_acc=0.25]
-Epoch 1:  20%|## | 1/5 [00:01<00:04, 1.0it/s, loss=0.5, v_num=1, val_acc=0.25]
-""",
-            (
-                Record("config", facts={"steps_per_epoch": 2}, line=2),
-                Record("train", 2, 1.0, metrics={"loss": float("nan")}, line=2),
-                Record("eval", 2, 1.0, metrics={"val_acc": 0.25}, line=2),
-                Record("train", 3, 1.5, metrics={"loss": 0.5}, line=7),
-            ),
-        ),
-    )
+    samples: ClassVar[tuple[Sample, ...]] = SAMPLES
 
     def confidence(self, lines: Sequence[str]) -> float:
         """Tell how sure it is: bars of epochs are common, what stands in or around them is not."""
         if any(_OWN_LINE.search(line[:1000]) or _is_rich(line[:1000]) for line in lines):
             return 1.0
-        if not any(_OWN_HEADER.search(line[:200]) for line in lines):
+        if not any(_AROUND.search(line[:200]) for line in lines):
             return 0.0
-        return 1.0 if any(map(_is_bar, lines)) else 0.3
+        return 1.0 if any(_is_bar(line) or _SAVED.search(line[:1000]) for line in lines) else 0.3
 
     def parser(self, file: str) -> LightningConsoleParser:
         """Return a fresh parser for a log."""

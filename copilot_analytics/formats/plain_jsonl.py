@@ -67,6 +67,7 @@ _SERVER = frozenset(
 _LEAST_ROWS = 2
 _FEWEST_PLACES = 3  # that rows of a service name if it trains
 _MANY_ROWS = 7  # of which a trainer that is known would have claimed one
+_SUMMARY = "train_runtime"  # of the Trainer of Hugging Face, beside the mean loss of the run
 _IS_EPOCH = 1e8  # a time stamp is larger than any step
 
 
@@ -100,6 +101,10 @@ class PlainJsonlParser(JsonRowsParser):
 
     def block(self, columns: Mapping[str, Floats], lines: Ints) -> Iterable[Item]:
         """Turn the numbers of rows into blocks and evaluations."""
+        if _SUMMARY in columns:
+            facts = {"reason": "the Trainer summed the training up"}
+            yield self._rows.record("end", int(lines[-1]), facts=facts)
+            return
         columns = self._rounds.placed(columns, STEPS, EPOCHS)
         columns = self._stamps.named(by_rare_counter(columns, COUNTERS | {"#step"}))
         if not self._knows_splits:

@@ -127,10 +127,17 @@ def why(watched: Watched, now: float) -> str:
 
 
 def advised(analysis: Analysis) -> str:
-    """Return the advice in a word; that to go on says nothing of a run that diverges."""
+    """Return the advice in a word; to go on says nothing of a run that diverges or overfits."""
     advice = analysis.stop.advice
     diverges = analysis.phases.current.value == "DIVERGING"
-    return "decide soon" if diverges and advice in {"continue", "wait"} else advice
+    if diverges and advice in {"continue", "wait"}:
+        return "decide soon"
+    if advice != "continue":
+        return advice
+    from copilot_analytics.report.wording import LET_IT_RUN, to_go_on
+
+    known = to_go_on(analysis)
+    return advice if known == LET_IT_RUN else known.lower()
 
 
 def left(watched: Watched, now: float) -> str:

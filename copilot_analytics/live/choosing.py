@@ -13,9 +13,9 @@ from copilot_analytics.live._files import rotated_siblings
 from copilot_analytics.live.finding import LEAST_BYTES, LIVE_S, Search, find_logs, table
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.processes import process_of
-from copilot_analytics.live.run_logs import has_trained, is_in_use, log_in
+from copilot_analytics.live.run_logs import has_trained, is_in_use, log_in, trains_by_its_looks
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.reading.run_folders import find_run
+from copilot_analytics.reading.run_folders import find_run, logs_within
 from copilot_analytics.reading.sources import read_chunks
 from copilot_analytics.wording import duration, plural
 
@@ -357,7 +357,12 @@ def _is_to_begin(log: Path) -> bool:
 
 
 def _is_untrained(directory: Path) -> bool:
-    return RunDirectory(directory).newest() is None and not has_trained(log_in(directory))
+    if RunDirectory(directory).newest() is not None:
+        return False
+    log = log_in(directory)
+    # Of several it is known only later which one holds the training; one alone is that one.
+    is_alone = len(logs_within(directory)) == 1
+    return not (has_trained(log) or (is_alone and trains_by_its_looks(log)))
 
 
 def _picked(search: Search, *, every: bool, at_rest: bool) -> list[Path]:

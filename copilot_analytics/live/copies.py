@@ -16,9 +16,12 @@ from copilot_analytics.records import Block, records_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-Beginning: TypeAlias = tuple[tuple[object, ...], ...]
+Row: TypeAlias = tuple[object, ...]
+Beginning: TypeAlias = tuple[Row, ...]
+Newest: TypeAlias = dict[float, list[Row]] | list[Row]
 
 _ROWS = 2
+_HANDFUL = 8  # rows without a time stamp that no two runs print alike by chance
 _CHUNK = 1 << 16
 _MOST_BYTES = 2 << 20
 _END_BYTES = 64 << 10  # more than a pipe and the buffers of its ends hold back
@@ -54,7 +57,8 @@ def copies_among(paths: Mapping[str, bool], followed: Collection[str] = ()) -> d
     alike: dict[Beginning, list[str]] = {}
     for path in paths:
         beginning = _beginning(path)
-        if beginning is not None:
+        # Without time stamps only what grows now can be known to be written together.
+        if beginning is not None and (beginning[0][1] is not None or paths[path]):
             alike.setdefault(beginning, []).append(path)
     found = {}
     for group in alike.values():
@@ -78,7 +82,8 @@ def repeats(path: str, original: str) -> bool:
     """Tell whether a log says what another one says, of those that begin alike.
 
     Two runs of one seed that were started together print the same until they differ, so that
-    the newest rows have to agree too: values and time stamps. What lies in folders beside each
+    the newest rows have to agree too: values and time stamps, or without these all that the log
+    which is behind said last, one row after the other. What lies in folders beside each
     other, neither within the other, was written by runs of their own, unless one alone is named
     as trainers name a log, or one alone as schedulers name what a job prints (``slurm-7.out``):
     then one may be what a shell wrote elsewhere.
@@ -100,6 +105,26 @@ def repeats(path: str, original: str) -> bool:
     first, second = _newest(path), _newest(original)
     if not first or not second:
         return True
+    return _agree(first, second)
+
+
+def _says_the_same(rows: list[Row], others: list[Row]) -> bool:
+    """Tell whether the newest rows of one log stand in the other, which may be ahead of it."""
+    for behind, ahead in ((rows, others), (others, rows)):
+        newest = behind[-_NEWEST - 1 : -1]  # the last one may be incomplete
+        starts = range(len(ahead) - len(newest) + 1)
+        if len(newest) >= _HANDFUL - 1 and any(
+            ahead[start : start + len(newest)] == newest for start in starts
+        ):
+            return True
+    return False
+
+
+def _agree(first: Newest, second: Newest) -> bool:
+    """Tell whether the newest rows of two logs agree where both have some."""
+    if isinstance(first, list) or isinstance(second, list):
+        alike = isinstance(first, list) and isinstance(second, list)
+        return alike and _says_the_same([*first], [*second])
     since, until = max(min(first), min(second)), min(max(first), max(second))
     if since > until:
         return False  # farther behind than tee can be: its run has ended
@@ -110,44 +135,51 @@ def repeats(path: str, original: str) -> bool:
 
 
 def _beginning(path: str) -> Beginning | None:
-    """Return what the first training lines say; None if there are too few, or no time stamps."""
-    reader, rows, left = LogReader(path), [], _MOST_BYTES
+    """Return what the first training lines say, of more where none has a time stamp.
+
+    None if there are too few.
+    """
+    reader, left = LogReader(path), _MOST_BYTES
+    rows: list[Row] = []
+    enough = _ROWS
     try:
         for chunk in read_chunks(path, _CHUNK):
             for item in reader.feed(chunk):
                 if isinstance(item, Block):
-                    records = list(item[:_ROWS].records())
+                    records = list(item[:_HANDFUL].records())
                 else:
                     records = [item] if item.kind == "train" else []
                 for record in records:
-                    if record.time is None:
-                        return None
+                    enough = _HANDFUL if record.time is None else enough
                     rows.append((record.step, record.time, *sorted(record.metrics.items())))
             left -= len(chunk)
-            if len(rows) >= _ROWS or left <= 0:
+            if len(rows) >= enough or left <= 0:
                 break
     except LogError:
         return None
-    return tuple(rows[:_ROWS]) if len(rows) >= _ROWS else None
+    return tuple(rows[:enough]) if len(rows) >= enough else None
 
 
-def _newest(path: str) -> dict[float, list[tuple[object, ...]]]:
-    """Return what the last rows of a log say, by their time stamps.
+def _newest(path: str) -> Newest:
+    """Return what the last rows of a log say, by their time stamps, or in a list without any.
 
     Steps may be counted by the reader, from the beginning: they are left out.
     """
-    rows: dict[float, list[tuple[object, ...]]] = {}
+    rows: dict[float, list[Row]] = {}
+    unstamped: list[Row] = []
     reader = LogReader(path)
     try:
         for chunk in read_ends(path, _END_BYTES):
             rows.clear()  # the first lines only tell the format
+            unstamped.clear()
             for record in records_of(reader.feed(chunk)):
-                if record.kind in {"train", "eval"} and record.time is not None:
+                if record.kind in {"train", "eval"}:
                     said = (record.kind, *map(str, sorted(record.metrics.items())))
-                    rows.setdefault(record.time, []).append(said)
+                    kept = unstamped if record.time is None else rows.setdefault(record.time, [])
+                    kept.append(said)
     except LogError:
         return {}
-    return rows
+    return rows or unstamped
 
 
 def _kind_of(log: Path) -> tuple[bool, bool]:

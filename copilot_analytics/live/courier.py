@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
+from copilot_analytics.alerts.channels._base import ChannelError, Fatal, Transient
 from copilot_analytics.alerts.delivery import Delivery, Draw
 from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.live import answers
@@ -29,15 +31,26 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 60.0
 _WELL_S = 60.0
 _CARD_S = 60.0
+_REFUSED_S = (600.0, 21_600.0)  # a card that is refused asks, ever more rarely, if that is over
+_ANSWER_S = (4.0, 120.0)  # an answer that fails is sent again; later it would be out of date
 _PAUSE_S = (0.5, 3.0)
 _OWED_S = 600.0  # a run that has ended is not watched again, so nobody would send it later
 _MOST_JOBS = 50
+
+
+@dataclass
+class _Job:
+    do: Callable[[], None]
+    due: float = float("-inf")
+    wait_s: float = 0.0
+    given_up_at: float = float("inf")
 
 
 @runtime_checkable
 class Chat(Protocol):
     """A channel that also listens."""
 
+    name: ClassVar[str]
     listens: bool
 
     def poll(self, now: float) -> list[Command]:
@@ -102,12 +115,12 @@ class Courier:
         self._well_at = float("-inf")
         self._beaten_at = float("-inf")
         self._beat_failed = False
-        self._jobs: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
+        self._jobs: deque[_Job] = deque(maxlen=_MOST_JOBS)
         self._drawings: deque[Callable[[], None]] = deque(maxlen=_MOST_JOBS)
         self._sends = False  # messages that are due before any figure
         self._card_text = self._card_place = ""
         self._card_shown = ""
-        self._card_at = float("-inf")
+        self._card_at, self._card_rest_s = float("-inf"), 0.0
         self._owed_since, self._told_owed, self._told_held = float("inf"), False, False
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -180,13 +193,13 @@ class Courier:
         if runs and self._chats:
             self._card_place = digest_of(runs[0].following.path)
             self._card_text = answers.card(runs, now)
-            if at_once:
+            if at_once and not self._card_rest_s:
                 self._card_at = float("-inf")
                 self._wake.set()
 
     def answer(self, job: Callable[[], None]) -> None:
         """Do something with a channel in the thread, e.g. answer a command."""
-        self._jobs.append(job)
+        self._jobs.append(_Job(job, wait_s=_ANSWER_S[0]))
         self._wake.set()
 
     def show(self, drawing: Callable[[], None]) -> None:
@@ -218,7 +231,7 @@ class Courier:
                 busy = False
             least, most = _PAUSE_S
             if self._drawings and not (self.commands or self._sends):
-                self._do(self._drawings.popleft())
+                self._do(_Job(self._drawings.popleft(), wait_s=_ANSWER_S[0]))
             elif busy:
                 self._stop.wait(least)
             else:
@@ -229,7 +242,7 @@ class Courier:
         last = self._delivery.drain(self._wall, time.sleep, self._patience_s)
         self.notices.extend(last.notices)
         while self._drawings and time.monotonic() < until:
-            self._do(self._drawings.popleft())
+            self._do(_Job(self._drawings.popleft(), wait_s=_ANSWER_S[0]))
 
     def _once(self) -> bool:
         now = self._wall()
@@ -248,19 +261,33 @@ class Courier:
         return bool(owed)
 
     def _do_jobs(self) -> None:
-        while self._jobs:
-            self._do(self._jobs.popleft())
+        for _ in range(len(self._jobs)):
+            job = self._jobs.popleft()
+            if job.due <= time.monotonic():
+                self._do(job)
+            else:
+                self._jobs.append(job)
 
-    def _do(self, job: Callable[[], None]) -> None:
+    def _do(self, job: _Job) -> None:
+        now = time.monotonic()
         try:
-            job()
+            job.do()
+        except ChannelError as error:
+            asked_s = error.retry_after_s if isinstance(error, Transient) else None
+            job.due, job.wait_s = now + max(asked_s or 0.0, job.wait_s), 2.0 * job.wait_s
+            job.given_up_at = min(job.given_up_at, now + _ANSWER_S[1])
+            if isinstance(error, Transient) and job.due < job.given_up_at:
+                self._jobs.append(job)
+            else:
+                self.notices.append(f"an answer was not sent: {error}")
         except Exception as error:  # noqa: BLE001  # its text might hold a secret
             self.notices.append(f"an answer was not sent ({type(error).__name__})")
 
     def _update_cards(self, *, final: bool = False) -> None:
         now = time.monotonic()
         text = self._card_text
-        if not text or text == self._card_shown or (now - self._card_at < _CARD_S and not final):
+        rests = now - self._card_at < max(_CARD_S, self._card_rest_s) and not final
+        if not text or text == self._card_shown or rests:
             return
         self._card_at, self._card_shown = now, text
         for chat in self._chats:
@@ -268,6 +295,11 @@ class Courier:
             try:
                 card = chat.card(text, self.ledger.noted(name))
                 self.ledger.note(name, card, self._wall())
+                self._card_rest_s = 0.0
+                self._delivery.unpark(chat.name, self._wall())
+            except Fatal:
+                least, most = _REFUSED_S
+                self._card_rest_s = min(max(2.0 * self._card_rest_s, least), most)
             except Exception:  # noqa: BLE001, S112  # the next minute may do better
                 continue
 

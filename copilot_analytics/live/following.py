@@ -294,7 +294,7 @@ class Following:
 
     def _grow(self, now: float) -> None:
         if self.caught_up and self.grown_at is not None:
-            self._pauses.add(now - self.grown_at)
+            self._pauses.add(now - self.grown_at, self.log.run)
         self.grown_at = now
         self.silence = None
         self._next_look_s = _FAILED_LOOKS_S[0] if self.log.reader.failed else _FIRST_LOOK_S
@@ -319,12 +319,12 @@ class Following:
             MetricAnalyzer(self._options).insist(self.log.run)  # one that is asked for is logged
         self._writer.look(self._place, now)
         self._ask_siblings(now)
-        if self.silence_s(now) >= _FIRST_LOOK_S:
+        silence_s = self.silence_s(now)
+        if silence_s >= _FIRST_LOOK_S:
             self._ask_siblings(now, at_rest=True)
-        gaps = self._pauses.gaps(self.log.run)
-        if has_said_all(self.log, self.silence_s(now), self.process, gaps):
+        if has_said_all(self.log, silence_s, self.process, self._pauses.gaps(self.log.run)):
             self.log.settle(is_over=False)
-        past = is_of_the_past(self.log.run, self.silence_s(now), self.process)
+        past = is_of_the_past(self.log.run, silence_s, self.process)
         if past and not self._writer.is_named and self.log.run_key and self.status not in ENDED:
             self.log.settle()
             if self.status not in ENDED:
@@ -355,6 +355,7 @@ class Following:
             last.kind if last is not None and not self._is_starting else None,
             # Where none seems due one may come all the same: not every plan is in the log.
             evaluation_due=True if at_eval(run) else None,
+            held_back_s=self._pauses.held_back_s,
             network=self._tailer.is_network,
         )
         self.silence = (died := self._died_at_its_start(silence_s)) or self.silence
@@ -381,9 +382,8 @@ class Following:
             facts["gpu_utilization_pct"] = busy
         stalls = verdict == "stalled" and self.status != "stalled"
         held, network = self._writer.was_held, self._tailer.is_network
-        if stalls and self._next.may_load(self._place, now, was_held=held, network=network):
-            return events
-        if verdict == "crashed" or stalls:
+        loads = stalls and self._next.may_load(self._place, now, was_held=held, network=network)
+        if not loads and (verdict == "crashed" or stalls):
             events += self.log.add(tick_after(self.log.run, facts))
         return events
 

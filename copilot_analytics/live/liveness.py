@@ -37,7 +37,7 @@ _UNSEEN = {
 }
 _NETWORK_S = 90.0
 _FEWEST_GAPS = 3
-_BUSY_PCT = 10.0
+_BUSY_PCT = 10.0  # of a device; of a core too, since one of many that share it gets no more
 _BUFFERED_FOR = 3.0
 _AT_REST = 2.0  # times a usual pause
 _NEWEST = 2000
@@ -128,6 +128,7 @@ def judge_silence(
     last_kind: str | None,
     *,
     evaluation_due: bool | None = None,
+    held_back_s: float = 0.0,
     network: bool = False,
 ) -> Silence:
     """Judge how a log that has been silent for a while should be read.
@@ -150,14 +151,16 @@ def judge_silence(
         Kind of the last record; None if the log has said nothing yet.
     evaluation_due
         Whether an evaluation follows where training stands; None if the plan is unknown.
+    held_back_s
+        See `Pauses`: a log whose lines come in blocks may be silent for three times as long.
     network
         Whether the log lies on a network file system, which shows new lines late.
 
     Returns
     -------
     Silence
-        A busy device speaks for a buffered log only up to three times the limit, because a
-        collective operation that hangs keeps a device busy as well.
+        A busy device, or where none can be asked a busy process, speaks for a buffered log only
+        up to three times the limit, because what hangs may keep either busy as well.
 
     References
     ----------
@@ -183,6 +186,11 @@ def judge_silence(
         # It may be an evaluation as well, so the more patient limit counts.
         other = _limit("eval", gaps.get("eval", ()), network=network)
         limit_s, why_limit = max((limit_s, why_limit), other)
+    blocks = (
+        _BUFFERED_FOR * held_back_s,
+        f"its lines come in blocks, {duration(held_back_s)} apart",
+    )
+    limit_s, why_limit = max((limit_s, why_limit), blocks)
     if last_kind == "end":
         return Silence("unknown", ("the log says that training has finished",), limit_s)
     if last_kind == "crash":
@@ -198,11 +206,10 @@ def judge_silence(
     silent = f"silent for {duration(age_s)}, over {duration(limit_s)} ({why_limit})"
     lives = f"process {process.pid} is alive" if process.state == "alive" else process.reason
     lives = lives or "process unknown"
-    if gpu_utilization is not None and gpu_utilization >= _BUSY_PCT:
-        busy = f"the GPU is {gpu_utilization:.0f} % busy"
-        if age_s <= _BUFFERED_FOR * limit_s:
-            return Silence("buffered", (busy, silent, lives), limit_s)
-        hangs = "a collective operation that hangs keeps it busy too"
+    busy, hangs = _work_of(process, gpu_utilization)
+    if busy and age_s <= _BUFFERED_FOR * limit_s:
+        return Silence("buffered", (busy, silent, lives), limit_s)
+    if busy:
         return Silence("stalled", (silent, f"{busy}, but {hangs}", lives), limit_s)
     if gpu_utilization is not None:
         return Silence(
@@ -348,6 +355,19 @@ def _limit(phase: str, own: Sequence[float], *, network: bool) -> tuple[float, s
     if network:
         return limit_s + _NETWORK_S, f"{why}, and 90 s for the network file system"
     return limit_s, why
+
+
+def _work_of(process: ProcessState, gpu_utilization: float | None) -> tuple[str, str]:
+    """Return what is at work, and why that proves nothing for ever; empty if nothing is known."""
+    if gpu_utilization is not None:
+        if gpu_utilization < _BUSY_PCT:
+            return "", ""
+        hangs = "a collective operation that hangs keeps it busy too"
+        return f"the GPU is {gpu_utilization:.0f} % busy", hangs
+    if process.state != "alive" or process.cpu_pct is None or process.cpu_pct < _BUSY_PCT:
+        return "", ""
+    hangs = "one that waits in a loop does so too"
+    return f"the process uses {process.cpu_pct:.0f} % of a core", hangs
 
 
 def _of_process(process: ProcessState, *, settled: bool) -> tuple[Verdict, str] | None:

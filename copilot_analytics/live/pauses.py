@@ -19,6 +19,9 @@ class Pauses:
     ----------
     evals_before : int
         Evaluations that the log held before.
+    held_back_s : float
+        For how long the newest lines were held back, as `print` into a file does: it writes once
+        8 kB are full. 0 for lines that come when their time stamps say.
 
     Examples
     --------
@@ -33,11 +36,23 @@ class Pauses:
 
     def __init__(self) -> None:
         self.evals_before = 0
+        self.held_back_s = 0.0
         self._longest: list[float] = []
+        self._rows = 0
 
-    def add(self, pause_s: float) -> None:
-        """Take the seconds from one line to the next."""
+    def add(self, pause_s: float, run: Run | None = None) -> None:
+        """Take the seconds from one arrival to the next, and the run with what has arrived."""
         self._longest = sorted((*self._longest, pause_s))[-_LONGEST_PAUSES:]
+        if run is None:
+            return
+        time, before = run.train_log.time, self._rows
+        self._rows = len(time)
+        if 0 < before < len(time):
+            stamped_s = float(time[before] - time[before - 1])
+            if 0.0 <= stamped_s < pause_s / 2.0:
+                self.held_back_s = pause_s
+            elif pause_s / 2.0 <= stamped_s <= 2.0 * pause_s:
+                self.held_back_s = 0.0
 
     def gaps(self, run: Run) -> dict[str, list[float]]:
         """Return the gaps of a run by phase, by its time stamps if it has any.

@@ -44,6 +44,8 @@ class ProcessState:
         How that is known, in half a sentence.
     start_ticks
         Its start in the kernel's own count, which tells processes of one number apart.
+    cpu_pct
+        Per cent of a core that it used lately; None if unknown.
     """
 
     state: Life = "unknown"
@@ -53,6 +55,7 @@ class ProcessState:
     holders: tuple[int, ...] = ()
     reason: str = ""
     start_ticks: int | None = None
+    cpu_pct: float | None = None
 
 
 def process_of(

@@ -43,6 +43,7 @@ _LOOK_S = 1.0  # lines that are written within it are seen at one look
 _POLICY_S = 5.0  # so often a watch asks whether what waits is due
 _LESS_OFTEN = 0.01  # of a silence, while that lasts
 _LINGER_S = 600.0
+_TO_STOP = frozenset({"stop", "kill"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +218,15 @@ class Replay:
     def _balance(self) -> Balance:
         advised, run = self._advised, self.log.run
         if advised is None or advised.run is not run:
-            thought_of = any(
-                event.kind == "advice" and event.key in {"stop", "kill"}
-                for event in self.log.session.events
-            )
+            given = [event for event in self.log.session.events if event.kind == "advice"]
             text = "No message advised to stop"
-            text += "; what the lines say of it did not last until one." if thought_of else "."
+            if given and given[-1].key in _TO_STOP:
+                since = given[-1].step
+                text += f", though the lines do from {place(since, run.epoch_of(since))} on."
+            elif any(event.key in _TO_STOP for event in given):
+                text += "; what the lines say of it did not last until one."
+            else:
+                text += "."
             return Balance(None, text)
         at = place(advised.step, run.epoch_of(advised.step))
         if run.last_step <= advised.step:

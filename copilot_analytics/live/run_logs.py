@@ -83,6 +83,27 @@ def has_trained(log: Path) -> bool:
     return any(_rows(log)) or _has_failed(log)
 
 
+def trains_by_its_looks(log: Path) -> bool:
+    """Tell whether a log whose format is not settled yet shows two rows of a training.
+
+    The likeliest format is gone by, as where a log is named that says a line in minutes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> trains_by_its_looks(Path("nowhere.log"))
+    False
+    """
+    reader = LogReader(str(log))
+    try:
+        for chunk in read_chunks(log, _CHUNK):
+            reader.feed(chunk)
+        rows = records_of(reader.presume())
+    except LogError:
+        return False
+    return any(record.kind in {"train", "eval"} for record in rows)
+
+
 def is_in_use(directory: Path, age_s: float) -> bool:
     """Tell whether a file in a directory changed lately or is held open for writing.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from copilot_analytics.live.processes import ProcessState, Writers, process_of
+from copilot_analytics.process_identity import cpu_s_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SEARCH_S = (60.0, 600.0)
+_WORK_S = 5.0  # over a shorter time the use of a core says little
 
 
 class WriterSearch:
@@ -44,6 +47,7 @@ class WriterSearch:
         self.was_held = False
         self._pid, self._writers = pid, writers
         self._search_at, self._wait_s = float("-inf"), _SEARCH_S[0]
+        self._used: tuple[int, float, float] | None = None  # process, when, CPU seconds by then
 
     @property
     def is_named(self) -> bool:
@@ -62,11 +66,27 @@ class WriterSearch:
         """
         if self.state.pid is None and now < self._search_at:
             return
+        cpu_pct = self.state.cpu_pct
         self.state = process_of(place, self._pid, before=self.state, writers=self._writers)
+        self._note_work(cpu_pct, now)
         self.was_held |= bool(self.state.holders)
         if self.state.pid is None:
             self._search_at = now + self._wait_s
             self._wait_s = min(2.0 * self._wait_s, _SEARCH_S[1])
+
+    def _note_work(self, cpu_pct: float | None, now: float) -> None:
+        pid = self.state.pid
+        used_s = cpu_s_of(pid) if pid is not None else None
+        if pid is None or used_s is None:
+            self._used = None
+            return
+        if self._used is None or self._used[0] != pid:
+            self._used, cpu_pct = (pid, now, used_s), None
+        elif now - self._used[1] >= _WORK_S:
+            _, before, before_s = self._used
+            cpu_pct = 100.0 * (used_s - before_s) / (now - before)
+            self._used = (pid, now, used_s)
+        self.state = replace(self.state, cpu_pct=cpu_pct)
 
     def look_anew(self, place: str | Path, *, has_moved: bool) -> None:
         """Find out who writes the file that is read now: after a resume that is another process.

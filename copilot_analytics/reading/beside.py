@@ -22,7 +22,7 @@ from copilot_analytics.reading.streams import streams_of
 from copilot_analytics.records import Block, Item, Record, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from copilot_analytics.records import Floats, Ints
@@ -34,6 +34,7 @@ _EVENTS = "tfevents"
 _EPISODES = "sb3_monitor"  # a row for each, of which the others tell means
 _MOST_ELSE = 3  # times the values, of measures that only event files hold
 _FACTS_OF_A_FILE = frozenset({"log_format", "smoothing", "log_interval", "note", "step_unit"})
+_OF_STEPS = frozenset({"planned_steps", "steps_per_epoch", "steps_per_epoch_exact"})
 _ENDS = frozenset({"crash", "end"})
 _KINDS = _ENDS | {"checkpoint", "resume"}
 
@@ -92,9 +93,11 @@ class Beside:
         if clock is not main:
             known = np.array(sorted(set(clock.stamps)), dtype=np.float64)
             self._stamps = known[:, 0], known[:, 1]
+        told: set[tuple[str, float]] = set()
         for other in others:
-            facts = {**other.facts, **facts}
-            added = _additions(main, other)
+            counted = other.facts if other.unit == main.unit else _without_steps(other.facts)
+            facts = {**counted, **facts}
+            added: Iterable[tuple[float, Record]] = _additions(main, other, told)
             if other is not clock and not other.shares_clock_of(clock):
                 added = ((at, replace(record, time=None)) for at, record in added)
             self._waiting += added
@@ -268,12 +271,20 @@ def _without_split(path: Path) -> tuple[Path, str]:
     return path.parent, " ".join(word for word in words if split_of(word) is None)
 
 
-def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
-    """Yield records of another log that the main one lacks, each with its step."""
+def _additions(
+    main: Digest, other: Digest, told: set[tuple[str, float]]
+) -> Iterator[tuple[float, Record]]:
+    """Yield records of another log that the main one lacks, each with its step.
+
+    Names and steps that it adds are put among those that other logs `told`: what two of them say
+    is no step that was done twice.
+    """
     for record in records_of(other.items):
         step = record.step
+        same_axis = other.unit == main.unit and step is not None
         if record.kind in _KINDS:
-            yield (np.inf if step is None else float(step)), _placed(record, other)
+            at = float(step) if same_axis and step is not None else _step_of(main, record)
+            yield at, _placed(record if same_axis else replace(record, step=None), other)
         elif record.kind in {"train", "eval"}:
             early = step is not None and step < (main.first_step or 0)
             known = {name: f"{record.kind} {title(name)}" for name in record.metrics}
@@ -282,11 +293,25 @@ def _additions(main: Digest, other: Digest) -> Iterator[tuple[float, Record]]:
                 for name, number in record.metrics.items()
                 if early or known[name] not in main.names
             }
-            same_axis = other.unit == main.unit and step is not None
             if missing and (same_axis or record.kind == "eval"):
                 kept = replace(record, metrics=missing, step=step if same_axis else None)
                 at = float(step) if step is not None and same_axis else _step_of(main, record)
-                yield at, _placed(kept, other)
+                kept = replace(kept, metrics=_untold(kept, at, told))
+                if kept.metrics:
+                    yield at, _placed(kept, other)
+
+
+def _untold(record: Record, at: float, told: set[tuple[str, float]]) -> dict[str, float]:
+    """Return what no log said of that step, and note it as told."""
+    said = {(f"{record.kind} {title(name)}", at): name for name in record.metrics}
+    new = said.keys() - told if np.isfinite(at) else said.keys()
+    told |= new
+    return {name: record.metrics[name] for key, name in said.items() if key in new}
+
+
+def _without_steps(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what another log states of the plan, without what counts its own steps."""
+    return {name: fact for name, fact in facts.items() if name not in _OF_STEPS}
 
 
 def _placed(record: Record, log: Digest) -> Record:

@@ -26,7 +26,10 @@ _NOTEBOOK_LINES = 1000  # its frames show the code around, at the start of the l
 _SIGNALS = {"KILL": 9, "TERM": 15, "INT": 2, "SEGV": 11, "ABRT": 6, "BUS": 7}
 
 _RANK = re.compile(r"^(?:\[(?:rank|default)?\d{1,5}\]:\s?|\d{1,5}: )")
-_TRACEBACK = re.compile(r"^\s{0,2}(?:Original )?Traceback \(most recent call last\):\s*$")
+_HEADER = "Traceback (most recent call last):"
+_TRACEBACK = re.compile(rf"^(?:.{{1,400}}\])?\s{{0,2}}(?:Original )?{re.escape(_HEADER)}\s*$")
+# A bar has no line end while it is drawn: what is raised meanwhile follows on its line.
+_BAR = re.compile(r"\d%\||\d(?:it|[mnu\u00b5]?s)/(?:it|s|step|epoch)\b|\d/\d{1,9} \[[=>.]{9}")
 _RAISED = re.compile(
     r"^((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80}|[A-Z_]\w{0,80})(?:: (.*)|:?\s*)$"
 )
@@ -55,6 +58,11 @@ _LAST_WORDS: tuple[tuple[re.Pattern[str], str, int | None], ...] = (
             r"(?:\S{1,300}:\d{1,7}: )?(?:\w{1,40}Warning: )?"
             r"Detected KeyboardInterrupt, attempting graceful"
         ),
+        "KeyboardInterrupt",
+        2,
+    ),
+    (
+        re.compile(r".{1,60}launch\.py:\d{1,6}:sigkill_handler\] Main process received SIGINT"),
         "KeyboardInterrupt",
         2,
     ),
@@ -170,7 +178,7 @@ class CrashWatcher:
     def see(self, line: str, number: int) -> Iterator[Record]:
         """Look at a line; yield a crash that it completes, or an end that it states."""
         line = _RANK.sub("", line[:_LONGEST], count=1)
-        if _TRACEBACK.match(line):
+        if _TRACEBACK.match(line) or (line.endswith(_HEADER) and _BAR.search(line)):
             self._open_at, self._framed, self._foreign = number, False, 0
             self._named, self._margin = None, ""
             return
@@ -181,7 +189,7 @@ class CrashWatcher:
         if self._open_at is not None:
             yield from self._within(line.removeprefix(self._margin), number)
         else:
-            yield from self._last_words(line, number)
+            yield from self._last_words(_behind_a_bar(line), number)
 
     def close(self) -> Iterator[Record]:
         """Yield a crash if the log ends within a traceback."""
@@ -237,6 +245,12 @@ class CrashWatcher:
         if signal is not None:
             facts["signal"] = signal
         yield Record("crash", facts=facts, line=number, file=self._file)
+
+
+def _behind_a_bar(line: str) -> str:
+    """Return what was printed on the line of a bar of tqdm, which ends with a bracket."""
+    bar = _BAR.search(line)
+    return (line[bar.end() :].rpartition("]")[2] if bar else "") or line
 
 
 def _signal(error: str, message: str) -> int | None:

@@ -6,7 +6,8 @@ a muddle. Of lines that look the same but for their numbers, those of one proces
 
 With ``mpirun --tag-output``, and so with Horovod, each begins with ``[1,0]<stdout>:``, with
 ``torchrun --tee`` with ``[default0]:``, and with PyTorch what a rank says of a failure with
-``[rank0]:``. The tag is taken off, and all its processes are ranks of one training.
+``[rank0]:``, with ``srun --label`` with ``0: ``. The tag is taken off, and all its processes are
+ranks of one training.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _TAG = re.compile(
     rb"|rank(?P<rank>\d{1,6})\]: ?)"
 )
 _RANKS = b""  # the task of all ranks
+_LABEL = re.compile(rb"^ {0,3}(?P<label>\d{1,4}): ")
+_FEWEST_LOOKS = 3  # of the first rank: what counts lines says the same behind each number
+_MOST_UNDECIDED = 400  # lines
 _PREFIX = re.compile(
     rb"^(?:\x1b\[[\d;]{0,12}m)?\((?P<task>[^\x1b\n]{1,100}) pid=(?P<pid>\d{1,10})"
     rb"(?:, ip=[\w.:]{1,40})?\)"
@@ -47,6 +51,32 @@ class _Look:
     others: set[bytes] = field(default_factory=set)
 
 
+class _Labels:
+    """Learns whether ``srun --label`` put the number of a rank before each line of the log.
+
+    Darknet counts its iterations so, ``3000: 1.38, 0.97 avg``, and so do scripts.
+    """
+
+    def __init__(self) -> None:
+        self.are_there: bool | None = None  # None as long as that is open
+        self._looks: set[bytes] = set()
+        self._lines = 0
+
+    def learn(self, line: bytes) -> None:
+        """Take the next line of a log in which it is open."""
+        label = _LABEL.match(line)
+        if label is None:
+            self.are_there = False if line.strip() else None
+            return
+        self._lines += 1
+        if int(label["label"]) == 0:
+            self._looks.add(_NO_LETTERS.sub(b" ", line[label.end() :]))
+        if len(self._looks) >= _FEWEST_LOOKS:
+            self.are_there = True
+        elif self._lines >= _MOST_UNDECIDED:
+            self.are_there = False
+
+
 class ReplicaFilter:
     r"""Blanks lines of processes that repeat what the one that is followed prints.
 
@@ -66,10 +96,12 @@ class ReplicaFilter:
         self._looks: dict[tuple[bytes, bytes], _Look] = {}
         self._main: dict[bytes, _Look] = {}  # the look of most lines of a task
         self._followed: dict[bytes, bytes] = {}  # process by task
+        self._labels = _Labels()
 
     def see(self, lines: Lines) -> Lines:
         """Take complete lines; return them with those of other processes blank."""
-        if not any(mark in lines.text for mark in (_MARK, *_TAG_MARKS)):
+        is_plain = self._labels.are_there is False
+        if is_plain and not any(mark in lines.text for mark in (_MARK, *_TAG_MARKS)):
             return lines
         raw = lines.text.split(b"\n")[: lines.size]
         kept = [self._said(line) for line in raw]
@@ -80,6 +112,12 @@ class ReplicaFilter:
 
     def _said(self, line: bytes) -> bytes:
         """Return what a line says to who follows one process, nothing if another prints it."""
+        if self._labels.are_there is None:
+            self._labels.learn(line)
+        label = _LABEL.match(line) if self._labels.are_there else None
+        if label is not None:
+            rest = line[label.end() :]
+            return rest if self._is_followed(_RANKS, label["label"], rest) else b""
         tag = _TAG.match(line)
         if tag is not None:
             rest, rank = line[tag.end() :], tag["mpi"] or tag["torch"] or tag["rank"]

@@ -17,6 +17,7 @@ from copilot_analytics.errors import (
     UnreadableLogError,
 )
 from copilot_analytics.reading.detect import known_formats
+from copilot_analytics.reading.event_folders import EVENTS, holds_a_session, writer_of
 from copilot_analytics.reading.last_words import failure_of, last_words
 from copilot_analytics.reading.recognise import recognise
 from copilot_analytics.reading.saved_states import STATE, is_saved_state, saved_state, states_of
@@ -34,7 +35,6 @@ _STAMP = re.compile(r"(?<!\d)(20\d\d[01]\d[0-3]\d)[_-]?([0-2]\d[0-5]\d[0-5]\d)(?
 _TEXT_ENDINGS = frozenset({".log", ".txt", ".out", ".err"})
 _DATA_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv"})
 _PLAIN_NAMES = frozenset({"log", "logs", "train_log", "training_log", "output", "stdout", "stderr"})
-_EVENTS = "events.out.tfevents."
 _SKIPPED = frozenset(
     "__pycache__ node_modules site-packages wandb_cache venv env conda-meta mlruns".split()
 )
@@ -99,6 +99,9 @@ def find_run(directory: str | Path, *, formats: Mapping[str, LogFormat] | None =
     for candidate in found[:_MOST_JUDGED]:
         refusal = _why_no_log(Path(candidate.path), formats)
         if refusal is None:
+            by_path = {Path(one.path): one for one in found}
+            written = {path: one.modified for path, one in by_path.items()}
+            candidate = by_path[writer_of(Path(candidate.path), written)]
             own = _own_log(candidate, found, directory, formats)
             own = own or _growing_log(candidate, found, formats)
             return Path((own or _twin(candidate, found, formats)).path)
@@ -171,7 +174,7 @@ def logs_beside(log: Path, *, formats: Mapping[str, LogFormat] | None = None) ->
         inner = path.parent.relative_to(folder).parts
         other_run = any(_stamp_of(name) not in {"", stamp} for name in inner)
         other_run = other_run or any(_is_earlier_start(path, one) for one in found)
-        if len(found) > _MOST_BESIDE or path in found or other_run:
+        if len(found) > _MOST_BESIDE or path in found or other_run or holds_a_session(path):
             continue
         if is_saved_state(path) and path != saved_state(path.parent.parent):
             continue  # of a checkpoint before the last one
@@ -337,13 +340,13 @@ def is_event_file(path: Path) -> bool:
     >>> is_event_file(Path("runs/a/events.out.tfevents.1700000000.host"))
     True
     """
-    return path.name.startswith(_EVENTS)
+    return path.name.startswith(EVENTS)
 
 
 def _kind_of(name: str) -> str | None:
     stem = name.lower().removesuffix(".gz")
     ending = Path(stem).suffix
-    if ending in _DATA_ENDINGS or stem.startswith(_EVENTS):
+    if ending in _DATA_ENDINGS or stem.startswith(EVENTS):
         return "data"
     return "text" if ending in _TEXT_ENDINGS or stem in _PLAIN_NAMES else None
 

@@ -28,6 +28,7 @@ _LAST_NUMBER = re.compile(r"[\d.eE+-]$")
 _FRACTION = re.compile(r"\.(\d*)")
 _PLAIN = re.compile(r"(?:^|[^\w.+-])[+-]?(?P<whole>\d{1,20})\.(?P<decimals>\d{1,20})$")
 _TAIL = 60  # bytes that hold the last number of a line
+_COUNTED = re.compile(r"(?:^|[^\w.+-])(?P<digits>\d{1,20})$")
 _ALL_DIGITS = 15  # significant ones, which say all that a float holds
 
 
@@ -130,7 +131,8 @@ def may_be_cut(line: str, before: str = "") -> bool:
     """Tell whether the last number of a line without an end may lack digits.
 
     A number with as many decimals as the one before it is taken to be whole, and so is one that
-    ends like that of the line before: with as many decimals, or both with all that a float has.
+    ends like that of the line before: with as many decimals, or both with all that a float has, or
+    without decimals and with as many digits.
 
     Examples
     --------
@@ -140,9 +142,14 @@ def may_be_cut(line: str, before: str = "") -> bool:
     (True, False)
     >>> may_be_cut("2,0.125", "1,0.250"), may_be_cut("2,0.12", "1,0.250")
     (False, True)
+    >>> may_be_cut("acc: 0.5  steps: 98", "acc: 0.4  steps: 97"), may_be_cut("loss 3", "loss 310")
+    (False, True)
     """
     if not _LAST_NUMBER.search(line):
         return False
+    counted, counted_above = _COUNTED.search(line), _COUNTED.search(before.rstrip())
+    if counted is not None and counted_above is not None:
+        return len(counted["digits"]) != len(counted_above["digits"])
     last, above = _PLAIN.search(line), _PLAIN.search(before.rstrip())
     if last is not None and above is not None:
         if len(last["decimals"]) == len(above["decimals"]):

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copilot_analytics.analyzers._judged import judged_series
+from copilot_analytics.analyzers._keepers import ranked
 from copilot_analytics.analyzers._plan import saved_at
+from copilot_analytics.analyzers.stopping import CheckpointChoice
 from copilot_analytics.events import ENDED
 from copilot_analytics.reading.saved_states import STATE
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from copilot_analytics.analysis import Analysis
-    from copilot_analytics.analyzers.stopping import CheckpointChoice
 
 _HF = re.compile(r"^checkpoint-(?P<step>\d{1,9})$")
 # Lightning counts epochs from 0, and names the metrics that its user wants named.
@@ -59,11 +60,14 @@ class CheckpointFolder:
         Steps of choices of which none is there, although later ones are, or the run is over.
     newest
         Name of the newest checkpoint; empty if no folder is known.
+    best
+        The one there whose evaluation was the best, whether it is to be used or not.
     """
 
     by_step: dict[int, str]
     missing: frozenset[int]
     newest: str
+    best: CheckpointChoice | None = None
 
     def named(self, choices: Iterable[CheckpointChoice]) -> tuple[CheckpointChoice, ...]:
         """Return the choices, those that are on disk by their names."""
@@ -140,7 +144,17 @@ def checkpoint_folder(analysis: Analysis) -> CheckpointFolder:
     missing = frozenset(
         step for step, kept in saved.items() if kept is None and (is_over or step + near < last)
     )
-    return CheckpointFolder(best | by_step, missing - best.keys(), _name(log, files[-1].path))
+    left = next(
+        (
+            CheckpointChoice(tie.step, tie.epoch, tie.value, _name(log, there.path), best=False)
+            for tie in ranked(run, analysis.metric, analysis.good_until)
+            if (there := _saved_at(files, tie.step, tie.epoch, near)) is not None
+            and _is_of_run(there, files, tie.value)
+        ),
+        None,
+    )
+    newest = _name(log, files[-1].path)
+    return CheckpointFolder(best | by_step, missing - best.keys(), newest, left)
 
 
 def _saved_for_best(

@@ -11,12 +11,16 @@ import numpy as np
 from copilot_analytics.analyzers.overfitting import validation_loss
 from copilot_analytics.formats._splits import split_of
 from copilot_analytics.report.looking_back import compared
+from copilot_analytics.report.lr_restarts import restarts_seen
 
 if TYPE_CHECKING:
     from copilot_analytics.analysis import Analysis
     from copilot_analytics.records import Floats
     from copilot_analytics.run import Run
 
+_MOST_MARKS = 12
+_APART = 0.018  # of the width: two rings side by side
+_DECADES = 30.0
 MAX_POINTS = 600
 """Most points of a drawn curve: about one for two pixels."""
 
@@ -239,7 +243,7 @@ def metric_figure(analysis: Analysis) -> MetricFigure | None:
         series.step[keep] / per,
         series.value[keep],
         best,
-        tuple((tie.step / per, tie.value) for tie in analysis.ties[1:]),
+        _ties_apart(analysis, per),
         fan_x,
         fan,
         None if end is None else end / per,
@@ -250,6 +254,19 @@ def metric_figure(analysis: Analysis) -> MetricFigure | None:
             if one.value is not None
         ),
     )
+
+
+def _ties_apart(analysis: Analysis, per: float) -> tuple[tuple[float, float], ...]:
+    """Return the evaluations that tie with the best, those left out that would lie on another."""
+    best, run = analysis.metric.best_step, analysis.run
+    reach = _APART * max(run.last_step, run.planned_steps or 0)
+    drawn = [best] if best is not None else []
+    shown = []
+    for tie in analysis.ties:
+        if all(abs(tie.step - other) > reach for other in drawn):
+            drawn.append(tie.step)
+            shown.append((tie.step / per, tie.value))
+    return tuple(shown)
 
 
 def speed_figure(run: Run) -> SeriesFigure | None:
@@ -314,9 +331,9 @@ def _loss_limits(curves: list[Curve]) -> tuple[tuple[float, float] | None, bool]
     mids = np.concatenate([curve.mid for curve in curves])
     least, median, top = float(mids.min()), float(np.median(mids)), _robust_top(mids)
     most = float(mids.max()) if top is None else top
-    positive = float(np.quantile(mids, 0.02))
-    log_scale = least > 0 and most / max(positive, 1e-300) > 30
-    if log_scale:
+    # A loss that is printed with few digits ends as 0.0000.
+    positive = float(np.quantile(mids[mids > 0], 0.02)) if (mids > 0).any() else 0.0
+    if least >= 0 and positive > 0 and most / max(positive, 1e-300) > _DECADES:
         return (positive / 1.6, most * 1.3), True
     room = most - least or abs(median) or 1.0
     low = 0.0 if 0 <= least < 0.5 * room else least - 0.06 * room
@@ -337,7 +354,10 @@ def _robust_top(y: Floats) -> float | None:
 def _marks(analysis: Analysis, per: float) -> tuple[Mark, ...]:
     marks = [
         Mark(drop.step / per, "lr", f"LR {drop.before:.2g} → {drop.after:.2g}")
-        for drop in analysis.learning_rate.drops[:12]
+        for drop in analysis.learning_rate.drops[:_MOST_MARKS]
+    ]
+    marks += [
+        Mark(step / per, "lr", "LR restarts") for step in restarts_seen(analysis.run)[:_MOST_MARKS]
     ]
     log = analysis.run.train_log
     resumed = np.flatnonzero(np.diff(log.segment)) + 1

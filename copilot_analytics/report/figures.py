@@ -47,6 +47,8 @@ _MARK_STYLES = {
     "crash": (ORANGE, "solid"),
 }
 _DPI = 140
+_ROOM = 2.0
+"""Ranges of what was seen and expected within which intervals are drawn beyond it."""
 _EAST_ASIAN = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 _FONTS = (
     "Noto Sans CJK SC",
@@ -139,7 +141,7 @@ def draw_metric(data: MetricFigure) -> Figure:
             *data.best, ls="none", marker="*", ms=15, mfc=GREEN, mec="white", mew=0.8,
             label=f"best: {data.best[1]:.4g}", zorder=5,
         )  # fmt: skip
-    low, high = ax.get_ylim()
+    low, high = _focused(data, *ax.get_ylim())
     ax.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
     if data.end is not None:
         _vertical(ax, data.end, "planned end", MUTED)
@@ -155,6 +157,17 @@ def draw_metric(data: MetricFigure) -> Figure:
     style(ax)
     legend_above(figure)
     return figure
+
+
+def _focused(data: MetricFigure, low: float, high: float) -> tuple[float, float]:
+    """Cut limits off where intervals, wide as they may be early, would flatten the curve."""
+    middles = [row[2] for row in data.past]
+    seen = np.concatenate([data.value, data.fan[2] if data.fan.size else [], middles])
+    seen = seen[np.isfinite(seen)]
+    room = _ROOM * float(np.ptp(seen)) if seen.size else 0.0
+    if not room:
+        return low, high
+    return max(low, float(seen.min()) - room), min(high, float(seen.max()) + room)
 
 
 def draw_series(data: SeriesFigure) -> Figure:
@@ -274,11 +287,19 @@ def _running_mean(y: np.ndarray[Any, Any], width: int) -> np.ndarray[Any, Any]:
 
 
 def _draw_rate(ax: Axes, rate: Curve) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     style(ax)
     ax.plot(rate.x, rate.mid, color=MUTED, lw=1.4)
     positive = rate.mid[rate.mid > 0]
     if len(positive) and positive.max() / positive.min() > 20:
         ax.set_yscale("log")
+        # From decade to decade: with one in view, the marks between it would be labelled.
+        ax.set_ylim(
+            10.0 ** np.floor(np.log10(positive.min())), 10.0 ** np.ceil(np.log10(positive.max()))
+        )
+        ax.yaxis.set_major_locator(LogLocator(numticks=4))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
         ax.set_ylim(bottom=0)

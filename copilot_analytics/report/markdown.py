@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.report.gpu_text import gpu_table
 from copilot_analytics.report.looking_back import rows_in_words, tally
+from copilot_analytics.report.lr_restarts import restarts_seen
 from copilot_analytics.report.verdict import actions, chance, headline, per_gpu_hour, verdict
 from copilot_analytics.report.which_checkpoint import DISK, recommendation
 from copilot_analytics.report.wording import defused, escaped, extent, place, step_noun
@@ -324,9 +325,11 @@ def _plan(analysis: Analysis) -> str:
     if len(schedule.drops) > 4:
         seen += f" and {len(schedule.drops) - 4} more drops"
     now = f"now {number(schedule.now, 3)}" if schedule.now is not None else ""
-    rows.append(
-        ("learning rate", schedule.schedule or "unknown", "; ".join(filter(None, (seen, now))))
-    )
+    again = restarts_seen(run)
+    back = ", ".join(place(run, step) for step in again[:4])
+    back += f" and {len(again) - 4} times more" if len(again) > 4 else ""
+    course = "; ".join(filter(None, (seen, back and f"restarted at {back}", now)))
+    rows.append(("learning rate", schedule.schedule or "unknown", course))
     if meta.optimizer:
         rows.append(("optimizer", escaped(meta.optimizer), ""))
     segments = "none" if life.segments <= 1 else str(life.segments - 1)

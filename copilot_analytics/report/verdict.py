@@ -14,7 +14,7 @@ from copilot_analytics.report.which_checkpoint import (
     recommendation,
     to_use,
 )
-from copilot_analytics.report.wording import extent, phase_of, place, within
+from copilot_analytics.report.wording import extent, phase_of, place, to_go_on, within
 from copilot_analytics.stats.stopping import shipped_rule
 from copilot_analytics.wording import begun, duration, in_words, is_share, number, share
 
@@ -77,7 +77,7 @@ def actions(analysis: Analysis) -> list[str]:
     elif stop.advice in {"wait", "continue"} and analysis.phases.current is Phase.DIVERGING:
         lines.append(f"**Decide soon.** {sentence(stop.reason)}.")
     elif stop.advice in {"wait", "continue"}:
-        known = "Wait" if stop.advice == "wait" else "Let it run"
+        known = "Wait" if stop.advice == "wait" else to_go_on(analysis)
         lines.append(f"**{_IF_IT_RUNS.get(status, known)}.** {sentence(stop.reason)}.")
     elif stop.reason and stop.reason.rstrip(".") not in _SAID_ABOVE:
         lines.append(sentence(stop.reason) + ".")
@@ -228,11 +228,13 @@ def _checkpoints(analysis: Analysis, look: Look) -> str:
     measured = f"{analysis.metric.name} {number(first.value)} at {at}"
     if first.path is None and there is False:
         text = f"The checkpoint of {at} is the one to use, but it is not on disk"
-        text += f" (the newest there is `{usable.folder.newest}`): {measured}"
+        text += f"{_instead(usable) or f' (the newest there is `{usable.folder.newest}`)'}: "
+        text += measured
     elif first.path is None:
         text = f"Use the checkpoint of {at} (the log names no file): {measured}"
     elif there is False:
-        text = f"`{first.path}` is the one to use, but it is gone from the disk: {measured}"
+        text = f"`{first.path}` is the one to use, but it is gone from the disk"
+        text += f"{_instead(usable)}: {measured}"
     else:
         known = " (on disk)" if there else ""
         text = f"Use `{first.path}`{known}: {measured}"
@@ -241,6 +243,11 @@ def _checkpoints(analysis: Analysis, look: Look) -> str:
         tie = "ties" if len(named) == 1 else "tie"
         text += f"; {', '.join(named)} {tie} with it {within(analysis.metric)}"
     return text + "."
+
+
+def _instead(usable: Usable) -> str:
+    there = usable.instead
+    return "" if there is None else f" (the best there is `{there.path}`, {number(there.value)})"
 
 
 def _named_tie(analysis: Analysis, choice: CheckpointChoice, usable: Usable) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from copilot_analytics.findings import LAST, UNNAMED
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from copilot_analytics.report.checkpoint_folders import CheckpointFolder
 
 _MOST_TRIED = 5  # newest checkpoints, of which one may have been broken off
+_MOST_RANKED = 200  # a few looks at the disk each
 
 
 def _below_the_log(analysis: Analysis) -> CheckpointFolder:
@@ -70,11 +72,14 @@ class Usable(NamedTuple):
         Which of those that have names are there, and which are gone; others are not known of.
     folder
         What is known of those that the log does not name.
+    instead
+        Where all of them are gone, the best that is on disk; None if none is known to be.
     """
 
     choices: list[CheckpointChoice]
     there: dict[str, bool]
     folder: CheckpointFolder
+    instead: CheckpointChoice | None = None
 
     def on_disk(self, choice: CheckpointChoice) -> bool | None:
         """Tell whether a checkpoint is on disk; None where nobody knows."""
@@ -96,7 +101,10 @@ def to_use(analysis: Analysis, look: Look | None) -> Usable:
     folder = _folder(analysis, look)
     choices = folder.named(analysis.stop.checkpoints)
     there = _seen(analysis, look, [choice.path for choice in choices if choice.path])
-    return Usable(usable_first(choices, there, folder.missing), there, folder)
+    known = Usable(usable_first(choices, there, folder.missing), there, folder)
+    if not choices or any(known.on_disk(choice) is not False for choice in choices):
+        return known
+    return known._replace(instead=folder.best or _best_there(analysis, look))
 
 
 def newest(analysis: Analysis, look: Look | None) -> str:
@@ -125,6 +133,25 @@ def recommendation(analysis: Analysis, finding: Finding, look: Look | None) -> s
         return text
     gone = f"a checkpoint from before it ({ways[0].path} is gone from the disk)"
     return text.replace(ways[0].said, kept[0].said if kept else gone, 1)
+
+
+def _best_there(analysis: Analysis, look: Look | None) -> CheckpointChoice | None:
+    """Return the best checkpoint on disk of those that the log names, by their evaluations."""
+    from copilot_analytics.analyzers._keepers import Saved, ranked
+    from copilot_analytics.analyzers._plan import eval_spacing
+    from copilot_analytics.analyzers.stopping import CheckpointChoice
+
+    run, saved = analysis.run, Saved()
+    saved.follow(run)
+    spacing = eval_spacing(run)
+    named = (
+        CheckpointChoice(tie.step, tie.epoch, tie.value, path, best=False)
+        for tie in ranked(run, analysis.metric, analysis.good_until)
+        for path in saved.all_at(tie, spacing)
+    )
+    first = list(islice(named, _MOST_RANKED))
+    there = _seen(analysis, look, [one.path for one in first if one.path])
+    return next((one for one in first if there.get(str(one.path))), None)
 
 
 def _seen(analysis: Analysis, look: Look | None, names: list[str]) -> dict[str, bool]:

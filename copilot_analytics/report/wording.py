@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from copilot_analytics import wording
+from copilot_analytics.analyzers._loss_fall import LossFall
 from copilot_analytics.analyzers._metric_gain import Gain
 from copilot_analytics.analyzers._phase_kinds import IMPROVING, Phase
+from copilot_analytics.analyzers._primary import is_a_return
 from copilot_analytics.events import ENDED
 from copilot_analytics.wording import epochs, plural
 
@@ -43,6 +45,13 @@ _ENDED = {
     "DIVERGING": "ended diverging",
     "CONVERGED": "had converged when it ended",
 }
+_UNTIL_LATELY = {
+    "LEARNING_FAST": "learned fast until lately",
+    "STABLE_CONVERGENCE": "improved until lately",
+}
+LET_IT_RUN = "Let it run"
+"""Advice to go on with a run that is well."""
+_EVEN = 0.5
 _STILL = (Phase.CONVERGED, Phase.PLATEAU)
 
 
@@ -67,15 +76,49 @@ def phase_of(analysis: Analysis) -> str:
     """Say in which phase a run is or ended, as it follows "it".
 
     What ended with its loss still falling still improved only if the metric did, if there is one.
+    One that goes on is not said to improve by what its loss does, or a forecast expects, alone,
+    nor where it loses in its metric. A phase that improves is left on evidence, so that its newest
+    evaluations may tell of none.
     """
     phase, ended = analysis.phases.current, analysis.life.status in ENDED
     if analysis.life.stopped_early and phase.value != "DIVERGING":
         return "was stopped early by its own patience"
     if ended and metric_is_level(analysis):
         return f"ended with no gain in {analysis.metric.name} worth having"
+    if not ended and metric_is_level(analysis):
+        return _of_late(analysis)
     if ended and phase in _STILL and metric_is_lost(analysis):
         return "ended past its best"
     return phase_in_words(phase.value, ended=ended)
+
+
+def _of_late(analysis: Analysis) -> str:
+    """Say what a run in a phase that improves shows, whose metric no longer does."""
+    if metric_is_lost(analysis) and not is_a_return(analysis.metric.name or ""):
+        return "is past its best"
+    if _loss_falls(analysis):
+        return "improves in its training loss alone"
+    if _tells_of_a_loss(analysis):
+        return _UNTIL_LATELY[analysis.phases.current.value]
+    return "shows no gain worth having of late"
+
+
+def _tells_of_a_loss(analysis: Analysis) -> bool:
+    """Tell whether what is said first of a phase that improves is that the metric got worse."""
+    metric, phase = analysis.metric, analysis.phases.current
+    leads = metric.name is not None and analysis.phases.reason.startswith(metric.name)
+    if phase not in IMPROVING or not leads:
+        return False
+    gain = Gain.of(analysis.run, metric, analysis.learning_rate, phase)
+    return gain is not None and gain.gained < 0.0
+
+
+def to_go_on(analysis: Analysis) -> str:
+    """Say that a run may go on; one that overfits only if a gain is as likely as not."""
+    p_gain = analysis.forecast.p_gain
+    overfits = analysis.phases.current is Phase.OVERFITTING_RISK
+    unlikely = overfits and p_gain is not None and p_gain < _EVEN
+    return "Unless it turns, stop" if unlikely else LET_IT_RUN
 
 
 def metric_is_level(analysis: Analysis) -> bool:
@@ -85,6 +128,10 @@ def metric_is_level(analysis: Analysis) -> bool:
         return False
     gain = Gain.of(analysis.run, analysis.metric, analysis.learning_rate, phase)
     return gain is not None and not (gain.grows and gain.worth)
+
+
+def _loss_falls(analysis: Analysis) -> bool:
+    return LossFall.of(analysis.run, analysis["trend"], metric_is_flat=True).falls
 
 
 def metric_is_lost(analysis: Analysis) -> bool:

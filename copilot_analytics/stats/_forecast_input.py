@@ -80,13 +80,12 @@ def one_curve(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[Floa
     """Return the steps and values of a curve, ValueError if they are none."""
     if direction not in ("min", "max"):
         raise ValueError(f"direction is {direction!r}; give 'min' or 'max'")
-    for name, given in (("steps", steps), ("values", values)):
-        if np.iscomplexobj(given):
-            raise ValueError(f"{name} are complex; give real numbers")
-    across, shape = _as_steps(steps), np.shape(values)
+    if np.iscomplexobj(steps):
+        raise ValueError("steps are complex; give real numbers")
+    across, shape = _as_steps(_unmasked(steps)), np.shape(values)
     if len(shape) > 1 and shape[0] != math.prod(shape):
         raise ValueError(f"values has shape {shape}; give one curve")
-    up = as_floats(values)
+    up = numbers("values", values)
     if across.ndim != 1 or across.size != up.size:
         raise ValueError(f"steps has shape {across.shape} for {up.size} values; give one a value")
     if not np.isfinite(across).all():
@@ -94,6 +93,37 @@ def one_curve(steps: ArrayLike, values: ArrayLike, direction: str) -> tuple[Floa
     if (across[1:] <= across[:-1]).any():
         raise ValueError("steps must increase; sort them, and keep one value of a repeated step")
     return across, up
+
+
+def numbers(name: str, given: ArrayLike) -> FloatArray:
+    """Return numbers as a flat array; NaN where they are masked.
+
+    Raises
+    ------
+    ValueError
+        If they are complex, or no numbers.
+
+    Examples
+    --------
+    >>> numbers("values", np.ma.masked_less([0.2, 0.9], 0.5))
+    array([nan, 0.9])
+    >>> numbers("values", ["a", "b"])
+    Traceback (most recent call last):
+    ...
+    ValueError: values are not all numbers
+    """
+    if np.iscomplexobj(given):
+        raise ValueError(f"{name} are complex; give real numbers")
+    try:
+        return as_floats(_unmasked(given))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} are not all numbers") from None
+
+
+def _unmasked(given: ArrayLike) -> ArrayLike:
+    if isinstance(given, np.ma.MaskedArray) and given.dtype.kind in "buif":
+        return np.where(np.ma.getmaskarray(given), np.nan, given.data)
+    return given
 
 
 def _as_steps(steps: ArrayLike) -> FloatArray:
@@ -130,13 +160,13 @@ def limits_of(
     """Return the bounds as numbers, infinite where there is none; ValueError if they are none."""
     try:
         low, high = (None, None) if bounds is None else bounds
+        below = -math.inf if low is None else float(low)
+        above = math.inf if high is None else float(high)
     except (TypeError, ValueError):
         raise ValueError(
             f"bounds are {bounds!r}; give the smallest and the largest possible value, or None for "
             "one that there is not"
         ) from None
-    below = -math.inf if low is None else float(low)
-    above = math.inf if high is None else float(high)
     if not below < above:
         raise ValueError(f"bounds are {bounds}; give the smaller first")
     smallest, largest = float(up.min()), float(up.max())

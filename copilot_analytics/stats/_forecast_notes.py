@@ -71,7 +71,12 @@ def notes_of(
         )
     elif where.stage in OF_THE_RATE:
         notes.append(OF_THE_RATE[where.stage])
-    if ignored:
-        are, were = ("is", "was") if ignored == 1 else ("are", "were")
-        notes.append(f"{plural(ignored, 'evaluation')} that {are} not finite {were} left out")
-    return tuple(notes)
+    return (*notes, *left_out(ignored))
+
+
+def left_out(ignored: int) -> tuple[str, ...]:
+    """Say how many evaluations are not finite; nothing if none is."""
+    if not ignored:
+        return ()
+    are, were = ("is", "was") if ignored == 1 else ("are", "were")
+    return (f"{plural(ignored, 'evaluation')} that {are} not finite {were} left out",)

@@ -88,7 +88,10 @@ class Predictive:
         float or ndarray
             Of the shape of `q`; never decreasing in it.
         """
-        wanted = np.asarray(q, dtype=np.float64)
+        try:
+            wanted = np.asarray(q, dtype=np.float64)
+        except (TypeError, ValueError):
+            wanted = np.array(math.nan)
         if not ((wanted >= 0.0) & (wanted <= 1.0)).all():
             raise ValueError("a quantile is asked for between 0 and 1")
         found = np.interp(wanted, self.below, self.support)
@@ -203,19 +206,20 @@ class Forecast:
     _rests: Rests | None = field(repr=False)
 
     def p_gain(self, delta: float, *, relative: bool = False) -> float:
-        """Return the probability that evaluations ahead beat the best so far by more than `delta`.
+        """Return the probability that evaluations ahead beat the best so far by `delta` or more.
 
         Parameters
         ----------
         delta : float
-            Not negative; in the metric's units, or a share of the best so far.
+            Not negative; in the metric's units, or a share of the best so far. With 0 they must
+            beat it.
         relative : bool
             Whether it is a share.
 
         Returns
         -------
         float
-            ``1 - best.cdf(best_so_far + delta)``, mirrored for "min".
+            ``1 - best.cdf_strict(best_so_far + delta)``, mirrored for "min".
 
         Raises
         ------
@@ -226,9 +230,14 @@ class Forecast:
         if not (math.isfinite(delta) and delta >= 0.0):
             raise ValueError(f"delta is {delta}; give a gain of 0 or more")
         gain = delta * abs(self.best_so_far) if relative else delta
+        # A bound holds the chance of all that would lie beyond it, and may be reached.
         if self.direction == "max":
-            return 1.0 - self.best.cdf(self.best_so_far + gain)
-        return self.best.cdf_strict(self.best_so_far - gain)
+            aim = self.best_so_far + gain
+            below = self.best.cdf_strict if aim > self.best_so_far else self.best.cdf
+            return 1.0 - below(aim)
+        aim = self.best_so_far - gain
+        above = self.best.cdf if aim < self.best_so_far else self.best.cdf_strict
+        return above(aim)
 
     @cached_property
     def peak_step(self) -> Predictive:

@@ -15,23 +15,24 @@ from copilot_analytics.stats._forecast_input import (
     fewest_points,
     last_step,
     limits_of,
+    numbers,
     one_curve,
     positive,
 )
-from copilot_analytics.stats._forecast_notes import DROP_AHEAD, notes_of
+from copilot_analytics.stats._forecast_notes import DROP_AHEAD, left_out, notes_of
 from copilot_analytics.stats._grid import WARP, grid_posterior, prepare, smallest_step
 from copilot_analytics.stats._paths import blocks_ahead, draw
 from copilot_analytics.stats._predictive import Direction, FanTable, Forecast, Predictive, Scale
 from copilot_analytics.stats._rests import Rests
 from copilot_analytics.stats._schedule import NOWHERE, RateSchedule, rates, standing
-from copilot_analytics.stats.finite import as_floats, median
+from copilot_analytics.stats.finite import median
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from copilot_analytics.stats.finite import FloatArray
 
-__all__ = ["DROP_AHEAD", "Direction", "FanTable", "Forecast", "Predictive", "forecast"]
+__all__ = ["DROP_AHEAD", "Direction", "FanTable", "Forecast", "Predictive", "forecast", "left_out"]
 
 HARDLY = 0.05
 """Share of the first gap between evaluations: what came before is no training worth the name."""
@@ -155,7 +156,7 @@ def forecast(
     steps : array_like, shape (n,)
         Optimizer steps of the evaluations, increasing.
     values : array_like, shape (n,)
-        The metric in its own units. NaN and infinities are left out and counted.
+        The metric in its own units. NaN, infinities and what is masked are left out and counted.
     horizon : float
         Last step of the run, or of the look-ahead. Not beyond the last step: nothing remains;
         before a tenth of it: an error, as it must be in another unit.
@@ -199,8 +200,9 @@ def forecast(
     NotEnoughPoints
         If fewer than `min_points` evaluations are finite.
     ValueError
-        If lengths differ, steps do not increase or are dates, values lie beyond the bounds, or
-        direction, bounds, horizon, min_points, noise, resolution or schedule make no sense.
+        If lengths differ, values are no numbers or lie beyond the bounds, steps do not increase or
+        are dates, or direction, bounds, horizon, min_points, noise, resolution or schedule make no
+        sense.
 
     References
     ----------
@@ -242,7 +244,7 @@ def forecast(
         return Forecast(
             _point(value), _point(best), best, direction, last, last, 0,
             math.nan, value, up.size, ignored,
-            ("nothing remains: the horizon is not after the last evaluation",),
+            (f"nothing remains: {_why_nothing(horizon, last)}",),
             across, up, None,
         )  # fmt: skip
     priors = _priors if _priors is not None else shipped_priors()
@@ -264,7 +266,8 @@ def forecast(
     else:
         best_values = np.minimum(best_values, best)[::-1]
         final_values = np.maximum(final_values[::-1], best_values)
-    if scale.unit <= _floor(up[-3:], is_log=scale.is_log):
+    still = scale.unit <= _floor(up[-3:], is_log=scale.is_log)
+    if still:
         # Of a curve that does not move, what is said in its tiny unit is rounding, and no gain.
         for end, known in ((final_values, float(up[-1])), (best_values, best)):
             end[np.abs(end - known) <= STILL * abs(known) + 1e-290] = known
@@ -283,11 +286,19 @@ def forecast(
         level_now=now,
         n_used=up.size,
         n_ignored=ignored,
-        notes=notes_of(situation, (last, float(planned[-1])), ignored, found.stretch, where),
+        notes=notes_of(
+            situation, (last, float(planned[-1])), ignored, 1.0 if still else found.stretch, where
+        ),
         seen_steps=across,
         seen_values=up,
         _rests=Rests(draws, final_u, way, scale, at),
     )
+
+
+def _why_nothing(horizon: float, last: float) -> str:
+    if horizon <= last:
+        return "the horizon is not after the last evaluation"
+    return "no evaluation is planned after the last one and up to the horizon"
 
 
 def planned_steps(
@@ -317,7 +328,7 @@ def planned_steps(
     if horizon <= last:
         return np.empty(0)
     if future_steps is not None:
-        given = np.unique(as_floats(future_steps))
+        given = np.unique(numbers("future_steps", future_steps))
         return given[(given > last) & (given <= horizon)]
     recent = across[-6:]
     gap = median(recent[1:] - recent[:-1])

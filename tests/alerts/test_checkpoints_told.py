@@ -57,7 +57,7 @@ def advice(analysis, event, gone=None):
         (("epoch_10.pth",), "Use epoch_12.pth (epochs 10, 12 tie; epoch_10.pth is gone)."),
         (
             ("epoch_10.pth", "epoch_12.pth"),
-            "The best is epoch_10.pth (epochs 10, 12 tie), but it is gone from the disk.",
+            "gone from the disk; the best there is iter_3000.pth (0.2313).",
         ),
     ],
 )
@@ -75,6 +75,9 @@ def test_a_broken_run_is_resumed_from_the_newest_checkpoint_that_is_there(analys
     gone = ("iter_3000.pth", "epoch_10.pth", "epoch_12.pth")
     assert advice(crashed, CRASHED, gone).endswith(
         "Resume from iter_2000.pth; epoch_10.pth, the best, is gone from the disk."
+    )
+    assert advice(crashed, CRASHED, (*gone[1:], "iter_2000.pth")).endswith(
+        "epoch_10.pth, the best, is gone from the disk."  # the next best is the one to resume from
     )
 
 

@@ -50,6 +50,19 @@ def test_the_farewell_to_a_closed_terminal_is_no_news_on_the_next_one(tmp_path):
     ledger.close()
 
 
+def test_a_late_farewell_tells_no_chat_that_nobody_watches(tmp_path):
+    path = tmp_path / "ledger.sqlite3"
+    ended = Ledger(path)
+    fill(ended, ["bye"], kind="farewell", severity=Severity.INFO)
+    ended.close()
+    ledger, channel = Ledger(path), Scripted()
+    ledger.follow("run")
+    go(Delivery(ledger, [channel], dice()), channel, 2010.0, start=2000.0)
+    (told,) = channel.taken
+    assert told.id == "bye" and told.title.startswith("⌛ AT THE END OF THE LAST WATCH, 33 min ago")
+    ledger.close()
+
+
 def test_back_off_grows_with_jitter_to_five_minutes(ledger):
     channel = Scripted(*(Transient("offline") for _ in range(30)))
     delivery = Delivery(ledger, [channel], dice(5))
@@ -97,6 +110,19 @@ def test_fatal_is_told_once_and_the_messages_are_kept(ledger):
     mended = Scripted()
     go(Delivery(ledger, [mended], dice()), mended, 1010.0, start=1001.0)
     assert len(mended.taken) == 3
+
+
+def test_a_parked_channel_is_tried_again_ever_more_rarely_and_told_once(ledger):
+    channel = Scripted(*[Fatal("kicked")] * 2)
+    delivery = Delivery(ledger, [channel], dice())
+    fill(ledger, "a")
+    notices = list(delivery.work(0.0).notices)
+    for minute in range(1, 40):  # its status card is taken all the while
+        channel.now = 60.0 * minute
+        delivery.unpark("scripted", channel.now)
+        notices += delivery.work(channel.now).notices
+    assert channel.tried_at == [0.0, 600.0, 1800.0] and len(channel.taken) == 1
+    assert sum("kicked" in notice for notice in notices) == 1
 
 
 def test_other_channels_hear_of_a_parked_one(ledger):

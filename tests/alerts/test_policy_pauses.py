@@ -47,8 +47,9 @@ def test_flapping_is_named_once_then_silence_until_calm(policy, feed):
     assert told.kind in {"resolved", "withdrawn"}
 
 
-def test_what_came_and_went_while_it_was_only_worth_knowing_is_unstable_at_once(policy, feed):
-    """A level return is a plateau and none in turn, now worth a warning and now not."""
+@pytest.mark.parametrize("key", ["true_plateau", "loss_spike"])
+def test_what_came_and_went_while_it_was_only_worth_knowing_is_unstable_at_once(policy, feed, key):
+    """A plateau that comes and goes is none, and told only once it keeps still."""
     graver, lesser, titles = Severity.WARNING, Severity.INFO, []
     steps = [
         ("finding", graver, 0), ("resolved", graver, 20), ("finding", lesser, 300),
@@ -56,10 +57,13 @@ def test_what_came_and_went_while_it_was_only_worth_knowing_is_unstable_at_once(
         ("finding", graver, 900),
     ]  # fmt: skip
     for kind, severity, at in steps:
-        event = feed(kind, "true_plateau", severity)
+        event = feed(kind, key, severity)
         titles += [one.title for one in run(policy, [event], at, at + (60 if at >= 700 else 15))]
-    (title,) = titles
-    assert title.startswith("🔁 UNSTABLE")
+    assert [title.startswith("🔁 UNSTABLE") for title in titles] == [True] * (key == "loss_spike")
+    titles += [one.title for one in run(policy, [], 2699, 2701)]
+    assert [title.split()[1] for title in titles] == [
+        "UNSTABLE:" if key == "loss_spike" else "PLATEAU"
+    ]
 
 
 def test_what_becomes_graver_has_not_come_twice(policy, feed):
@@ -69,6 +73,27 @@ def test_what_becomes_graver_has_not_come_twice(policy, feed):
         titles += [one.title for one in run(policy, [event], nth, nth + 0.5)]
     titles += [one.title for one in run(policy, [feed("resolved", "loss_spike")], 100, 160)]
     assert titles and not any("UNSTABLE" in title for title in titles)
+
+
+def test_of_several_things_that_flap_together_one_is_named(policy, feed):
+    keys, titles = ("loss_spike", "memory_leak", "slowdown"), []
+    for now in range(0, 1300, 100):
+        kind = "resolved" if now % 200 else "finding"
+        for late, key in enumerate(keys):
+            event = feed(kind, key, Severity.WARNING)
+            titles += [m.title for m in run(policy, [event], now + 5 * late)]
+    assert sum("UNSTABLE" in title for title in titles) == 1
+    told = [m.text for m in run(policy, [], 3100, 3140)]
+    assert not any("UNSTABLE" in text for text in told)
+
+
+def test_what_is_critical_is_named_though_another_thing_flaps(policy, feed):
+    titles = []
+    for now in range(0, 1200, 100):
+        kind = "resolved" if now % 200 else "finding"
+        for key, gravity in (("loss_spike", Severity.WARNING), ("gpu_xid", Severity.CRITICAL)):
+            titles += [m.title for m in run(policy, [feed(kind, key, gravity)], now, now + 50)]
+    assert sum("UNSTABLE" in title for title in titles) == 2
 
 
 def test_flapping_anew_after_calm_is_named_anew(policy, feed):

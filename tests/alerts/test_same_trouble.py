@@ -32,3 +32,32 @@ def test_what_is_named_as_unstable_hides_nothing_once_it_is_over(policy, feed):
     assert "loss_explosion" in policy._subjects["finding:loss_explosion"].unstable
     (told,) = run(policy, [feed("phase", "DIVERGING")], 600)
     assert "DIVERGING" in told.title
+
+
+def test_whoever_was_told_to_stop_is_not_told_again_that_the_curve_is_level(policy, feed):
+    (told,) = run(policy, [feed("advice", "stop", Severity.WARNING)], 0, 40)
+    assert "TIME TO STOP" in told.title
+    level = [feed("finding", "true_plateau"), feed("phase", "CONVERGED")]
+    assert run(policy, level, 2000, 2040, 9000) == []
+    (worse,) = run(policy, [feed("phase", "OVERFITTING_RISK")], 9100, 9140)
+    assert "OVERFITTING RISK" in worse.title
+    (back,) = run(policy, [feed("advice", "continue")], 20_000, 20_040)
+    assert "TAKEN BACK: advice to stop" in back.title
+
+
+def test_a_plateau_that_comes_with_the_advice_to_stop_is_its_reason(policy, feed):
+    both = [feed("finding", "true_plateau"), feed("advice", "stop", Severity.WARNING)]
+    (told,) = run(policy, both, 0, 40)
+    assert len(told.event_ids) == 2
+    assert run(policy, [feed("phase", "CONVERGED")], 2000, 2040) == []
+
+
+def test_what_learns_nothing_has_not_converged(policy, feed):
+    run(policy, [feed("finding", "dead_agent")], 0, 40)
+    assert run(policy, [feed("phase", "CONVERGED")], 2000, 2040) == []
+
+
+def test_advice_to_stop_is_news_after_a_plateau(policy, feed):
+    run(policy, [feed("finding", "true_plateau")], 0, 40)
+    (told,) = run(policy, [feed("advice", "stop", Severity.WARNING)], 2000, 2040)
+    assert "TIME TO STOP" in told.title

@@ -261,10 +261,23 @@ def test_nonsense_gets_help(bot, channel, text):
 def test_second_supervisor_only_sends(bot, channel, message):
     bot.script.append(refusal(409, "Conflict: terminated by other getUpdates request"))
     assert channel.poll(0.0) == [] and channel.listens is False
-    channel.poll(1000.0)
+    channel.poll(500.0)
     assert bot.calls == []
     channel.send(message())
     assert len(bot.sent) == 1
+
+
+def test_a_supervisor_listens_again_once_the_other_one_has_ended(bot, channel):
+    bot.script.extend(refusal(409, "Conflict: terminated by other getUpdates") for _ in range(2))
+    bot.updates = [update(1, "/status")]
+    assert [len(channel.poll(now)) for now in (0.0, 599.0, 601.0, 1700.0, 1802.0)] == [
+        0,
+        0,
+        0,
+        0,
+        1,
+    ]
+    assert channel.listens
 
 
 def test_polling_backs_off(bot, channel):

@@ -13,6 +13,7 @@ from copilot_analytics.alerts.policy import Context
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.events import Event
 from copilot_analytics.findings import Evidence, Finding, Severity
+from copilot_analytics.live.answers import advised
 from copilot_analytics.report.verdict import actions
 from copilot_analytics.stats.stopping import strictness
 
@@ -84,9 +85,15 @@ def test_what_is_taken_back_among_others_is_named_once(analysis):
 
 def test_overfitting_is_told_with_the_checkpoint_to_use_while_it_goes_on(analysis):
     event = Event("phase", "OVERFITTING_RISK", 5000, None, 90, "val_loss rises", Severity.WARNING)
-    last = told(stopping(analysis, "continue"), Tiding("opened", event)).splitlines()[-1]
-    assert last.startswith("💡 Let it run: P(≥ 0.5 pt more by epoch 24) = 4 %.")
-    assert last.endswith("Use epoch_10.pth (epochs 10, 12 tie).")
+    run = stopping(analysis, "continue")
+    phases = replace(run.phases, current=Phase.OVERFITTING_RISK)
+    for p_gain, known in ((0.32, "Unless it turns, stop"), (0.67, "Let it run")):
+        over = replace(run, phases=phases, forecast=replace(run.forecast, p_gain=p_gain))
+        last = told(over, Tiding("opened", event)).splitlines()[-1]
+        assert last.startswith(f"💡 {known}: P(≥ 0.5 pt more by epoch 24) = 4 %.")
+        assert last.endswith("Use epoch_10.pth (epochs 10, 12 tie).")
+        assert actions(over)[0].startswith(f"**{known}.**")
+        assert advised(over) == ("continue" if p_gain > 0.5 else known.lower())
 
 
 def test_a_divergence_is_never_told_with_let_it_run(analysis):

@@ -248,7 +248,10 @@ def test_steps_written_again_are_forecast_once() -> None:
 def test_nan_evaluations_are_left_out() -> None:
     values = rising(12)
     values[5] = math.nan
-    assert forecast_of(evals(values)).p_gain is not None
+    found = forecast_of(evals(values))
+    assert found.p_gain is not None
+    assert found.notes[-1] == "1 evaluation that is not finite was left out"
+    assert not any("not finite" in note for note in forecast_of(evals(rising(12))).notes)
 
 
 def test_a_loss_goes_down() -> None:

@@ -10,6 +10,7 @@ import pytest
 from copilot_analytics import Record, Session
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.divergence import DivergenceAnalyzer
+from copilot_analytics.analyzers.learning_rate import LearningRateAnalyzer
 from copilot_analytics.analyzers.stopping import StoppingAnalyzer
 
 LOST_AT = 660
@@ -151,3 +152,58 @@ def test_strong_augmentation_from_half_way_on_is_no_divergence_once_the_metric_i
         return 0.92 - 0.8 * math.exp(-9 * done) + 0.01 * (done > 0.5)
 
     assert told(staged(level_at_its_best, height=0.35, left=1.0)) == [("healthy", 0)]
+
+
+def ruined(seed=0, epochs=50, turn=15):
+    """Records of a run whose rate stands and then grows by a quarter an epoch, without an end."""
+    noise = np.random.default_rng(seed)
+    lr, loss, accuracy = 0.02, 2.0, 0.2
+    for epoch in range(1, epochs + 1):
+        lr *= 1.25 if epoch > turn else 1.0
+        if lr < 0.3:
+            loss, accuracy = 0.1 + 2.0 * math.exp(-epoch / 4), 0.95 - 0.75 * math.exp(-epoch / 4)
+        elif lr < 12.0:
+            loss, accuracy = min(loss + 0.25, 2.5), max(accuracy - 0.12, 0.1)
+        else:
+            loss *= 1.8
+        metrics = {"loss": loss * (1 + 0.03 * noise.normal()), "lr": lr}
+        yield Record("train", step=epoch, epoch=float(epoch), metrics=metrics, line=2 * epoch)
+        result = {"acc": accuracy + 0.005 * noise.normal()}
+        facts = {"split": "val"}
+        yield Record(
+            "eval", step=epoch, epoch=float(epoch), metrics=result, line=2 * epoch + 1, facts=facts
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_run_that_is_to_be_killed_is_so_all_the_more_when_it_explodes(seed):
+    plan = Record("config", facts={"planned_epochs": 50, "step_unit": "epoch"})
+    advice, states, peaks = [], [], []
+
+    def note(_run, results, _changed, _news):
+        health = results.of(DivergenceAnalyzer)
+        advice.append(results.of(StoppingAnalyzer).advice)
+        states.append(health.state)
+        if health.peak is not None:
+            peaks.append(health.peak >= health.level)
+            assert health.last_good_step <= 30
+
+    fold = Fold([StoppingAnalyzer], on_look=note)
+    for record in (plan, *ruined(seed)):
+        fold.update(record)
+    first = advice.index("kill")
+    assert "rising" in states[: first + 1] and states[-1] == "exploded"
+    assert {*advice[first:]} <= {"kill", "none"} and all(peaks)
+    rate = fold.results.of(LearningRateAnalyzer)
+    assert rate.raised is not None and rate.raised.before == 0.02
+
+
+def test_a_rate_that_rises_after_a_long_stand_is_no_warm_up():
+    warm = []
+    fold = Fold(
+        [LearningRateAnalyzer],
+        on_look=lambda _, results, *__: warm.append(results.of(LearningRateAnalyzer).warming_up),
+    )
+    for record in (Record("config", facts={"planned_epochs": 50}), *ruined()):
+        fold.update(record)
+    assert not any(warm)

@@ -44,6 +44,8 @@ def judge(rows, *, facts=None, others=(), options=None):
         ("loss data_time", "loss"),
         ("eval_mean_token_accuracy eval_loss", "eval_loss"),
         ("eval_token_acc eval_loss", "eval_loss"),
+        ("test_class_error test_loss test_loss_ce", "test_loss"),
+        ("accuracy precision recall FB1", "FB1"),
         ("max 100 episode reward|mean 100 episode reward", "mean 100 episode reward"),
         ("episode_reward_max episode_reward_mean", "episode_reward_mean"),
     ],
@@ -77,6 +79,16 @@ def test_the_user_decides():
 def test_an_unknown_metric_is_refused_with_those_there_are():
     with pytest.raises(UnknownMetricError, match="acc"):
         judge([{"acc": 0.5}], options=Options(metric="mIoU"))
+
+
+def test_a_score_of_the_training_is_named_where_nothing_was_evaluated():
+    trained = [Record("train", step=10, metrics={"loss": 1.0, "f1": 0.4, "lr": 0.1}, line=1)]
+    (gap,) = judge([], others=trained).not_judged
+    assert gap.why == "the log holds no evaluations (f1 stands in lines of the training)"
+    with pytest.raises(UnknownMetricError, match="f1 stands in lines of the training"):
+        judge([], others=trained, options=Options(metric="f1"))
+    trained = [Record("train", step=10, metrics={"loss": 1.0, "lr": 0.1}, line=1)]
+    assert judge([], others=trained).not_judged[0].why == "the log holds no evaluations"
 
 
 def test_no_direction_no_judgement():

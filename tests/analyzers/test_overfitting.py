@@ -9,6 +9,7 @@ from made_up_runs import falling, growing, levelling, made_up, rising
 
 from copilot_analytics.analyzers._base import Fold
 from copilot_analytics.analyzers.overfitting import OverfittingAnalyzer
+from copilot_analytics.records import Record
 
 
 def follow(records):
@@ -54,6 +55,26 @@ def test_a_validation_loss_that_turns(seed):
     found, _ = follow(made_up(falling, val_loss=turning, seed=seed))
     assert (found.overfitting, found.by, found.column) == (True, "loss", "val_loss")
     assert found.gap is not None and found.gap > 0
+
+
+def boosted(tree, *, worse):
+    """Return the records of a tree: an error with a floor far above all that can be gained."""
+    train, held_out = 78.0 * 0.985**tree, 58.0 + 11.0 * 0.94**tree + worse * max(tree - 60, 0)
+    noise = 0.03 * math.sin(7.0 * tree)
+    yield Record("train", step=tree, metrics={"train-rmse": train}, line=tree)
+    yield Record("eval", step=tree, metrics={"eval-rmse": held_out + noise}, line=tree)
+
+
+def test_an_error_that_rises_for_long_is_overfitting_though_its_floor_is_high():
+    told = []
+    for trees in range(100, 220, 5):
+        records = [one for tree in range(trees) for one in boosted(tree, worse=0.02)]
+        found, _ = follow(records)
+        told.append(found.overfitting)
+    assert told[-1] and told == sorted(told)  # once told it stays so
+    assert found.column == "eval-rmse" and found.lost < 0.05 * 58.0
+    level, ever = follow(one for tree in range(220) for one in boosted(tree, worse=0.0))
+    assert not level.overfitting and not ever
 
 
 @pytest.mark.parametrize("seed", range(4))

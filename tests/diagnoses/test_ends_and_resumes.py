@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,3 +90,47 @@ def test_a_clean_resume_and_a_warm_up_of_meters_are_fine(change: Any) -> None:
 
 def test_a_restart_with_a_higher_rate_is_meant() -> None:
     assert "resume_damage" not in resumed(lambda _, loss: 1.6 * loss, rate=3.0)
+
+
+def goes_back_to(share: float, *, rows: int, evaluates: bool = True, resumes: bool = True) -> Any:
+    """Return a run that is resumed half-way, where loss and metric go on as they were at `share`.
+
+    Yields the session after each record.
+    """
+    made = Simulated(rows=rows, schedule="", warmup=False, evaluates=evaluates, noise=0.02)
+    half = made.epochs * made.per_epoch // 2
+    lost = round((0.5 - share) * made.epochs * made.per_epoch)
+    told = {(one.kind, one.step): one.metrics for one in made.records()}
+    session = Session()
+    for record in made.records():
+        if resumes and record.kind == "train" and record.step == half + made.every:
+            session.update(Record("resume", facts={"checkpoint": "15.pth"}, line=record.line))
+        if record.step is not None and record.step > half and record.kind in {"train", "eval"}:
+            metrics = told.get((record.kind, record.step - lost), record.metrics)
+            record = replace(record, metrics=metrics)
+        seen = len(session.events)
+        session.update(record)
+        yield session.events[seen:], session
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("evaluates", [True, False])
+def test_a_resume_that_begins_at_the_beginning_did_not_load_the_weights(
+    rows: int, evaluates: bool
+) -> None:
+    told = None
+    for events, session in goes_back_to(0.0, rows=rows, evaluates=evaluates):
+        if any(event.key == "resume_not_loaded" for event in events):
+            told = session.run.last_epoch
+    finding = found(session)["resume_not_loaded"]
+    assert told is not None and told <= (16 if evaluates or rows > 1 else 20)
+    assert finding.severity is Severity.WARNING
+    assert "went back to" in finding.title
+    assert "resume_damage" not in found(session)
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_a_resume_that_loses_little_or_a_fall_without_one_is_another_matter(rows: int) -> None:
+    for settings in ({"share": 0.4}, {"share": 0.5}, {"share": 0.0, "resumes": False}):
+        for _, session in goes_back_to(rows=rows, **settings):
+            assert "resume_not_loaded" not in found(session)

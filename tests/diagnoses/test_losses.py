@@ -74,10 +74,18 @@ def test_a_run_that_is_over_is_not_told_to_stop() -> None:
     assert over.startswith("Go back to epoch_")
 
 
-def test_a_passing_nan_is_only_noted() -> None:
-    findings = with_losses(lambda done, loss: {"loss": math.nan if 0.5 < done <= 0.504 else loss})
-    assert findings["loss_nan"].severity is Severity.INFO
-    assert "recovered" in findings["loss_nan"].title
+def test_a_passing_nan_is_told_to_be_over_with_its_phase_and_then_only_noted() -> None:
+    def passes(_: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, "loss": math.nan} if 0.5 < share <= 0.504 else metrics
+
+    session = Simulated(change_row=passes).session()
+    note = found(session)["loss_nan_recovered"]
+    assert note.severity is Severity.INFO and "recovered" in note.title
+    assert "loss_nan" not in found(session)
+    began, left = (event for event in session.events if event.key == "loss_nan")
+    diverged = [event for event in session.events if "DIVERGING" in event.text]
+    assert began.kind == "finding" and left.kind == "resolved"
+    assert [event.step for event in diverged] == [began.step, left.step]
 
 
 def test_loss_component_nan() -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from simulated_runs import Simulated, found
 
-from copilot_analytics.analyzers.phase import Phase, PhaseAnalyzer
 from copilot_analytics.engine import Session
 from copilot_analytics.findings import Severity
 from copilot_analytics.records import Record
@@ -152,6 +151,55 @@ def test_steps_that_are_all_skipped() -> None:
     assert "epoch_20.pth" in finding.recommendation
 
 
+def halved(share: float, seed: int = 0, *, floor: float = 0.0) -> float:
+    """Return a loss scale that is halved for ever from half of the run on."""
+    return 65536.0 if share <= 0.5 else max(65536.0 * 2.0 ** (-400.0 * (share - 0.5)), floor)
+
+
+@pytest.mark.parametrize("name", ["loss_scale", "grad_scale", "scale"])
+def test_a_loss_scale_that_collapses(name: str) -> None:
+    def row(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, name: halved(share)}
+
+    session, told = Session(), None
+    for record in healthy(change_row=row, schedule="", metric=lambda s: rising(min(s, 0.5))).first(
+        0.95
+    ):
+        session.update(record)
+        if told is None and "steps_skipped" in found(session):
+            told = record.step
+    findings = found(session)
+    assert findings["steps_skipped"].step == pytest.approx(2000 + 4000 * 16 / 400, abs=10)
+    assert told is not None and told <= 2200
+    assert "the loss scale fell from 65536" in findings["steps_skipped"].title
+    assert "epoch_21.pth" in findings["steps_skipped"].recommendation
+    assert not {"true_plateau", "frozen_metric"} & findings.keys()
+
+
+def test_a_scale_that_stays_above_one_or_never_was_one_of_mixed_precision_is_fine() -> None:
+    for change in (
+        lambda share: halved(share, floor=1.0),
+        lambda share: 2.0 ** (1.0 - 20.0 * share),
+        lambda share: 300.0 * math.exp(-20.0 * share),
+    ):
+        made = healthy(change_row=lambda _, share, m, c=change: {**m, "scale": c(share)})
+        assert "steps_skipped" not in found(made.session())
+
+
+def test_an_infinite_norm_of_each_epoch_counts_where_evaluations_stand_still() -> None:
+    def metric(share: float) -> float:
+        return rising(min(share, 0.5))
+
+    def row(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
+        return {**metrics, "grad_norm": math.inf if share > 0.5 else 1.0}
+
+    made = healthy(rows=1, every=1, schedule="", warmup=False, change_row=row)
+    still = replace(made, metric=metric, metric_noise=0.0, facts={"step_unit": "epoch"})
+    assert "steps_skipped" in found(still.session(0.8))
+    moves = replace(made, facts={"step_unit": "epoch"})
+    assert "steps_skipped" not in found(moves.session(0.95))
+
+
 def test_single_skipped_steps_and_those_of_the_beginning_are_usual() -> None:
     rng = np.random.default_rng(3)
 
@@ -265,60 +313,3 @@ def test_the_luck_of_many_evaluations_does_not_hide_a_dead_run(seed: int) -> Non
 def test_evaluations_that_are_nan_do_not_count_as_older_than_the_best() -> None:
     made = healthy(schedule="none", metric=lambda s: rising(s) if s < 0.5 else math.nan)
     assert "best_long_ago" not in found(made.session())
-
-
-def guessing(
-    seed: int, classes: int, *, val_loss: bool = True, learns_at: float = 2.0, **settings: Any
-) -> Simulated:
-    """Return a classifier whose rate is far too high: worse than guessing, until it learns."""
-    chance = np.random.default_rng(seed)
-    bad = 12.0 * math.log(classes)
-
-    def loss(share: float) -> float:
-        level = bad * (1.2 - share) if share < learns_at else 0.5 * math.log(classes)
-        return float(max(level * np.exp(0.3 * chance.normal()), 1.01 * math.log(classes)))
-
-    def row(step: int, share: float, metrics: dict[str, float]) -> dict[str, float]:
-        return {**metrics, "loss": loss(share) if share < learns_at else 0.5 * math.log(classes)}
-
-    def accuracy(share: float) -> float:
-        return 1 / classes + (0.3 * (share - learns_at) if share > learns_at else 0.0)
-
-    return Simulated(
-        seed=seed, epochs=20, rows=8, schedule="", warmup=False, metric=accuracy,
-        metric_name="eval_accuracy", change_row=row, val_loss=loss if val_loss else None,
-        **settings,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("classes", [2, 10])
-@pytest.mark.parametrize("val_loss", [True, False])
-def test_what_is_worse_than_guessing_all_along_is_told(
-    seed: int, classes: int, val_loss: bool
-) -> None:
-    made = guessing(seed, classes, val_loss=val_loss)
-    assert "dead_run" not in found(made.session(0.2))
-    finding = found(made.session(0.35))["dead_run"]
-    assert f"those of guessing among {classes} classes" in finding.title
-    session = made.session()
-    assert "dead_run" in found(session)
-    phases = session.results.of(PhaseAnalyzer)
-    assert phases.current is Phase.PLATEAU
-    assert "all evaluations are those of guessing" in phases.history[-1].reason
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_what_begins_to_learn_after_a_bad_start_is_not_dead(seed: int) -> None:
-    assert "dead_run" not in found(guessing(seed, 2, learns_at=0.4).session())
-
-
-def test_a_slow_start_at_the_accuracy_of_guessing_is_not_dead() -> None:
-    """A language model that says the commonest word at first, while its loss falls."""
-    made = Simulated(
-        epochs=20, rows=8, schedule="", warmup=False, metric=lambda _: 0.11, metric_noise=0.001,
-        metric_name="eval_accuracy", loss=lambda share: 10.0 - 3.0 * share, noise=0.01,
-        val_loss=lambda share: 10.0 - 3.0 * share,
-    )  # fmt: skip
-    for share in (0.3, 0.5, 1.0):
-        assert "dead_run" not in found(made.session(share))

@@ -234,3 +234,72 @@ def test_the_bar_of_rich_names_the_last_epoch_from_0(last: str, planned: int | N
     assert [r.step for r in records if r.kind == "train"] == [20, 40, 60, 80, 100, 120]
     plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
     assert plans == ([] if planned is None else [planned])
+
+
+def _fit(epochs: range, stop: str, first_loss: float = 1.0) -> str:
+    """Return the bars of a fit of Lightning, the last one again behind its last word."""
+    frames = [
+        f"\rEpoch {epoch}: 100%|███| 4/4 [00:04<00:00, 1.0it/s, v_num=0, "
+        f"train_loss={first_loss / (1 + epoch):.3f}, val_loss={first_loss / (2 + epoch):.3f}]"
+        for epoch in epochs
+    ]
+    return "".join(frames) + f"`Trainer.fit` stopped: `{stop}` reached.\n" + frames[-1] + "\n"
+
+
+def test_the_bar_that_lightning_draws_once_more_is_no_training_after_the_end() -> None:
+    name, records = read_console(_fit(range(3), "max_steps=12"))
+    assert name == "lightning_console"
+    assert [r.kind for r in records if r.kind in {"train", "end"}] == ["train"] * 3 + ["end"]
+
+
+def test_each_fit_of_lightning_states_a_plan_of_its_own() -> None:
+    _, records = read_console(_fit(range(3), "max_epochs=3") + _fit(range(3, 6), "max_epochs=6"))
+    plans = [r.facts["planned_epochs"] for r in records if "planned_epochs" in r.facts]
+    assert plans == [3, 6]
+    assert [r.kind for r in records if r.kind in {"train", "end"}] == (
+        ["train"] * 3 + ["end"] + ["train"] * 3 + ["end"]
+    )
+
+
+def test_what_a_script_prints_without_a_bar_of_lightning_is_its_own() -> None:
+    rows = "".join(f"Epoch {e}: val_f1=0.{e + 4}125 val_loss=0.{8 - e}250\n" for e in range(5))
+    said = "GPU available: False, used: False\n", "`Trainer.fit` stopped: `max_epochs=5` reached.\n"
+    name, records = read_console(said[0] + rows + said[1])
+    assert name == "home_text"
+    assert [r.metrics["val_f1"] for r in records if r.kind == "eval"] == [
+        0.4125, 0.5125, 0.6125, 0.7125, 0.8125,
+    ]  # fmt: skip
+
+
+def test_the_bar_counts_the_batches_of_every_set_that_it_validates_with() -> None:
+    rate = "[00:01<00:00, 9.00it/s, loss=0.5, v_num=0]"
+    text = ""
+    for epoch in range(3):
+        text += f"\rEpoch {epoch}:  50%|███   | 4/8 {rate}"
+        for loader in range(2):
+            for batch in range(1, 3):
+                done = 4 + 2 * loader + batch
+                text += (
+                    f"\n\rValidation DataLoader {loader}: 50%|█ | {batch}/2 [00:00<00:00, 9it/s]"
+                )
+                text += f"\rEpoch {epoch}:  80%|████  | {done}/8 {rate}"
+        text += f"\rEpoch {epoch}: 100%|██████| 8/8 {rate[:-1]}, val_acc=0.{epoch + 5}]\n"
+    records = read_console(text)[1]
+    assert [r.step for r in records if r.kind == "train"] == [4, 8, 12]
+    assert [(r.step, r.metrics["val_acc"]) for r in records if r.kind == "eval"] == [
+        (4, 0.5), (8, 0.6), (12, 0.7),
+    ]  # fmt: skip
+
+
+def test_batches_of_validations_within_an_epoch_are_no_steps() -> None:
+    rate = "[00:01<00:00, 9.00it/s, loss=0.5, v_num=0]"
+    text = ""
+    for epoch in range(2):
+        for batch in (1, 2, 5, 6):  # two are of a validation behind the second, and the last
+            text += f"\rEpoch {epoch}:  50%|███   | {batch}/8 {rate}"
+            for seen in (1, 2) if batch in {2, 6} else ():
+                text += f"\n\rValidation DataLoader 0: 50%|█ | {seen}/2 [00:00<00:00, 9it/s]"
+                text += f"\rEpoch {epoch}:  80%|████  | {batch + seen}/8 {rate}"
+        text += f"\n\rEpoch {epoch}:   0%|      | 0/8 {rate}"
+    records = read_console(text)[1]
+    assert [r.step for r in records if r.kind == "train"] == [1, 2, 3, 4, 5, 6, 7, 8]

@@ -174,3 +174,16 @@ def test_cells_of_a_table_of_matlab_may_be_blank():
     assert points_of(records, "eval", "Validation RMSE") == [(10, 3.1), (30, 3.3), (50, 3.5)]
     first = next(r for r in records if r.kind == "train")
     assert first.time == 26 * 3600 + 1
+
+
+@pytest.mark.parametrize("name", ["MAE", "PSNR", "F1"])
+def test_the_star_of_the_imagenet_example_sums_up_any_measure(name: str) -> None:
+    text = "".join(
+        f"Epoch: [{e}][0/10]\tTime 0.1 (0.1)\tData 0.0 (0.0)\tLoss 9.{e} (9.{e})\t\n"
+        f"begin test\n * {name} {20 - e}.250 \n * best {name} 9.175 \n"
+        for e in range(6)
+    )
+    form, records = read_console(text)
+    assert form == "imagenet_text"
+    told = [r.metrics for r in records if r.kind == "eval"]
+    assert told == [{name: 20.25 - e} for e in range(6)]

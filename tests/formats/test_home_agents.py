@@ -98,3 +98,39 @@ def test_a_reward_that_sums_up_is_one_however_it_is_spelt(name: str) -> None:
     records = read(text)
     assert points(records, "eval") == [(e, {name: -(90.5 - e)}) for e in range(1, 7)]
     assert points(records, "train") == [(e, {"Mean Loss": float(f"0.{e}1")}) for e in range(1, 7)]
+
+
+@pytest.mark.parametrize("name", ["episodic returns", "Episode reward"])
+def test_episodes_that_tell_nothing_but_their_return_are_counted(name: str) -> None:
+    text = "".join(f"2024-05-01 10:00:0{i},100 DQN INFO {name}: {20 + i}\n" for i in range(9))
+    assert FORMAT.confidence(text.splitlines()) > 0.95
+    told = points(read(text), "eval")
+    assert told == [(i + 1, {name: 20.0 + i}) for i in range(9)]
+    assert points(read(text, cuts=(100, 250, 300)), "eval") == told
+
+
+def test_an_agent_that_is_evaluated_at_some_epochs_is_a_training() -> None:
+    lines = [
+        line
+        for e in range(1, 60)
+        for line in (
+            f"Epoch: {e}, global_step={e * 2048}",
+            *([f"Total reward during evaluation: {e}.5"] if e % 10 == 0 else []),
+            "SPS: 1700",
+        )
+    ]
+    assert FORMAT.confidence(lines) > 0.95
+    told = [r for r in read("\n".join(lines)) if r.kind == "eval"]
+    assert [r.epoch for r in told] == [10, 20, 30, 40, 50]
+
+
+def test_returns_are_those_of_agents_whatever_they_are_called() -> None:
+    lines = [
+        line
+        for i in range(1, 20)
+        for line in (
+            f"[step {i * 3200:7d}] pg=-0.03{i}  vf=3.4{i}  ent=2.86  sps=898  ep_ret=61{i}.6",
+            *([f"  [eval] return=62{i}.1±3.8  win_rate=0.{i + 10}"] if i % 3 == 0 else []),
+        )
+    ]
+    assert FORMAT.confidence(lines) > 0.95

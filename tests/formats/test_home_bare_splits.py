@@ -35,6 +35,8 @@ def log(write: Callable[[int, float, float], str]) -> str:
         (lambda e, t, v: f"Iter {e * 500} | Train: {t} | Validation: {v} | 12.3s", 500),
         (lambda e, t, v: f"--- step {e * 500} ---\ntrain {t} val {v}", 500),
         (lambda e, t, v: f"iter {e * 500}: train {t} dev {v} lr 3e-4", 500),
+        (lambda e, t, v: f"[pre] epoch {e}/8  train={t}  heldout={v}  lr=1e-4", 1),
+        (lambda e, t, v: f"Epoch {e}: train {t} | held-out {v}", 1),
     ],
 )
 def test_numbers_of_both_splits_are_what_was_measured(

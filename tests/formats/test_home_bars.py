@@ -282,3 +282,14 @@ def test_a_bar_over_batches_below_each_epoch_counts_no_epochs() -> None:
         for at in (10, 20)
     )
     assert not any("planned_epochs" in r.facts for r in read(text))
+
+
+def test_bars_with_their_count_in_the_middle_are_of_the_training_and_of_its_test() -> None:
+    bar = " [====== {0}/{0} =====>]  Step: 81ms | Tot: 4s | Loss: {1:.3f} | Acc: {2:.3f}% (9/10)\n"
+    text = "".join(
+        f"\nEpoch: {e}\n" + bar.format(391, 1 - e / 10, 50 + e) + bar.format(100, 1.5, 40 + e)
+        for e in range(8)
+    )
+    trained = [m["loss"] for _, m in points(read(text), "train")]
+    assert trained == [round(1 - e / 10, 3) for e in range(8)]
+    assert [m["Acc"] for _, m in points(read(text), "eval")] == [40.0 + e for e in range(8)]

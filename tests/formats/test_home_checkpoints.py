@@ -61,6 +61,7 @@ def test_the_epoch_that_a_best_checkpoint_names_is_where_it_was_saved() -> None:
     "said",
     [
         "EarlyStopping triggered",
+        "[net] early stop after 9 epochs (no improvement for 3)",
         "Stopping early at epoch 5",
         "No improvement for 3 epochs, stopping training.",
     ],
@@ -76,3 +77,24 @@ def test_training_that_stops_early_and_then_says_that_it_is_done_was_stopped() -
     records = read(stopped_by_patience("New best model saved (valid_loss: {new:.5f})", 5))
     run = Run.from_records([*records, Record("end", facts={"reason": "Training finished"})])
     assert LifecycleAnalyzer.of(run).stopped_early
+
+
+def test_the_next_best_tells_which_way_an_unknown_measure_is_better() -> None:
+    means = [0.41, 0.52, 0.5, 0.61]
+    text = "".join(
+        f"Epoch {e}/4 | lr=1e-3 | train_loss=0.{9 - e}5 | val_mean={m:.4f} (A=0.9{e}, B=0.8{e})\n"
+        + ("" if m == 0.5 else f"  Saved best checkpoint: best.pth (val_mean={m:.4f})\n")
+        for e, m in enumerate(means, 1)
+    )
+    said = {k: v for r in read(text) for k, v in r.facts.items() if k.startswith("save_best")}
+    assert said == {"save_best": "val_mean", "save_best_direction": "max"}
+
+
+def test_lines_of_several_bests_tell_no_direction() -> None:
+    means = [(0.41, 0.312), (0.52, 0.305), (0.51, 0.333), (0.53, 0.351)]
+    text = "".join(
+        f"[{e}00/400] Train loss: 0.{9 - e}5, Valid loss: 0.9{e}\nNow_a: {a:.4f}, Now_b: {b:.4f}\n"
+        f"Best_a: {max(means[:e])[0]:.4f}, Best_b: {max(m[1] for m in means[:e]):.4f}\n"
+        for e, (a, b) in enumerate(means, 1)
+    )
+    assert all("save_best_direction" not in r.facts for r in read(text))

@@ -299,3 +299,95 @@ def test_what_is_never_measured_on_a_batch_is_an_evaluation_beside_the_loss(name
     records = read(text)
     assert [m for _, m in points(records, "eval")][-1] == {name: 0.95}
     assert all(set(m) <= {"loss", "lr"} for _, m in points(records, "train"))
+
+
+@pytest.mark.parametrize(
+    "said", ["第{e}/20轮", "第 {e} / 20 轮训练:", "训练轮次: {e}/20,", "训练轮数 {e}/20 |"]
+)
+def test_rounds_are_epochs_in_chinese(said: str) -> None:
+    text = "".join(f"{said.format(e=e)} 损失: 0.9{e} 准确率: 0.5{e}\n" for e in range(1, 6))
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [1, 2, 3, 4, 5]
+    assert facts(records)["planned_epochs"] == 20
+    assert facts(records)["step_unit"] == "epoch"
+
+
+def test_the_name_of_a_split_may_count_its_batches() -> None:
+    text = "".join(
+        f"Epoch {e} begin\n" + "".join(f"Train {i}: loss:0.{e}{i}\n" for i in (100, 200, 300))
+        for e in (1, 2)
+    )
+    records = read(text)
+    assert [row["loss"] for _, row in points(records, "train")][:2] == [0.1100, 0.1200]
+    assert [step for step, _ in points(records, "train")] == [100, 200, 300, 400, 500, 600]
+
+
+def test_rows_of_an_epoch_may_be_equal_by_chance() -> None:
+    losses = ["0.91", "0.85", "0.85", "0.7", "0.7"]
+    text = "".join(f"Epoch {e}/3.. Train Loss {loss}..\n" for e in (1, 2, 3) for loss in losses)
+    assert len(points(read(text), "train")) == 15
+    ranks = "".join(f"Epoch {e}/9 Train Loss 0.5{e}\n" * 2 for e in range(1, 6))
+    assert len(points(read(ranks), "train")) == 5
+
+
+def test_episodes_behind_a_count_have_many_of_its_steps() -> None:
+    text = "".join(
+        f" {70 * e}/900: episode: {e}, duration: 1.5s, episode reward: {e}.25, loss: 0.{9 - e}\n"
+        for e in range(1, 8)
+    )
+    records = read(text)
+    assert [step for step, _ in points(records, "train")] == [70 * e for e in range(1, 8)]
+    assert facts(records)["planned_steps"] == 900
+
+
+def test_what_counts_slower_than_episodes_is_no_epoch() -> None:
+    text = "".join(f"1 of 2 session | Episode: {e} | Reward: {e}.5\n" for e in range(5, 12))
+    records = read(text)
+    assert [step for step, _ in points(records, "eval")] == list(range(5, 12))
+    assert "planned_epochs" not in facts(records)
+
+
+def test_an_epoch_joined_to_its_number_may_tell_the_total() -> None:
+    text = "".join(
+        f"[F3][M5] ep0{e}/50  loss=0.9{e}/0.5{e}  val=0.8{e}/0.6{e}\n" for e in range(1, 7)
+    )
+    records = read(text)
+    assert [row["loss"] for _, row in points(records, "train")] == [
+        float(f"0.9{e}") for e in range(1, 7)
+    ]
+    assert [row for _, row in points(records, "eval")] == [
+        {"val": float(f"0.8{e}")} for e in range(1, 7)
+    ]
+    assert facts(records)["planned_epochs"] == 50
+
+
+@pytest.mark.parametrize("prefix", ["GPU {r}: ", "[rank {r}] ", "2024-01-02 10:00:00 Rank {r}: "])
+def test_the_first_of_interleaved_ranks_is_read(prefix: str) -> None:
+    text = "".join(
+        f"{prefix.format(r=r)}epoch {e}, loss = {3 - e * 0.25 + r * 0.01}\n"
+        for e in range(1, 6)
+        for r in range(3)
+    )
+    assert [row["loss"] for _, row in points(read(text), "train")] == [
+        3 - e * 0.25 for e in range(1, 6)
+    ]
+
+
+@pytest.mark.parametrize("name", ["iteration index", "step idx"])
+def test_the_index_of_a_step_counts_it(name: str) -> None:
+    text = "".join(f"{name}: {i * 100}, batch loss: 0.{9 - i}5\n" for i in range(1, 8))
+    assert [step for step, _ in points(read(text), "train")] == [i * 100 for i in range(1, 8)]
+
+
+@pytest.mark.parametrize("cuts", [(), (40, 95, 200, 333)])
+def test_a_result_below_the_batches_of_an_epoch_ends_them(cuts: tuple[int, ...]) -> None:
+    text = "".join(
+        "".join(f"Batch {b}, Loss: 0.{9 - e}{b // 10}\n" for b in range(0, 50, 10))
+        + f"Epoch: {e} PixAcc: 0.7{e}25, mIoU: 0.2{e}51\n"
+        for e in range(6)
+    )
+    rows = [step for step, _ in points(read(text, cuts), "train")]
+    assert len(rows) == 30
+    assert rows == sorted(set(rows))
+    records = [r for r in read(text, cuts) if r.kind == "eval"]
+    assert [r.epoch for r in records] == [1, 2, 3, 4, 5, 6]

@@ -8,6 +8,7 @@ from copilot_analytics import analyze
 from copilot_analytics.formats.home_text import FORMAT
 from copilot_analytics.reading.parsing import LogReader
 from copilot_analytics.records import Record, records_of
+from copilot_analytics.run import Run
 
 
 def read(text: str, *, size: int | None = None) -> list[Record]:
@@ -64,6 +65,28 @@ def test_a_setting_may_name_the_metric_that_chooses(line: str, name: str | None)
 def test_a_plan_may_be_misspelt(line: str) -> None:
     text = line + "\n" + "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
     assert facts_of(read(text))["planned_epochs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [
+        ("EarlyStopping: no improvement for 3 epochs, stop.", 1),
+        ("Validation loss did not improve for 5 epochs. Stopping.", 1),
+        ("Patience exceeded, stopping.", 1),
+        ("Reached 95% accuracy so cancelling training!", 1),
+        ("Experiment finished.", 1),
+        ("End of training, total time 12 min", 1),
+        ("Validation loss did not improve from 0.25", 0),
+        ("Patience reached, reducing the learning rate", 0),
+        ("Patience: 3/5", 0),
+        ("EarlyStopping counter: 3 out of 5", 0),
+        ("Experiment 3", 0),
+        ("End of training epoch 3", 0),
+    ],
+)
+def test_what_is_said_of_the_end(line: str, ends: int) -> None:
+    rows = "".join(f"epoch {e} loss {1 / e:.3f}\n" for e in range(1, 8))
+    assert [record.kind for record in read(rows + line + "\n")].count("end") == ends
 
 
 def test_the_time_at_which_a_training_finished_ends_it() -> None:
@@ -139,3 +162,9 @@ def test_a_plan_in_epochs_is_what_progress_is_told_in(tmp_path) -> None:
     log.write_text(f"Starting training: 60 epochs, batch size 32\n{rows}")
     life = analyze(log, now=9e9).life
     assert (life.status, life.reason) == ("interrupted", "the log ends at epoch 14 of 60 epochs")
+
+
+def test_a_plan_in_updates_is_none_of_epochs() -> None:
+    text = "total_steps=1000\n" + "".join(f"Epoch {e}: mean loss=0.{9 - e}5\n" for e in range(1, 6))
+    run = Run.from_records(read(text))
+    assert (run.counts_epochs, run.planned_steps) == (True, None)

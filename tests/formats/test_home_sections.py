@@ -222,3 +222,78 @@ def test_the_last_words_of_well_known_examples_finish_a_run(said: str, reason: s
     records = read(text + said + "\n")
     assert [r.facts["reason"].startswith(reason) for r in records if r.kind == "end"] == [True]
     assert len(points(records, "eval")) == 5
+
+
+def test_a_heading_tells_apart_rows_that_look_the_same() -> None:
+    text = "".join(
+        f"epoch: {e}, loss is: 0.5{e}, acc is: 0.6{e}\n"
+        f"testing in eval mode...\n"
+        f"epoch: {e}, loss is: 0.9{e}, acc is: 0.7{e}\n"
+        "back to training\n"
+        for e in range(6)
+    )
+    records = read(text)
+    assert [row["loss"] for _, row in points(records, "train")] == [
+        float(f"0.5{e}") for e in range(6)
+    ]
+    assert [row["acc"] for _, row in points(records, "eval")] == [
+        float(f"0.7{e}") for e in range(6)
+    ]
+
+
+def test_a_heading_without_results_does_not_take_the_next_epoch() -> None:
+    text = "".join(f"epoch: {e}, loss: 0.5{e}\nRunning validation...\n" for e in range(6))
+    records = read(text)
+    assert len(points(records, "train")) == 6
+    assert not points(records, "eval")
+
+
+def test_one_epoch_of_both_parts_of_the_data_is_a_training() -> None:
+    epoch = "Epoch: 01 | Epoch Time: 1m 40s\n\tTrain Loss: 0.223\n\t Val. Loss: 0.124\n"
+    assert FORMAT.confidence(epoch.splitlines()) > 0.5
+    assert FORMAT.confidence(epoch.replace("Train Loss", "Test Acc").splitlines()) < 0.5
+
+
+def test_a_table_below_the_end_does_not_judge_the_training() -> None:
+    text = "".join(
+        f"Epoch {e}/6\nLR: 1e-05\nTrain Loss: 0.9{e}, Val Loss: 0.8{e}\n\n" for e in range(1, 7)
+    )
+    text += "Training finished. Total time: 40.5 seconds\nperson   0.4298\nmIoU     0.5442\n"
+    judged = [row for _, row in points(read(text), "eval")]
+    assert judged == [{"Val Loss": float(f"0.8{e}")} for e in range(1, 7)]
+
+
+def test_what_the_logger_is_called_hides_no_end() -> None:
+    text = "".join(f"INFO:__main__:Epoch {e} | Loss: 0.{9 - e}\n" for e in range(1, 6))
+    text += "INFO:__main__:\u2705 Training completed successfully!\n"
+    assert [record.kind for record in read(text)][-1] == "end"
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [("Train:", "Val:"), ("[Train]", "[Validation]"), ("Training...", "Validating...")],
+)
+@pytest.mark.parametrize("measure", ["accuracy", "mAP"])
+def test_measures_below_a_heading_are_those_of_its_split(
+    train: str, val: str, measure: str
+) -> None:
+    text = "".join(
+        f"Epoch {e}/9\n{train}\n  loss: 0.9{e}\n  {measure}: 0.5{e}\n"
+        f"{val}\n  loss: 0.8{e}\n  {measure}: 0.6{e}\n\n"
+        for e in EPOCHS
+    )
+    records = read(text)
+    trained = [value for _, row in points(records, "train") for value in row.values()]
+    judged = [value for _, row in points(records, "eval") for value in row.values()]
+    assert trained == [float(f"0.{part}{e}") for e in EPOCHS for part in (9, 5)]
+    assert judged == [float(f"0.{part}{e}") for e in EPOCHS for part in (8, 6)]
+
+
+def test_what_a_library_says_before_its_logger_knows_the_time_is_no_row() -> None:
+    noise = (
+        "E0000 00:00:1700000000.125000    2354 toy_platform.cc:52] failed: UNKNOWN ERROR (303)\n"
+    )
+    rows = "".join(f"step {s}: loss = 0.{90 - s}51, acc = 0.{s}00\n" for s in range(10, 80, 10))
+    records = read(noise + rows)
+    assert [r.step for r in records if r.kind == "train"] == list(range(10, 80, 10))
+    assert all(r.facts.get("step_unit", "iteration") == "iteration" for r in records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from home_logs import points, read
+from home_logs import facts, points, read
 
 from copilot_analytics.formats.home_text import FORMAT
 
@@ -286,3 +286,26 @@ def test_commas_may_stand_between_names_and_numbers(line: str) -> None:
 def test_a_comma_ends_a_name_in_other_lines() -> None:
     text = "".join(f"epoch {e} took 3.5 s in all, loss: 1.{e}, done\n" for e in range(1, 9))
     assert points(read(text), "train")[-1] == (8, {"loss": 1.8})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "エポック {e}/9: 訓練損失 0.9{e}, 検証損失 0.8{e}",
+        "Epoca {e} di 9: perdita addestramento 0.9{e}, perdita validazione 0.8{e}",
+        "Epoche {e} von 9: Trainingsverlust 0.9{e}, Validierungsverlust 0.8{e}",
+        "Época {e} de 9: pérdida de entrenamiento 0.9{e}, pérdida de validación 0.8{e}",
+        "Époque {e} sur 9 : perte d'entraînement = 0.9{e} ; perte de validation = 0.8{e}",
+    ],
+)
+def test_more_languages_tell_totals_and_losses(line: str) -> None:
+    text = "".join(f"{line.format(e=e)}\n" for e in range(1, 6))
+    records = read(text)
+    trained = [value for _, row in points(records, "train") for value in row.values()]
+    judged = [value for _, row in points(records, "eval") for value in row.values()]
+    assert (trained, judged) == (
+        [float(f"0.9{e}") for e in range(1, 6)],
+        [float(f"0.8{e}") for e in range(1, 6)],
+    )
+    assert facts(records)["planned_epochs"] == 9
+    assert FORMAT.confidence(text.splitlines()) > 0.5

@@ -110,3 +110,94 @@ def test_a_bar_may_be_drawn_before_the_epoch_that_follows_it_is_counted() -> Non
         for e in EPOCHS
     )
     assert facts(read(text))["planned_epochs"] == 90
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("[Epoch {e:03d}] loss 0.5{e}/0.9{e} dice 0.6{e}/0.7{e}", ("loss", "dice")),
+        (
+            "Epoch {e} | Train/Val loss: 0.5{e}/0.9{e} | Train/Val acc: 0.6{e}/0.7{e}",
+            ("loss", "acc"),
+        ),
+        (
+            "Epoch {e}: Loss (val/train): 0.9{e} / 0.5{e}, Acc (val/train): 0.7{e} / 0.6{e}",
+            ("Loss", "Acc"),
+        ),
+    ],
+)
+def test_a_slash_parts_the_training_from_the_validation(line: str, names: tuple[str, str]) -> None:
+    text = "".join(f"{line.format(e=e)}\n" for e in EPOCHS)
+    trained, judged = both(text)
+    loss, other = names
+    assert trained == [{loss: float(f"0.5{e}"), other: float(f"0.6{e}")} for e in EPOCHS]
+    assert [sorted(row.values()) for row in judged] == [
+        [float(f"0.7{e}"), float(f"0.9{e}")] for e in EPOCHS
+    ]
+
+
+def test_a_lone_number_behind_a_slash_may_be_anything() -> None:
+    text = "".join(f"Epoch {e} loss 0.5{e}/0.4{e} lr 0.1\n" for e in EPOCHS)
+    trained, judged = both(text)
+    assert [row["loss"] for row in trained] == [float(f"0.5{e}") for e in EPOCHS]
+    assert not judged
+
+
+def test_a_split_may_stand_in_brackets_behind_the_number() -> None:
+    text = "".join(
+        f"epoch: {e} | time in 1 minutes, 2 seconds\n"
+        f"\tLoss: 0.9{e}(train)\t|\tAcc: 5{e}.5%(train)\n"
+        f"\tLoss: 0.8{e}(valid)\t|\tAcc: 6{e}.5%(valid)\n"
+        for e in EPOCHS
+    )
+    trained, judged = both(text)
+    assert [list(row.values()) for row in trained] == [[float(f"0.9{e}"), 50.5 + e] for e in EPOCHS]
+    assert [list(row.values()) for row in judged] == [[float(f"0.8{e}"), 60.5 + e] for e in EPOCHS]
+
+
+def test_a_split_in_a_sentence_holds_for_what_follows_it() -> None:
+    text = "".join(
+        f"epoch {e}: train acc: 8{e}.5%, loss: 0.5{e}\n"
+        f"The result of the small net with Adam is test acc: 7{e}.25%, loss: 0.9{e}\n"
+        for e in EPOCHS
+    )
+    trained, told = both(text)
+    assert [row["loss"] for row in trained] == [float(f"0.5{e}") for e in EPOCHS]
+    named = [{"test acc": float(f"7{e}.25"), "loss": float(f"0.9{e}")} for e in EPOCHS]
+    assert [{name.replace("test loss", "loss"): x for name, x in m.items()} for m in told] == named
+
+
+def test_tags_of_entities_are_told_of_each_split_and_not_of_each_type() -> None:
+    whole = "accuracy:  9{e}.00%; precision:  5{e}.00%; recall:  6{e}.00%; FB1:  5{e}.50"
+    of_type = "             PER: precision:  1{e}.00%; recall:  2{e}.00%; FB1:  1{e}.50  73"
+    text = "".join(
+        f"iteration:{e} step:100/100, tagger loss: 9.{e}5\n"
+        + "".join(
+            f"INFO - evaluate:{split}\n"
+            f"INFO - {whole.format(e=of)}\n\nINFO - {of_type.format(e=of)}\n\n"
+            for split, of in (("dev", e), ("test", e - 1))
+        )
+        for e in EPOCHS
+    )
+    records = [r for r in read(text) if r.kind == "eval"]
+    scores = [(r.facts["split"], r.metrics["FB1"]) for r in records]
+    assert scores == [
+        (s, float(f"5{e - b}.50")) for e in EPOCHS for s, b in (("val", 0), ("test", 1))
+    ]
+
+
+def test_a_star_marks_what_sums_an_evaluation_up() -> None:
+    text = "".join(
+        f"Epoch: [{e}][{b}/20]\tTime 0.17{b % 9}\tLoss 2.{b:02}\n"
+        for e in range(4)
+        for b in (0, 10)
+    )
+    rows = text.splitlines(keepends=True)
+    text = "".join(
+        "".join(rows[2 * e : 2 * e + 2]) + f" * Acc@1 5{e}.5 Loss 2.1{e}\n" for e in range(4)
+    )
+    records = read(text)
+    assert [row for _, row in points(records, "eval")] == [
+        {"Acc@1": float(f"5{e}.5"), "loss": float(f"2.1{e}")} for e in range(4)
+    ]
+    assert len(points(records, "train")) == 8

@@ -349,3 +349,18 @@ def test_more_words_for_the_end(last: str) -> None:
 def test_results_of_single_images_are_no_training():
     rows = "".join(f"  image_{i:03d}: loss=0.00{i + 10}, psnr={30 + i / 8}\n" for i in range(20))
     assert FORMAT.confidence(rows.splitlines()) == 0.0
+
+
+def test_a_line_that_says_where_training_was_resumed() -> None:
+    rows = [f"Epoch {n}/8: train_loss={2 / n:.3f} val_acc={1 - 0.5 / n:.3f}\n" for n in range(1, 9)]
+    rows.insert(4, "[2030-01-02 03:04:05] Resumed from checkpoint ckpt_4.pth at epoch 4\n")
+    (resume,) = (one for one in read("".join(rows)) if one.kind == "resume")
+    assert resume.facts == {"checkpoint": "ckpt_4.pth", "epoch": 4} and resume.line == 5
+    rows[4] = "Restoring model weights from the end of the best epoch: 3.\n"
+    assert all(one.kind != "resume" for one in read("".join(rows)))
+
+
+def test_the_loss_scale_describes_the_training() -> None:
+    rows = [f"epoch 1 | step {n} | loss {2 / n:.3f} | loss_scale {2.0**-n}\n" for n in range(1, 9)]
+    trained = points(read("".join(rows)), "train")
+    assert [m["loss_scale"] for _, m in trained] == [2.0**-n for n in range(1, 9)]

@@ -247,3 +247,11 @@ def test_steps_of_a_prediction_are_no_training() -> None:
     )
     with pytest.raises(NotATrainingLogError, match="holds no training"):
         run_of("".join(row.format(step) for step in range(5, 61, 5)))
+
+
+def test_what_the_trainer_sums_up_is_no_loss_of_a_step() -> None:
+    rows = "".join(f'{{"step": {s}, "loss": {8 / s}, "epoch": {s / 20}}}\n' for s in (4, 8, 12))
+    summary = '{"step": 12, "train_runtime": 9.5, "train_loss": 1.5, "epoch": 0.6}\n'
+    records = [r for item in read_text(PLAIN, rows + summary) for r in records_of([item])]
+    assert [r.metrics["loss"] for r in records if r.kind == "train"] == [2.0, 1.0, 8 / 12]
+    assert [r.kind for r in records][-1] == "end"

@@ -112,3 +112,10 @@ def test_private_losses_of_a_game_need_not_fall(tmp_path: Path) -> None:
     }
     assert not analysis.findings
     assert need_not_fall(["l_rec", "kld"], analysis.run.train_series("L_cyc").value) is None
+
+
+def test_the_cost_of_courses_opens_a_log_that_counts_iterations() -> None:
+    text = "".join(f"Cost after iteration {100 * n}: 0.{9 - n}5\n" for n in range(6))
+    assert HOME_TEXT.confidence(text.splitlines()) > 0.5
+    other = text.replace("Cost after iteration", "Iteration").replace(":", " cost:")
+    assert HOME_TEXT.confidence(other.splitlines()) == 0  # tours and schedules have a cost, too

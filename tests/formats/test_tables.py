@@ -388,3 +388,10 @@ def test_a_heading_above_each_row_heads_one_table(above: str) -> None:
     assert points(read(text), "train") == [
         (e, {"train_loss": float(f"1.{e}")}) for e in range(1, 9)
     ]
+
+
+def test_the_steps_of_the_training_count_before_the_rows_of_the_tracker() -> None:
+    text = "_step,_runtime,train/loss,train/global_step\n" + "".join(
+        f"{n},{60 * n},0.{9 - n},{500 * n}\n" for n in range(1, 6)
+    )
+    assert [step for step, _ in points(_read(text), "train")] == [500, 1000, 1500, 2000, 2500]

@@ -297,3 +297,14 @@ def test_many_events_at_once_are_what_each_is_alone():
     together, alone = read(raw), read(raw, size=400)
     assert together == alone
     assert len(rows(together)) == 2 * 300
+
+
+def test_what_keras_tells_by_iterations_too_is_told_once() -> None:
+    rows = []
+    for epoch in range(3):
+        rows.append((20 * epoch + 20, "evaluation_loss_vs_iterations", 0.5**epoch))
+        rows.append((epoch, "epoch_loss", 0.5**epoch))
+    records = [r for r in read(scalars(rows)) if r.metrics]
+    assert [(r.step, dict(r.metrics)) for r in records] == [
+        (epoch + 1, {"loss": 0.5**epoch}) for epoch in range(3)
+    ]

@@ -157,3 +157,20 @@ def test_a_replay_tells_how_long_something_lasted_by_when_the_lines_came(tmp_pat
                  and one.event.kind == "phase")  # fmt: skip
     assert minutes is not None, over.title
     assert int(minutes[1]) == pytest.approx((ended.line - began.line) / 3, abs=2)
+
+
+def test_a_silent_evaluation_within_a_bar_without_time_stamps_is_no_stall(tmp_path, clock):
+    log = tmp_path / "train.log"
+    write(log, b"epoch 1 step 10 loss: 2.5\nepoch 1 step 20 loss: 2.4\n", clock)
+    following = follow(log, clock)
+    settle(following, clock)
+    events = []
+    for epoch in range(1, 4):
+        for step in range(3, 200):
+            write(log, f"epoch {epoch} step {10 * step} loss: {2 / step:.4f}\n".encode(), clock)
+            events += settle(following, clock, 2.0)
+        events += settle(following, clock, 400.0)  # five minutes are more than 5 times 2 s
+        write(log, f"epoch {epoch} val_loss: {1 / epoch:.4f}\n".encode(), clock)
+        events += settle(following, clock, 2.0)
+    assert len(following.log.run.eval_log) == 3 and following.log.run.last_time is None
+    assert not [event for event in events if event.key == "stalled"]

@@ -7,9 +7,11 @@ import re
 import pytest
 from supervised import Pigeon, in_thread, passes, supervisor, wait_for
 
+from copilot_analytics.alerts.channels._base import Transient
 from copilot_analytics.alerts.channels._commands import Command, parse
 from copilot_analytics.alerts.message import Message
 from copilot_analytics.findings import Severity
+from copilot_analytics.live import courier as courier_module
 
 NAMES = ("r1", "r10", "wide", "broken", "late")
 
@@ -53,7 +55,7 @@ def ask(watch, text):
     watch._answer(watch._wall())
     courier._do_jobs()
     while courier._drawings:
-        courier._do(courier._drawings.popleft())
+        courier._do(courier_module._Job(courier._drawings.popleft()))
     return "\n".join(pigeon.replies), pigeon.figures
 
 
@@ -98,6 +100,26 @@ def test_what_broke_is_drawn_first_and_what_is_left_out_is_named(watch):
 
 def test_a_run_without_a_line_has_nothing_to_be_drawn(watch):
     assert ask(watch, "/plot late") == ("there is nothing to draw yet", [])
+
+
+def test_an_answer_that_fails_is_sent_again_and_said_in_words_if_it_never_goes(watch, monkeypatch):
+    monkeypatch.setattr(courier_module, "_ANSWER_S", (0.0, 120.0))
+    moods = [Transient("it gave no proper answer"), Transient("slow down", 0.0)]
+    pigeon, courier, reply = watch.pigeon, watch._courier, watch.pigeon.reply
+
+    def moody(text):
+        if moods:
+            raise moods.pop(0)
+        reply(text)
+
+    pigeon.reply = moody
+    assert ask(watch, "/eta r10") == ("", []) and not courier.notices
+    courier._do_jobs()
+    courier._do_jobs()
+    assert len(pigeon.replies) == 1 and not courier._jobs
+    moods += [Transient("slow down", 3600.0)]
+    assert ask(watch, "/eta r10") == ("", [])
+    assert list(courier.notices) == ["an answer was not sent: slow down"]
 
 
 def test_critical_news_and_answers_go_out_between_photos(watch, ledger):

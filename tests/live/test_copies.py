@@ -32,12 +32,12 @@ def run(count, *, differs_from=None, late_s=0):
 @pytest.fixture
 def copies(tmp_path):
     def judge(**logs):
-        paths = {}
+        paths, grows = {}, logs.get("grows", True)
         for name, text in logs["logs"].items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-            paths[str(path)] = True
+            paths[str(path)] = grows
         followed = {os.path.realpath(tmp_path / one) for one in logs.get("followed", ())}
         found = copies_among(paths, followed)
         return {
@@ -111,3 +111,26 @@ def test_the_log_that_is_watched_stays_so(copies):
     logs = {"a.log": run(90), "b.log": run(90)}
     assert copies(logs=logs, followed=["a.log"]) == {"b.log": "a.log"}
     assert copies(logs=logs, followed=["b.log"]) == {"a.log": "b.log"}
+
+
+def unstamped(count, *, differs_from=None):
+    return "".join(line[20:] for line in run(count, differs_from=differs_from).splitlines(True))
+
+
+@pytest.mark.parametrize("count", [12, 90, 4000])
+def test_without_time_stamps_what_grows_alike_is_a_copy_until_it_differs(copies, count):
+    own, text = "work/train.log", unstamped(count)
+    for printed in ("python train.py\n" + text, text[: len(text) - min(4000, len(text) // 4)]):
+        logs = {"work/console.txt": printed, own: text}
+        assert copies(logs=logs) == {"work/console.txt": own}
+        assert copies(logs=logs, grows=False) == {}
+    other = unstamped(count, differs_from=count - 3)
+    assert copies(logs={"work/console.txt": other, own: text}) == {}
+
+
+def test_a_handful_of_rows_without_time_stamps_makes_no_copy(copies):
+    assert copies(logs={"console.txt": unstamped(6), "train.log": unstamped(6)}) == {}
+
+
+def test_runs_without_time_stamps_in_folders_of_their_own_are_never_copies(copies):
+    assert copies(logs={"a/train.log": unstamped(90), "b/train.log": unstamped(90)}) == {}

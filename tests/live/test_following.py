@@ -84,7 +84,7 @@ def test_a_rotation_within_a_number_tells_no_other_number(tmp_path, clock, sampl
         write(log, b"".join(lines[row + 1 :]), clock)
         events = settle(following, clock)
         assert following.log.run.train_log.line[rows] == row + 1 + (torn == lines[row][:cut])
-        nan = [event.line for event in events if event.key == "loss_nan"]
+        nan = [e.line for e in events if (e.kind, e.key) == ("finding", "loss_nan")]
         assert nan == ([] if torn == lines[row][:cut] else [row + 1])
         assert events == following.log.session.events[-len(events) :]
 

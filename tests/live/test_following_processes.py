@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
-from followed_logs import follow, half, settle, write
+from followed_logs import NOW, follow, half, settle, write
 
 from copilot_analytics.findings import Severity
+from copilot_analytics.live import writer_search
 from copilot_analytics.live.processes import ProcessState, Writers
 from copilot_analytics.records import Record
 
@@ -258,21 +260,52 @@ def test_the_silence_of_a_log_without_time_stamps_is_judged_by_the_gaps_that_wer
     assert following.status == "stalled"
 
 
-def test_a_silent_evaluation_within_a_bar_without_time_stamps_is_no_stall(tmp_path, clock):
-    log = tmp_path / "train.log"
-    write(log, b"epoch 1 step 10 loss: 2.5\nepoch 1 step 20 loss: 2.4\n", clock)
+@pytest.mark.parametrize("rows", [1, 90])
+def test_lines_that_a_buffer_held_back_make_no_silence_a_stall(rows, tmp_path, clock):
+    log, said = tmp_path / "train.log", 0
+
+    def go_on(seconds):
+        nonlocal said
+        lines = []
+        for step in range(said, said + int(seconds / 2.5)):
+            when = datetime.fromtimestamp(NOW + 2.5 * step, UTC)
+            lines.append(
+                f"{when:%Y-%m-%d %H:%M:%S} epoch {step // 40 + 1}/50 step {step} loss 0.5\n"
+            )
+            if step % 40 == 39:
+                lines.append(f"{when:%Y-%m-%d %H:%M:%S} epoch {step // 40 + 1} val_acc 0.5\n")
+        said += len(range(int(seconds / 2.5)))
+        write(log, "".join(lines).encode(), clock)
+
+    go_on(100.0 * 2.5)
     following = follow(log, clock)
     settle(following, clock)
     events = []
-    for epoch in range(1, 4):
-        for step in range(3, 200):
-            write(log, f"epoch {epoch} step {10 * step} loss: {2 / step:.4f}\n".encode(), clock)
-            events += settle(following, clock, 2.0)
-        events += settle(following, clock, 400.0)  # five minutes are more than 5 times 2 s
-        write(log, f"epoch {epoch} val_loss: {1 / epoch:.4f}\n".encode(), clock)
-        events += settle(following, clock, 2.0)
-    assert len(following.log.run.eval_log) == 3 and following.log.run.last_time is None
-    assert not [event for event in events if event.key == "stalled"]
+    for _ in range(4 if rows > 1 else 90):
+        go_on(2.5 * rows)
+        events += settle(following, clock, 2.5 * rows)
+    events = [event.key for event in events if event.kind == "status"]
+    assert "stalled" not in events[2:]  # by the second block it is known
+    assert following.log.run.last_time is not None
+    settle(following, clock, 400.0)
+    assert following.status == ("running" if rows > 1 else "stalled")
+
+
+def test_a_process_that_works_is_no_stall_for_a_while(tmp_path, clock, sample):
+    log = tmp_path / "train.log"
+    write(log, half(sample), clock)
+    following = follow(log, clock)
+    settle(following, clock)
+    following.process = ProcessState("alive", os.getpid(), start_ticks=None)
+    begun = clock.now
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer_search, "cpu_s_of", lambda pid: 0.9 * (clock.now - begun))
+        events = settle(following, clock, 300.0)
+        assert events == [] and following.liveness == "buffered"
+        assert "uses 90 % of a core" in following.silence.reason
+        patch.setattr(writer_search, "cpu_s_of", lambda pid: 0.9 * (300.0 - begun))
+        events = settle(following, clock, 200.0)
+    assert [(e.kind, e.key) for e in events] == [("status", "stalled")]
 
 
 def planless(batches):

@@ -98,6 +98,22 @@ def test_a_busy_device_speaks_for_a_buffered_log_for_a_while(process):
     assert verdict(400, process, 0.0) == "stalled"
 
 
+def test_a_busy_process_speaks_for_a_buffered_log_where_no_device_can_be_asked():
+    works, waits = ProcessState("alive", 7, cpu_pct=23.0), ProcessState("alive", 7, cpu_pct=3.0)
+    assert verdict(400, works) == "buffered"
+    assert verdict(541, works) == "stalled"
+    assert verdict(400, works, 0.0) == verdict(400, waits) == "stalled"
+
+
+def test_a_log_whose_lines_come_in_blocks_may_be_silent_for_longer():
+    found = [
+        judge_silence(age_s, GAPS, ALIVE, None, "train", evaluation_due=False, held_back_s=200.0)
+        for age_s in (599, 601)
+    ]
+    assert [one.verdict for one in found] == ["running", "stalled"]
+    assert "blocks, 3 min 20 s apart" in found[1].reason
+
+
 def test_what_the_log_says_itself():
     assert verdict(10**5, last="end") == "unknown"
     assert verdict(1, last="crash") == "crashed"

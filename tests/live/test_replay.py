@@ -76,8 +76,12 @@ def test_advice_that_was_never_told_has_no_balance(tmp_path):
     log = tmp_path / "flat.log"
     flat_log(log)
     replay = Replay(log, policy=PolicyOptions(group_s=1e9), journals=False)
-    assert any(one.event and one.event.key == "stop" for one in replay)
-    assert replay.balance().advice is None
+    (event,) = (one.event for one in replay if one.event and one.event.key == "stop")
+    balance = replay.balance()
+    assert balance.advice is None
+    assert balance.text == (
+        f"No message advised to stop, though the lines do from epoch {event.step // 50} on."
+    )
 
 
 def test_a_replay_says_word_for_word_what_a_watch_of_each_line_said(tmp_path, ledger):

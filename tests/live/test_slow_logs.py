@@ -8,6 +8,7 @@ import pytest
 from followed_logs import follow, settle, write
 
 from copilot_analytics.api import analyze
+from copilot_analytics.live.choosing import shows_training
 from copilot_analytics.live.log_session import LogSession
 from copilot_analytics.live.replay import Replay
 from copilot_analytics.reading.parsing import LogReader
@@ -44,6 +45,20 @@ def test_a_line_an_epoch_is_followed_from_the_second_on(header, stamp, tmp_path,
     again.end()
     assert following.log.run_key == again.run_key
     following.close()
+
+
+@pytest.mark.parametrize("beside", ["", "console.log"])
+@pytest.mark.parametrize("stamp", ["2027-03-01 12:{:02d}:30 ", ""], ids=["stamps", "no stamps"])
+def test_a_directory_whose_only_log_is_a_header_is_followed_from_the_second_row_on(
+    stamp, beside, tmp_path
+):
+    header, rows = "\n".join(HEADER) + "\n", [epoch(number, stamp) for number in range(1, 4)]
+    for name in filter(None, ("train.log", beside)):
+        (tmp_path / name).write_text(header)
+    for known in range(4):
+        (tmp_path / "train.log").write_text(header + "".join(rows[:known]))
+        # Of several logs it is not known yet which one will hold the training.
+        assert shows_training(tmp_path) == (known > 1 and not beside), known
 
 
 def test_a_short_log_at_rest_is_read_as_the_report_reads_it(tmp_path, clock):

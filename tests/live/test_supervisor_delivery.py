@@ -275,6 +275,25 @@ def test_what_another_watch_was_killed_with_is_shown_by_the_one_that_goes_on(tmp
     ledger.close()
 
 
+def test_a_card_that_is_refused_is_not_tried_every_minute(ledger, half_log):
+    log, _ = half_log
+    pigeon, asked = Pigeon(), []
+    watch = supervisor(ledger, [log], [pigeon])
+    courier = watch._courier
+    passes(watch, lambda: watch.runs[0].run_key)
+
+    def refuse(text, card=None):
+        asked.append(text)
+        raise Fatal("kicked")
+
+    pigeon.card = refuse
+    for minute in range(3):
+        courier.show_card(watch.runs, watch._wall(), at_once=True)
+        courier._card_text += str(minute)
+        courier._update_cards()
+    assert len(asked) == 1 and courier._card_rest_s == 600.0
+
+
 def test_the_card_tells_a_crash_as_soon_as_a_message_does(ledger, half_log):
     log, _ = half_log
     pigeon = Pigeon()

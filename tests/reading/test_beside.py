@@ -65,6 +65,18 @@ def test_the_richer_log_gives_the_values_and_the_other_the_rest(tmp_path):
     assert crash.facts["error"] == "ValueError" and crash.file == str(text) and crash.line == 0
 
 
+def test_what_two_other_logs_add_is_no_step_done_twice(tmp_path):
+    text = console(tmp_path, every=10, crash=False)
+    for name in "one.csv", "two.csv":
+        rows = [f"{s},{5 / (1 + s / 50)!r},{40 + s / 10}\n" for s in range(0, 200, 10)]
+        (tmp_path / name).write_text("step,train_loss,fps\n" + "".join(rows))
+    main, beside = joined([text, tmp_path / "one.csv", tmp_path / "two.csv"])
+    assert main == text
+    run = read(main, beside)
+    assert run.train_series("train_loss").step.tolist() == list(range(0, 200, 10))
+    assert run.train_series("fps").step.tolist() == list(range(0, 200, 10))
+
+
 def test_what_the_main_log_lacks_comes_at_its_step(tmp_path):
     text = console(tmp_path, every=1, crash=False)
     few = tmp_path / "evals.csv"
@@ -365,3 +377,19 @@ def test_episodes_are_no_evaluations_of_the_run_beside_them(tmp_path):
     assert main == csv
     assert len(read(main, beside).eval_log) == len(read(csv, Beside()).eval_log)
     assert joined([monitor])[0] == monitor
+
+
+def test_steps_of_another_count_are_no_steps_of_the_main_log(tmp_path):
+    rows = [f"{{'loss': {2 / e:.4f}, 'epoch': {e}.0}}\n" for e in range(1, 5)]
+    summary = "{'train_runtime': 9.0, 'train_loss': 1.0, 'epoch': 4.0}\n"
+    text = tmp_path / "console.log"
+    text.write_text("".join(rows) + summary)
+    state = tmp_path / "checkpoint-80" / "trainer_state.json"
+    state.parent.mkdir()
+    history = [{"loss": round(2 / e, 4), "epoch": float(e), "step": 20 * e} for e in range(1, 5)]
+    plan = {"max_steps": 80, "num_train_epochs": 4, "global_step": 80, "epoch": 4.0}
+    state.write_text(json.dumps({**plan, "log_history": history}))
+    main, beside = joined([text, state])
+    run = read(main, beside)
+    assert main == text and run.meta.step_unit == "line"
+    assert (run.last_step, run.meta.planned_epochs) == (4, 4)

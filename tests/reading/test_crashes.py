@@ -39,6 +39,17 @@ def test_a_traceback_ends_with_its_error(last, facts):
     assert crashes(ranked) == [(5, facts)]
 
 
+@pytest.mark.parametrize("bar", [
+    " 5/20 ━━━━━━━━ 0s 39ms/step - accuracy: 0.8750 - loss: 0.4011",
+    "  3%|▎         | 10/300 [00:01<00:30,  9.50it/s]",
+    "Epoch 2:  40%|████      | 16/40 [00:00<00:00, 137.12it/s, v_num=0]",
+    "16/40 [00:03<00:05, 4.75s/it]",
+    " 1/20 [>.............................] - ETA: 0s - loss: 0.4375 - accuracy: 0.8750",
+])  # fmt: skip
+def test_a_traceback_may_follow_a_bar_on_its_line(bar):
+    assert crashes(bar + TRACEBACK + "ValueError: bad shape\n")[0][0] == 5
+
+
 def test_lines_of_other_processes_do_not_end_a_traceback():
     text = TRACEBACK.replace("    main()", "2024/01/01 - INFO - loss: 0.5\n    main()")
     assert [c[1]["error"] for c in crashes(text + "RuntimeError: x")] == ["RuntimeError"]
@@ -87,6 +98,8 @@ def test_a_notebook_names_the_error_before_its_traceback(last, facts):
     ("RuntimeError: CUDA out of memory. Tried to allocate 20 MiB", {"out_of_memory": True}),
     ("Fatal Python error: Segmentation fault", {"error": "Fatal Python error"}),
     ("Detected KeyboardInterrupt, attempting graceful shutdown ...", {"signal": 2}),
+    (" 20%|#  | 1/5 [00:00<00:00, 9.5it/s]/a.py:8: Detected KeyboardInterrupt, attempting graceful",
+     {"signal": 2}),
     ("Exited with exit code 1.", {"error": "LSF", "message": "Exited with exit code 1."}),
     ("TERM_OWNER: job killed by owner.", {"error": "SIGTERM", "signal": 15}),
     ("TERM_MEMLIMIT: job killed after reaching LSF memory usage limit.", {"out_of_memory": True}),
@@ -123,6 +136,7 @@ def test_who_started_the_process_tells_that_it_ended_well(line):
     "  Killed",
     "note: Segmentation fault is a kind of crash",
     "WARNING: out of memory may occur",
+    "2024/01/01 - ERROR - handled: Traceback (most recent call last):",
     "Segmentation: mIoU 0.5",
 ])  # fmt: skip
 def test_a_mere_word_is_no_crash(line):
@@ -154,3 +168,16 @@ def test_a_worker_failure_is_told_by_its_cause():
     watcher = CrashWatcher("train.log")
     told = [r.facts["message"] for n, line in enumerate(lines, 1) for r in watcher.see(line, n)]
     assert told[-1] == "index 12 is out of bounds"
+
+
+@pytest.mark.parametrize(
+    "before", ["Epoch 0:   0%|          | 0/3005 [00:00<?, ?it/s] ", "[ERROR]"]
+)
+def test_a_traceback_may_begin_behind_a_bar(before):
+    last = "RuntimeError: sizes must match"
+    assert crashes(before + TRACEBACK + last) == crashes(TRACEBACK + last) != []
+
+
+def test_deepspeed_says_that_its_launcher_was_interrupted():
+    line = "[2025-02-20 20:27:14,902] [INFO] [launch.py:328:sigkill_handler] Main process received "
+    assert [facts["signal"] for _, facts in crashes(line + "SIGINT, exiting")] == [2]

@@ -152,3 +152,31 @@ def test_tags_of_torchrun_are_taken_off_too() -> None:
     )
     said = [f"{{'loss': 1.1, 'learning_rate': 0.1, 'epoch': {epoch}}}" for epoch in (1, 2, 3)]
     assert kept(text) == said
+
+
+@pytest.mark.parametrize("size", [1 << 20, 11])
+@pytest.mark.parametrize("label", ["{}: ", "0{}: "])
+def test_labels_of_srun_are_taken_off_from_where_they_are_certain(label: str, size: int) -> None:
+    said = [
+        (0, "+ module load cuda"),
+        (1, "+ module load cuda"),
+        (0, "+ python train.py"),
+        (0, "world size 2"),
+        *(
+            (rank, f"Epoch {epoch}/9 train loss: {2 / (epoch + rank):.4f} val acc: {epoch}.5")
+            for epoch in range(1, 10)
+            for rank in (0, 1)
+        ),
+    ]
+    text = "".join(label.format(rank) + line + "\n" for rank, line in said)
+    points, launches = trained(text + "srun: error: node7: task 0: Killed\n", size)
+    assert points == [(epoch, round(2 / epoch, 4)) for epoch in range(1, 10)]
+    assert launches == 0
+    assert kept(text)[-1] == "Epoch 9/9 train loss: 0.2222 val acc: 9.5"
+
+
+@pytest.mark.parametrize("row", ["{0}: {1}.5, {1}.25 avg, 0.001 rate", "{0}: train loss: {1}.5"])
+def test_numbers_that_count_the_lines_are_no_labels(row: str) -> None:
+    runs = "".join(row.format(i, 9 - i) + "\n" for _ in range(4) for i in range(8))
+    assert kept(runs) == runs.splitlines()
+    assert kept("Start\n" + runs) == ["Start", *runs.splitlines()]

@@ -4,13 +4,14 @@ import json
 import os
 
 import pytest
+from event_files import scalars
 from toy_formats import TOYS
 
 from copilot_analytics.errors import (
     LogNotFoundError,
     NotATrainingLogError,
 )
-from copilot_analytics.reading.run_folders import find_run
+from copilot_analytics.reading.run_folders import find_run, logs_beside
 
 TRAINED = b"step 1: loss=1.0\n"
 
@@ -111,3 +112,35 @@ def test_the_log_that_grows_is_preferred_to_what_is_saved_with_a_checkpoint(tmp_
         os.utime(console, (9000, 9000))
         os.utime(state, (at, at))
         assert find_run(tmp_path) == newest
+
+
+def events(folder, begun, rows, last):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"events.out.tfevents.{begun}.host"
+    path.write_bytes(scalars(rows, begun))
+    os.utime(path, (last, last))
+    return path
+
+
+RESULT = [(0, "hparam/val_loss", 0.25)]
+CURVE = [(step, tag, 1 / (1 + step)) for step in range(9) for tag in ("train/loss", "val/loss")]
+BEGUN = 1_700_000_000
+
+
+def test_a_part_that_a_writer_keeps_in_a_folder_of_its_own_leads_to_the_writer(tmp_path):
+    curve = events(tmp_path / "run", BEGUN, CURVE, BEGUN + 90)
+    part = events(tmp_path / "run" / f"{BEGUN + 60}.125", BEGUN + 60, RESULT, BEGUN + 95)
+    assert find_run(tmp_path) == curve
+    assert logs_beside(curve) == [curve], "settings and a result are no curve"
+    assert find_run(part.parent) == part, "unless it is named"
+
+
+def test_a_run_below_another_or_below_an_empty_writer_is_itself(tmp_path):
+    old = tmp_path / "old"
+    events(old, BEGUN, CURVE, BEGUN + 90)
+    later = events(old / "again", BEGUN + 600, CURVE, BEGUN + 700)
+    assert find_run(old) == later
+    split = tmp_path / "split"
+    events(split, BEGUN, [], BEGUN + 90)
+    part = events(split / "loss_val", BEGUN + 10, CURVE, BEGUN + 90)
+    assert find_run(split) == part

@@ -76,10 +76,21 @@ def test_one_that_is_there_is_named_before_a_better_one_that_is_gone(plateau):
     line = choice(actions(analysis))
     assert line.startswith(f"Use `{TIE}` (on disk): ")
     assert "`epoch_28.pth` (gone from the disk) ties" in line
-    (plateau / TIE).unlink()
-    put(plateau / "epoch_40.pth")
-    (line,) = (line for line in actions(analysis) if "gone" in line)
-    assert line.startswith("`epoch_28.pth` is the one to use, but it is gone from the disk")
+
+
+def test_where_none_of_the_best_is_there_the_best_that_is_left_is_named(plateau):
+    put(*(plateau / f"epoch_{epoch}.pth" for epoch in (2, 5, 40)))
+    analysis = analyze(plateau, journals=False)
+    line = choice(actions(analysis))
+    assert line.startswith(
+        f"`{BEST}` is the one to use, but it is gone from the disk (the best there is "
+        "`epoch_40.pth`, 0.9095): digits/accuracy"
+    )
+    context = Context("key", "run", lambda: analysis, look=DISK)
+    told = checkpoint(analysis, context)
+    assert told.endswith("but it is gone from the disk; the best there is epoch_40.pth (0.9095).")
+    put(plateau / "epoch_28.pth")  # the same weights by another name
+    assert "(the best there is `epoch_28.pth`, " in choice(actions(analysis))
 
 
 def test_a_report_names_what_a_message_names_where_only_the_fifth_is_there(plateau):

@@ -126,16 +126,16 @@ def test_names_of_steps_and_of_epochs_from_zero_are_understood(tmp_path, names, 
     assert found == (named and f"checkpoints/{named}")
 
 
-def test_where_none_of_the_best_is_there_the_newest_is_told(tmp_path):
+def test_where_none_of_the_best_is_there_the_best_that_is_left_is_told(tmp_path):
     put_hf(tmp_path / "out", 80, 160)
     analysis = trained(tmp_path / "console.log", first=1)
     assert told(analysis).startswith(
         "The checkpoint of epoch 10 is the one to use, but it is not on disk "
-        "(the newest there is `out/checkpoint-160`): eval_accuracy 0.635"
+        "(the best there is `out/checkpoint-160`, 0.5): eval_accuracy 0.635"
     )
     assert message(analysis) == (
-        "The best is the checkpoint of epoch 10, but it is not on disk; the newest there is "
-        "out/checkpoint-160."
+        "The best is the checkpoint of epoch 10, but it is not on disk; the best there is "
+        "out/checkpoint-160 (0.5)."
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +17,7 @@ from made_runs import make_analysis, make_run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from copilot_analytics import analyze
+from copilot_analytics.analyzers.metric import Tie
 from copilot_analytics.records import Record
 from copilot_analytics.report.figure_data import (
     MAX_POINTS,
@@ -159,6 +162,32 @@ def test_labels_do_not_overlap(analysis: Analysis) -> None:
             assert not box.overlaps(other)
 
 
+def test_a_wild_interval_does_not_flatten_the_metric(analysis: Analysis) -> None:
+    tame = metric_figure(analysis)
+    assert tame is not None
+    wild = (float(tame.x[3]), 0.01, float(tame.value.max()), 60.0)
+    low, high = draw_metric(dataclasses.replace(tame, past=(wild,))).axes[0].get_ylim()
+    seen = np.concatenate([tame.value, tame.fan[2]])
+    assert low < seen.min() and high > tame.fan.max(), "what is near is shown whole"
+    assert high - low < 6 * np.ptp(seen)
+
+
+@pytest.mark.parametrize("lowest", [2e-3, 1e-3, 1e-9])
+def test_labels_of_the_learning_rate_do_not_overlap(analysis: Analysis, lowest: float) -> None:
+    data = loss_figure(analysis)
+    x = np.arange(60.0)
+    rate = thin_curve(x, lowest + 0.05 * np.cos(x / 40.0) ** 2, "learning rate")
+    figure = draw_loss(dataclasses.replace(data, rate=rate))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    axis = figure.axes[1].yaxis
+    low, high = figure.axes[1].get_ylim()
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    shown = [t.label1 for t in ticks if t.label1.get_text() and low <= t.get_loc() <= high]
+    boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.y0)
+    assert len(boxes) >= 2 and all(a.y1 < b.y0 for a, b in itertools.pairwise(boxes))
+
+
 def test_a_legend_of_many_entries_is_not_cut_off(analysis: Analysis) -> None:
     data = metric_figure(analysis)
     assert data is not None and data.ties and data.fan.size
@@ -185,3 +214,38 @@ def test_names_in_chinese_are_drawn_without_warnings() -> None:
     stream = io.BytesIO()
     to_png(draw_loss(loss_figure(drawn)), stream)
     assert stream.getvalue().startswith(b"\x89PNG")
+
+
+def test_warm_restarts_are_marked_and_stand_in_plan_and_course() -> None:
+    run = Run()
+    run.append(Record("config", facts={"planned_epochs": 6, "steps_per_epoch": 100}))
+    for step in range(10, 601, 10):
+        rate = 0.05 * (1 + math.cos(math.pi * (step % 200) / 200)) + 1e-5
+        metrics = {"loss": 1 + 100 / step, "lr": rate}
+        run.append(Record("train", step, step / 100, metrics=metrics, line=step))
+    analysis = analyze(run, journals=False)
+    marks = [mark.x for mark in loss_figure(analysis).marks if mark.text == "LR restarts"]
+    assert marks == [2.0, 4.0]  # not the last row, of which no cycle is seen
+    assert "restarted at epoch 2, epoch 4; now 0.1" in analysis.to_markdown()
+
+
+@pytest.mark.parametrize(("last", "is_log"), [(0.0, True), (1e-4, True), (0.5, False)])
+def test_a_loss_that_spans_orders_of_magnitude_has_a_logarithmic_axis(
+    last: float, is_log: bool
+) -> None:
+    run = Run()
+    for step in range(1, 101):
+        loss = round(max(3.0 * math.exp(-step / 8), last), 4)
+        run.append(Record("train", step, metrics={"loss": loss}, line=step))
+    figure = loss_figure(analyze(run, journals=False))
+    assert figure.log_scale is is_log
+    assert figure.y_limits is not None and (figure.y_limits[0] > 0 or not is_log)
+
+
+def test_no_mark_of_a_tie_lies_on_another_or_on_the_best(analysis: Analysis) -> None:
+    steps = [7000, 7010, 3000, 3100, 7500]
+    ties = tuple(Tie(step, step / 500, 0.316, 0) for step in steps)
+    main = dataclasses.replace(analysis.metric, ties=ties, best_step=7000)
+    figure = metric_figure(dataclasses.replace(analysis, metric=main))
+    assert figure is not None
+    assert [x for x, _ in figure.ties] == [6.0, 15.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from simulated_runs import Simulated
 
@@ -13,8 +14,9 @@ from copilot_analytics.alerts.wording import summary
 from copilot_analytics.analysis import Analysis
 from copilot_analytics.analyzers.phase import Phase
 from copilot_analytics.engine import Session
+from copilot_analytics.events import ENDED
 from copilot_analytics.reading.parsing import LogReader
-from copilot_analytics.records import records_of
+from copilot_analytics.records import Record, records_of
 from copilot_analytics.report.verdict import headline, verdict
 
 
@@ -42,8 +44,33 @@ def ended(metric, phase=Phase.STABLE_CONVERGENCE):
     return replace(analysis, phases=replace(analysis.phases, current=phase, reason=reason))
 
 
+def going(loss, metric):
+    """Return the analysis of a run at six tenths of its plan that is held to improve steadily."""
+    made = Simulated(epochs=40, schedule="", warmup=False, noise=0.002, loss=loss, metric=metric)
+    records, session = list(made.records()), Session()
+    for record in records[: int(0.6 * len(records))]:
+        session.update(record)
+    analysis = Analysis.of(session)
+    assert analysis.life.status not in ENDED
+    return replace(
+        analysis, phases=replace(analysis.phases, current=Phase.STABLE_CONVERGENCE, reason="why")
+    )
+
+
 def told(analysis):
     return verdict(analysis), summary(Context("key", "my_run", lambda: analysis)).body[0]
+
+
+def test_a_run_is_said_to_improve_only_by_what_improves():
+    def flat(share):
+        return 0.5 + 2.0 * math.exp(-40.0 * share)
+
+    def falling(share):
+        return 2.0 * 0.05**share
+
+    assert "It shows no gain worth having of late: why" in verdict(going(flat, level))
+    assert "It improves in its training loss alone: why" in verdict(going(falling, level))
+    assert "It improves steadily: why" in verdict(going(flat, growing))
 
 
 @pytest.mark.parametrize("phase", [Phase.STABLE_CONVERGENCE, Phase.LEARNING_FAST])
@@ -59,6 +86,16 @@ def test_a_level_metric_did_not_improve_though_the_loss_fell(phase):
 def test_a_metric_that_grows_or_is_not_there_leaves_it_at_that(metric):
     for text in told(ended(metric)):
         assert "ended while it still improved: the training loss falls by 2.1 %" in text
+
+
+def test_a_metric_that_gets_worse_beside_a_falling_loss_is_no_steady_improvement():
+    def sinks(share):
+        return growing(min(share, 0.5)) - 0.2 * max(share - 0.5, 0.0)
+
+    for metric, said in ((sinks, "is past its best"), (growing, "improves steadily")):
+        analysis = ended(metric)
+        runs = replace(analysis, life=replace(analysis.life, status="running"))
+        assert said in verdict(runs)
 
 
 def test_other_phases_are_named_as_they_are():
@@ -107,6 +144,24 @@ def test_the_words_of_home_made_logs_for_patience():
     for words, early in (("Early stopping triggered", True), ("Training finished", False)):
         life = read("train.log", "".join(rows) + words + "\n").life
         assert (life.status, life.stopped_early) == ("finished", early)
+
+
+def test_what_improves_does_not_improve_by_a_loss():
+    """Returns fall back for a while in a run that goes on."""
+    session, said = Session(), set()
+    noise = np.random.default_rng(2)
+    for at in range(1, 81):
+        level = 900 * (1 - math.exp(-at / 12)) - 1200 + 40 * math.sin(at / 3)
+        value = {"mean_return": level + 12 * noise.normal()}
+        session.update(Record("eval", 100 * at, time=60.0 * at, metrics=value, line=at))
+        if at < 10:
+            continue
+        text = summary(Context("key", "my_run", lambda: Analysis.of(session)), supervised_on=True)
+        phase, _, reason = text.body[0].partition(": ")
+        said.add((phase, " lost " in reason.partition("; ")[0]))
+    improving = {phase: lost for phase, lost in said if "improve" in phase or "learn" in phase}
+    assert improving == {"It improves steadily": False, "It improved until lately": True}
+    assert len([phase for phase, _ in said if phase in improving]) == len(improving)
 
 
 @pytest.mark.parametrize(

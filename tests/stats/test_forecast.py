@@ -55,9 +55,25 @@ def test_p_gain_is_the_tail_of_best_and_falls_with_delta(curve, delta, more):
     sign = 1.0 if direction == "max" else -1.0
     threshold = ahead.best_so_far + sign * delta
     chance = ahead.p_gain(delta)
-    tail = 1.0 - ahead.best.cdf(threshold) if sign > 0 else ahead.best.cdf_strict(threshold)
-    assert chance == tail
+    above, below = ahead.best.cdf, ahead.best.cdf_strict
+    if threshold != ahead.best_so_far:  # a gain of nothing must be one
+        above, below = below, above
+    assert chance == (1.0 - above(threshold) if sign > 0 else below(threshold))
     assert 0.0 <= ahead.p_gain(delta + more) <= chance <= 1.0
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_a_gain_that_leads_to_a_bound_is_reached_there(direction):
+    x = np.arange(1, 21)
+    error = np.append(0.005 + 0.4 * x[:-1] ** -1.2, 0.005)
+    values = 1.0 - error if direction == "max" else -1.0 + error
+    bounds = (-1.0, 1.0)
+    ahead = forecast(x, values, horizon=60, direction=direction, bounds=bounds)
+    held = bounds[direction == "max"]
+    assert ahead.best.quantile(0.3 if direction == "min" else 0.7) == held
+    gain = abs(held - ahead.best_so_far)
+    assert ahead.p_gain(gain) == pytest.approx(ahead.p_gain(0.999 * gain), abs=0.01)
+    assert ahead.p_gain(1.001 * gain) == 0.0
 
 
 @given(curves())
@@ -118,6 +134,15 @@ def test_values_that_are_not_finite_are_ignored_and_counted():
     assert any("not finite" in note for note in with_holes.notes)
 
 
+def test_what_a_mask_hides_is_left_out():
+    steps, values = learning(20)
+    masked = np.ma.array(values, mask=values < np.median(values))
+    ahead = forecast(steps, masked, horizon=4000, direction="max")
+    assert (ahead.n_used, ahead.n_ignored) == (10, 10)
+    with pytest.raises(ValueError, match="steps must be finite"):
+        forecast(np.ma.array(steps, mask=steps > 500), values, horizon=4000, direction="max")
+
+
 def test_three_points_give_a_wide_answer():
     steps, values = learning(60)
     early = forecast(steps[:3], values[:3], horizon=6000, direction="max", bounds=(0, 1))
@@ -167,6 +192,9 @@ def test_fewer_than_three_points_are_refused_in_words(values):
         ),
         ({"steps": [date(2026, 1, day) for day in (1, 2, 3, 4)]}, "steps are not all numbers"),
         ({"steps": ["a", "b", "c", "d"]}, "steps are not all numbers"),
+        ({"values": ["a", "b", "c", "d"]}, "values are not all numbers"),
+        ({"future_steps": "all"}, "future_steps are not all numbers"),
+        ({"bounds": ("a", "b")}, "smallest and the largest possible"),
     ],
 )
 def test_misuse_is_refused(change, words):
@@ -182,6 +210,12 @@ def test_a_value_may_lie_beyond_its_bounds_by_rounding():
     values[-1] = np.float32(1.0) + np.float32(1e-7)
     ahead = forecast(steps, values, horizon=3000, direction="max", bounds=(0, 1))
     assert ahead.final.interval(1.0)[1] <= 1.0 + 1e-6
+
+
+@pytest.mark.parametrize("q", [-0.1, "half", None, [0.5, 1.1]])
+def test_a_quantile_of_no_probability_is_refused(q):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        forecast(*learning(12), horizon=3000, direction="max").final.quantile(q)
 
 
 @pytest.mark.parametrize("level", [-0.1, 1.5, math.nan])
@@ -244,6 +278,10 @@ def test_nothing_remains_at_or_before_the_last_step():
     assert "nothing remains" in done.notes[0]
     passed = forecast(steps, values, horizon=0.2 * steps[-1], direction="max")
     assert passed.notes == done.notes
+    none = forecast(steps, values, horizon=9e3, direction="max", future_steps=[steps[0]])
+    assert none.notes == (
+        "nothing remains: no evaluation is planned after the last one and up to the horizon",
+    )
 
 
 def test_planned_evaluations_count():

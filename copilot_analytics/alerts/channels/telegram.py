@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 4096
 LONGEST_CAPTION = 1024
 _LEAST_POLL_S = 3.5
+_DEAF_S = (600.0, 3600.0)  # another program that reads the bot's commands may end
 
 
 class TelegramChannel(Channel):
@@ -56,7 +57,7 @@ class TelegramChannel(Channel):
     Attributes
     ----------
     listens : bool
-        Whether commands are still read: another supervisor with the same bot may have taken over.
+        Whether commands are read now: another supervisor with the same bot may do so meanwhile.
     """
 
     name: ClassVar[str] = "telegram"
@@ -79,7 +80,7 @@ class TelegramChannel(Channel):
         self._users = users
         self._api = BotApi(Token(token), base)
         self._offset: int | None = None
-        self._poll_at = 0.0
+        self._poll_at = self._deaf_s = 0.0
         self._poll_failures = 0
 
     def __repr__(self) -> str:
@@ -213,7 +214,7 @@ class TelegramChannel(Channel):
             Seconds since 1970. Between two questions to the server lie some seconds, after
             failures up to five minutes.
         """
-        if not self.listens or now < self._poll_at:
+        if now < self._poll_at:
             return []
         asked: dict[str, Any] = {"timeout": 0, "limit": 50, "allowed_updates": ["message"]}
         if self._offset is not None:
@@ -221,7 +222,9 @@ class TelegramChannel(Channel):
         try:
             updates = self._call("getUpdates", asked)
         except (_telegram_api.Conflict, Fatal):
-            self.listens = False
+            least, most = _DEAF_S
+            self._deaf_s = min(2.0 * self._deaf_s, most) if self._deaf_s else least
+            self.listens, self._poll_at = False, now + self._deaf_s
             return []
         except ChannelError as error:
             self._poll_failures += 1
@@ -229,7 +232,7 @@ class TelegramChannel(Channel):
             wait_s = getattr(error, "retry_after_s", None) or 0.0
             self._poll_at = now + max(pause_s, wait_s)
             return []
-        self._poll_failures = 0
+        self.listens, self._deaf_s, self._poll_failures = True, 0.0, 0
         self._poll_at = now + _LEAST_POLL_S
         found, missed = [], 0
         for update in updates if isinstance(updates, list) else []:
