@@ -264,10 +264,10 @@ class Policy(Beliefs):
         if context.analysis is not None and ready:
             analysis = context.analysis()
             context = replace(context, analysis=lambda: analysis)
-            for held in [held for held, tiding in ready if is_too_late(tiding, analysis)]:
+            for held in [one for one, tiding in ready if is_too_late(tiding, analysis)]:
                 self._settle(held, "dropped", "too little is left", now)
-            ready = [pair for pair in ready if pair[0].id in self._held]
-            ready = [pair for pair in ready if not is_in_doubt(pair[1], analysis)]
+            sure = (pair for pair in ready if pair[0].id in self._held)
+            ready = [pair for pair in sure if not is_in_doubt(pair[1], analysis)]
             late = late and (bool(self._passed) or any(held.quiet for held, _ in ready))
         if not ready and not late:
             return []

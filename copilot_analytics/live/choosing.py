@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from copilot_analytics.errors import LogError, LogNotFoundError, UnreadableLogError
 from copilot_analytics.live._files import rotated_siblings
-from copilot_analytics.live.finding import LIVE_S, Search, find_logs, table
+from copilot_analytics.live.finding import LEAST_BYTES, LIVE_S, Search, find_logs, table
 from copilot_analytics.live.follow_directory import RunDirectory
 from copilot_analytics.live.processes import process_of
 from copilot_analytics.live.run_logs import has_trained, is_in_use, log_in, trains_by_its_looks
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from copilot_analytics.live._files import Sibling
+    from copilot_analytics.live.finding import Candidate
 
 MOST_LOGS = 500
 _SEARCH_EVERY_S = 3.0
@@ -177,20 +178,24 @@ def found_logs(
     wait_s
         How long to wait for a live log; None takes the newest one, though it be at rest.
     every
-        Whether all that grow are wanted.
+        Whether all that grow are wanted; then one that has just begun is waited for.
 
     Raises
     ------
     LogNotFoundError
         If there is none in time.
     """
-    waiting = Waiting(note, wait_s or 0.0)
+    waiting, beginning = Waiting(note, wait_s or 0.0), Waiting(note, None)
     while True:
         search = find_logs(base)
         found = _picked(search, every=every, at_rest=not wait_s)
         if found:
             note(search.why)
             return found
+        begun = [one.path for one in search.candidates if every and _has_just_begun(one)]
+        if waiting.is_over and begun:
+            beginning.go_on(f"waiting for {begun[0]} to show training")
+            continue
         if waiting.is_over:
             looked = table(search, time.time())
             within = f"within {duration(wait_s or 0.0)}"
@@ -206,6 +211,11 @@ def found_logs(
         if search.chosen is not None:
             text = f"waiting for a log that grows ({search.why})"
         waiting.go_on(text)
+
+
+def _has_just_begun(one: Candidate) -> bool:
+    """Tell whether a file is small and changed lately, so that it may yet show training."""
+    return one.size < LEAST_BYTES and time.time() - one.modified < LIVE_S
 
 
 def shows_training(log: Path, log_format: str | None = None) -> bool:

@@ -241,7 +241,8 @@ def judged_by_content(
 ) -> Candidate:
     """Return a file with its format, or with why it is no training log by its first lines."""
     if one.size < least_bytes and not _trains(one.path):
-        return replace(one, refusal=f"only {one.size} bytes; a log has more than 1 kB")
+        lacks = "neither 1 kB nor two rows of a training"
+        return replace(one, refusal=f"only {one.size} bytes; {lacks}")
     try:
         with Path(one.path).open("rb", buffering=0) as file:
             what = binary_kind(file.read(1 << 14))

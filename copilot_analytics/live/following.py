@@ -334,7 +334,7 @@ class Following:
         """Take what the logs beside it say of the plan, or how the run ended; return the events."""
         if not self.log.run_key or self.status in ENDED:
             return []
-        return self._siblings.ask(self.log, self._place, now, at_rest=at_rest)
+        return self._siblings.ask(self.log, self._place, now, self.process, at_rest=at_rest)
 
     def _judge(self, now: float) -> list[Event]:
         silence_s = self.silence_s(now)

@@ -9,11 +9,14 @@ they can have an answer, because to read them costs as much as to read the log i
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from copilot_analytics.analyzers.lifecycle import LifecycleAnalyzer
+from copilot_analytics.live.liveness import failure_stands, gaps_of
 from copilot_analytics.live.same_run import TOGETHER_S
 from copilot_analytics.live.trainer_states import TrainerStates
 from copilot_analytics.reading.beside import Beside
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from copilot_analytics.events import Event
     from copilot_analytics.live.log_session import LogSession
+    from copilot_analytics.live.processes import ProcessState
 
 _MOST_ENTRIES = 200
 _MOST_SIBLINGS = 4  # more are the logs of other runs
@@ -81,7 +85,9 @@ class SiblingLogs:
         self._look_at, self._wait_s = float("-inf"), _LOOK_S[0]
         self._states = TrainerStates()
 
-    def ask(self, log: LogSession, place: str, now: float, *, at_rest: bool) -> list[Event]:
+    def ask(
+        self, log: LogSession, place: str, now: float, process: ProcessState, *, at_rest: bool
+    ) -> list[Event]:
         """Let a session hear what its siblings say; return the events that this causes.
 
         Parameters
@@ -92,6 +98,9 @@ class SiblingLogs:
             The log that it reads now.
         now
             Seconds since 1970.
+        process
+            What is known of its process: while that lives, a failure that stands beside the log
+            may be handled, unless the log has stalled.
         at_rest
             Whether nothing was written to it for a while: then how it ended is asked for,
             otherwise the plan, if it states none. The metric that chooses the best checkpoint
@@ -99,6 +108,11 @@ class SiblingLogs:
         """
         if at_rest:
             said = self.end(Path(place), now)
+            if any(one.record.kind == "crash" for one in said) and not _stands(
+                log, place, now, process
+            ):
+                said = []
+                self._seen.clear()  # to hear it once more
         elif log.run.meta.has_plan:
             said = []
         else:
@@ -208,6 +222,17 @@ class SiblingLogs:
             return False
         self._seen[rests, other] = signs
         return True
+
+
+def _stands(log: LogSession, place: str, now: float, process: ProcessState) -> bool:
+    """Tell whether a failure beside a log is the end of its process."""
+    try:
+        silence_s = now - Path(place).stat().st_mtime
+    except OSError:
+        return True
+    gaps = gaps_of(log.run) if log.run.last_time is not None else {}
+    stalled = log.session.results.of(LifecycleAnalyzer).status == "stalled"
+    return failure_stands(silence_s, gaps, process, 0.0 if stalled else math.inf)
 
 
 def _others(log: Path) -> list[Path]:

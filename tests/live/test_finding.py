@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from copilot_analytics.errors import LogError
+from copilot_analytics.errors import LogError, LogNotFoundError
 from copilot_analytics.live import choosing
-from copilot_analytics.live.choosing import named_logs
+from copilot_analytics.live.choosing import found_logs, named_logs
 from copilot_analytics.live.finding import find_logs, table
 
 
@@ -336,3 +336,21 @@ def test_no_more_is_read_of_a_log_than_tells_its_format(sample, tmp_path, monkey
     assert choosing.refusal_of(log) is None
     header = len(b"".join(lines[: lines.index(trained[0])]))
     assert sum(read) < header + 20_000 < 0.2 * log.stat().st_size
+
+
+def test_all_that_grow_are_waited_for_where_one_has_just_begun(sample, tmp_path, monkeypatch):
+    log, notes = tmp_path / "run" / "train.log", []
+    log.parent.mkdir()
+    log.touch()
+    with pytest.raises(LogNotFoundError):
+        found_logs(tmp_path, notes.append, None, every=False)
+    monkeypatch.setattr(time, "sleep", lambda _s: put(sample, log))
+    assert [path.name for path in found_logs(tmp_path, notes.append, None, every=True)] == [
+        log.name
+    ]
+    assert notes[0] == f"waiting for {log} to show training; Ctrl-C ends the wait"
+    old = time.time() - 400.0
+    log.write_bytes(b"")
+    os.utime(log, (old, old))
+    with pytest.raises(LogNotFoundError):
+        found_logs(tmp_path, notes.append, None, every=True)

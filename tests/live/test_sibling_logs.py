@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -116,6 +118,27 @@ def test_a_traceback_in_a_file_without_training_is_the_crash(crowd, tmp_path, cl
     trainer.say(TRACEBACK)
     settle(following, clock, 60)
     assert following.status == "crashed" and "CUDA out of memory" in _text(following, "crashed")
+    following.close()
+
+
+def test_a_traceback_beside_the_log_of_a_process_that_lives_may_be_handled(tmp_path, clock):
+    trainer = Trainer(tmp_path / "run", clock)
+    trainer.train(4)
+    errors = trainer.log.with_name("stderr.txt")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        following = follow(trainer.log, clock, pid=process.pid)
+        settle(following, clock, 10)
+        trainer.say(TRACEBACK, errors)
+        settle(following, clock, 100)
+        assert "crashed" not in keys(following)
+        trainer.train()
+        settle(following, clock, 10)
+        trainer.say(TRACEBACK, errors)  # once more, and now it dies
+        settle(following, clock, 40)
+        assert "crashed" not in keys(following)
+        process.communicate(b"\n")
+    settle(following, clock, 60)
+    assert keys(following)[-1] == "crashed" and "CUDA out of memory" in _text(following, "crashed")
     following.close()
 
 
