@@ -14,7 +14,6 @@ from copilot_analytics.reading.gathering import BLANK, Gathered, Names, Reader
 from copilot_analytics.reading.handled_failures import FailureFilter
 from copilot_analytics.reading.layouts import MASK, Codes, LayoutCache, rows_of
 from copilot_analytics.reading.lines import Lines, clean
-from copilot_analytics.reading.resumed import resumed_from
 from copilot_analytics.records import Record, records_of
 
 if TYPE_CHECKING:
@@ -116,10 +115,7 @@ class TextReader(Reader):
             said = list(self._parser.parse(line, number))
         except Exception as error:
             raise self._broken(number, error) from error
-        kinds = {record.kind for record in records_of(said)}
-        if self._has_trained and "resume" not in kinds and (facts := resumed_from(line)):
-            items.append(Record("resume", facts=facts, line=number, file=self._file))
-        if "train" in kinds:
+        if any(record.kind == "train" for record in records_of(said)):
             self._has_trained = True
             self._crashes.training()
         items += said
