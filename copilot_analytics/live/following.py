@@ -338,13 +338,12 @@ class Following:
 
     def _judge(self, now: float) -> list[Event]:
         silence_s = self.silence_s(now)
-        if silence_s < self._next_look_s or not self.log.run_key:
+        over = self.status == "finished" or not self.log.run_key
+        if silence_s < self._next_look_s or over:
             return []
         failed = self.log.reader.failed
         least, most = _FAILED_LOOKS_S if failed else _LOOKS_S
         self._next_look_s = silence_s + min(max(_LOOK_EVERY * silence_s, least), most)
-        if self.status == "finished":
-            return []
         self._writer.look(self._place, now)
         run, last, gaps = self.log.run, self.log.run.last, self._pauses.gaps(self.log.run)
         self.silence = judge_silence(
@@ -382,7 +381,8 @@ class Following:
             facts["gpu_utilization_pct"] = busy
         stalls = verdict == "stalled" and self.status != "stalled"
         held, network = self._writer.was_held, self._tailer.is_network
-        loads = stalls and self._next.may_load(self._place, now, was_held=held, network=network)
+        left = stalls and self.process.state != "alive"  # what it holds open is resumed nowhere
+        loads = left and self._next.may_load(self._place, now, was_held=held, network=network)
         if not loads and (verdict == "crashed" or stalls):
             events += self.log.add(tick_after(self.log.run, facts))
         return events

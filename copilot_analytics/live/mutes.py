@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from copilot_analytics.alerts.policy import Policy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from copilot_analytics.alerts.ledger import Ledger
+    from copilot_analytics.alerts.rules import PolicyOptions
     from copilot_analytics.live.watched import Watched
 
 
@@ -17,6 +20,14 @@ def mute(runs: Iterable[Watched], ledger: Ledger, now: float, until: float) -> N
         watched.policy.mute(until)
         if watched.run_key:
             ledger.note(f"mute:{watched.run_key}", repr(until), now)
+
+
+def muted_as(runs: Iterable[Watched], options: PolicyOptions | None) -> Policy:
+    """Return the policy of a run that is taken up now, muted for as long as the others are."""
+    policy = Policy(options)
+    known = [one.policy.muted_until for one in runs if one.policy.muted_until is not None]
+    policy.muted_until = max(known, default=None)
+    return policy
 
 
 def unmute(runs: Iterable[Watched], ledger: Ledger, channels: Iterable[str], now: float) -> None:

@@ -15,6 +15,7 @@ from copilot_analytics.live.another_log import AnotherLog
 from copilot_analytics.live.commands import obey
 from copilot_analytics.live.courier import Courier
 from copilot_analytics.live.drawing import draw_apart
+from copilot_analytics.live.mutes import muted_as
 from copilot_analytics.live.run_names import name_among
 from copilot_analytics.live.signals import catch_signals
 from copilot_analytics.live.steady_clock import SteadyClock
@@ -297,7 +298,7 @@ class Supervisor:
             self._find_more = None if found is None else self._find_more
             for following in found or ():
                 if following.path not in known:
-                    self.runs.append(Watched(following, Policy(self._options)))
+                    self.runs.append(Watched(following, muted_as(self.runs, self._options)))
                     self._screen.note(f"also watching {following.path}")
         except (CopilotError, OSError):  # the directory may be gone; it may come back
             return
@@ -310,7 +311,7 @@ class Supervisor:
         left, other = found
         self._screen.note(f"{other.path} has begun to grow: going over to it")
         self._part_from(left, now)
-        self.runs[self.runs.index(left)] = Watched(other, Policy(self._options))
+        self.runs[self.runs.index(left)] = Watched(other, muted_as(self.runs, self._options))
 
     def _answer(self, now: float) -> None:
         while self._courier.commands:

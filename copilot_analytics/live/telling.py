@@ -10,7 +10,7 @@ from copilot_analytics.alerts.message import digest_of
 from copilot_analytics.alerts.policy import Context, Policy
 from copilot_analytics.alerts.rules import opens
 from copilot_analytics.events import ENDED
-from copilot_analytics.live.mutes import muted_until
+from copilot_analytics.live.mutes import mute, muted_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +133,8 @@ class Telling:
             return
         ended = watched.following.status in ENDED
         watched.policy = Policy(self._options)
-        watched.policy.muted_until = muted
+        if muted is not None:
+            mute([watched], self._ledger, now, muted)
         # Of one that is over the first message is the verdict.
         news, past = (past, []) if watched.begins_here and not ended else ([], past)
         context = replace(watched.context, silence_s=watched.following.silence_s(now))

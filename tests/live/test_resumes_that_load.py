@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from followed_logs import Clock, follow
 from resumed_runs import rows, settle, write
@@ -105,3 +107,18 @@ def test_a_resume_that_has_trained_did_not_die_at_its_start(tmp_path, clock):
     events += settle(following, clock, 120.0)
     (told,) = [event.text for event in events if event.key == "crashed"]
     assert "died before its first step" not in told and "log has no end" in told
+
+
+def test_a_log_that_a_living_process_holds_is_resumed_nowhere(tmp_path, clock):
+    old, new = tmp_path / "exp1" / "train.log", tmp_path / "exp2" / "train.log"
+    old.parent.mkdir()
+    write(old, rows(1, 16), clock)
+    following = follow(old, clock)
+    settle(following, clock)
+    following.process = ProcessState("alive", os.getpid(), start_ticks=None)
+    new.parent.mkdir()
+    clock.now += 60.0
+    write(new, ["compiling"], clock)
+    events = settle(following, clock, 400.0)
+    assert [e.key for e in events if e.kind == "status"] == ["stalled"]
+    assert not any("resumed" in notice for notice in following.notices)

@@ -16,7 +16,7 @@ from copilot_analytics.alerts.ledger import Ledger
 from copilot_analytics.alerts.message import Message
 from copilot_analytics.alerts.rules import PolicyOptions, QuietHours
 from copilot_analytics.findings import Severity
-from copilot_analytics.live import courier
+from copilot_analytics.live import courier, mutes
 from copilot_analytics.live.courier import Chat
 
 
@@ -111,6 +111,28 @@ def test_what_a_mute_held_is_sent_when_it_is_taken_back(ledger, half_log):
     assert codes == [0]
     assert [message.kind for message in pigeon.sent] == ["attached", "summary"]
     assert "waited" not in pigeon.sent[-1].text
+
+
+def test_a_run_that_is_taken_up_is_muted_as_the_others_are(ledger, half_log):
+    log, _ = half_log
+    other = log.with_name("other.log")
+    watch = supervisor(ledger, [log])
+    watch.pass_once()
+    now = time.time()
+    mutes.mute(watch.runs, ledger, now, now + 3600.0)
+    other.write_bytes(log.read_bytes().replace(b"Epoch(train)", b"Epoch(train) "))
+    more = iter([supervisor(ledger, [other]).runs[0].following])
+    watch._find_more = lambda: [next(more)]
+    watch._next.pop("more", None)
+    watch.pass_once()
+    for _ in range(20):
+        watch.runs[1].due = 0.0
+        watch.pass_once()
+        if watch.runs[1].run_key:
+            break
+    taken = watch.runs[1]
+    assert taken.run_key and taken.policy.is_quiet(now + 3000.0)
+    assert mutes.muted_until(ledger, taken.run_key) == now + 3600.0
 
 
 def test_a_mute_outlasts_the_watch_in_which_it_was_asked_for(ledger, half_log):
