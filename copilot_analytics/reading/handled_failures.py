@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LEAST_PAUSE_S, _PATIENCE = 180.0, 5.0  # as much as a silent run is given
-_NEWEST = slice(-8, None)  # rows, of which the last is where training stood
+_MOST_ROWS = 8
+_NEWEST = slice(-_MOST_ROWS, None)  # rows, of which the last is where training stood
 _ROW = frozenset({"train", "eval"})
 _DECIDES = frozenset({"crash", "end", "resume", "launch"})
 _MOST_HELD = 1000
@@ -40,7 +41,7 @@ class FailureFilter:
 
     def __init__(self) -> None:
         self._held: list[Item] = []
-        self._rows: deque[Item] = deque(maxlen=8)
+        self._rows: deque[Item] = deque(maxlen=_MOST_ROWS)
 
     @property
     def holds(self) -> bool:
@@ -59,7 +60,7 @@ class FailureFilter:
                 self._held.append(item)
                 continue
             if kind in _ROW:
-                self._rows.append(item)
+                self._keep(item)
             told.append(item)
         return told
 
@@ -77,8 +78,13 @@ class FailureFilter:
         if last_line(item) <= last_line(self._held[0]):
             return [item]  # a parser held it
         went_on = self._goes_on(item)
-        self._rows.append(item)
+        self._keep(item)
         return [*(one for one in self.close() if not (went_on and may_be_handled(one))), item]
+
+    def _keep(self, item: Item) -> None:
+        """Keep the newest rows; a whole block would be kept with them for as long as they are."""
+        small = isinstance(item, Record) or len(item) <= _MOST_ROWS
+        self._rows.extend([item] if small else _rows(item, _NEWEST))
 
     def _goes_on(self, item: Item) -> bool:
         """Tell whether a row goes on where the one before the failure stood."""
